@@ -1,5 +1,5 @@
 # Every folder below src/ is a static library; every *_test.c beside the code is a test program of its own;
-# every *_fuzz.c a fuzz target. New files need no edit here.
+# every *_fuzz.c a fuzz target; every *_main.c a program (holdfast itself: hf_program). New files need no edit here.
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
                     -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -fno-strict-aliasing -g)
 add_compile_definitions(_GNU_SOURCE HF_VERSION="${PROJECT_VERSION}")
@@ -30,9 +30,11 @@ function(hf_module name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.c")
   set(tests ${sources})
   set(fuzzers ${sources})
+  set(mains ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|main)\\.c$")
   list(FILTER tests INCLUDE REGEX "_test\\.c$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.c$")
+  list(FILTER mains INCLUDE REGEX "_main\\.c$")
   set(libraries "")
   foreach(dep ${ARGN})
     if(TARGET hf_${dep})
@@ -56,6 +58,14 @@ function(hf_module name)
     target_link_libraries(${test} PRIVATE hf_${name} ${CMOCKA_LIBRARY})
     add_test(NAME ${test} COMMAND ${test})
     add_dependencies(all_tests ${test})
+  endforeach()
+  foreach(file ${mains}) # src/bench/foo_main.c -> the program foo
+    get_filename_component(program ${file} NAME_WE)
+    string(REGEX REPLACE "_main$" "" program ${program})
+    if(NOT program STREQUAL "holdfast")
+      add_executable(${program} ${file})
+      target_link_libraries(${program} PRIVATE hf_${name})
+    endif()
   endforeach()
   if(HF_FUZZ)
     foreach(file ${fuzzers})

@@ -1,0 +1,40 @@
+/* log/commit.h - when to sync: the pure part of group commit (ST-1). The log thread runs the syncs; while
+ * one runs, batches wait in its mailbox and become the next group, so that company costs no waiting. What
+ * is left to decide when a sync has returned: go with what is there, or wait for more.
+ *
+ * HF_COMMIT_WAIT_US_DEFAULT is 0 by measurement (see doc in commit.c): waiting while the disk idles only
+ * adds its length to every acknowledgement. It can be set up to HF_COMMIT_WAIT_US_MAX for disks that are
+ * paid by the sync. Pure: time is handed in. */
+#ifndef HF_LOG_COMMIT_H
+#define HF_LOG_COMMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    HF_COMMIT_WAIT_US_DEFAULT = 0,
+    HF_COMMIT_WAIT_US_MAX = 2000,  /* ST-1: at most 2 ms for company */
+    HF_COMMIT_RECORDS_MAX = 4096,  /* ST-1 */
+    HF_COMMIT_BYTES_MAX = 1 << 20, /* ST-1; one batch that is larger goes alone */
+    HF_COMMIT_BATCHES_MAX = 256    /* = HF_LOG_BATCHES_MAX */
+};
+
+struct hf_commit { /* the group that is being collected */
+    uint32_t wait_us;
+    uint32_t batches, records;
+    uint64_t bytes;
+    uint64_t since_us; /* when its first batch came */
+};
+
+void hf_commit_init(struct hf_commit *commit, uint32_t wait_us); /* wait_us is cut to the maximum */
+
+/* May this batch join the group? Always when the group is empty. When not, the group is full: sync it. */
+bool hf_commit_fits(const struct hf_commit *commit, uint32_t records, uint64_t bytes);
+void hf_commit_add(struct hf_commit *commit, uint32_t records, uint64_t bytes, uint64_t now_us);
+
+/* How long to wait for more batches before the sync, in us; 0 = go now. Only with batches >= 1. */
+uint32_t hf_commit_wait_us(const struct hf_commit *commit, uint64_t now_us);
+void hf_commit_done(
+    struct hf_commit *commit); /* the group went to disk, or failed and is kept by the caller */
+
+#endif

@@ -5,18 +5,11 @@
 
 #include "base/err.h"
 #include "base/sb.h"
+#include "core/barrier.h"
 #include "core/call.h"
 #include "core/kv.h"
 
 struct hf_backend;
-
-/* Something that waits for the store; embedded in its owner. */
-struct hf_barrier {
-    void (*on_applied)(struct hf_barrier *barrier, hf_err err); /* HF_ERR_TIMEOUT after 5 s */
-    void *user;
-    uint64_t offset, due_ms;          /* the gateway's */
-    struct hf_barrier *next, **home;  /* the gateway's */
-};
 
 /* One reader of the event log (GET /v1/events). */
 enum hf_tail_form { HF_TAIL_JSONL, HF_TAIL_SSE, HF_TAIL_WS };

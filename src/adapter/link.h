@@ -13,18 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-/* An immutable payload encoded once for many links of one thread. References are not atomic: each worker has
- * its own copy. */
-struct hf_shared {
-    uint32_t references;
-    uint32_t bytes;
-    uint8_t data[];
-};
-
-/* One reference, the caller's. NULL on no memory. data may be NULL: filled in by the caller before first use. */
-struct hf_shared *hf_shared_new(const void *data, size_t bytes);
-void hf_shared_unref(struct hf_shared *shared); /* NULL is harmless */
+#include "core/shared.h"
 
 struct hf_link;
 

@@ -1,4 +1,4 @@
-#include "adapter/link.h"
+#include "core/shared.h"
 
 #include <stdlib.h>
 #include <string.h>

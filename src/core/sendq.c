@@ -1,0 +1,166 @@
+#include "core/sendq.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "core/shared.h"
+
+struct node {
+    struct hf_list_node node;
+    struct hf_sendq_item item;
+};
+
+struct hf_sendq {
+    struct hf_list_node nodes;
+    uint64_t bytes;
+    uint32_t messages;
+};
+
+struct hf_sendq *hf_sendq_new(void)
+{
+    struct hf_sendq *sendq = calloc(1, sizeof(*sendq));
+
+    if (sendq != NULL)
+        hf_list_init(&sendq->nodes);
+    return sendq;
+}
+
+void hf_sendq_free(struct hf_sendq *sendq)
+{
+    if (sendq == NULL)
+        return;
+    HF_ASSERT(hf_list_empty(&sendq->nodes) && sendq->bytes == 0 && sendq->messages == 0);
+    free(sendq);
+}
+
+static struct node *node_of(struct hf_list_node *node)
+{
+    return HF_CONTAINER_OF(node, struct node, node);
+}
+
+static struct hf_sendq_item take(struct hf_sendq *sendq, struct node *node)
+{
+    struct hf_sendq_item item = node->item;
+
+    hf_list_remove(&node->node);
+    sendq->bytes -= item.frame->bytes;
+    sendq->messages--;
+    free(node);
+    return item;
+}
+
+static void drop(struct hf_sendq *sendq, struct node *node, enum hf_reason reason, hf_sendq_drop_fn *on_drop,
+                 void *context)
+{
+    struct hf_sendq_item item = take(sendq, node);
+
+    on_drop(context, &item, reason);
+    hf_shared_unref(item.frame);
+}
+
+static bool droppable(const struct hf_sendq_item *item)
+{
+    return item->policy == HF_POLICY_DROP_OLDEST || item->policy == HF_POLICY_LATEST;
+}
+
+/* A newer value of the same topic takes the place in line of the older one: the reader sees topics in the order in which they
+ * first changed. */
+static struct node *same_topic(struct hf_sendq *sendq, uint64_t topic_hash)
+{
+    for (struct hf_list_node *at = sendq->nodes.next; at != &sendq->nodes; at = at->next) {
+        struct node *node = node_of(at);
+
+        if (node->item.policy == HF_POLICY_LATEST && node->item.topic_hash == topic_hash)
+            return node;
+    }
+    return NULL;
+}
+
+static void make_room(struct hf_sendq *sendq, uint64_t bytes, uint64_t bytes_max, hf_sendq_drop_fn *on_drop,
+                      void *context)
+{
+    struct hf_list_node *next;
+
+    for (struct hf_list_node *at = sendq->nodes.next;
+         at != &sendq->nodes && sendq->bytes + bytes > bytes_max; at = next) {
+        next = at->next;
+        if (droppable(&node_of(at)->item))
+            drop(sendq, node_of(at), HF_REASON_DROP_OLDEST, on_drop, context);
+    }
+}
+
+enum hf_sendq_verdict hf_sendq_push(struct hf_sendq *sendq, const struct hf_sendq_item *item,
+                                    uint64_t bytes_max, hf_sendq_drop_fn *on_drop, void *context)
+{
+    struct hf_list_node *place = &sendq->nodes;
+    struct node *older = item->policy == HF_POLICY_LATEST ? same_topic(sendq, item->topic_hash) : NULL;
+
+    if (older != NULL) {
+        place = older->node.next;
+        drop(sendq, older, HF_REASON_CONFLATED, on_drop, context);
+    }
+    if (sendq->bytes + item->frame->bytes > bytes_max) {
+        struct hf_list_node *after = place == &sendq->nodes ? NULL : place;
+
+        if (droppable(item)) {
+            make_room(sendq, item->frame->bytes, bytes_max, on_drop, context);
+            if (after != NULL)
+                place = &sendq->nodes; /* its neighbour may be gone: the end of the line is always a place */
+        }
+        if (sendq->bytes + item->frame->bytes > bytes_max)
+            return item->policy == HF_POLICY_MUST_DELIVER ? HF_SENDQ_SPILL
+                   : item->policy == HF_POLICY_DISCONNECT ? HF_SENDQ_DISCONNECT
+                                                          : HF_SENDQ_REFUSED;
+    }
+    struct node *node = malloc(sizeof(*node));
+    if (node == NULL)
+        return HF_SENDQ_NOMEM;
+    node->item = *item;
+    node->item.frame = hf_shared_ref(item->frame);
+    hf_list_init(&node->node);
+    hf_list_push_back(place, &node->node); /* before `place` */
+    sendq->bytes += item->frame->bytes;
+    sendq->messages++;
+    return HF_SENDQ_TAKEN;
+}
+
+const struct hf_sendq_item *hf_sendq_front(const struct hf_sendq *sendq)
+{
+    return sendq == NULL || hf_list_empty(&sendq->nodes) ? NULL : &node_of(sendq->nodes.next)->item;
+}
+
+struct hf_sendq_item hf_sendq_pop(struct hf_sendq *sendq)
+{
+    HF_ASSERT(!hf_list_empty(&sendq->nodes));
+    return take(sendq, node_of(sendq->nodes.next));
+}
+
+bool hf_sendq_forget(struct hf_sendq *sendq, const struct hf_pending *pending)
+{
+    for (struct hf_list_node *at = sendq ? sendq->nodes.next : NULL; at != NULL && at != &sendq->nodes;
+         at = at->next) {
+        if (node_of(at)->item.pending == pending) {
+            struct hf_sendq_item item = take(sendq, node_of(at));
+
+            hf_shared_unref(item.frame);
+            return true;
+        }
+    }
+    return false;
+}
+
+void hf_sendq_clear(struct hf_sendq *sendq, enum hf_reason reason, hf_sendq_drop_fn *on_drop, void *context)
+{
+    while (sendq != NULL && !hf_list_empty(&sendq->nodes))
+        drop(sendq, node_of(sendq->nodes.next), reason, on_drop, context);
+}
+
+uint64_t hf_sendq_bytes(const struct hf_sendq *sendq)
+{
+    return sendq ? sendq->bytes : 0;
+}
+
+uint32_t hf_sendq_messages(const struct hf_sendq *sendq)
+{
+    return sendq ? sendq->messages : 0;
+}

@@ -7,9 +7,8 @@
 
 _Noreturn void hf_assert_failed(const char *expression, const char *file, int line);
 
-#define HF_ASSERT(expression)                                                                              \
-    ((expression) ? (void)0 : hf_assert_failed(#expression, __FILE__, __LINE__))
-#define HF_UNREACHABLE() hf_assert_failed("unreachable", __FILE__, __LINE__)
+#define HF_ASSERT(expression) ((expression) ? (void)0 : hf_assert_failed(#expression, __FILE__, __LINE__))
+#define HF_UNREACHABLE()      hf_assert_failed("unreachable", __FILE__, __LINE__)
 
 #define HF_CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 #define HF_COUNT_OF(array)                     (sizeof(array) / sizeof((array)[0]))

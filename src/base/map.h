@@ -21,6 +21,7 @@ struct hf_map {
     struct hf_map_node **buckets, **old_buckets; /* old ones while a resize is under way */
     size_t bucket_count, old_bucket_count, old_next;
     size_t count;
+    unsigned visiting; /* hf_map_each() calls under way; nothing is resized or moved meanwhile */
     hf_map_eq_fn *eq;
 };
 
@@ -33,7 +34,8 @@ struct hf_map_node *hf_map_find(const struct hf_map *map, uint64_t hash, const v
 hf_err hf_map_insert(struct hf_map *map, struct hf_map_node *node, uint64_t hash);
 void hf_map_remove(struct hf_map *map, struct hf_map_node *node); /* asserts that it is there */
 
-/* Visits every node; the callback may remove the visited node. Stops early when it returns false. */
+/* Visits every node; the callback may remove the visited node, no other. A node inserted by the callback
+ * may be visited or not. Stops early when it returns false. */
 typedef bool hf_map_visit_fn(struct hf_map_node *node, void *context);
 void hf_map_each(struct hf_map *map, hf_map_visit_fn *visit, void *context);
 

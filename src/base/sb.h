@@ -27,7 +27,10 @@ void hf_sb_hex(struct hf_sb *sb, const void *data, size_t bytes); /* lower case 
 void hf_sb_printf(struct hf_sb *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes (RFC 8259). Bytes that are not valid UTF-8 become U+FFFD. */
 void hf_sb_json(struct hf_sb *sb, struct hf_slice text);
-/* RFC 3339 UTC with milliseconds: 2026-03-01T12:00:00.123Z. */
+/* The same without the quotes, as much as fits whole characters at a time with keep_bytes left over.
+ * Returns how many bytes of text went in; never sets overflow. */
+size_t hf_sb_json_part(struct hf_sb *sb, struct hf_slice text, size_t keep_bytes);
+/* RFC 3339 UTC with milliseconds: 2026-03-01T12:00:00.123Z; anything after year 9999 shows its end. */
 void hf_sb_time(struct hf_sb *sb, uint64_t utc_ms);
 
 static inline struct hf_slice hf_sb_done(const struct hf_sb *sb)

@@ -20,7 +20,7 @@ struct hf_slab_stats {
 
 /* name is borrowed and must outlive the slab. NULL on no memory. */
 struct hf_slab *hf_slab_new(const char *name, size_t object_bytes, uint64_t objects_max);
-void hf_slab_free(struct hf_slab *slab); /* NULL is harmless; asserts that nothing is in use */
+void hf_slab_free(struct hf_slab *slab);  /* NULL is harmless; asserts that nothing is in use */
 void *hf_slab_take(struct hf_slab *slab); /* zeroed object, 16-byte aligned; NULL = limit or no memory */
 void hf_slab_give(struct hf_slab *slab, void *object); /* NULL is harmless */
 void hf_slab_stats(const struct hf_slab *slab, struct hf_slab_stats *ret_stats);

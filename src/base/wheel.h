@@ -21,8 +21,9 @@ struct hf_timer { /* 32 bytes; embedded, fields are the wheel's */
 };
 
 struct hf_wheel {
-    uint64_t tick;  /* the last tick that was fully run */
-    uint64_t armed; /* how many timers are armed now */
+    uint64_t tick;               /* the last tick that was fully run */
+    uint64_t armed;              /* how many timers are armed now */
+    struct hf_list_node overdue; /* armed for a tick that was run already: fire in the next run */
     struct hf_list_node slots[HF_WHEEL_SLOTS];
 };
 

@@ -33,6 +33,7 @@ struct hf_ws_deflate {
     bool on;
     bool server_no_context_takeover, client_no_context_takeover;
     uint8_t server_max_window_bits, client_max_window_bits; /* 8..15 */
+    bool server_max_window_bits_asked; /* agreed, server: the offer named it, so the answer must (7.1.2.1) */
 };
 
 /* Compression on, no takeover, 15 bits: what a listener that allows compression uses. */

@@ -104,7 +104,7 @@ struct hf_ws_client {
     struct hf_ws_deflate deflate_offered;
     struct hf_slice protocol;     /* result: what the server chose, within protocols; absent = none */
     struct hf_ws_deflate deflate; /* result: on = agreed */
-    uint8_t accepts, protocol_lines;
+    uint8_t accepts;
     bool upgrade, connection, accept_ok, protocol_bad, extension_bad;
 };
 

@@ -20,7 +20,8 @@ struct hf_json_out {
     struct hf_sb *sb; /* borrowed */
     uint32_t objects; /* bit n: level n is an object */
     uint8_t depth;
-    bool comma; /* the next value needs one before it */
+    bool comma; /* the next member or item needs one before it */
+    bool keyed; /* hf_json_out_key was called: the value is due */
 };
 
 void hf_json_out_init(struct hf_json_out *out, struct hf_sb *sb);

@@ -14,14 +14,14 @@ struct hf_backend;
 /* One reader of the event log (GET /v1/events). */
 enum hf_tail_form { HF_TAIL_JSONL, HF_TAIL_SSE, HF_TAIL_WS };
 struct hf_tail_request {
-    struct hf_slice tenant;                    /* always set: a reader never sees another tenant; "*" = operator, all */
-    struct hf_slice device, topic_filter;      /* absent = all; topic_filter with MQTT-style + and # */
-    uint64_t types;                            /* bit per enum hf_event_type; 0 = all */
-    uint64_t from;                             /* first offset wanted; 0 = from the end */
-    uint64_t until;                            /* last offset wanted; 0 = none */
-    uint64_t from_time_ms;                     /* instead of `from`; 0 = not asked */
-    uint64_t limit;                            /* events at most; 0 = no limit */
-    bool follow;                               /* wait for more at the end */
+    struct hf_slice tenant; /* always set: a reader never sees another tenant; "*" = operator, all */
+    struct hf_slice device, topic_filter; /* absent = all; topic_filter with MQTT-style + and # */
+    uint64_t types;                       /* bit per enum hf_event_type; 0 = all */
+    uint64_t from;                        /* first offset wanted; 0 = from the end */
+    uint64_t until;                       /* last offset wanted; 0 = none */
+    uint64_t from_time_ms;                /* instead of `from`; 0 = not asked */
+    uint64_t limit;                       /* events at most; 0 = no limit */
+    bool follow;                          /* wait for more at the end */
     enum hf_tail_form form;
 };
 struct hf_tail; /* opaque */
@@ -39,7 +39,8 @@ struct hf_backend_ops {
     /* Read your writes: on_applied is called once the tables have everything that was durable when this was called; at once
      * (before returning) when they have it already. */
     void (*barrier)(struct hf_backend *backend, struct hf_barrier *barrier);
-    void (*barrier_cancel)(struct hf_backend *backend, struct hf_barrier *barrier); /* harmless if not waiting */
+    void (*barrier_cancel)(struct hf_backend *backend,
+                           struct hf_barrier *barrier); /* harmless if not waiting */
 
     /* on_chunk is called once per next(), later, on this worker; data is copied from the request. HF_ERR_LIMIT = too many readers. */
     hf_err (*tail_open)(struct hf_backend *backend, const struct hf_tail_request *request,
@@ -48,8 +49,10 @@ struct hf_backend_ops {
     void (*tail_next)(struct hf_tail *tail);  /* ask for the next chunk (at most 64 KiB); one at a time */
     void (*tail_close)(struct hf_tail *tail); /* no on_chunk after this; any time */
 
-    size_t (*metrics)(struct hf_backend *backend, char **ret_text); /* malloc'ed Prometheus text; 0 = no memory */
-    bool (*ready)(struct hf_backend *backend, struct hf_sb *ret_json); /* JSON object {"ready":..,"checks":[..]} */
+    size_t (*metrics)(struct hf_backend *backend,
+                      char **ret_text); /* malloc'ed Prometheus text; 0 = no memory */
+    bool (*ready)(struct hf_backend *backend,
+                  struct hf_sb *ret_json); /* JSON object {"ready":..,"checks":[..]} */
     void (*random)(struct hf_backend *backend, void *out, size_t bytes);
     uint64_t (*utc_ms)(struct hf_backend *backend);
 };
@@ -58,7 +61,8 @@ struct hf_backend {
     const struct hf_backend_ops *ops;
     struct hf_kv *kv; /* reads only; see core/kv.h */
     uint64_t boot;    /* this start of the node, in device rows */
-    uint64_t started_ms, unknown_until_ms; /* UTC; after it a device that was online before the start counts as offline */
+    uint64_t started_ms,
+        unknown_until_ms; /* UTC; after it a device that was online before the start counts as offline */
 };
 
 #endif

@@ -22,7 +22,7 @@ struct hf_link_ops {
     hf_err (*write)(struct hf_link *link, const void *data, size_t bytes);
     /* Takes a reference of its own; errors as write. */
     hf_err (*write_shared)(struct hf_link *link, struct hf_shared *shared);
-    void (*flush)(struct hf_link *link);          /* hands to the kernel now what it takes */
+    void (*flush)(struct hf_link *link);                /* hands to the kernel now what it takes */
     size_t (*queued_bytes)(const struct hf_link *link); /* not yet taken by the kernel */
     void (*pause_read)(struct hf_link *link);
     void (*resume_read)(struct hf_link *link);
@@ -43,7 +43,8 @@ struct hf_link_handler {
     /* data is the worker's receive buffer: borrowed, writable (unmasking in place), valid during the call only. */
     void (*on_data)(struct hf_link *link, uint8_t *data, size_t bytes);
     void (*on_drained)(struct hf_link *link); /* nothing is queued any more */
-    void (*on_blocked)(struct hf_link *link); /* the kernel took less than all, for the first time since drained */
+    void (*on_blocked)(
+        struct hf_link *link); /* the kernel took less than all, for the first time since drained */
     /* Last call for this link; the carrier frees it when the handler returns. */
     void (*on_end)(struct hf_link *link, enum hf_link_end end, int sys_errno);
 };

@@ -2,10 +2,9 @@
 
 #include <stdlib.h>
 
-static const char *const fate_names[] = {
-    [HF_FATE_NONE] = "none",
+static const char *const fate_names[] = {[HF_FATE_NONE] = "none",
 #define HF_FATE_NAME(id, value, name) [value] = name,
-    HF_FATE_MAP(HF_FATE_NAME)
+                                         HF_FATE_MAP(HF_FATE_NAME)
 #undef HF_FATE_NAME
 };
 
@@ -30,8 +29,8 @@ enum hf_class hf_class_by_name(struct hf_slice name)
     unsigned class = 0;
 
     while (class < HF_CLASSES && !hf_slice_is(name, class_names[class]))
-        class++;
-    return (enum hf_class)class;
+        class ++;
+    return (enum hf_class) class;
 }
 
 struct hf_call *hf_call_new(enum hf_call_type type, size_t storage_bytes)

@@ -17,23 +17,23 @@ enum hf_call_type {
     HF_CALL_DISCONNECT, /* close the device's connection: reason admin_disconnect, text in payload */
     HF_CALL_DEVICE,     /* live state of one device: answer in `live`; not_found when it is not in memory */
     HF_CALL_BROADCAST,  /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */
-    HF_CALL_RECORD,     /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
-    HF_CALL_LEDGER,     /* sums over all workers: answer in `ledger` */
+    HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
+    HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
 };
 
 /* How a message or command stands; the names are API-3's. */
-#define HF_FATE_MAP(X)                                                                                     \
-    X(HF_FATE_QUEUED, 1, "queued")       /* durable, waits for the device */                               \
-    X(HF_FATE_SENT, 2, "sent")           /* every byte was taken by the kernel for the device's socket */  \
-    X(HF_FATE_DELIVERED, 3, "delivered") /* the device said so */                                          \
-    X(HF_FATE_DONE, 4, "done")           /* the device answered with its result */                         \
-    X(HF_FATE_FAILED, 5, "failed")       /* reason says why */                                             \
-    X(HF_FATE_EXPIRED, 6, "expired")     /* its time to live ran out */                                    \
+#define HF_FATE_MAP(X)                                                                                    \
+    X(HF_FATE_QUEUED, 1, "queued")       /* durable, waits for the device */                              \
+    X(HF_FATE_SENT, 2, "sent")           /* every byte was taken by the kernel for the device's socket */ \
+    X(HF_FATE_DELIVERED, 3, "delivered") /* the device said so */                                         \
+    X(HF_FATE_DONE, 4, "done")           /* the device answered with its result */                        \
+    X(HF_FATE_FAILED, 5, "failed")       /* reason says why */                                            \
+    X(HF_FATE_EXPIRED, 6, "expired")     /* its time to live ran out */                                   \
     X(HF_FATE_CANCELED, 7, "canceled")
 #define HF_FATE_ENUM(id, value, name) id = value,
 enum hf_fate { HF_FATE_NONE, HF_FATE_MAP(HF_FATE_ENUM) };
 #undef HF_FATE_ENUM
-const char *hf_fate_name(unsigned fate); /* "queued"; "none" when not in the table */
+const char *hf_fate_name(unsigned fate);                      /* "queued"; "none" when not in the table */
 static inline bool hf_fate_final(unsigned fate, bool command) /* a plain message ends as sent */
 {
     return fate >= (command ? HF_FATE_DONE : HF_FATE_SENT);
@@ -48,14 +48,15 @@ struct hf_live {
     uint8_t presence; /* enum hf_presence */
     bool connected;
     uint16_t reason, code;
-    uint64_t epoch, conn, since_ms /* UTC */, last_seen_ms /* UTC */, expires_ms /* of the credentials, UTC, 0 = never */;
+    uint64_t epoch, conn, since_ms /* UTC */, last_seen_ms /* UTC */,
+        expires_ms /* of the credentials, UTC, 0 = never */;
     uint32_t rtt_ms; /* last Ping to Pong; 0 = not measured */
     uint32_t pending_messages, send_queue_messages;
     uint64_t pending_bytes, send_queue_bytes;
     uint64_t messages_in, messages_out, bytes_in, bytes_out; /* of this connection */
-    char peer[64];     /* address:port, after PROXY protocol */
-    char trace[33];    /* client's trace id or "" */
-    char protocol[24]; /* "raw" */
+    char peer[64];                                           /* address:port, after PROXY protocol */
+    char trace[33];                                          /* client's trace id or "" */
+    char protocol[24];                                       /* "raw" */
     bool tls;
 };
 
@@ -74,28 +75,29 @@ struct hf_call {
     struct hf_slice tenant, device;
     struct hf_slice topic; /* or the command's name */
     struct hf_slice payload;
-    struct hf_slice key;       /* idempotency key, or the key field of a RECORD */
-    struct hf_slice *devices;  /* BROADCAST to a list */
+    struct hf_slice key;      /* idempotency key, or the key field of a RECORD */
+    struct hf_slice *devices; /* BROADCAST to a list */
     unsigned device_count;
-    bool target_topic;         /* BROADCAST to the subscribers of `topic`; else to the list, or to all */
-    uint8_t class;             /* enum hf_class; COMMAND makes a command */
-    uint8_t event_type;        /* RECORD */
-    uint8_t format, flags;     /* of the payload */
-    bool wait;                 /* SEND of a command: answer when the fate is final or wait_ms is over, not when queued */
-    uint64_t ttl_ms, wait_ms;  /* ttl 0 = default */
-    uint8_t body_hash[32];     /* SHA-256 of the request body, for id_conflict */
-    uint8_t id[16];            /* in: CANCEL, and SEND/BROADCAST (the maker draws a UUIDv7); out: the first id when replayed */
+    bool target_topic;     /* BROADCAST to the subscribers of `topic`; else to the list, or to all */
+    uint8_t class;         /* enum hf_class; COMMAND makes a command */
+    uint8_t event_type;    /* RECORD */
+    uint8_t format, flags; /* of the payload */
+    bool wait; /* SEND of a command: answer when the fate is final or wait_ms is over, not when queued */
+    uint64_t ttl_ms, wait_ms; /* ttl 0 = default */
+    uint8_t body_hash[32];    /* SHA-256 of the request body, for id_conflict */
+    uint8_t id
+        [16]; /* in: CANCEL, and SEND/BROADCAST (the maker draws a UUIDv7); out: the first id when replayed */
 
     /* The answer. */
-    uint16_t reason;     /* HF_REASON_NONE = done as asked */
+    uint16_t reason;                    /* HF_REASON_NONE = done as asked */
     uint64_t limit, observed, retry_ms; /* for the problem document; 0 = not said */
-    bool replayed;       /* the idempotency key was known: this is the first request's answer */
-    uint8_t fate;        /* enum hf_fate */
+    bool replayed; /* the idempotency key was known: this is the first request's answer */
+    uint8_t fate;  /* enum hf_fate */
     uint16_t fate_reason;
-    uint64_t offset;     /* of the record */
+    uint64_t offset;           /* of the record */
     uint64_t targets, written; /* BROADCAST: devices meant, and given to the socket or its queue */
     uint8_t result_format, result_flags;
-    void *result;        /* owned by the call, malloc: a command's result payload */
+    void *result; /* owned by the call, malloc: a command's result payload */
     size_t result_bytes;
     struct hf_live live;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */

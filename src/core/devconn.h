@@ -17,7 +17,7 @@ struct hf_shared;
 struct hf_outgoing {
     enum { HF_OUT_MESSAGE, HF_OUT_COMMAND, HF_OUT_PUBLISH } kind;
     uint8_t class, format, flags;
-    const uint8_t *id;    /* 16 bytes or NULL */
+    const uint8_t *id;     /* 16 bytes or NULL */
     struct hf_slice topic; /* or the command's name */
     struct hf_slice payload;
     uint64_t expires_ms; /* UTC; 0 = never */
@@ -36,20 +36,21 @@ struct hf_devconn_ops {
     size_t (*queued_bytes)(const struct hf_devconn *devconn); /* not yet taken by the kernel */
     /* Starts the close; hf_hub_disconnected() follows from inside the adapter, at once. text may be absent. */
     void (*close)(struct hf_devconn *devconn, enum hf_reason reason, struct hf_slice text);
-    void (*describe)(const struct hf_devconn *devconn, struct hf_live *live); /* peer, trace, rtt, times, expiry */
+    void (*describe)(const struct hf_devconn *devconn,
+                     struct hf_live *live); /* peer, trace, rtt, times, expiry */
 };
 
 struct hf_devconn {
     const struct hf_devconn_ops *ops;
-    struct hf_device *device;        /* NULL before hub connect and after disconnect */
-    struct hf_sendq *sendq;          /* owns; NULL while nothing waits in memory */
-    struct hf_list_node unsettled;   /* on hub->unsettled while something was written and not yet seen taken */
-    struct hf_list_node topics;      /* its subscriptions */
+    struct hf_device *device;      /* NULL before hub connect and after disconnect */
+    struct hf_sendq *sendq;        /* owns; NULL while nothing waits in memory */
+    struct hf_list_node unsettled; /* on hub->unsettled while something was written and not yet seen taken */
+    struct hf_list_node topics;    /* its subscriptions */
     uint64_t conn_id;
-    uint32_t written_untracked;      /* messages given to the link since it was last empty */
+    uint32_t written_untracked; /* messages given to the link since it was last empty */
     uint16_t subscriptions;
-    uint8_t variant;                 /* 0 .. HF_DEVCONN_VARIANTS-1 */
-    bool spilled;                    /* messages wait in the outbox because the queue was full */
+    uint8_t variant; /* 0 .. HF_DEVCONN_VARIANTS-1 */
+    bool spilled;    /* messages wait in the outbox because the queue was full */
     struct hf_rate uplink_rate;
 };
 

@@ -61,8 +61,8 @@ size_t hf_event_bytes(const struct hf_event *event)
     unsigned fields = fields_of(event);
 
     return FIXED_BYTES + (fields & FIELD_CODE ? 2u : 0u) +
-           8u * (unsigned)__builtin_popcount(
-                    fields & (FIELD_EPOCH | FIELD_CONN | FIELD_SEQ | FIELD_FROM | FIELD_TO)) +
+           8u * (unsigned)__builtin_popcount(fields &
+                                             (FIELD_EPOCH | FIELD_CONN | FIELD_SEQ | FIELD_FROM | FIELD_TO)) +
            (fields & FIELD_ID ? 16u : 0u) + (fields & FIELD_TENANT ? 1 + event->tenant.bytes : 0) +
            (fields & FIELD_DEVICE ? 1 + event->device.bytes : 0) +
            (fields & FIELD_TOPIC ? 2 + event->topic.bytes : 0) +
@@ -186,8 +186,8 @@ hf_err hf_event_decode(const uint8_t *body, size_t body_bytes, struct hf_event *
     unsigned fields = hf_get_u16(at + 6);
     if (fields & ~(unsigned)FIELDS_ALL)
         return HF_ERR_MALFORMED;
-    *ret_event = (struct hf_event){
-        .type = at[1], .format = at[2], .flags = at[3], .reason = hf_get_u16(at + 4)};
+    *ret_event =
+        (struct hf_event){.type = at[1], .format = at[2], .flags = at[3], .reason = hf_get_u16(at + 4)};
     if (fields & FIELD_CODE) {
         at = take(&reader, 2);
         ret_event->code = at ? hf_get_u16(at) : 0;

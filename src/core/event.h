@@ -21,28 +21,32 @@
 
 /* Stored: append, never renumber. The last column says what the generic fields mean for this type. */
 #define HF_EVENT_TYPE_MAP(X)                                                                               \
-    X(HF_EVENT_MESSAGE, 1, "message")                /* from a device; key: the device's own message id */ \
-    X(HF_EVENT_ONLINE, 2, "online")                  /* conn, epoch; key: trace id; topic: protocol */     \
-    X(HF_EVENT_OFFLINE, 3, "offline")                /* reason, code; from: connected for ms */            \
-    X(HF_EVENT_UNKNOWN, 4, "unknown")                /* as offline: the socket is gone, the device maybe not */ \
-    X(HF_EVENT_DISCONNECTED, 5, "disconnected")      /* replaced: the connection ended, the device stays online */ \
-    X(HF_EVENT_REFUSED, 6, "refused")                /* an identified device was not let in: reason */     \
-    X(HF_EVENT_QUEUED, 10, "message.queued")         /* to a device: id, seq; to: expires ms; key: idempotency key */ \
-    X(HF_EVENT_SENT, 11, "message.sent")             /* id, seq, epoch: every byte was taken by the kernel */ \
-    X(HF_EVENT_FAILED, 12, "message.failed")         /* id, seq, reason: expired, canceled, dropped ...: its ledger record */ \
-    X(HF_EVENT_COMMAND, 13, "command.queued")        /* as message.queued; topic: command name */          \
-    X(HF_EVENT_COMMAND_SENT, 14, "command.sent")     /* as message.sent */                                 \
-    X(HF_EVENT_COMMAND_DONE, 15, "command.done")     /* id, seq; payload: the device's result */           \
-    X(HF_EVENT_COMMAND_FAILED, 16, "command.failed") /* id, seq, reason; payload: the device's error, if any */ \
-    X(HF_EVENT_BROADCAST, 20, "broadcast")           /* id; topic; payload */                              \
+    X(HF_EVENT_MESSAGE, 1, "message") /* from a device; key: the device's own message id */                \
+    X(HF_EVENT_ONLINE, 2, "online")   /* conn, epoch; key: trace id; topic: protocol */                    \
+    X(HF_EVENT_OFFLINE, 3, "offline") /* reason, code; from: connected for ms */                           \
+    X(HF_EVENT_UNKNOWN, 4, "unknown") /* as offline: the socket is gone, the device maybe not */           \
+    X(HF_EVENT_DISCONNECTED, 5,                                                                            \
+      "disconnected")                 /* replaced: the connection ended, the device stays online */        \
+    X(HF_EVENT_REFUSED, 6, "refused") /* an identified device was not let in: reason */                    \
+    X(HF_EVENT_QUEUED, 10,                                                                                 \
+      "message.queued")                  /* to a device: id, seq; to: expires ms; key: idempotency key */  \
+    X(HF_EVENT_SENT, 11, "message.sent") /* id, seq, epoch: every byte was taken by the kernel */          \
+    X(HF_EVENT_FAILED, 12,                                                                                 \
+      "message.failed") /* id, seq, reason: expired, canceled, dropped ...: its ledger record */           \
+    X(HF_EVENT_COMMAND, 13, "command.queued")    /* as message.queued; topic: command name */              \
+    X(HF_EVENT_COMMAND_SENT, 14, "command.sent") /* as message.sent */                                     \
+    X(HF_EVENT_COMMAND_DONE, 15, "command.done") /* id, seq; payload: the device's result */               \
+    X(HF_EVENT_COMMAND_FAILED, 16,                                                                         \
+      "command.failed")                    /* id, seq, reason; payload: the device's error, if any */      \
+    X(HF_EVENT_BROADCAST, 20, "broadcast") /* id; topic; payload */                                        \
     X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: in the ledger */ \
-    X(HF_EVENT_LEDGER, 22, "ledger")                 /* reason; from..to: count of messages; key: policy; topic: stream */ \
-    X(HF_EVENT_KEY_CREATED, 30, "key.created")       /* key: key id; payload: row of the KEYS table */     \
-    X(HF_EVENT_KEY_REVOKED, 31, "key.revoked")       /* key: key id */                                     \
-    X(HF_EVENT_REVOKED, 32, "revoked")               /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */ \
-    X(HF_EVENT_AUDIT, 33, "audit")                   /* topic: action; key: who; payload: JSON details */  \
-    X(HF_EVENT_NODE_STARTED, 40, "node.started")     /* payload: JSON {version, boot} */                   \
-    X(HF_EVENT_NODE_STOPPED, 41, "node.stopped")     /* reason */
+    X(HF_EVENT_LEDGER, 22, "ledger") /* reason; from..to: count of messages; key: policy; topic: stream */ \
+    X(HF_EVENT_KEY_CREATED, 30, "key.created") /* key: key id; payload: row of the KEYS table */           \
+    X(HF_EVENT_KEY_REVOKED, 31, "key.revoked") /* key: key id */                                           \
+    X(HF_EVENT_REVOKED, 32, "revoked") /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */  \
+    X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                \
+    X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                       \
+    X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */
 
 #define HF_EVENT_ENUM(id, value, name) id = value,
 enum hf_event_type { HF_EVENT_NONE, HF_EVENT_TYPE_MAP(HF_EVENT_ENUM) HF_EVENT_TYPES_MAX = 64 };
@@ -75,7 +79,7 @@ struct hf_event {
     struct hf_slice tenant, device, topic, key, payload;
 };
 
-const char *hf_event_type_name(unsigned type);                /* "message"; "unknown_type" when not in the table */
+const char *hf_event_type_name(unsigned type); /* "message"; "unknown_type" when not in the table */
 enum hf_event_type hf_event_type_by_name(struct hf_slice name); /* HF_EVENT_NONE when not in the table */
 
 /* Bytes that encode() will write. Asserts the bounds above: callers have checked what peers sent. */

@@ -12,67 +12,67 @@
 #include "core/event.h"
 
 /* DEVICES: key tenant 0 device. */
-#define HF_DEVICE_ROW_MAP(NUMBER, TEXT)                                                                    \
-    NUMBER(epoch)     /* of the last connection; only grows */                                             \
-    NUMBER(presence)  /* enum hf_presence as last recorded */                                              \
-    NUMBER(boot)      /* the start of the node that recorded it: another one means "unknown" */            \
-    NUMBER(since_ms)  /* UTC, of the presence */                                                           \
-    NUMBER(reason)    /* of the last change */                                                             \
-    NUMBER(code)      /* WebSocket close code of the last disconnect, 0 = none */                          \
-    NUMBER(first_ms)  /* UTC, first seen */                                                                \
-    NUMBER(online_ms) /* UTC, last connect */                                                              \
-    NUMBER(offset)    /* of the last presence event */                                                     \
-    NUMBER(conn)      /* id of the last connection */                                                      \
-    NUMBER(connects)  /* how often it was let in */                                                        \
-    NUMBER(seq)       /* last downlink sequence given */                                                   \
+#define HF_DEVICE_ROW_MAP(NUMBER, TEXT)                                                         \
+    NUMBER(epoch)     /* of the last connection; only grows */                                  \
+    NUMBER(presence)  /* enum hf_presence as last recorded */                                   \
+    NUMBER(boot)      /* the start of the node that recorded it: another one means "unknown" */ \
+    NUMBER(since_ms)  /* UTC, of the presence */                                                \
+    NUMBER(reason)    /* of the last change */                                                  \
+    NUMBER(code)      /* WebSocket close code of the last disconnect, 0 = none */               \
+    NUMBER(first_ms)  /* UTC, first seen */                                                     \
+    NUMBER(online_ms) /* UTC, last connect */                                                   \
+    NUMBER(offset)    /* of the last presence event */                                          \
+    NUMBER(conn)      /* id of the last connection */                                           \
+    NUMBER(connects)  /* how often it was let in */                                             \
+    NUMBER(seq)       /* last downlink sequence given */                                        \
     TEXT(protocol)
 
 /* MESSAGES: key 16-byte id. The fate of a message or command. */
-#define HF_MESSAGE_ROW_MAP(NUMBER, TEXT)                                                                   \
-    NUMBER(command)    /* 1 = command */                                                                   \
-    NUMBER(fate)       /* enum hf_fate */                                                                  \
-    NUMBER(reason)                                                                                         \
-    NUMBER(created_ms)                                                                                     \
-    NUMBER(updated_ms)                                                                                     \
-    NUMBER(expires_ms)                                                                                     \
-    NUMBER(offset)     /* of the record that queued it */                                                  \
-    NUMBER(seq)        /* in the device's downlink */                                                      \
-    NUMBER(format)     /* of the result */                                                                 \
-    NUMBER(flags)                                                                                          \
-    NUMBER(targets)    /* broadcasts: devices meant */                                                     \
-    NUMBER(written)    /* broadcasts: given to sockets */                                                  \
-    TEXT(tenant)                                                                                           \
-    TEXT(device)       /* absent = broadcast */                                                            \
-    TEXT(topic)        /* or the command's name */                                                         \
-    TEXT(result)       /* at most HF_RESULT_BYTES_MAX, longer ones are only in the event */
+#define HF_MESSAGE_ROW_MAP(NUMBER, TEXT)               \
+    NUMBER(command) /* 1 = command */                  \
+    NUMBER(fate)    /* enum hf_fate */                 \
+    NUMBER(reason)                                     \
+    NUMBER(created_ms)                                 \
+    NUMBER(updated_ms)                                 \
+    NUMBER(expires_ms)                                 \
+    NUMBER(offset) /* of the record that queued it */  \
+    NUMBER(seq)    /* in the device's downlink */      \
+    NUMBER(format) /* of the result */                 \
+    NUMBER(flags)                                      \
+    NUMBER(targets) /* broadcasts: devices meant */    \
+    NUMBER(written) /* broadcasts: given to sockets */ \
+    TEXT(tenant)                                       \
+    TEXT(device) /* absent = broadcast */              \
+    TEXT(topic)  /* or the command's name */           \
+    TEXT(result) /* at most HF_RESULT_BYTES_MAX, longer ones are only in the event */
 
 /* KEYS: key = key id. API keys made at run time; those of the configuration are not here. */
-#define HF_KEY_ROW_MAP(NUMBER, TEXT)                                                                       \
-    NUMBER(created_ms)                                                                                     \
-    NUMBER(revoked_ms) /* 0 = valid */                                                                     \
-    NUMBER(expires_ms) /* 0 = never */                                                                     \
-    TEXT(tenant)                                                                                           \
-    TEXT(sha256) /* 32 bytes, of the whole key text */                                                     \
-    TEXT(scopes) /* space separated */                                                                     \
+#define HF_KEY_ROW_MAP(NUMBER, TEXT)                   \
+    NUMBER(created_ms)                                 \
+    NUMBER(revoked_ms) /* 0 = valid */                 \
+    NUMBER(expires_ms) /* 0 = never */                 \
+    TEXT(tenant)                                       \
+    TEXT(sha256) /* 32 bytes, of the whole key text */ \
+    TEXT(scopes) /* space separated */                 \
     TEXT(name)
 
 /* IDEMPOTENCY: key tenant 0 device 0 key. */
-#define HF_IDEMPOTENCY_ROW_MAP(NUMBER, TEXT)                                                               \
-    NUMBER(created_ms)                                                                                     \
-    TEXT(id)   /* 16 bytes, of the first message */                                                        \
+#define HF_IDEMPOTENCY_ROW_MAP(NUMBER, TEXT)        \
+    NUMBER(created_ms)                              \
+    TEXT(id)   /* 16 bytes, of the first message */ \
     TEXT(hash) /* 32 bytes, SHA-256 of the first body */
 
 enum { HF_RESULT_BYTES_MAX = 64 * 1024 };
 
 #define HF_ROW_NUMBER(name) uint64_t name;
 #define HF_ROW_TEXT(name)   struct hf_slice name;
-#define HF_ROW_DECLARE(row, MAP)                                                                           \
-    struct hf_##row##_row {                                                                                \
-        MAP(HF_ROW_NUMBER, HF_ROW_TEXT)                                                                    \
-    };                                                                                                     \
-    /* Bytes written, or 0 when out is too small. */                                                       \
-    size_t hf_##row##_row_encode(const struct hf_##row##_row *row, uint8_t *out, size_t out_bytes);        \
-    /* Texts borrow from the value. HF_ERR_CORRUPT when it is not a row. */                                \
+#define HF_ROW_DECLARE(row, MAP)                                                                    \
+    struct hf_##row##_row {                                                                         \
+        MAP(HF_ROW_NUMBER, HF_ROW_TEXT)                                                             \
+    };                                                                                              \
+    /* Bytes written, or 0 when out is too small. */                                                \
+    size_t hf_##row##_row_encode(const struct hf_##row##_row *row, uint8_t *out, size_t out_bytes); \
+    /* Texts borrow from the value. HF_ERR_CORRUPT when it is not a row. */                         \
     hf_err hf_##row##_row_decode(struct hf_slice value, struct hf_##row##_row *ret_row);
 
 HF_ROW_DECLARE(device, HF_DEVICE_ROW_MAP)

@@ -5,6 +5,10 @@
 #include "base/list.h"
 #include "core/shared.h"
 
+static const enum hf_reason drop_reasons[] = {HF_REASON_DROP_OLDEST, HF_REASON_CONFLATED,
+                                              HF_REASON_DROP_NEWEST, HF_REASON_CONNECTION_GONE,
+                                              HF_REASON_MEMORY_LIMIT};
+
 struct node {
     struct hf_list_node node;
     struct hf_sendq_item item;
@@ -14,6 +18,8 @@ struct hf_sendq {
     struct hf_list_node nodes;
     uint64_t bytes;
     uint32_t messages;
+    uint32_t drops[HF_COUNT_OF(drop_reasons)];
+    uint64_t reported_ms;
 };
 
 struct hf_sendq *hf_sendq_new(void)
@@ -81,8 +87,8 @@ static void make_room(struct hf_sendq *sendq, uint64_t bytes, uint64_t bytes_max
 {
     struct hf_list_node *next;
 
-    for (struct hf_list_node *at = sendq->nodes.next;
-         at != &sendq->nodes && sendq->bytes + bytes > bytes_max; at = next) {
+    for (struct hf_list_node *at = sendq->nodes.next; at != &sendq->nodes && sendq->bytes + bytes > bytes_max;
+         at = next) {
         next = at->next;
         if (droppable(&node_of(at)->item))
             drop(sendq, node_of(at), HF_REASON_DROP_OLDEST, on_drop, context);
@@ -153,6 +159,43 @@ void hf_sendq_clear(struct hf_sendq *sendq, enum hf_reason reason, hf_sendq_drop
 {
     while (sendq != NULL && !hf_list_empty(&sendq->nodes))
         drop(sendq, node_of(sendq->nodes.next), reason, on_drop, context);
+}
+
+void hf_sendq_count_drop(struct hf_sendq *sendq, enum hf_reason reason)
+{
+    for (size_t i = 0; i < HF_COUNT_OF(drop_reasons); i++) {
+        if (drop_reasons[i] == reason) {
+            sendq->drops[i]++;
+            return;
+        }
+    }
+    HF_UNREACHABLE();
+}
+
+bool hf_sendq_due_drops(struct hf_sendq *sendq, uint64_t now_ms, uint32_t every_ms)
+{
+    uint32_t drops = 0;
+
+    for (size_t i = 0; sendq != NULL && i < HF_COUNT_OF(drop_reasons); i++)
+        drops += sendq->drops[i];
+    if (drops == 0 || now_ms < sendq->reported_ms + every_ms)
+        return false;
+    sendq->reported_ms = now_ms;
+    return true;
+}
+
+uint32_t hf_sendq_take_drops(struct hf_sendq *sendq, enum hf_reason *ret_reason)
+{
+    for (size_t i = 0; i < HF_COUNT_OF(drop_reasons); i++) {
+        uint32_t drops = sendq->drops[i];
+
+        if (drops == 0)
+            continue;
+        sendq->drops[i] = 0;
+        *ret_reason = drop_reasons[i];
+        return drops;
+    }
+    return 0;
 }
 
 uint64_t hf_sendq_bytes(const struct hf_sendq *sendq)

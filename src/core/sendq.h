@@ -33,7 +33,7 @@ enum hf_sendq_verdict {
     HF_SENDQ_NOMEM,
 };
 
-struct hf_sendq *hf_sendq_new(void); /* NULL on no memory */
+struct hf_sendq *hf_sendq_new(void);        /* NULL on no memory */
 void hf_sendq_free(struct hf_sendq *sendq); /* asserts that it is empty; NULL is harmless */
 
 /* bytes_max is what the queue may hold now: the high mark less what the link holds. */
@@ -45,6 +45,11 @@ struct hf_sendq_item hf_sendq_pop(struct hf_sendq *sendq);
 /* Takes out the tracked message (canceled, expired); true when it was there. */
 bool hf_sendq_forget(struct hf_sendq *sendq, const struct hf_pending *pending);
 void hf_sendq_clear(struct hf_sendq *sendq, enum hf_reason reason, hf_sendq_drop_fn *on_drop, void *context);
+/* Drops that still have to be recorded in the log, counted per reason so that a flood makes one record a second. */
+void hf_sendq_count_drop(struct hf_sendq *sendq, enum hf_reason reason);
+/* True once per every_ms while something is counted; NULL gives false. */
+bool hf_sendq_due_drops(struct hf_sendq *sendq, uint64_t now_ms, uint32_t every_ms);
+uint32_t hf_sendq_take_drops(struct hf_sendq *sendq, enum hf_reason *ret_reason); /* 0 = none left */
 uint64_t hf_sendq_bytes(const struct hf_sendq *sendq); /* NULL gives 0, here and below */
 uint32_t hf_sendq_messages(const struct hf_sendq *sendq);
 

@@ -12,11 +12,11 @@
 #include "core/call.h"
 
 /* What happens to a message for a device whose queue is above its high mark. */
-#define HF_POLICY_MAP(X)                                                                                   \
-    X(HF_POLICY_MUST_DELIVER, "must_deliver") /* it waits in the outbox, on disk */                        \
-    X(HF_POLICY_DROP_OLDEST, "drop_oldest")                                                                \
-    X(HF_POLICY_DROP_NEWEST, "drop_newest")                                                                \
-    X(HF_POLICY_LATEST, "latest")         /* one per topic; a newer one takes its place */                 \
+#define HF_POLICY_MAP(X)                                                                   \
+    X(HF_POLICY_MUST_DELIVER, "must_deliver") /* it waits in the outbox, on disk */        \
+    X(HF_POLICY_DROP_OLDEST, "drop_oldest")                                                \
+    X(HF_POLICY_DROP_NEWEST, "drop_newest")                                                \
+    X(HF_POLICY_LATEST, "latest")         /* one per topic; a newer one takes its place */ \
     X(HF_POLICY_DISCONNECT, "disconnect") /* the device is closed, reason slow_reader */
 #define HF_POLICY_ENUM(id, name) id,
 enum hf_policy { HF_POLICY_MAP(HF_POLICY_ENUM) HF_POLICIES };
@@ -28,18 +28,18 @@ struct hf_access_rules; /* core/access.h */
 struct hf_topic_rules;  /* core/topic_rules.h */
 
 struct hf_tenant_rules {
-    uint32_t heartbeat_interval_ms; /* gateway Ping after this silence; default 30,000 */
-    uint32_t heartbeat_dead_ms;     /* closed after this silence; default 60,000 */
-    uint32_t queue_high_bytes, queue_low_bytes; /* per connection: 256 KiB, 64 KiB */
-    uint8_t policies[HF_CLASSES];               /* enum hf_policy by class */
+    uint32_t heartbeat_interval_ms;                 /* gateway Ping after this silence; default 30,000 */
+    uint32_t heartbeat_dead_ms;                     /* closed after this silence; default 60,000 */
+    uint32_t queue_high_bytes, queue_low_bytes;     /* per connection: 256 KiB, 64 KiB */
+    uint8_t policies[HF_CLASSES];                   /* enum hf_policy by class */
     uint32_t outbox_messages_max, outbox_bytes_max; /* per device: 1,000, 1 MiB */
     uint64_t ttl_default_ms, ttl_max_ms;            /* 24 h */
     struct hf_rate_limit uplink;                    /* per device: 1,000/s, capacity 2,000 */
     struct hf_rate_limit commands;                  /* to a device: 20/s, capacity 40 */
-    uint32_t connections_max;                       /* of the tenant on this node; 0 = no limit but the node's */
-    uint32_t subscriptions_max;                     /* topics per connection; default 64 */
-    uint64_t idempotency_ms;                        /* 3,600,000 */
-    const struct hf_access_rules *access;           /* NULL = everything within the tenant is allowed */
+    uint32_t connections_max;             /* of the tenant on this node; 0 = no limit but the node's */
+    uint32_t subscriptions_max;           /* topics per connection; default 64 */
+    uint64_t idempotency_ms;              /* 3,600,000 */
+    const struct hf_access_rules *access; /* NULL = everything within the tenant is allowed */
 };
 
 struct hf_tenant {

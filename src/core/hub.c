@@ -1,0 +1,291 @@
+/* core/hub.c - the devices of a worker: found, loaded, kept while needed, and their presence records. */
+#include "core/hub.h"
+
+#include <stdlib.h>
+
+#include "core/hub_parts.h"
+#include "core/kvkey.h"
+#include "core/rows.h"
+
+struct device_key {
+    const struct hf_slice tenant, device;
+};
+
+static bool device_eq(const struct hf_map_node *node, const void *key)
+{
+    const struct hf_device *device = HF_CONTAINER_OF(node, struct hf_device, node);
+    const struct device_key *wanted = key;
+
+    return hf_slice_eq(hf_device_name(device), wanted->device) &&
+           hf_slice_eq(device->tenant->name, wanted->tenant);
+}
+
+static bool pending_eq(const struct hf_map_node *node, const void *key)
+{
+    return memcmp(HF_CONTAINER_OF(node, struct hf_pending, node)->id, key, 16) == 0;
+}
+
+/* Peers choose device ids, so the table is keyed with this start's secret, unlike the home worker's hash. */
+static uint64_t table_hash(const struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device)
+{
+    return hf_hash(hub->options.hash_key, device.at, device.bytes) ^
+           hf_hash_mix(hf_hash(hub->options.hash_key, tenant.at, tenant.bytes));
+}
+
+void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
+{
+    *hub = (struct hf_hub){.options = *options};
+    hf_map_init(&hub->devices, device_eq);
+    hf_map_init(&hub->pending, pending_eq);
+    hf_map_init(&hub->topics, hf_topic_eq);
+    hf_list_init(&hub->online);
+    hf_list_init(&hub->unsettled);
+    hf_rng_seed(&hub->rng, options->seed);
+}
+
+static void device_free(struct hf_hub *hub, struct hf_device *device)
+{
+    HF_ASSERT(device->devconn == NULL && device->outbox == NULL && device->records_open == 0);
+    hf_wheel_cancel(hub->options.wheel, &device->timer);
+    hf_map_remove(&hub->devices, &device->node);
+    hub->stats.devices--;
+    hub->stats.presence[device->presence]--;
+    free(device);
+}
+
+static bool discard(struct hf_map_node *node, void *context)
+{
+    struct hf_hub *hub = context;
+    struct hf_device *device = HF_CONTAINER_OF(node, struct hf_device, node);
+
+    HF_ASSERT(device->devconn == NULL);
+    hf_outbox_discard(hub, device);
+    device->records_open = 0;
+    device_free(hub, device);
+    return true;
+}
+
+void hf_hub_deinit(struct hf_hub *hub)
+{
+    HF_ASSERT(hf_list_empty(&hub->online));
+    hf_map_each(&hub->devices, discard, hub);
+    HF_ASSERT(hub->pending.count == 0 && hub->topics.count == 0);
+    hf_map_deinit(&hub->devices);
+    hf_map_deinit(&hub->pending);
+    hf_map_deinit(&hub->topics);
+}
+
+struct hf_slice hf_device_name(const struct hf_device *device)
+{
+    return (struct hf_slice){device->id, device->id_bytes};
+}
+
+struct hf_device *hf_hub_find(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device)
+{
+    struct device_key key = {tenant, device};
+    struct hf_map_node *node = hf_map_find(&hub->devices, table_hash(hub, tenant, device), &key);
+
+    return node ? HF_CONTAINER_OF(node, struct hf_device, node) : NULL;
+}
+
+static void read_row(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_kv_txn *txn = NULL;
+    struct hf_device_row row;
+    struct hf_slice value;
+    struct hf_kvkey key;
+
+    if (hf_kvkey_device(&key, device->tenant->name, hf_device_name(device)) != HF_OK ||
+        hf_kv_read(hub->options.kv, &txn) != HF_OK)
+        return;
+    if (hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value) == HF_OK &&
+        hf_device_row_decode(value, &row) == HF_OK) {
+        device->epoch = row.epoch;
+        device->seq = row.seq;
+        device->conn_id = row.conn;
+        device->since_ms = row.since_ms;
+        device->last_offset = row.offset;
+        device->reason = (uint16_t)row.reason;
+        device->code = (uint16_t)row.code;
+        if (row.boot == hub->options.boot || row.presence == HF_OFFLINE)
+            device->presence = (uint8_t)row.presence;
+        else
+            device->reason = HF_REASON_NODE_RESTART; /* whatever it was before we started, nobody knows now */
+    }
+    hf_kv_end(txn);
+}
+
+static void on_device_timer(struct hf_timer *timer, uint64_t now_ms);
+
+hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice id,
+                   struct hf_device **ret_device)
+{
+    struct hf_device *device = hf_hub_find(hub, tenant->name, id);
+
+    *ret_device = device;
+    if (device != NULL)
+        return HF_OK;
+    if (hub->stats.devices >= HF_HUB_DEVICES_MAX)
+        return HF_ERR_LIMIT;
+    HF_ASSERT(id.bytes <= HF_DEVICE_BYTES_MAX);
+    device = calloc(1, sizeof(*device) + id.bytes);
+    if (device == NULL)
+        return HF_ERR_NOMEM;
+    device->hub = hub;
+    device->tenant = tenant;
+    device->id_bytes = (uint8_t)id.bytes;
+    memcpy(device->id, id.at, id.bytes);
+    device->presence = HF_UNKNOWN;
+    hf_list_init(&device->peers);
+    hf_timer_init(&device->timer, on_device_timer);
+    if (hf_map_insert(&hub->devices, &device->node, table_hash(hub, tenant->name, id)) != HF_OK) {
+        free(device);
+        return HF_ERR_NOMEM;
+    }
+    hub->stats.devices++;
+    read_row(hub, device);
+    hub->stats.presence[device->presence]++;
+    *ret_device = device;
+    return HF_OK;
+}
+
+void hf_device_rest(struct hf_hub *hub, struct hf_device *device)
+{
+    uint64_t due_ms = hub->now_ms + HF_DEVICE_LINGER_MS;
+
+    if (device->devconn != NULL) {
+        hf_wheel_cancel(hub->options.wheel, &device->timer);
+        return;
+    }
+    if (device->presence == HF_UNKNOWN && device->last_life_ms != 0)
+        due_ms =
+            device->last_life_ms + hf_presence_silent_ms(hf_rules(device->tenant)->heartbeat_interval_ms);
+    hf_wheel_arm(hub->options.wheel, &device->timer, due_ms);
+}
+
+static void on_device_timer(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_device *device = HF_CONTAINER_OF(timer, struct hf_device, timer);
+    struct hf_hub *hub = device->hub;
+
+    (void)now_ms; /* the hub's own is of the same turn */
+    HF_ASSERT(device->devconn == NULL);
+    if (device->presence == HF_UNKNOWN && device->last_life_ms != 0) {
+        hf_device_presence(hub, device, HF_EVIDENCE_SILENT, (enum hf_reason)device->reason, device->code, 0);
+        device->last_life_ms = 0;
+        hf_device_rest(hub, device);
+    } else if (device->outbox == NULL && device->records_open == 0 &&
+               hf_kv_applied_offset(hub->options.kv) >= device->last_offset) {
+        device_free(hub, device);
+    } else if (device->outbox == NULL) {
+        hf_wheel_arm(hub->options.wheel, &device->timer, hub->now_ms + HF_DEVICE_RETRY_MS);
+    } /* else: whoever ends the last pending message calls hf_device_rest() */
+}
+
+/* A presence record is awaited only so that the device stays in memory until the tables can know it. */
+struct presence_waiter {
+    struct hf_waiter waiter;
+    struct hf_device *device;
+};
+
+static void on_presence_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+{
+    struct presence_waiter *owner = HF_CONTAINER_OF(waiter, struct presence_waiter, waiter);
+
+    (void)time_ms;
+    owner->device->records_open--;
+    owner->device->last_offset = offset;
+    free(owner);
+}
+
+hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_event *event,
+                        struct hf_waiter *waiter)
+{
+    event->tenant = device->tenant->name;
+    event->device = hf_device_name(device);
+    hf_err err = hf_journal_append(hub->options.journal, event, waiter);
+    if (err != HF_OK)
+        hub->stats.journal_refused++;
+    return err;
+}
+
+static void record_presence(struct hf_hub *hub, struct hf_device *device, struct hf_event *event)
+{
+    struct presence_waiter *waiter =
+        calloc(1, sizeof(*waiter)); /* per connect and disconnect, not per message */
+
+    if (waiter != NULL) {
+        waiter->waiter.on_durable = on_presence_durable;
+        waiter->device = device;
+    }
+    if (hf_device_record(hub, device, event, waiter ? &waiter->waiter : NULL) != HF_OK)
+        free(waiter);
+    else if (waiter != NULL)
+        device->records_open++;
+}
+
+void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_evidence evidence,
+                        enum hf_reason reason, uint16_t code, uint64_t connected_ms)
+{
+    struct hf_presence_step step = hf_presence_apply((enum hf_presence)device->presence, evidence);
+
+    if (step.ignored)
+        hub->stats.evidence_ignored++;
+    if (!step.changed && connected_ms == 0)
+        return;
+    hub->stats.presence[device->presence]--;
+    hub->stats.presence[step.next]++;
+    device->presence = (uint8_t)step.next;
+    device->reason = (uint16_t)reason;
+    device->code = code;
+    if (step.changed)
+        device->since_ms = hub->utc_ms;
+    struct hf_event event = {
+        .type = step.next == HF_ONLINE    ? HF_EVENT_ONLINE
+                : step.next == HF_OFFLINE ? HF_EVENT_OFFLINE
+                                          : HF_EVENT_UNKNOWN,
+        .reason = (uint16_t)reason,
+        .code = code,
+        .epoch = device->epoch,
+        .conn = device->conn_id,
+        .from = connected_ms,
+        .to = hub->options.boot,
+    };
+    record_presence(hub, device, &event);
+}
+
+void hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect)
+{
+    hub->stats.presence[device->presence]--;
+    hub->stats.presence[HF_ONLINE]++;
+    device->presence = HF_ONLINE;
+    device->reason = HF_REASON_CONNECTED;
+    device->code = 0;
+    device->since_ms = hub->utc_ms;
+    device->last_life_ms = 0;
+    struct hf_event event = {
+        .type = HF_EVENT_ONLINE,
+        .reason = HF_REASON_CONNECTED,
+        .epoch = device->epoch,
+        .conn = device->conn_id,
+        .to = hub->options.boot,
+        .topic = connect->protocol,
+        .key = connect->trace,
+    };
+    record_presence(hub, device, &event);
+}
+
+void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code,
+                     uint64_t connected_ms)
+{
+    struct hf_event event = {
+        .type = HF_EVENT_DISCONNECTED,
+        .reason = (uint16_t)reason,
+        .code = code,
+        .epoch = device->epoch,
+        .conn = device->conn_id,
+        .from = connected_ms,
+        .to = hub->options.boot,
+    };
+    record_presence(hub, device, &event);
+}

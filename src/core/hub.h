@@ -1,0 +1,183 @@
+/* core/hub.h - the rules of one worker: the devices whose home it is, their connections, presence, messages to and from them,
+ * and the books. Protocol-free and sans-I/O: connections, the log, the tables and other workers are reached through the
+ * interfaces handed in, time comes with hf_hub_time() once per turn. One thread.
+ *
+ * What must survive is appended to the journal first and acted upon when it is durable:
+ *   a message from a device      -> MESSAGE record -> its waiter (the adapter's acknowledgement)
+ *   a message to a device        -> QUEUED record  -> delivery, the API's 202 -> SENT or FAILED record
+ * The tables (core/projection.h) follow the log behind our back; hub reads them only where it has nothing in memory, and
+ * evicts a device only after the tables have caught up with its last record. */
+#ifndef HF_CORE_HUB_H
+#define HF_CORE_HUB_H
+
+#include "base/map.h"
+#include "base/rng.h"
+#include "base/wheel.h"
+#include "core/barrier.h"
+#include "core/call.h"
+#include "core/devconn.h"
+#include "core/journal.h"
+#include "core/kv.h"
+#include "core/ledger.h"
+#include "core/presence.h"
+#include "core/tenant.h"
+
+struct hf_hub;
+struct hf_outbox;
+
+enum {
+    HF_DEVICE_LINGER_MS =
+        10000, /* an offline device with nothing pending stays in memory so long: cheap flapping */
+    HF_DEVICE_RETRY_MS = 500, /* eviction or a load that must wait for the tables is tried again after this */
+    HF_OUTBOX_LOAD_MESSAGES = 64, /* read from the tables at once for one device */
+    HF_HUB_DEVICES_MAX = 1000000, /* in memory of one worker */
+    HF_HUB_PENDING_MAX = 1000000, /* messages waiting, of one worker */
+};
+
+struct hf_device { /* one allocation with its id; owned by the hub */
+    struct hf_map_node node;
+    struct hf_list_node peers;  /* on hub->online while connected */
+    struct hf_timer timer;      /* silence towards offline, then eviction */
+    struct hf_hub *hub;         /* borrows */
+    struct hf_tenant *tenant;   /* borrows */
+    struct hf_devconn *devconn; /* borrows: the adapter's; NULL while not connected */
+    struct hf_outbox *outbox;   /* owns; NULL while nothing is pending */
+    uint64_t epoch, seq;        /* last ones given */
+    uint64_t since_ms;          /* UTC of the presence */
+    uint64_t last_offset;  /* of its last record known durable: the tables must be there before eviction */
+    uint64_t conn_id;      /* of the last connection */
+    uint64_t last_life_ms; /* monotonic, as of the end of the last connection */
+    struct hf_rate command_rate;
+    uint32_t records_open; /* appended, not yet durable */
+    uint16_t reason, code;
+    uint8_t presence, id_bytes;
+    char id[];
+};
+
+/* The hub's view of the rest. Calls come back on the same thread, never from inside the call itself. */
+struct hf_hub_ops {
+    /* Gives a finished call back to its maker. */
+    void (*answer)(void *context, struct hf_call *call);
+    /* A device published to a topic that others may have subscribed: the message goes to every worker's
+     * hf_hub_publish(), this one's included. Slices are borrowed. */
+    void (*publish)(void *context, struct hf_tenant *tenant, const struct hf_outgoing *outgoing);
+    /* This worker's interest in a topic rose from nothing or fell to nothing. */
+    void (*interest)(void *context, struct hf_tenant *tenant, uint64_t topic_hash, bool on);
+    void (*barrier)(void *context, struct hf_barrier *barrier, uint64_t offset);
+    void (*barrier_cancel)(void *context, struct hf_barrier *barrier);
+};
+
+struct hf_hub_options {
+    struct hf_journal *journal; /* borrows, all of them; live longer than the hub */
+    struct hf_kv *kv;
+    struct hf_wheel *wheel;
+    const struct hf_hub_ops *ops;
+    void *context;
+    uint8_t hash_key[16];
+    uint64_t seed; /* for ids of the hub's own */
+    uint64_t boot; /* of this start of the node */
+    unsigned worker, workers;
+};
+
+struct hf_hub_stats {
+    uint64_t devices, connections, pending, topics, subscriptions;
+    uint64_t messages_in, messages_in_bytes, messages_out, messages_out_bytes;
+    uint64_t connects, disconnects[HF_REASONS_MAX], refused[HF_REASONS_MAX];
+    uint64_t rate_limited, results_unmatched, evidence_ignored, journal_refused;
+    uint64_t presence[HF_PRESENCES]; /* devices in memory by presence */
+};
+
+struct hf_hub {
+    struct hf_hub_options options;
+    uint64_t now_ms, utc_ms;
+    struct hf_map devices, pending, topics;
+    struct hf_list_node online, unsettled;
+    struct hf_rng rng;
+    struct hf_ledger ledger;
+    struct hf_hub_stats stats;
+};
+
+void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options);
+/* Every connection was disconnected before. Pending messages stay in the tables. */
+void hf_hub_deinit(struct hf_hub *hub);
+/* After init, before the first connection: takes up what waits in the OUTBOX for devices whose home is this worker. tenant_of
+ * finds a tenant by name, NULL when it left the configuration (its messages stay where they are). HF_ERR_*. */
+hf_err hf_hub_restore(struct hf_hub *hub, struct hf_tenant *(*tenant_of)(void *context, struct hf_slice name),
+                      void *context);
+
+static inline void hf_hub_time(struct hf_hub *hub, uint64_t now_ms, uint64_t utc_ms)
+{
+    hub->now_ms = now_ms;
+    hub->utc_ms = utc_ms;
+}
+
+/* Which worker is the home of a device. */
+static inline unsigned hf_hub_home(struct hf_slice tenant, struct hf_slice device, unsigned workers)
+{
+    return (unsigned)((hf_device_hash(tenant, device) >> 32) % workers);
+}
+
+/* ---- connections (called by the adapter that owns the devconn) ---- */
+
+struct hf_hub_connect {
+    struct hf_tenant *tenant;
+    struct hf_slice device, protocol, trace;
+    struct hf_slice groups[8]; /* topics "group/<name>" joined at once */
+    unsigned group_count;
+};
+
+/* devconn->ops, conn_id and variant are set. An older connection of the device is closed with reason replaced first. On HF_OK
+ * devconn->device is set, the epoch has grown, the ONLINE record is on its way and what waits for the device begins to flow
+ * from the next turn on. Otherwise *ret_reason says why not (tenant_limit, memory_limit, busy). */
+hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
+                      enum hf_reason *ret_reason);
+/* The connection is over (exactly one call for each successful connect). code: the Close code seen or sent, 0 = none.
+ * last_life_ms: when the peer last showed itself. What was queued for it in memory goes back to the outbox or to the ledger. */
+void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,
+                         enum hf_reason reason, uint16_t code, uint64_t last_life_ms);
+/* An identified device was not let in: the REFUSED record. */
+void hf_hub_refused(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device,
+                    enum hf_reason reason);
+/* Presence evidence of a live connection: QUIET, or LIFE after it. */
+void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence);
+
+/* ---- from the device ---- */
+
+struct hf_incoming {
+    struct hf_slice topic, payload;
+    struct hf_slice key; /* the device's own message id; absent = none */
+    uint8_t format, flags;
+    bool publish; /* to the subscribers of the topic, too */
+};
+/* Appends; waiter (may be NULL) is told when it is durable. HF_ERR_BUSY: above the rate; nothing was taken, *ret_wait_ms says
+ * when to offer it again (the adapter stops reading meanwhile: back-pressure, OL-3). HF_ERR_DENIED: an access rule. HF_ERR_LIMIT, HF_ERR_NOMEM: the journal cannot
+ * take it: close with the reason storage_full. */
+hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_incoming *incoming,
+                      struct hf_waiter *waiter, uint32_t *ret_wait_ms);
+/* So many MESSAGE records of this worker have become durable: the journal says so once per batch. */
+void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages);
+/* The answer to a command. HF_ERR_NOT_FOUND: no such command is open for this device (counted); HF_ERR_LIMIT as above. */
+hf_err hf_hub_result(struct hf_hub *hub, struct hf_devconn *devconn, const uint8_t id[16], bool failed,
+                     uint8_t format, uint8_t flags, struct hf_slice payload);
+/* HF_ERR_LIMIT: the connection's bound of topics; HF_ERR_DENIED: an access rule. HF_OK also when it was so already. */
+hf_err hf_hub_subscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice topic);
+hf_err hf_hub_unsubscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice topic);
+/* The link has nothing queued any more. */
+void hf_hub_drained(struct hf_hub *hub, struct hf_devconn *devconn);
+/* Once per turn, before the carrier sleeps: settles what the kernel has taken. */
+void hf_hub_settle(struct hf_hub *hub);
+
+/* ---- to devices ---- */
+
+/* Takes the call; it comes back through ops->answer. For SEND, CANCEL, DISCONNECT and DEVICE this is the device's home; for BROADCAST
+ * and LEDGER each worker gets its own part; RECORD may run anywhere. tenant: of the call, never NULL but for LEDGER and RECORD. */
+void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
+/* To this worker's subscribers of outgoing->topic, except `except` (the publisher's connection id, 0 = none). Returns how many. */
+uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_outgoing *outgoing);
+
+/* ---- for the parts of the hub (core/hub_*.c, core/outbox.c) and tests ---- */
+
+struct hf_device *hf_hub_find(struct hf_hub *hub, struct hf_slice tenant,
+                              struct hf_slice device); /* in memory, or NULL */
+
+#endif

@@ -1,0 +1,154 @@
+/* core/hub_call.c - requests of applications at the home worker of their device, and what is taken up at start. */
+#include <stdlib.h>
+
+#include "core/hub_parts.h"
+#include "core/kvkey.h"
+#include "core/rows.h"
+
+static void answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason)
+{
+    call->reason = (uint16_t)reason;
+    hub->options.ops->answer(hub->options.context, call);
+}
+
+static void disconnect(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    struct hf_device *device = hf_hub_find(hub, tenant->name, call->device);
+
+    if (device == NULL || device->devconn == NULL) {
+        answer(hub, call, HF_REASON_DEVICE_OFFLINE);
+        return;
+    }
+    device->devconn->ops->close(
+        device->devconn,
+        call->event_type == HF_EVENT_REVOKED ? HF_REASON_REVOKED : HF_REASON_ADMIN_DISCONNECT, call->payload);
+    answer(hub, call, HF_REASON_NONE);
+}
+
+static void describe(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    struct hf_device *device = hf_hub_find(hub, tenant->name, call->device);
+    struct hf_live *live = &call->live;
+
+    if (device == NULL) {
+        answer(hub, call, HF_REASON_NOT_FOUND);
+        return;
+    }
+    live->presence = device->presence;
+    live->reason = device->reason;
+    live->code = device->code;
+    live->epoch = device->epoch;
+    live->conn = device->conn_id;
+    live->since_ms = device->since_ms;
+    if (device->outbox != NULL) {
+        live->pending_messages = device->outbox->messages;
+        live->pending_bytes = device->outbox->bytes;
+    }
+    if (device->devconn != NULL) {
+        live->connected = true;
+        live->send_queue_messages = hf_sendq_messages(device->devconn->sendq);
+        live->send_queue_bytes =
+            hf_sendq_bytes(device->devconn->sendq) + device->devconn->ops->queued_bytes(device->devconn);
+        device->devconn->ops->describe(device->devconn, live);
+    }
+    answer(hub, call, HF_REASON_NONE);
+}
+
+struct record_waiter {
+    struct hf_waiter waiter;
+    struct hf_hub *hub;
+    struct hf_call *call;
+};
+
+static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+{
+    struct record_waiter *owner = HF_CONTAINER_OF(waiter, struct record_waiter, waiter);
+
+    (void)time_ms;
+    owner->call->offset = offset;
+    answer(owner->hub, owner->call, HF_REASON_NONE);
+    free(owner);
+}
+
+static void record(struct hf_hub *hub, struct hf_call *call)
+{
+    struct record_waiter *waiter = calloc(1, sizeof(*waiter));
+    struct hf_event event = {
+        .type = call->event_type,
+        .format = call->format,
+        .flags = call->flags,
+        .from = call->written,
+        .to = call->targets,
+        .tenant = call->tenant,
+        .device = call->device,
+        .topic = call->topic,
+        .key = call->key,
+        .payload = call->payload,
+    };
+
+    if (waiter == NULL) {
+        answer(hub, call, HF_REASON_MEMORY_LIMIT);
+        return;
+    }
+    memcpy(event.id, call->id, sizeof(event.id));
+    waiter->waiter.on_durable = on_recorded;
+    waiter->hub = hub;
+    waiter->call = call;
+    if (hf_journal_append(hub->options.journal, &event, &waiter->waiter) != HF_OK) {
+        free(waiter);
+        hub->stats.journal_refused++;
+        answer(hub, call, HF_REASON_STORAGE_FULL);
+    }
+}
+
+void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    switch (call->type) {
+    case HF_CALL_SEND: hf_outbox_send(hub, tenant, call); return;
+    case HF_CALL_CANCEL: hf_outbox_cancel(hub, tenant, call); return;
+    case HF_CALL_DISCONNECT: disconnect(hub, tenant, call); return;
+    case HF_CALL_DEVICE: describe(hub, tenant, call); return;
+    case HF_CALL_BROADCAST:
+        hf_topics_broadcast(hub, tenant, call);
+        answer(hub, call, HF_REASON_NONE);
+        return;
+    case HF_CALL_RECORD: record(hub, call); return;
+    case HF_CALL_LEDGER:
+        hf_ledger_add(call->ledger, &hub->ledger.counts);
+        answer(hub, call, HF_REASON_NONE);
+        return;
+    }
+    HF_UNREACHABLE();
+}
+
+static bool was_sent(struct hf_kv_txn *txn, const uint8_t id[16])
+{
+    struct hf_slice value;
+    struct hf_message_row row;
+
+    return hf_kv_get(txn, HF_KV_MESSAGES, (struct hf_slice){(const char *)id, 16}, &value) == HF_OK &&
+           hf_message_row_decode(value, &row) == HF_OK && row.fate == HF_FATE_SENT;
+}
+
+hf_err hf_hub_restore(struct hf_hub *hub, struct hf_tenant *(*tenant_of)(void *context, struct hf_slice name),
+                      void *context)
+{
+    struct hf_kv_txn *txn = NULL;
+    struct hf_kv_cursor cursor;
+    struct hf_slice key, value, all = {NULL, 0};
+    struct hf_event queued;
+
+    hf_err err = hf_kv_read(hub->options.kv, &txn);
+    if (err == HF_OK)
+        err = hf_kv_scan(txn, HF_KV_OUTBOX, all, all, false, &cursor);
+    while (err == HF_OK && (err = hf_kv_next(&cursor, &key, &value)) == HF_OK) {
+        if (hf_event_row_decode(value, &queued) != HF_OK ||
+            hf_hub_home(queued.tenant, queued.device, hub->options.workers) != hub->options.worker)
+            continue;
+        struct hf_tenant *tenant = tenant_of(context, queued.tenant);
+        if (tenant != NULL)
+            err = hf_outbox_restore(hub, tenant, &queued, was_sent(txn, queued.id));
+    }
+    hf_kv_end(txn);
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}

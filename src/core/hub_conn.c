@@ -1,0 +1,181 @@
+/* core/hub_conn.c - connections of devices: let in, replaced, lost; and what comes over them. */
+#include "core/access.h"
+#include "core/hub_parts.h"
+
+static bool tenant_admit(struct hf_tenant *tenant)
+{
+    uint32_t limit = hf_rules(tenant)->connections_max;
+    uint64_t now = atomic_fetch_add(&tenant->connections, 1) + 1;
+
+    if (limit == 0 || now <= limit)
+        return true;
+    atomic_fetch_sub(&tenant->connections, 1);
+    atomic_fetch_add(&tenant->refused, 1);
+    return false;
+}
+
+static void join_groups(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect)
+{
+    char topic[HF_TOPIC_BYTES_MAX];
+
+    for (unsigned i = 0; i < connect->group_count; i++) {
+        struct hf_sb sb;
+
+        hf_sb_init(&sb, topic, sizeof(topic));
+        hf_sb_text(&sb, "group/");
+        hf_sb_slice(&sb, connect->groups[i]);
+        if (!sb.overflow)
+            (void)hf_hub_subscribe(hub, devconn,
+                                   hf_sb_done(&sb)); /* above its bound: fewer groups, as for topics */
+    }
+}
+
+hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
+                      enum hf_reason *ret_reason)
+{
+    struct hf_device *device = NULL;
+
+    hf_err err = hf_hub_load(hub, connect->tenant, connect->device, &device);
+    if (err != HF_OK) {
+        *ret_reason = HF_REASON_MEMORY_LIMIT;
+        return err;
+    }
+    if (device->devconn != NULL) /* the newer one wins (RC-9); its slot in the tenant's limit is free then */
+        device->devconn->ops->close(device->devconn, HF_REASON_REPLACED, (struct hf_slice){NULL, 0});
+    HF_ASSERT(device->devconn == NULL);
+    if (!tenant_admit(connect->tenant)) {
+        hf_device_rest(hub, device);
+        *ret_reason = HF_REASON_TENANT_LIMIT;
+        return HF_ERR_LIMIT;
+    }
+    device->epoch++;
+    device->conn_id = devconn->conn_id;
+    device->devconn = devconn;
+    devconn->device = device;
+    devconn->sendq = NULL;
+    devconn->written_untracked = 0;
+    devconn->subscriptions = 0;
+    devconn->spilled = device->outbox != NULL;
+    devconn->uplink_rate = (struct hf_rate){0};
+    hf_list_init(&devconn->unsettled);
+    hf_list_init(&devconn->topics);
+    hf_list_push_back(&hub->online, &device->peers);
+    hub->stats.connections++;
+    hub->stats.connects++;
+    hf_device_connected(hub, device, connect);
+    hf_device_rest(hub, device);
+    join_groups(hub, devconn, connect);
+    if (devconn->spilled)
+        hf_hub_touch(
+            hub,
+            devconn); /* what waits begins to flow at the end of this turn, behind the adapter's greeting */
+    return HF_OK;
+}
+
+void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,
+                         enum hf_reason reason, uint16_t code, uint64_t last_life_ms)
+{
+    struct hf_device *device = devconn->device;
+    uint64_t connected_ms = hub->utc_ms > device->since_ms ? hub->utc_ms - device->since_ms : 0;
+
+    HF_ASSERT(device->devconn == devconn);
+    hf_topics_leave(hub, devconn);
+    hf_hub_unqueue(hub, devconn);
+    devconn->device = NULL;
+    device->devconn = NULL;
+    device->last_life_ms = last_life_ms;
+    hf_list_remove(&device->peers);
+    hf_outbox_disconnected(hub, device);
+    atomic_fetch_sub(&device->tenant->connections, 1);
+    hub->stats.connections--;
+    hub->stats.disconnects[reason]++;
+    if (reason == HF_REASON_REPLACED)
+        hf_device_ended(hub, device, reason, code, connected_ms);
+    else
+        hf_device_presence(hub, device, evidence, reason, code, connected_ms + 1);
+    hf_device_rest(hub, device);
+}
+
+void hf_hub_refused(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device, enum hf_reason reason)
+{
+    struct hf_event event = {
+        .type = HF_EVENT_REFUSED, .reason = (uint16_t)reason, .tenant = tenant, .device = device};
+
+    hub->stats.refused[reason]++;
+    if (hf_journal_append(hub->options.journal, &event, NULL) != HF_OK)
+        hub->stats.journal_refused++;
+}
+
+void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence)
+{
+    struct hf_device *device = devconn->device;
+
+    hf_device_presence(hub, device, evidence,
+                       evidence == HF_EVIDENCE_LIFE ? HF_REASON_CONNECTED : HF_REASON_SILENCE, 0, 0);
+}
+
+hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_incoming *incoming,
+                      struct hf_waiter *waiter, uint32_t *ret_wait_ms)
+{
+    struct hf_device *device = devconn->device;
+    const struct hf_tenant_rules *rules = hf_rules(device->tenant);
+
+    if (rules->access != NULL &&
+        !hf_access_allowed(rules->access, hf_device_name(device), incoming->topic, HF_ACCESS_UP))
+        return HF_ERR_DENIED;
+    if (!hf_rate_take(&devconn->uplink_rate, &rules->uplink, 1, hub->now_ms)) {
+        *ret_wait_ms = (uint32_t)hf_rate_wait_ms(&devconn->uplink_rate, &rules->uplink, 1, hub->now_ms);
+        hub->stats.rate_limited++;
+        return HF_ERR_BUSY;
+    }
+    struct hf_event event = {
+        .type = HF_EVENT_MESSAGE,
+        .format = incoming->format,
+        .flags = incoming->flags,
+        .epoch = device->epoch,
+        .conn = devconn->conn_id,
+        .topic = incoming->topic,
+        .key = incoming->key,
+        .payload = incoming->payload,
+    };
+    hf_err err = hf_device_record(hub, device, &event, waiter);
+    if (err != HF_OK)
+        return err;
+    hf_ledger_accept(&hub->ledger.counts.uplink,
+                     1); /* delivered when its batch is durable: hf_hub_uplink_durable() */
+    hub->stats.messages_in++;
+    hub->stats.messages_in_bytes += incoming->payload.bytes;
+    if (incoming->publish) {
+        struct hf_outgoing outgoing = {.kind = HF_OUT_PUBLISH,
+                                       .class = HF_CLASS_TELEMETRY,
+                                       .format = incoming->format,
+                                       .flags = incoming->flags,
+                                       .topic = incoming->topic,
+                                       .payload = incoming->payload};
+
+        hub->options.ops->publish(hub->options.context, device->tenant, &outgoing);
+    }
+    return HF_OK;
+}
+
+void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages)
+{
+    hf_ledger_deliver(&hub->ledger.counts.uplink, messages);
+}
+
+hf_err hf_hub_result(struct hf_hub *hub, struct hf_devconn *devconn, const uint8_t id[16], bool failed,
+                     uint8_t format, uint8_t flags, struct hf_slice payload)
+{
+    struct hf_pending *pending = hf_pending_find(hub, id);
+    struct hf_event result = {.format = format, .flags = flags, .payload = payload};
+
+    if (pending == NULL || pending->device != devconn->device || !pending->command ||
+        (pending->state != HF_PENDING_WRITTEN && pending->state != HF_PENDING_SENT)) {
+        hub->stats.results_unmatched++;
+        return HF_ERR_NOT_FOUND;
+    }
+    if (pending->state == HF_PENDING_WRITTEN)
+        hf_outbox_sent(hub, pending); /* whoever answers has read it */
+    return hf_outbox_end(hub, pending, failed ? HF_FATE_FAILED : HF_FATE_DONE,
+                         failed ? HF_REASON_DEVICE_REFUSED : HF_REASON_NONE, &result);
+}

@@ -1,0 +1,117 @@
+/* core/hub_parts.h - what the parts of the hub share with each other: hub.c (devices), hub_conn.c (connections), outbox.c (tracked
+ * messages), hub_send.c (queues and settling), hub_topics.c (fan-out), hub_call.c (requests). Nobody else includes this. */
+#ifndef HF_CORE_HUB_PARTS_H
+#define HF_CORE_HUB_PARTS_H
+
+#include "base/hash.h"
+#include "core/hub.h"
+#include "core/sendq.h"
+#include "core/shared.h"
+
+/* A tracked message or command to one device, from its acceptance to its end:
+ *   RECORDING -> WAITING -> IN_QUEUE -> WRITTEN -> (message) ENDING
+ *                   ^__________|___________|        (command) SENT -> ENDING      any state but RECORDING may go to ENDING
+ * ENDING: the final record is appended; freed when that is durable. */
+enum hf_pending_state {
+    HF_PENDING_RECORDING, /* the QUEUED record is not durable yet */
+    HF_PENDING_WAITING,   /* only in the outbox table */
+    HF_PENDING_IN_QUEUE,  /* in the connection's send queue */
+    HF_PENDING_WRITTEN,   /* given to the link, not yet seen taken by the kernel */
+    HF_PENDING_SENT,      /* a command that waits for its result */
+    HF_PENDING_ENDING,
+};
+
+struct hf_pending {
+    struct hf_map_node node;     /* hub->pending, by id */
+    struct hf_list_node line;    /* outbox->line, by seq */
+    struct hf_list_node written; /* outbox->written while WRITTEN */
+    struct hf_timer expiry;      /* its time to live */
+    struct hf_timer patience;    /* of the call that waits */
+    struct hf_waiter waiter;     /* of QUEUED and of the final record: never both at once */
+    struct hf_hub *hub;
+    struct hf_device *device;
+    struct hf_call *call; /* ours to answer: RECORDING, or waiting for the end; else NULL */
+    uint64_t seq, expires_ms, offset;
+    uint8_t id[16];
+    uint32_t bytes;
+    uint8_t state, class, flags;
+    bool command, counted; /* counted: accepted in the ledger */
+    uint8_t end_fate;
+    uint16_t end_reason;
+    struct hf_slice name; /* a command's; owned */
+    char *name_storage;
+};
+
+/* A key whose row may not be in the tables yet. */
+struct hf_recent_key {
+    struct hf_list_node node;
+    uint64_t offset; /* 0 = its record is not durable yet */
+    uint64_t hash;   /* of the body */
+    uint8_t id[16];
+    uint16_t bytes;
+    char key[];
+};
+
+struct hf_outbox {
+    struct hf_list_node line, written;
+    struct hf_list_node keys; /* hf_recent_key */
+    struct hf_barrier barrier;
+    struct hf_device *device;
+    struct hf_hub *hub;
+    uint32_t messages;
+    uint64_t bytes;
+};
+
+/* hub.c */
+struct hf_slice hf_device_name(const struct hf_device *device);
+hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice id,
+                   struct hf_device **ret_device);
+void hf_device_rest(struct hf_hub *hub, struct hf_device *device); /* re-arms its timer for what comes next */
+/* Appends an event of this device; the waiter may be NULL. Counts refusals. */
+hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_event *event,
+                        struct hf_waiter *waiter);
+void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_evidence evidence,
+                        enum hf_reason reason, uint16_t code, uint64_t connected_ms);
+void hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect);
+/* A connection ended and the device stays as it is, because a newer one took over. */
+void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code,
+                     uint64_t connected_ms);
+
+/* outbox.c */
+void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
+void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
+void hf_outbox_load(struct hf_hub *hub,
+                    struct hf_device *device); /* moves what waits towards the connection */
+void hf_outbox_sent(struct hf_hub *hub, struct hf_pending *pending);
+/* result: format, flags, payload; or NULL. Fails only with a result, when the journal cannot take it: then nothing has changed. */
+hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate, enum hf_reason reason,
+                     const struct hf_event *result);
+void hf_outbox_disconnected(struct hf_hub *hub,
+                            struct hf_device *device); /* WRITTEN and IN_QUEUE wait again */
+void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device);
+void hf_outbox_discard(struct hf_hub *hub,
+                       struct hf_device *device); /* at shutdown: forgets, the tables keep */
+struct hf_pending *hf_pending_find(struct hf_hub *hub, const uint8_t id[16]);
+hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued,
+                         bool sent);
+
+/* hub_send.c */
+enum hf_push { HF_PUSH_WRITTEN, HF_PUSH_QUEUED, HF_PUSH_SPILLED, HF_PUSH_DROPPED, HF_PUSH_CLOSED };
+/* variants: encodings made so far for this message, HF_DEVCONN_VARIANTS of them, NULL when it goes to one connection only. */
+enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing,
+                         struct hf_shared **variants, struct hf_pending *pending, enum hf_reason *ret_reason);
+void hf_hub_touch(struct hf_hub *hub, struct hf_devconn *devconn);   /* to be settled this turn */
+void hf_hub_unqueue(struct hf_hub *hub, struct hf_devconn *devconn); /* at disconnect */
+
+/* hub_topics.c */
+void hf_topics_leave(struct hf_hub *hub, struct hf_devconn *devconn); /* all of them, at disconnect */
+void hf_topics_broadcast(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
+bool hf_topic_eq(const struct hf_map_node *node, const void *key);
+uint64_t hf_topic_hash(const struct hf_tenant *tenant, struct hf_slice topic);
+
+static inline const struct hf_tenant_rules *hf_rules(const struct hf_tenant *tenant)
+{
+    return atomic_load_explicit(&tenant->rules, memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,704 @@
+/* core/outbox.c - tracked messages and commands to one device: recorded, delivered, ended. hub_parts.h draws the states. */
+#include <stdlib.h>
+
+#include "core/access.h"
+#include "core/hub_parts.h"
+#include "core/kvkey.h"
+#include "core/rows.h"
+
+static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms);
+static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms);
+static void on_expired(struct hf_timer *timer, uint64_t now_ms);
+static void on_patience_over(struct hf_timer *timer, uint64_t now_ms);
+static void on_applied(struct hf_barrier *barrier, hf_err err);
+
+struct hf_pending *hf_pending_find(struct hf_hub *hub, const uint8_t id[16])
+{
+    struct hf_map_node *node = hf_map_find(&hub->pending, hf_hash(hub->options.hash_key, id, 16), id);
+
+    return node ? HF_CONTAINER_OF(node, struct hf_pending, node) : NULL;
+}
+
+static struct hf_outbox *outbox_of(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_outbox *outbox = device->outbox;
+
+    if (outbox != NULL)
+        return outbox;
+    outbox = calloc(1, sizeof(*outbox));
+    if (outbox == NULL)
+        return NULL;
+    outbox->hub = hub;
+    outbox->device = device;
+    hf_list_init(&outbox->line);
+    hf_list_init(&outbox->written);
+    hf_list_init(&outbox->keys);
+    hf_list_init(&outbox->barrier.node);
+    outbox->barrier.on_applied = on_applied;
+    device->outbox = outbox;
+    return outbox;
+}
+
+static struct hf_recent_key *key_of(struct hf_list_node *node)
+{
+    return HF_CONTAINER_OF(node, struct hf_recent_key, node);
+}
+
+/* Keys whose rows are in the tables by now need no copy here. */
+static void forget_keys(struct hf_hub *hub, struct hf_outbox *outbox, bool all)
+{
+    uint64_t applied = hf_kv_applied_offset(hub->options.kv);
+    struct hf_list_node *next;
+
+    for (struct hf_list_node *at = outbox->keys.next; at != &outbox->keys; at = next) {
+        next = at->next;
+        if (all || (key_of(at)->offset != 0 && key_of(at)->offset <= applied)) {
+            hf_list_remove(at);
+            free(key_of(at));
+        }
+    }
+}
+
+void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_outbox *outbox = device->outbox;
+
+    if (outbox == NULL || !hf_list_empty(&outbox->line))
+        return;
+    forget_keys(hub, outbox, false);
+    if (!hf_list_empty(&outbox->keys)) {
+        /* Tried again when the tables have caught up: the barrier is free, nothing is left to load. */
+        if (!hf_list_linked(&outbox->barrier.node))
+            hub->options.ops->barrier(hub->options.context, &outbox->barrier,
+                                      key_of(outbox->keys.prev)->offset);
+        return;
+    }
+    hub->options.ops->barrier_cancel(hub->options.context, &outbox->barrier);
+    device->outbox = NULL;
+    free(outbox);
+    hf_device_rest(hub, device);
+}
+
+static void pending_free(struct hf_pending *pending)
+{
+    struct hf_hub *hub = pending->hub;
+    struct hf_outbox *outbox = pending->device->outbox;
+
+    HF_ASSERT(pending->call == NULL);
+    hf_wheel_cancel(hub->options.wheel, &pending->expiry);
+    hf_wheel_cancel(hub->options.wheel, &pending->patience);
+    hf_map_remove(&hub->pending, &pending->node);
+    hf_list_remove(&pending->line);
+    hf_list_remove(&pending->written);
+    outbox->messages--;
+    outbox->bytes -= pending->bytes;
+    hub->stats.pending--;
+    free(pending->name_storage);
+    free(pending);
+}
+
+static struct hf_pending *pending_new(struct hf_hub *hub, struct hf_device *device, const uint8_t id[16],
+                                      struct hf_slice name)
+{
+    struct hf_outbox *outbox = outbox_of(hub, device);
+    struct hf_pending *pending = outbox ? calloc(1, sizeof(*pending)) : NULL;
+
+    if (pending == NULL)
+        return NULL;
+    if (name.bytes > 0) {
+        pending->name_storage = malloc(name.bytes);
+        if (pending->name_storage == NULL) {
+            free(pending);
+            return NULL;
+        }
+        memcpy(pending->name_storage, name.at, name.bytes);
+        pending->name = (struct hf_slice){pending->name_storage, name.bytes};
+    }
+    memcpy(pending->id, id, sizeof(pending->id));
+    if (hf_map_insert(&hub->pending, &pending->node, hf_hash(hub->options.hash_key, id, 16)) != HF_OK) {
+        free(pending->name_storage);
+        free(pending);
+        return NULL;
+    }
+    pending->hub = hub;
+    pending->device = device;
+    hf_list_init(&pending->line);
+    hf_list_init(&pending->written);
+    hf_timer_init(&pending->expiry, on_expired);
+    hf_timer_init(&pending->patience, on_patience_over);
+    hf_list_push_back(&outbox->line, &pending->line);
+    outbox->messages++;
+    hub->stats.pending++;
+    return pending;
+}
+
+static void answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason)
+{
+    call->reason = (uint16_t)reason;
+    hub->options.ops->answer(hub->options.context, call);
+}
+
+static void answer_limit(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason, uint64_t limit,
+                         uint64_t observed, uint64_t retry_ms)
+{
+    call->limit = limit;
+    call->observed = observed;
+    call->retry_ms = retry_ms;
+    answer(hub, call, reason);
+}
+
+static uint64_t body_hash(const struct hf_call *call)
+{
+    uint64_t hash;
+
+    memcpy(&hash, call->body_hash, sizeof(hash));
+    return hash;
+}
+
+/* Answers with the first request's message when the key is known. True when the call was answered. */
+static bool replay(struct hf_hub *hub, struct hf_device *device, struct hf_call *call)
+{
+    struct hf_kv_txn *txn = NULL;
+    struct hf_slice value;
+    struct hf_idempotency_row row;
+    struct hf_kvkey key;
+    char storage[HF_KVKEY_BYTES_MAX + HF_KEY_BYTES_MAX];
+    struct hf_sb sb;
+    bool found = false;
+    uint64_t hash = body_hash(call);
+
+    for (struct hf_list_node *at = device->outbox ? device->outbox->keys.next : NULL;
+         at != NULL && at != &device->outbox->keys; at = at->next) {
+        struct hf_recent_key *recent = key_of(at);
+
+        if (!hf_slice_eq((struct hf_slice){recent->key, recent->bytes}, call->key))
+            continue;
+        if (recent->hash != hash)
+            answer(hub, call, HF_REASON_ID_CONFLICT);
+        else if (recent->offset == 0)
+            answer(hub, call, HF_REASON_IN_PROGRESS);
+        else {
+            memcpy(call->id, recent->id, sizeof(call->id));
+            call->replayed = true;
+            answer(hub, call, HF_REASON_NONE);
+        }
+        return true;
+    }
+    hf_sb_init(&sb, storage, sizeof(storage));
+    if (hf_kvkey_device(&key, device->tenant->name, hf_device_name(device)) != HF_OK)
+        return false;
+    hf_sb_slice(&sb, hf_kvkey_slice(&key));
+    hf_sb_slice(&sb, call->key);
+    if (sb.overflow || hf_kv_read(hub->options.kv, &txn) != HF_OK)
+        return false;
+    if (hf_kv_get(txn, HF_KV_IDEMPOTENCY, hf_sb_done(&sb), &value) == HF_OK &&
+        hf_idempotency_row_decode(value, &row) == HF_OK && row.id.bytes == sizeof(call->id) &&
+        row.created_ms + hf_rules(device->tenant)->idempotency_ms > hub->utc_ms) {
+        found = true;
+        call->replayed = row.hash.bytes == sizeof(hash) && memcmp(row.hash.at, &hash, sizeof(hash)) == 0;
+        memcpy(call->id, row.id.at, sizeof(call->id));
+    }
+    hf_kv_end(txn);
+    if (found)
+        answer(hub, call, call->replayed ? HF_REASON_NONE : HF_REASON_ID_CONFLICT);
+    return found;
+}
+
+static hf_err remember_key(struct hf_outbox *outbox, const struct hf_call *call)
+{
+    struct hf_recent_key *recent = malloc(sizeof(*recent) + call->key.bytes);
+
+    if (recent == NULL)
+        return HF_ERR_NOMEM;
+    hf_list_init(&recent->node);
+    recent->offset = 0;
+    recent->hash = body_hash(call);
+    memcpy(recent->id, call->id, sizeof(recent->id));
+    recent->bytes = (uint16_t)call->key.bytes;
+    memcpy(recent->key, call->key.at, call->key.bytes);
+    hf_list_push_back(&outbox->keys, &recent->node);
+    return HF_OK;
+}
+
+static struct hf_recent_key *key_by_id(struct hf_outbox *outbox, const uint8_t id[16])
+{
+    for (struct hf_list_node *at = outbox->keys.next; at != &outbox->keys; at = at->next)
+        if (memcmp(key_of(at)->id, id, 16) == 0)
+            return key_of(at);
+    return NULL;
+}
+
+/* What speaks against taking the call; HF_REASON_NONE when nothing does. Answers in that case. */
+static bool refuse(struct hf_hub *hub, struct hf_device *device, struct hf_call *call)
+{
+    const struct hf_tenant_rules *rules = hf_rules(device->tenant);
+    struct hf_outbox *outbox = device->outbox;
+
+    if (rules->access != NULL &&
+        !hf_access_allowed(rules->access, hf_device_name(device), call->topic, HF_ACCESS_DOWN)) {
+        answer(hub, call, HF_REASON_FORBIDDEN);
+    } else if (device->devconn == NULL && rules->policies[call->class] != HF_POLICY_MUST_DELIVER) {
+        answer(hub, call, HF_REASON_DEVICE_OFFLINE); /* its class does not wait for anybody */
+    } else if (outbox != NULL && outbox->messages >= rules->outbox_messages_max) {
+        answer_limit(hub, call, HF_REASON_QUEUE_FULL, rules->outbox_messages_max, outbox->messages, 0);
+    } else if (outbox != NULL && outbox->bytes + call->payload.bytes > rules->outbox_bytes_max) {
+        answer_limit(hub, call, HF_REASON_QUEUE_FULL, rules->outbox_bytes_max,
+                     outbox->bytes + call->payload.bytes, 0);
+    } else if (hub->stats.pending >= HF_HUB_PENDING_MAX) {
+        answer_limit(hub, call, HF_REASON_BUSY, HF_HUB_PENDING_MAX, hub->stats.pending, 0);
+    } else if (call->class == HF_CLASS_COMMAND &&
+               !hf_rate_take(&device->command_rate, &rules->commands, 1, hub->now_ms)) {
+        answer_limit(hub, call, HF_REASON_RATE_LIMIT, 0, 0,
+                     hf_rate_wait_ms(&device->command_rate, &rules->commands, 1, hub->now_ms));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    struct hf_device *device = NULL;
+
+    HF_ASSERT(call->class < HF_CLASSES);
+    if (hf_hub_load(hub, tenant, call->device, &device) != HF_OK) {
+        answer(hub, call, HF_REASON_MEMORY_LIMIT);
+        return;
+    }
+    if (device->epoch ==
+        0) { /* never connected: a message to a name that was mistyped would wait for nobody */
+        hf_device_rest(hub, device);
+        answer(hub, call, HF_REASON_NOT_FOUND);
+        return;
+    }
+    if ((call->key.bytes > 0 && replay(hub, device, call)) || refuse(hub, device, call)) {
+        if (device->devconn == NULL && device->outbox == NULL)
+            hf_device_rest(hub, device);
+        return;
+    }
+    const struct hf_tenant_rules *rules = hf_rules(tenant);
+    uint64_t ttl_ms = call->ttl_ms ? HF_MIN(call->ttl_ms, rules->ttl_max_ms) : rules->ttl_default_ms;
+    bool command = call->class == HF_CLASS_COMMAND;
+    struct hf_pending *pending =
+        pending_new(hub, device, call->id, command ? call->topic : (struct hf_slice){NULL, 0});
+    if (pending == NULL || (call->key.bytes > 0 && remember_key(device->outbox, call) != HF_OK)) {
+        if (pending != NULL)
+            pending_free(pending);
+        hf_outbox_free_if_idle(hub, device);
+        answer(hub, call, HF_REASON_MEMORY_LIMIT);
+        return;
+    }
+    pending->call = call;
+    pending->seq = ++device->seq;
+    pending->expires_ms = hub->utc_ms + ttl_ms;
+    pending->class = call->class;
+    pending->command = command;
+    pending->bytes = (uint32_t)call->payload.bytes;
+    device->outbox->bytes += pending->bytes;
+    pending->state = HF_PENDING_RECORDING;
+    pending->waiter.on_durable = on_queued_durable;
+    struct hf_event event = {
+        .type = command ? HF_EVENT_COMMAND : HF_EVENT_QUEUED,
+        .format = call->format,
+        .flags = (uint8_t)(call->flags | (call->class == HF_CLASS_TELEMETRY ? HF_EVENT_FLAG_TELEMETRY : 0) |
+                           (command ? HF_EVENT_FLAG_COMMAND : 0)),
+        .seq = pending->seq,
+        .from = call->key.bytes > 0 ? body_hash(call) : 0,
+        .to = pending->expires_ms,
+        .topic = call->topic,
+        .key = call->key,
+        .payload = call->payload,
+    };
+    memcpy(event.id, call->id, sizeof(event.id));
+    if (hf_device_record(hub, device, &event, &pending->waiter) != HF_OK) {
+        struct hf_recent_key *recent = key_by_id(device->outbox, call->id);
+
+        if (recent != NULL) {
+            hf_list_remove(&recent->node);
+            free(recent);
+        }
+        device->seq--;
+        pending->call = NULL;
+        pending_free(pending);
+        hf_outbox_free_if_idle(hub, device);
+        answer(hub, call, HF_REASON_STORAGE_FULL);
+    }
+}
+
+/* ---- delivery ---- */
+
+static void deliver(struct hf_hub *hub, struct hf_pending *pending, const struct hf_outgoing *outgoing)
+{
+    struct hf_devconn *devconn = pending->device->devconn;
+    enum hf_reason reason = HF_REASON_NONE;
+
+    switch (hf_hub_push(hub, devconn, outgoing, NULL, pending, &reason)) {
+    case HF_PUSH_WRITTEN:
+        pending->state = HF_PENDING_WRITTEN;
+        hf_list_push_back(&pending->device->outbox->written, &pending->written);
+        break;
+    case HF_PUSH_QUEUED: pending->state = HF_PENDING_IN_QUEUE; break;
+    case HF_PUSH_SPILLED: devconn->spilled = true; break;
+    case HF_PUSH_DROPPED: (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, reason, NULL); break;
+    case HF_PUSH_CLOSED: break; /* it waits for the next connection, or its end was recorded there */
+    }
+}
+
+static struct hf_outgoing outgoing_of(const struct hf_pending *pending, const struct hf_event *queued)
+{
+    return (struct hf_outgoing){
+        .kind = pending->command ? HF_OUT_COMMAND : HF_OUT_MESSAGE,
+        .class = pending->class,
+        .format = queued->format,
+        .flags = queued->flags,
+        .id = pending->id,
+        .topic = queued->topic,
+        .payload = queued->payload,
+        .expires_ms = pending->expires_ms,
+    };
+}
+
+static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+{
+    struct hf_pending *pending = HF_CONTAINER_OF(waiter, struct hf_pending, waiter);
+    struct hf_hub *hub = pending->hub;
+    struct hf_device *device = pending->device;
+    struct hf_call *call = pending->call;
+    struct hf_recent_key *recent = key_by_id(device->outbox, pending->id);
+
+    (void)time_ms;
+    if (recent != NULL)
+        recent->offset = offset;
+    pending->offset = offset;
+    pending->state = HF_PENDING_WAITING;
+    pending->counted = true;
+    device->last_offset = offset;
+    hf_ledger_accept(&hub->ledger.counts.downlink, 1);
+    uint64_t left_ms = pending->expires_ms > hub->utc_ms ? pending->expires_ms - hub->utc_ms : 0;
+    hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + left_ms);
+    call->offset = offset;
+    call->fate = HF_FATE_QUEUED;
+    if (call->wait && pending->command)
+        hf_wheel_arm(hub->options.wheel, &pending->patience, hub->now_ms + call->wait_ms);
+    else
+        pending->call = NULL;
+    if (device->devconn != NULL && !device->devconn->spilled) {
+        struct hf_event queued = {
+            .format = call->format, .flags = call->flags, .topic = call->topic, .payload = call->payload};
+        struct hf_outgoing outgoing = outgoing_of(pending, &queued);
+
+        deliver(hub, pending, &outgoing); /* straight from the request: the tables need not be asked */
+    }
+    if (!(call->wait && call->class == HF_CLASS_COMMAND))
+        answer(hub, call, HF_REASON_NONE);
+}
+
+/* Reads one waiting message back from the tables. HF_ERR_AGAIN: they are not there yet. */
+static hf_err load_one(struct hf_hub *hub, struct hf_kv_txn *txn, struct hf_pending *pending)
+{
+    struct hf_kvkey key;
+    struct hf_slice value;
+    struct hf_event queued;
+
+    hf_err err = hf_kvkey_device_u64(&key, pending->device->tenant->name, hf_device_name(pending->device),
+                                     pending->seq);
+    HF_ASSERT(err == HF_OK);
+    err = hf_kv_get(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key), &value);
+    if (err == HF_OK)
+        err = hf_event_row_decode(value, &queued);
+    if (err != HF_OK)
+        return err;
+    struct hf_outgoing outgoing = outgoing_of(pending, &queued);
+    deliver(hub, pending, &outgoing);
+    return HF_OK;
+}
+
+void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_outbox *outbox = device->outbox;
+    struct hf_devconn *devconn = device->devconn;
+    uint64_t applied = hf_kv_applied_offset(hub->options.kv);
+    struct hf_kv_txn *txn = NULL;
+    unsigned loaded = 0;
+    struct hf_list_node *next;
+
+    if (outbox == NULL || devconn == NULL)
+        return;
+    devconn->spilled = false; /* deliver() sets it again when the queue fills */
+    if (hf_kv_read(hub->options.kv, &txn) != HF_OK) {
+        devconn->spilled = true;
+        hub->options.ops->barrier(hub->options.context, &outbox->barrier, 0); /* another turn */
+        return;
+    }
+    for (struct hf_list_node *at = outbox->line.next; at != &outbox->line; at = next) {
+        struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
+
+        next = at->next;
+        if (pending->state != HF_PENDING_WAITING)
+            continue;
+        if (pending->offset > applied || loaded == HF_OUTBOX_LOAD_MESSAGES) {
+            devconn->spilled = true;
+            hub->options.ops->barrier(hub->options.context, &outbox->barrier, pending->offset);
+            break;
+        }
+        if (load_one(hub, txn, pending) ==
+            HF_ERR_NOT_FOUND) /* cannot be, unless the tables were tampered with */
+            (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_INTERNAL_ERROR, NULL);
+        if (device->devconn != devconn)
+            break; /* a policy closed the connection */
+        if (devconn->spilled)
+            break;
+        loaded++;
+    }
+    hf_kv_end(txn);
+}
+
+static void on_applied(struct hf_barrier *barrier, hf_err err)
+{
+    struct hf_outbox *outbox = HF_CONTAINER_OF(barrier, struct hf_outbox, barrier);
+    struct hf_device *device = outbox->device;
+
+    (void)err; /* late tables are asked again by the same way */
+    if (device->devconn != NULL && device->devconn->spilled)
+        hf_hub_touch(outbox->hub, device->devconn);
+    hf_outbox_free_if_idle(outbox->hub, device);
+}
+
+void hf_outbox_sent(struct hf_hub *hub, struct hf_pending *pending)
+{
+    HF_ASSERT(pending->state == HF_PENDING_WRITTEN);
+    hf_list_remove(&pending->written);
+    if (!pending->command) {
+        (void)hf_outbox_end(hub, pending, HF_FATE_SENT, HF_REASON_NONE, NULL);
+        return;
+    }
+    struct hf_event event = {.type = HF_EVENT_COMMAND_SENT,
+                             .seq = pending->seq,
+                             .epoch = pending->device->epoch,
+                             .topic = pending->name};
+
+    memcpy(event.id, pending->id, sizeof(event.id));
+    pending->state = HF_PENDING_SENT;
+    (void)hf_device_record(hub, pending->device, &event,
+                           NULL); /* lost only with the journal full: the result follows */
+}
+
+void hf_outbox_disconnected(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_list_node *node;
+
+    (void)hub;
+    if (device->outbox == NULL)
+        return;
+    while ((node = hf_list_pop_front(&device->outbox->written)) != NULL) {
+        struct hf_pending *pending = HF_CONTAINER_OF(node, struct hf_pending, written);
+
+        if (pending->state == HF_PENDING_WRITTEN)
+            pending->state =
+                HF_PENDING_WAITING; /* the kernel never took all of it: the next connection gets it again */
+    }
+}
+
+/* ---- the end ---- */
+
+static uint8_t end_type(const struct hf_pending *pending, enum hf_fate fate)
+{
+    if (pending->command)
+        return fate == HF_FATE_DONE ? HF_EVENT_COMMAND_DONE : HF_EVENT_COMMAND_FAILED;
+    return fate == HF_FATE_SENT ? HF_EVENT_SENT : HF_EVENT_FAILED;
+}
+
+static void keep_result(struct hf_call *call, const struct hf_event *result)
+{
+    if (call == NULL || result == NULL || result->payload.bytes == 0)
+        return;
+    call->result = malloc(result->payload.bytes);
+    if (call->result == NULL)
+        return; /* the event has it */
+    memcpy(call->result, result->payload.at, result->payload.bytes);
+    call->result_bytes = result->payload.bytes;
+    call->result_format = result->format;
+    call->result_flags = result->flags;
+}
+
+static hf_err record_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate,
+                         enum hf_reason reason, const struct hf_event *result)
+{
+    struct hf_event event = {
+        .type = end_type(pending, fate),
+        .reason = (uint16_t)reason,
+        .epoch = pending->device->epoch,
+        .seq = pending->seq,
+        .topic = pending->name,
+    };
+
+    memcpy(event.id, pending->id, sizeof(event.id));
+    if (result != NULL) {
+        event.format = result->format;
+        event.flags = result->flags;
+        event.payload = result->payload;
+    }
+    pending->waiter.on_durable = on_end_durable;
+    return hf_device_record(hub, pending->device, &event, &pending->waiter);
+}
+
+static void on_end_retry(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, expiry);
+    struct hf_hub *hub = pending->hub;
+
+    (void)now_ms;
+    if (record_end(hub, pending, (enum hf_fate)pending->end_fate, (enum hf_reason)pending->end_reason,
+                   NULL) != HF_OK)
+        hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + HF_DEVICE_RETRY_MS);
+}
+
+hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate, enum hf_reason reason,
+                     const struct hf_event *result)
+{
+    struct hf_device *device = pending->device;
+
+    HF_ASSERT(pending->state != HF_PENDING_RECORDING && pending->state != HF_PENDING_ENDING);
+    hf_err err = record_end(hub, pending, fate, reason, result);
+    if (err != HF_OK && result != NULL)
+        return err; /* nothing has happened: the device may answer again */
+    if (pending->state == HF_PENDING_IN_QUEUE && device->devconn != NULL)
+        (void)hf_sendq_forget(device->devconn->sendq, pending);
+    hf_list_remove(&pending->written);
+    hf_wheel_cancel(hub->options.wheel, &pending->expiry);
+    pending->state = HF_PENDING_ENDING;
+    pending->end_fate = (uint8_t)fate;
+    pending->end_reason = (uint16_t)reason;
+    keep_result(pending->call, result);
+    if (fate == HF_FATE_SENT || fate == HF_FATE_DONE || reason == HF_REASON_DEVICE_REFUSED)
+        hf_ledger_deliver(&hub->ledger.counts.downlink, 1); /* an error of the device is an answer, too */
+    else
+        hf_ledger_drop(&hub->ledger.counts.downlink, reason, 1);
+    if (err != HF_OK) { /* the journal is at its bound: the end stays to be recorded */
+        hf_timer_init(&pending->expiry, on_end_retry);
+        hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + HF_DEVICE_RETRY_MS);
+    }
+    return HF_OK;
+}
+
+static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+{
+    struct hf_pending *pending = HF_CONTAINER_OF(waiter, struct hf_pending, waiter);
+    struct hf_hub *hub = pending->hub;
+    struct hf_device *device = pending->device;
+    struct hf_call *call = pending->call;
+
+    (void)time_ms;
+    if (offset > device->last_offset)
+        device->last_offset = offset;
+    pending->call = NULL;
+    if (call != NULL) {
+        call->fate = pending->end_fate;
+        call->fate_reason = pending->end_reason;
+        memcpy(call->id, pending->id, sizeof(call->id));
+        answer(hub, call, HF_REASON_NONE);
+    }
+    pending_free(pending);
+    hf_outbox_free_if_idle(hub, device);
+}
+
+static void on_expired(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, expiry);
+
+    (void)now_ms;
+    if (pending->state != HF_PENDING_WRITTEN || pending->command)
+        (void)hf_outbox_end(
+            pending->hub, pending, HF_FATE_EXPIRED,
+            pending->state == HF_PENDING_SENT ? HF_REASON_DEADLINE_EXCEEDED : HF_REASON_EXPIRED, NULL);
+    /* A plain message whose bytes are with the link is as good as sent; its end follows from the link. */
+}
+
+static void on_patience_over(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, patience);
+    struct hf_call *call = pending->call;
+
+    (void)now_ms;
+    if (call == NULL || pending->state == HF_PENDING_ENDING)
+        return;
+    pending->call = NULL;
+    call->fate = pending->state >= HF_PENDING_SENT ? HF_FATE_SENT : HF_FATE_QUEUED;
+    answer(pending->hub, call, HF_REASON_NONE);
+}
+
+void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    struct hf_pending *pending = hf_pending_find(hub, call->id);
+
+    if (pending == NULL || pending->device->tenant != tenant) {
+        answer(hub, call, HF_REASON_NOT_FOUND);
+        return;
+    }
+    if (pending->state == HF_PENDING_RECORDING || pending->state == HF_PENDING_ENDING ||
+        (pending->state == HF_PENDING_WRITTEN && !pending->command)) {
+        answer(hub, call, HF_REASON_IN_PROGRESS);
+        return;
+    }
+    if (pending->call !=
+        NULL) { /* somebody waits for it: they hear that it was canceled, in on_end_durable */
+        call->fate = HF_FATE_CANCELED;
+        call->fate_reason = HF_REASON_CANCELED;
+        (void)hf_outbox_end(hub, pending, HF_FATE_CANCELED, HF_REASON_CANCELED, NULL);
+        answer(hub, call, HF_REASON_NONE);
+        return;
+    }
+    pending->call = call;
+    (void)hf_outbox_end(hub, pending, HF_FATE_CANCELED, HF_REASON_CANCELED, NULL);
+}
+
+/* ---- start and stop ---- */
+
+hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued,
+                         bool sent)
+{
+    struct hf_device *device = NULL;
+    bool command = queued->type == HF_EVENT_COMMAND;
+
+    hf_err err = hf_hub_load(hub, tenant, queued->device, &device);
+    if (err != HF_OK)
+        return err;
+    struct hf_pending *pending =
+        pending_new(hub, device, queued->id, command ? queued->topic : (struct hf_slice){NULL, 0});
+    if (pending == NULL)
+        return HF_ERR_NOMEM;
+    pending->seq = queued->seq;
+    pending->offset = queued->offset;
+    pending->expires_ms = queued->to;
+    pending->command = command;
+    pending->class = (uint8_t)(command                                   ? HF_CLASS_COMMAND
+                               : queued->flags & HF_EVENT_FLAG_TELEMETRY ? HF_CLASS_TELEMETRY
+                                                                         : HF_CLASS_MESSAGE);
+    pending->bytes = (uint32_t)queued->payload.bytes;
+    device->outbox->bytes += pending->bytes;
+    pending->counted = true;
+    pending->state = sent && command ? HF_PENDING_SENT : HF_PENDING_WAITING;
+    hf_ledger_restore(&hub->ledger.counts.downlink);
+    uint64_t left_ms = pending->expires_ms > hub->utc_ms ? pending->expires_ms - hub->utc_ms : 0;
+    hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + left_ms);
+    return HF_OK;
+}
+
+void hf_outbox_discard(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_outbox *outbox = device->outbox;
+
+    if (outbox == NULL)
+        return;
+    hub->options.ops->barrier_cancel(hub->options.context, &outbox->barrier);
+    while (!hf_list_empty(&outbox->line)) {
+        struct hf_pending *pending = HF_CONTAINER_OF(outbox->line.next, struct hf_pending, line);
+
+        hf_call_free(pending->call); /* its maker went with the API connections */
+        pending->call = NULL;
+        pending_free(pending);
+    }
+    forget_keys(hub, outbox, true);
+    device->outbox = NULL;
+    free(outbox);
+}

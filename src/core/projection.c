@@ -1,0 +1,432 @@
+#include "core/projection.h"
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/sb.h"
+#include "core/call.h"
+#include "core/kvkey.h"
+#include "core/presence.h"
+#include "core/rows.h"
+
+enum { ROW_BYTES_MAX = 512 + HF_RESULT_BYTES_MAX, EVENT_ROW_HEAD_BYTES_MAX = 16 + HF_EVENT_HEAD_BYTES_MAX };
+
+static hf_err put(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice key, const uint8_t *row,
+                  size_t bytes)
+{
+    HF_ASSERT(bytes > 0);
+    return hf_kv_put(txn, table, key, (struct hf_slice){(const char *)row, bytes});
+}
+
+static struct hf_slice id_key(const struct hf_event *event)
+{
+    return (struct hf_slice){(const char *)event->id, sizeof(event->id)};
+}
+
+/* ---- DEVICES ---- */
+
+static hf_err get_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, struct hf_device_row *ret_row)
+{
+    struct hf_slice value;
+    hf_err err = hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(key), &value);
+
+    *ret_row = (struct hf_device_row){0};
+    return err == HF_OK ? hf_device_row_decode(value, ret_row) : err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
+static hf_err put_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, const struct hf_device_row *row)
+{
+    uint8_t out[512];
+
+    return put(txn, HF_KV_DEVICES, hf_kvkey_slice(key), out, hf_device_row_encode(row, out, sizeof(out)));
+}
+
+static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_device_row row;
+    struct hf_kvkey key;
+    char protocol[64]; /* the row's texts borrow from the value that put() replaces */
+    struct hf_sb sb;
+
+    hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
+    if (err == HF_OK)
+        err = get_device(txn, &key, &row);
+    if (err != HF_OK || event->offset <= row.offset)
+        return err; /* a replay: the row knows it already */
+    if (event->epoch < row.epoch)
+        return HF_OK; /* fenced: an older connection cannot speak for the device any more (TWIN-7) */
+    hf_sb_init(&sb, protocol, sizeof(protocol));
+    hf_sb_slice(&sb, event->topic.at ? event->topic : row.protocol);
+    row.protocol = hf_sb_done(&sb);
+    bool connected = event->type == HF_EVENT_ONLINE && event->epoch > row.epoch;
+    row.epoch = event->epoch;
+    row.presence = event->type == HF_EVENT_ONLINE    ? HF_ONLINE
+                   : event->type == HF_EVENT_OFFLINE ? HF_OFFLINE
+                                                     : HF_UNKNOWN;
+    row.boot = event->to;
+    row.since_ms = event->time_ms;
+    row.reason = event->reason;
+    row.code = event->code;
+    row.conn = event->conn;
+    row.offset = event->offset;
+    if (row.first_ms == 0)
+        row.first_ms = event->time_ms;
+    if (connected) {
+        row.online_ms = event->time_ms;
+        row.connects++;
+    }
+    return put_device(txn, &key, &row);
+}
+
+static hf_err apply_sequence(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_device_row row;
+    struct hf_kvkey key;
+
+    hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
+    if (err == HF_OK)
+        err = get_device(txn, &key, &row);
+    if (err != HF_OK || event->seq <= row.seq)
+        return err;
+    row.seq = event->seq;
+    return put_device(txn, &key, &row);
+}
+
+/* ---- EXPLAIN ---- */
+
+static uint64_t explain_time(struct hf_slice value)
+{
+    return value.bytes >= 16 ? hf_get_u64((const uint8_t *)value.at + 8) : 0;
+}
+
+/* Keeps the newest HF_EXPLAIN_ROWS_MAX of a device, none older than a day. */
+static hf_err trim_explain(struct hf_kv_txn *txn, const struct hf_kvkey *prefix, uint64_t now_ms)
+{
+    struct hf_kv_cursor cursor;
+    struct hf_slice key, value, none = {NULL, 0};
+    unsigned rows = 0;
+    hf_err err = hf_kv_scan(txn, HF_KV_EXPLAIN, hf_kvkey_slice(prefix), none, true, &cursor);
+
+    if (err != HF_OK)
+        return err;
+    while ((err = hf_kv_next(&cursor, &key, &value)) == HF_OK) {
+        if (++rows <= HF_EXPLAIN_ROWS_MAX && explain_time(value) + HF_EXPLAIN_MS > now_ms)
+            continue;
+        struct hf_sb sb;
+        char storage[HF_KVKEY_BYTES_MAX + 1];
+
+        hf_sb_init(&sb, storage, sizeof(storage)); /* the key is the cursor's */
+        hf_sb_slice(&sb, key);
+        err = hf_kv_del(txn, HF_KV_EXPLAIN, hf_sb_done(&sb));
+        if (err != HF_OK)
+            break;
+    }
+    hf_kv_scan_end(&cursor);
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
+static hf_err apply_explain(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_event lean = *event;
+    struct hf_kvkey key, prefix;
+    uint8_t out[EVENT_ROW_HEAD_BYTES_MAX];
+
+    lean.payload = (struct hf_slice){NULL, 0};
+    hf_err err = hf_kvkey_device(&prefix, event->tenant, event->device);
+    if (err == HF_OK)
+        err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->offset);
+    if (err == HF_OK)
+        err =
+            put(txn, HF_KV_EXPLAIN, hf_kvkey_slice(&key), out, hf_event_row_encode(&lean, out, sizeof(out)));
+    /* One row in sixteen is enough to keep the bound, and spares a connect storm most of the scans. */
+    return err == HF_OK && event->offset % 16 == 0 ? trim_explain(txn, &prefix, event->time_ms) : err;
+}
+
+/* ---- MESSAGES, OUTBOX, IDEMPOTENCY ---- */
+
+static hf_err put_message(struct hf_kv_txn *txn, const struct hf_event *event,
+                          const struct hf_message_row *row)
+{
+    static _Thread_local uint8_t out[ROW_BYTES_MAX]; /* too large for a stack; one writer thread */
+
+    return put(txn, HF_KV_MESSAGES, id_key(event), out, hf_message_row_encode(row, out, sizeof(out)));
+}
+
+static hf_err put_idempotency(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_idempotency_row row = {
+        .created_ms = event->time_ms,
+        .id = id_key(event),
+        .hash = {(const char *)&event->from, sizeof(event->from)},
+    };
+    struct hf_kvkey device;
+    char storage[HF_KVKEY_BYTES_MAX + HF_KEY_BYTES_MAX + 1];
+    uint8_t out[128];
+    struct hf_sb key;
+
+    hf_err err = hf_kvkey_device(&device, event->tenant, event->device);
+    if (err != HF_OK)
+        return err;
+    hf_sb_init(&key, storage, sizeof(storage));
+    hf_sb_slice(&key, hf_kvkey_slice(&device));
+    hf_sb_slice(&key, event->key);
+    return put(txn, HF_KV_IDEMPOTENCY, hf_sb_done(&key), out,
+               hf_idempotency_row_encode(&row, out, sizeof(out)));
+}
+
+static hf_err put_outbox(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_kvkey key;
+    struct hf_slice room;
+    size_t bytes = 16 + hf_event_bytes(event);
+    static _Thread_local uint8_t out[EVENT_ROW_HEAD_BYTES_MAX + (1 << 20) + 1];
+
+    hf_err err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->seq);
+    if (err != HF_OK)
+        return err;
+    if (bytes > sizeof(out))
+        return HF_ERR_CORRUPT; /* nothing of that size is accepted */
+    room = (struct hf_slice){(const char *)out, hf_event_row_encode(event, out, sizeof(out))};
+    return hf_kv_put(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key), room);
+}
+
+static hf_err apply_queued(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_message_row row = {
+        .command = event->type == HF_EVENT_COMMAND,
+        .fate = HF_FATE_QUEUED,
+        .created_ms = event->time_ms,
+        .updated_ms = event->time_ms,
+        .expires_ms = event->to,
+        .offset = event->offset,
+        .seq = event->seq,
+        .tenant = event->tenant,
+        .device = event->device,
+        .topic = event->topic,
+    };
+    struct hf_message_row known;
+    struct hf_slice value;
+
+    hf_err err = hf_kv_get(txn, HF_KV_MESSAGES, id_key(event), &value);
+    if (err == HF_OK && hf_message_row_decode(value, &known) == HF_OK && known.offset >= event->offset)
+        return HF_OK; /* a replay; its end may be in the tables already and must not be undone */
+    err = put_message(txn, event, &row);
+    if (err == HF_OK)
+        err = put_outbox(txn, event);
+    if (err == HF_OK && event->key.bytes > 0)
+        err = put_idempotency(txn, event);
+    return err == HF_OK ? apply_sequence(txn, event) : err;
+}
+
+static enum hf_fate fate_of(const struct hf_event *event)
+{
+    switch (event->type) {
+    case HF_EVENT_SENT:
+    case HF_EVENT_COMMAND_SENT: return HF_FATE_SENT;
+    case HF_EVENT_COMMAND_DONE: return HF_FATE_DONE;
+    default: break;
+    }
+    return event->reason == HF_REASON_EXPIRED || event->reason == HF_REASON_DEADLINE_EXCEEDED
+               ? HF_FATE_EXPIRED
+           : event->reason == HF_REASON_CANCELED ? HF_FATE_CANCELED
+                                                 : HF_FATE_FAILED;
+}
+
+static hf_err apply_fate(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    static _Thread_local char
+        storage[ROW_BYTES_MAX]; /* the texts borrow from the value that put() replaces */
+    struct hf_message_row row;
+    struct hf_slice value;
+    struct hf_kvkey key;
+    enum hf_fate fate = fate_of(event);
+
+    hf_err err = hf_kv_get(txn, HF_KV_MESSAGES, id_key(event), &value);
+    if (err == HF_ERR_NOT_FOUND)
+        return HF_OK; /* swept, or from before the tables were begun anew */
+    if (err == HF_OK && value.bytes > sizeof(storage))
+        err = HF_ERR_CORRUPT;
+    if (err != HF_OK)
+        return err;
+    memcpy(storage, value.at, value.bytes);
+    value.at = storage;
+    if (hf_message_row_decode(value, &row) != HF_OK || row.fate > fate)
+        return HF_OK;
+    row.fate = fate;
+    row.reason = event->reason;
+    row.updated_ms = event->time_ms;
+    if (event->payload.bytes > 0 && event->payload.bytes <= HF_RESULT_BYTES_MAX) {
+        row.result = event->payload;
+        row.format = event->format;
+        row.flags = event->flags;
+    }
+    err = put_message(txn, event, &row);
+    if (err != HF_OK || !hf_fate_final(fate, row.command))
+        return err;
+    err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->seq);
+    if (err == HF_OK)
+        err = hf_kv_del(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key));
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
+static hf_err apply_broadcast(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_message_row row = {
+        .fate = event->type == HF_EVENT_BROADCAST ? HF_FATE_QUEUED : HF_FATE_SENT,
+        .created_ms = event->time_ms,
+        .updated_ms = event->time_ms,
+        .offset = event->offset,
+        .targets = event->to,
+        .written = event->from,
+        .tenant = event->tenant,
+        .topic = event->topic,
+    };
+
+    return put_message(txn, event, &row);
+}
+
+/* ---- KEYS, REVOCATIONS ---- */
+
+static hf_err apply_key(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_key_row row;
+    struct hf_slice value;
+    char storage[1024];
+    uint8_t out[1024];
+
+    if (event->type == HF_EVENT_KEY_CREATED)
+        return hf_kv_put(txn, HF_KV_KEYS, event->key, event->payload);
+    hf_err err = hf_kv_get(txn, HF_KV_KEYS, event->key, &value);
+    if (err != HF_OK || value.bytes > sizeof(storage))
+        return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_OK ? HF_ERR_CORRUPT : err;
+    memcpy(storage, value.at, value.bytes);
+    value.at = storage;
+    if (hf_key_row_decode(value, &row) != HF_OK)
+        return HF_OK;
+    row.revoked_ms = event->time_ms;
+    return put(txn, HF_KV_KEYS, event->key, out, hf_key_row_encode(&row, out, sizeof(out)));
+}
+
+/* Key: tenant 0 what; value: event row. "What" of a device is device:<id>. */
+static hf_err apply_revoked(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    char storage[HF_TENANT_BYTES_MAX + 1 + HF_KEY_BYTES_MAX + 1];
+    uint8_t out[EVENT_ROW_HEAD_BYTES_MAX];
+    struct hf_event lean = *event;
+    struct hf_sb key;
+
+    hf_sb_init(&key, storage, sizeof(storage));
+    hf_sb_slice(&key, event->tenant);
+    hf_sb_char(&key, 0);
+    hf_sb_slice(&key, event->key);
+    lean.payload = (struct hf_slice){NULL, 0};
+    return put(txn, HF_KV_REVOCATIONS, hf_sb_done(&key), out, hf_event_row_encode(&lean, out, sizeof(out)));
+}
+
+/* ---- the doors ---- */
+
+enum { PRESENCE = 1, EXPLAIN = 2, QUEUED = 4, FATE = 8, BROADCAST = 16, KEY = 32, REVOKED = 64 };
+
+static const uint8_t effects[HF_EVENT_TYPES_MAX] = {
+    [HF_EVENT_ONLINE] = PRESENCE | EXPLAIN,
+    [HF_EVENT_OFFLINE] = PRESENCE | EXPLAIN,
+    [HF_EVENT_UNKNOWN] = PRESENCE | EXPLAIN,
+    [HF_EVENT_DISCONNECTED] = EXPLAIN,
+    [HF_EVENT_REFUSED] = EXPLAIN,
+    [HF_EVENT_LEDGER] = EXPLAIN,
+    [HF_EVENT_QUEUED] = QUEUED,
+    [HF_EVENT_COMMAND] = QUEUED,
+    [HF_EVENT_SENT] = FATE,
+    [HF_EVENT_FAILED] = FATE | EXPLAIN,
+    [HF_EVENT_COMMAND_SENT] = FATE,
+    [HF_EVENT_COMMAND_DONE] = FATE,
+    [HF_EVENT_COMMAND_FAILED] = FATE | EXPLAIN,
+    [HF_EVENT_BROADCAST] = BROADCAST,
+    [HF_EVENT_BROADCAST_DONE] = BROADCAST,
+    [HF_EVENT_KEY_CREATED] = KEY,
+    [HF_EVENT_KEY_REVOKED] = KEY,
+    [HF_EVENT_REVOKED] = REVOKED,
+};
+
+bool hf_projection_wants(const struct hf_event *event)
+{
+    return event->type < HF_EVENT_TYPES_MAX && effects[event->type] != 0;
+}
+
+hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    unsigned effect = event->type < HF_EVENT_TYPES_MAX ? effects[event->type] : 0;
+    hf_err err = HF_OK;
+
+    if (effect & PRESENCE)
+        err = apply_presence(txn, event);
+    if (err == HF_OK && effect & EXPLAIN && event->device.at != NULL)
+        err = apply_explain(txn, event);
+    if (err == HF_OK && effect & QUEUED)
+        err = apply_queued(txn, event);
+    if (err == HF_OK && effect & FATE)
+        err = apply_fate(txn, event);
+    if (err == HF_OK && effect & BROADCAST)
+        err = apply_broadcast(txn, event);
+    if (err == HF_OK && effect & KEY)
+        err = apply_key(txn, event);
+    if (err == HF_OK && effect & REVOKED)
+        err = apply_revoked(txn, event);
+    return err;
+}
+
+/* ---- the sweep ---- */
+
+static bool stale(enum hf_kv_table table, struct hf_slice value, uint64_t utc_ms, uint64_t idempotency_ms)
+{
+    struct hf_message_row message;
+    struct hf_idempotency_row idempotency;
+
+    switch (table) {
+    case HF_KV_MESSAGES:
+        return hf_message_row_decode(value, &message) == HF_OK &&
+               message.created_ms + HF_FATE_KEPT_MS < utc_ms && message.expires_ms < utc_ms;
+    case HF_KV_IDEMPOTENCY:
+        return hf_idempotency_row_decode(value, &idempotency) == HF_OK &&
+               idempotency.created_ms + idempotency_ms < utc_ms;
+    default: return explain_time(value) + HF_EXPLAIN_MS < utc_ms;
+    }
+}
+
+hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
+                           uint64_t idempotency_ms, uint64_t *ret_deleted)
+{
+    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN};
+    enum hf_kv_table table = tables[sweep->table % HF_COUNT_OF(tables)];
+    struct hf_slice key, value, none = {NULL, 0};
+    struct hf_kv_cursor cursor;
+    char storage[HF_KV_KEY_BYTES_MAX + 1];
+    struct hf_sb sb;
+
+    *ret_deleted = 0;
+    hf_err err =
+        hf_kv_scan(txn, table, none, (struct hf_slice){sweep->from, sweep->from_bytes}, false, &cursor);
+    if (err != HF_OK)
+        return err;
+    for (unsigned rows = 0; (err = hf_kv_next(&cursor, &key, &value)) == HF_OK; rows++) {
+        hf_sb_init(&sb, storage, sizeof(storage));
+        hf_sb_slice(&sb, key);
+        if (rows == HF_SWEEP_ROWS) { /* goes on here next time */
+            memcpy(sweep->from, storage, sb.bytes);
+            sweep->from_bytes = (uint16_t)sb.bytes;
+            break;
+        }
+        if (!stale(table, value, utc_ms, idempotency_ms))
+            continue;
+        err = hf_kv_del(txn, table, hf_sb_done(&sb));
+        if (err != HF_OK)
+            break;
+        ++*ret_deleted;
+    }
+    hf_kv_scan_end(&cursor);
+    if (err == HF_ERR_NOT_FOUND) { /* the table's end: the next one */
+        sweep->from_bytes = 0;
+        sweep->table++;
+        err = HF_OK;
+    }
+    return err;
+}

@@ -1,0 +1,32 @@
+/* core/projection.h - the tables follow from the log: each event changes rows here and nowhere else, in the running gateway and
+ * in the replay after a crash alike. Applying an event twice is harmless (ST-2). */
+#ifndef HF_CORE_PROJECTION_H
+#define HF_CORE_PROJECTION_H
+
+#include "core/event.h"
+#include "core/kv.h"
+
+enum {
+    HF_EXPLAIN_ROWS_MAX = 256, /* per device */
+    HF_EXPLAIN_MS = 24 * 3600 * 1000,
+    HF_FATE_KEPT_MS =
+        48 * 3600 * 1000, /* after the message was accepted: its time to live and a day to look it up */
+    HF_SWEEP_ROWS = 1000, /* looked at in one step */
+};
+
+/* False when the event changes no row: a batch of such events needs no transaction. */
+bool hf_projection_wants(const struct hf_event *event);
+/* HF_OK, or the error of the write transaction (core/kv.h), which is spoilt then. */
+hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event);
+
+/* Deletes rows whose time is over, a bounded number a call. `state` is zeroed before the first call and the caller's.
+ * idempotency_ms: how long keys count. */
+struct hf_sweep {
+    unsigned table; /* which one is at work */
+    uint16_t from_bytes;
+    char from[HF_KV_KEY_BYTES_MAX];
+};
+hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
+                           uint64_t idempotency_ms, uint64_t *ret_deleted);
+
+#endif

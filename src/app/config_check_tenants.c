@@ -1,0 +1,137 @@
+#include <ctype.h>
+
+#include "app/config_check.h"
+#include "base/assert.h"
+
+static bool name_is_valid(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && strchr("._-", *c) == NULL)
+            return false;
+    return true;
+}
+
+static void check_jwt_key(const struct hf_config_tenant *tenant, size_t i, struct hf_config_errors *errors)
+{
+    const struct hf_config_jwt_key *key = &tenant->jwt_keys.at[i];
+    bool symmetric = key->alg == HF_CONFIG_JWT_HS256;
+    unsigned secrets = (key->secret_file != NULL) + (key->secret_env != NULL);
+    unsigned publics = (key->public_key_file != NULL) + (key->jwks_file != NULL);
+    const char *kid = key->kid != NULL ? key->kid : "";
+
+    if (symmetric ? secrets != 1 || publics != 0 : publics != 1 || secrets != 0)
+        hf_config_error(
+            errors, NULL, "tenants.%s.jwt_keys.%zu (kid '%s') needs exactly one of %s and nothing else",
+            tenant->name, i, kid, symmetric ? "secret_file, secret_env" : "public_key_file, jwks_file");
+    for (size_t k = 0; k < i; k++) {
+        const char *other = tenant->jwt_keys.at[k].kid;
+
+        if (key->jwks_file == NULL && tenant->jwt_keys.at[k].jwks_file == NULL &&
+            strcmp(kid, other != NULL ? other : "") == 0)
+            hf_config_error(errors, NULL, "tenants.%s.jwt_keys: the kid '%s' stands twice; kids must differ",
+                            tenant->name, kid);
+    }
+}
+
+/* `+` and `#` stand for whole levels, `#` only at the end. */
+static bool filter_is_valid(const char *filter)
+{
+    for (const char *c = filter; *c != '\0'; c++) {
+        bool whole = (c == filter || c[-1] == '/') && (c[1] == '\0' || c[1] == '/');
+
+        if ((*c == '+' || *c == '#') && !whole)
+            return false;
+        if (*c == '#' && c[1] != '\0')
+            return false;
+    }
+    return true;
+}
+
+static void check_topics(const struct hf_config_tenant *tenant, struct hf_config_errors *errors)
+{
+    if (strpbrk(tenant->default_topic, "+#") != NULL)
+        hf_config_error(errors, NULL,
+                        "tenants.%s.default_topic '%s' is a filter; + and # are not part of a topic",
+                        tenant->name, tenant->default_topic);
+    for (size_t i = 0; i < tenant->topics.count; i++) {
+        const struct hf_config_topic_rule *rule = &tenant->topics.at[i];
+
+        if (strpbrk(rule->topic, "+#") != NULL)
+            hf_config_error(errors, NULL,
+                            "tenants.%s.topics: '%s' is a filter; + and # are not part of a topic",
+                            tenant->name, rule->topic);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(rule->type, tenant->topics.at[k].type) == 0)
+                hf_config_error(errors, NULL, "tenants.%s.topics: the type '%s' stands twice", tenant->name,
+                                rule->type);
+    }
+    for (size_t i = 0; i < tenant->access.count; i++)
+        if (!filter_is_valid(tenant->access.at[i].topics))
+            hf_config_error(
+                errors, NULL,
+                "tenants.%s.access.%zu.topics '%s': + and # stand for whole levels between /, # only last",
+                tenant->name, i, tenant->access.at[i].topics);
+}
+
+static bool some_listener_knows_certificates(const struct hf_config *config)
+{
+    for (size_t i = 0; i < config->listeners.count; i++)
+        if (config->listeners.at[i].tls.verify != HF_CONFIG_TLS_VERIFY_NONE)
+            return true;
+    return false;
+}
+
+static void check_tenant(const struct hf_config *config, size_t i, struct hf_config_errors *errors)
+{
+    const struct hf_config_tenant *tenant = &config->tenants.at[i];
+
+    if (!name_is_valid(tenant->name))
+        hf_config_error(errors, NULL, "tenants.%s: a name has letters, digits and . _ - only", tenant->name);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(tenant->name, config->tenants.at[k].name) == 0)
+            hf_config_error(errors, NULL, "tenants: the name '%s' stands twice; names must differ",
+                            tenant->name);
+    for (size_t k = 0; k < tenant->jwt_keys.count; k++)
+        check_jwt_key(tenant, k, errors);
+    check_topics(tenant, errors);
+    if (tenant->jwt_keys.count == 0 && !some_listener_knows_certificates(config))
+        hf_config_warn(
+            errors, NULL,
+            "tenants.%s has no jwt_keys and no listener asks for certificates: its devices cannot prove who "
+            "they are; `holdfast gen key` makes a key",
+            tenant->name);
+}
+
+static void check_api_key(const struct hf_config *config, size_t i, struct hf_config_errors *errors)
+{
+    const struct hf_config_api_key *key = &config->api.api_keys.at[i];
+
+    for (const char *c = key->id; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c)) {
+            hf_config_error(errors, NULL, "api.api_keys.%s.id has letters and digits only", key->id);
+            break;
+        }
+    if (strspn(key->sha256, "0123456789abcdefABCDEF") != 64)
+        hf_config_error(
+            errors, NULL,
+            "api.api_keys.%s.sha256 is not 64 hexadecimal digits; `holdfast gen key api` prints it", key->id);
+    if (strcmp(key->tenant, "*") != 0 && hf_config_tenant_find(config, hf_slice_of(key->tenant)) == NULL)
+        hf_config_error(errors, NULL, "api.api_keys.%s.tenant names '%s', which is not in tenants", key->id,
+                        key->tenant);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(key->id, config->api.api_keys.at[k].id) == 0)
+            hf_config_error(errors, NULL, "api.api_keys: the id '%s' stands twice; ids must differ", key->id);
+}
+
+void hf_config_check_tenants(const struct hf_config *config, struct hf_config_errors *errors)
+{
+    if (config->tenants.count == 0)
+        hf_config_error(
+            errors, NULL,
+            "tenants is empty: no device could connect; add one (tenants: [{name: acme, ...}], see "
+            "`holdfast default-config`), or try `holdfast dev`, which makes one");
+    for (size_t i = 0; i < config->tenants.count; i++)
+        check_tenant(config, i, errors);
+    for (size_t i = 0; i < config->api.api_keys.count; i++)
+        check_api_key(config, i, errors);
+}

@@ -1,0 +1,38 @@
+/* Property: whatever text is accepted, printing it and reading that again gives the same configuration; and a
+ * configuration does not differ from itself. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/config_print.h"
+#include "base/assert.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
+{
+    static struct hf_config_errors errors;
+    struct hf_config_settings none = {0};
+    struct hf_config *first, *second;
+    struct hf_config_diff diff;
+    char *printed = NULL;
+    size_t printed_bytes = 0;
+    FILE *out;
+    hf_err err;
+
+    err = hf_config_parse("fuzz", (struct hf_slice){(const char *)data, data_bytes}, none, NULL, &first,
+                          &errors);
+    HF_ASSERT((err == HF_OK) == (errors.error_count == 0));
+    if (err != HF_OK)
+        return 0;
+    out = open_memstream(&printed, &printed_bytes);
+    HF_ASSERT(out != NULL && hf_config_print(first, out) == HF_OK);
+    (void)fclose(out);
+    err = hf_config_parse("printed", (struct hf_slice){printed, printed_bytes}, none, NULL, &second, &errors);
+    HF_ASSERT(err == HF_OK);
+    hf_config_reload_diff(first, second, &diff);
+    HF_ASSERT(diff.count == 0);
+    hf_config_free(first);
+    hf_config_free(second);
+    free(printed);
+    return 0;
+}

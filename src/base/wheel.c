@@ -41,10 +41,10 @@ bool hf_timer_armed(const struct hf_timer *timer)
 
 void hf_wheel_arm(struct hf_wheel *wheel, struct hf_timer *timer, uint64_t due_ms)
 {
+    uint64_t tick = due_tick(due_ms);
+
     hf_wheel_cancel(wheel, timer);
     timer->due_ms = due_ms > 0 ? due_ms : 1; /* 0 stands for not armed */
-    uint64_t tick = due_tick(timer->due_ms);
-
     if (tick <= wheel->tick)
         hf_list_push_back(&wheel->overdue, &timer->node);
     else

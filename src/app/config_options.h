@@ -15,372 +15,282 @@
 #ifndef HF_APP_CONFIG_OPTIONS_H
 #define HF_APP_CONFIG_OPTIONS_H
 
-/* clang-format off: one row, one line, as a table should be */
-#define HF_CONFIG_ROWS_node(X)                                                        \
-    X(TEXT, _, name, "", 0, 64, RESTART,                                              \
-      "Name of this node in logs, metrics and the API. Empty: the host name.")        \
-    X(TEXT, _, data_dir, "/var/lib/holdfast", 1, 1024, RESTART,                       \
-      "Directory of the event log and the store. One running gateway per directory.") \
-    X(U64, _, workers, "0", 0, 256, RESTART,                                          \
-      "Worker threads, each with its own event loop. 0: one per CPU.")                \
+/* One row, one line, as a table should be. */
+/* clang-format off */
+#define HF_CONFIG_ROWS_node(X) \
+    X(TEXT, _, name, "", 0, 64, RESTART, "Name of this node in logs, metrics and the API. Empty: the host name.") \
+    X(TEXT, _, data_dir, "/var/lib/holdfast", 1, 1024, RESTART, "Directory of the event log and the store. One running gateway per directory.") \
+    X(U64, _, workers, "0", 0, 256, RESTART, "Worker threads, each with its own event loop. 0: one per CPU.") \
     X(BOOL, _, pin_workers, "false", 0, 1, RESTART, "Pin each worker to one CPU.")
 
-#define HF_CONFIG_ROWS_tls(X)                                                                                \
-    X(TEXT, _, cert_file, "", 0, 1024, LIVE,                                                                 \
-      "PEM certificate chain, leaf first. Setting it makes the listener speak TLS.")                         \
-    X(TEXT, _, key_file, "", 0, 1024, LIVE, "PEM private key (ECDSA P-256), readable by its owner only.")    \
-    X(TEXT, _, client_ca_file, "", 0, 1024, LIVE,                                                            \
-      "PEM certificates that sign device certificates; needed by verify.")                                   \
-    X(ENUM, tls_verify, verify, "none", 0, 0, RESTART, "Whether a device must show a certificate.")          \
-    X(TEXT, _, crl_file, "", 0, 1024, LIVE, "PEM certificate revocation lists.")                             \
-    X(TEXT, _, deny_list_file, "", 0, 1024, LIVE,                                                            \
-      "Denied certificates, one a line: `sha256 <hex>`, or `serial <hex> issuer <hex>` with the SHA-256 of " \
-      "the issuer name.")                                                                                    \
-    X(ENUM, tls_version, min_version, "1.3", 0, 0, LIVE, "Oldest TLS version taken.")                        \
-    X(BOOL, _, allow_rsa, "false", 0, 1, LIVE,                                                               \
-      "Accept an RSA server key; its signature costs about 40 times more than ECDSA.")                       \
-    X(BOOL, _, identity_from_cn, "false", 0, 1, LIVE,                                                        \
-      "Take the device id from the certificate's CN when it has no SAN URI "                                 \
-      "`urn:holdfast:<tenant>:<device>`.")                                                                   \
-    X(TEXT, _, cn_tenant, "", 0, 64, LIVE, "Tenant of devices identified by CN.")                            \
-    X(MS, _, ticket_life_ms, "24h", 0, 604800000, RESTART,                                                   \
-      "A TLS session can be resumed for this long; ticket keys change every 12 h. 0: no resumption.")        \
-    X(U64, _, resume_sessions_max, "131072", 1, 10000000, RESTART,                                           \
-      "Resumable sessions kept when devices show certificates; the oldest goes first.")
+#define HF_CONFIG_ROWS_tls(X) \
+    X(TEXT, _, cert_file, "", 0, 1024, LIVE, "PEM certificate chain, leaf first. Setting it makes the listener speak TLS.") \
+    X(TEXT, _, key_file, "", 0, 1024, LIVE, "PEM private key (ECDSA P-256), readable by its owner only.") \
+    X(TEXT, _, client_ca_file, "", 0, 1024, LIVE, "PEM certificates that sign device certificates; needed by verify.") \
+    X(ENUM, tls_verify, verify, "none", 0, 0, RESTART, "Whether a device must show a certificate.") \
+    X(TEXT, _, crl_file, "", 0, 1024, LIVE, "PEM certificate revocation lists.") \
+    X(TEXT, _, deny_list_file, "", 0, 1024, LIVE, "Denied certificates, one a line: `sha256 <hex>`, or `serial <hex> issuer <hex>` with the SHA-256 of the issuer name.") \
+    X(ENUM, tls_version, min_version, "1.3", 0, 0, LIVE, "Oldest TLS version taken.") \
+    X(BOOL, _, allow_rsa, "false", 0, 1, LIVE, "Accept an RSA server key; its signature costs about 40 times more than ECDSA.") \
+    X(BOOL, _, identity_from_cn, "false", 0, 1, LIVE, "Take the device id from the certificate's CN when it has no SAN URI `urn:holdfast:<tenant>:<device>`.") \
+    X(TEXT, _, cn_tenant, "", 0, 64, LIVE, "Tenant of devices identified by CN.") \
+    X(MS, _, ticket_life_ms, "24h", 0, 604800000, RESTART, "A TLS session can be resumed for this long; ticket keys change every 12 h. 0: no resumption.") \
+    X(U64, _, resume_sessions_max, "131072", 1, 10000000, RESTART, "Resumable sessions kept when devices show certificates; the oldest goes first.")
 
-#define HF_CONFIG_ROWS_listener(X)                                                                           \
-    X(TEXT, _, name, "", 1, 64, RESTART, "Name in logs and metrics; unique.")                                \
+#define HF_CONFIG_ROWS_listener(X) \
+    X(TEXT, _, name, "", 1, 64, RESTART, "Name in logs and metrics; unique.") \
     X(TEXT, _, address, "127.0.0.1", 1, 64, RESTART, "Numeric IPv4 or IPv6 address; 0.0.0.0 or :: for all.") \
-    X(U64, _, port, "8080", 0, 65535, RESTART, "TCP port. 0: the kernel chooses one, printed at start.")     \
-    X(ENUM, protocol, protocol, "http", 0, 0, RESTART,                                                       \
-      "What is spoken: http is WebSocket and HTTP on one port.")                                             \
-    X(FLAGS, role, roles, "[devices, api, console]", 1, 3, RESTART, "What this listener serves.")            \
-    X(SECTION, tls, tls, "", 0, 0, LIVE, "TLS of this listener; without cert_file it speaks plain text.")    \
-    X(ENUM, proxy_protocol, proxy_protocol, "off", 0, 0, RESTART,                                            \
-      "Expect the PROXY protocol (v1 or v2) from the load balancer in front.")                               \
-    X(TEXTS, _, proxy_allow, "[]", 0, 64, LIVE,                                                              \
-      "Addresses (CIDR) that may send a PROXY header; needed by proxy_protocol.")                            \
-    X(BOOL, _, insecure, "false", 0, 1, RESTART,                                                             \
-      "Allow plain text on an address that is not loopback. Only behind something that does TLS.")
+    X(U64, _, port, "8080", 0, 65535, RESTART, "TCP port. 0: the kernel chooses one, printed at start.") \
+    X(ENUM, protocol, protocol, "http", 0, 0, RESTART, "What is spoken: http is WebSocket and HTTP on one port.") \
+    X(FLAGS, role, roles, "[devices, api, console]", 1, 3, RESTART, "What this listener serves.") \
+    X(SECTION, tls, tls, "", 0, 0, LIVE, "TLS of this listener; without cert_file it speaks plain text.") \
+    X(ENUM, proxy_protocol, proxy_protocol, "off", 0, 0, RESTART, "Expect the PROXY protocol (v1 or v2) from the load balancer in front.") \
+    X(TEXTS, _, proxy_allow, "[]", 0, 64, LIVE, "Addresses (CIDR) that may send a PROXY header; needed by proxy_protocol.") \
+    X(BOOL, _, insecure, "false", 0, 1, RESTART, "Allow plain text on an address that is not loopback. Only behind something that does TLS.")
 
-#define HF_CONFIG_ROWS_admin(X)                                                                          \
-    X(BOOL, _, enabled, "true", 0, 1, RESTART,                                                           \
-      "Serve /metrics, /livez, /readyz, /startupz and debugging on a listener of its own.")              \
-    X(TEXT, _, address, "127.0.0.1", 1, 64, RESTART,                                                     \
-      "Numeric address. Anything but loopback needs require_key and insecure.")                          \
+#define HF_CONFIG_ROWS_admin(X) \
+    X(BOOL, _, enabled, "true", 0, 1, RESTART, "Serve /metrics, /livez, /readyz, /startupz and debugging on a listener of its own.") \
+    X(TEXT, _, address, "127.0.0.1", 1, 64, RESTART, "Numeric address. Anything but loopback needs require_key and insecure.") \
     X(U64, _, port, "6060", 0, 65535, RESTART, "TCP port. 0: the kernel chooses one, printed at start.") \
-    X(BOOL, _, require_key, "false", 0, 1, LIVE, "Ask for an API key with the scope admin.")             \
-    X(BOOL, _, insecure, "false", 0, 1, RESTART,                                                         \
-      "Allow this plain-text listener on an address that is not loopback.")
+    X(BOOL, _, require_key, "false", 0, 1, LIVE, "Ask for an API key with the scope admin.") \
+    X(BOOL, _, insecure, "false", 0, 1, RESTART, "Allow this plain-text listener on an address that is not loopback.")
 
-#define HF_CONFIG_ROWS_admission(X)                                                                    \
-    X(U64, _, connections_max, "100000", 1, 10000000, LIVE,                                            \
-      "Connections of this node; the next is refused with 503 (plain) or closed before its handshake " \
-      "(TLS).")                                                                                        \
-    X(U64, _, accept_per_s, "5000", 1, 1000000, LIVE, "New plain connections a second and worker.")    \
-    X(U64, _, accept_capacity, "5000", 1, 1000000, LIVE,                                               \
-      "Plain connections a worker takes at once after a quiet time.")                                  \
-    X(U64, _, tls_accept_per_s, "500", 1, 1000000, LIVE,                                               \
-      "New TLS connections a second and worker; a handshake costs CPU.")                               \
-    X(U64, _, tls_accept_capacity, "500", 1, 1000000, LIVE,                                            \
-      "TLS connections a worker takes at once after a quiet time.")                                    \
-    X(U64, _, prefix_v4_bits, "24", 8, 32, LIVE,                                                       \
-      "IPv4 peers share one prefix bucket by this many leading bits.")                                 \
-    X(U64, _, prefix_v6_bits, "64", 16, 128, LIVE,                                                     \
-      "IPv6 peers share one prefix bucket by this many leading bits.")                                 \
-    X(U64, _, prefix_per_s, "500", 0, 1000000, LIVE,                                                   \
-      "New connections a second from one prefix, per worker. 0: no prefix limit.")                     \
-    X(U64, _, prefix_capacity, "5000", 1, 1000000, LIVE,                                               \
-      "Connections from one prefix a worker takes at once after a quiet time.")                        \
-    X(U64, _, header_bytes_max, "8192", 1024, 65536, LIVE, "Bytes of a request header; above: 431.")   \
-    X(U64, _, header_lines_max, "64", 8, 256, LIVE, "Lines of a request header; above: 431.")          \
-    X(MS, _, header_timeout_ms, "10s", 1000, 60000, LIVE,                                              \
-      "A request header is complete this long after accept, or 408.")                                  \
-    X(MS, _, auth_timeout_ms, "5s", 1000, 60000, LIVE,                                                 \
-      "A connection without credentials ends after this (4401 auth_timeout).")                         \
-    X(MS, _, tls_handshake_timeout_ms, "10s", 5000, 30000, LIVE,                                       \
-      "A TLS handshake is complete in this time or the connection ends.")                              \
-    X(US, _, tls_turn_budget_us, "2000", 100, 100000, LIVE,                                            \
-      "CPU time for handshakes in one turn of a loop, so that live traffic goes on.")
+#define HF_CONFIG_ROWS_admission(X) \
+    X(U64, _, connections_max, "100000", 1, 10000000, LIVE, "Connections of this node; the next is refused with 503 (plain) or closed before its handshake (TLS).") \
+    X(U64, _, accept_per_s, "5000", 1, 1000000, LIVE, "New plain connections a second and worker.") \
+    X(U64, _, accept_capacity, "5000", 1, 1000000, LIVE, "Plain connections a worker takes at once after a quiet time.") \
+    X(U64, _, tls_accept_per_s, "500", 1, 1000000, LIVE, "New TLS connections a second and worker; a handshake costs CPU.") \
+    X(U64, _, tls_accept_capacity, "500", 1, 1000000, LIVE, "TLS connections a worker takes at once after a quiet time.") \
+    X(U64, _, prefix_v4_bits, "24", 8, 32, LIVE, "IPv4 peers share one prefix bucket by this many leading bits.") \
+    X(U64, _, prefix_v6_bits, "64", 16, 128, LIVE, "IPv6 peers share one prefix bucket by this many leading bits.") \
+    X(U64, _, prefix_per_s, "500", 0, 1000000, LIVE, "New connections a second from one prefix, per worker. 0: no prefix limit.") \
+    X(U64, _, prefix_capacity, "5000", 1, 1000000, LIVE, "Connections from one prefix a worker takes at once after a quiet time.") \
+    X(U64, _, header_bytes_max, "8192", 1024, 65536, LIVE, "Bytes of a request header; above: 431.") \
+    X(U64, _, header_lines_max, "64", 8, 256, LIVE, "Lines of a request header; above: 431.") \
+    X(MS, _, header_timeout_ms, "10s", 1000, 60000, LIVE, "A request header is complete this long after accept, or 408.") \
+    X(MS, _, auth_timeout_ms, "5s", 1000, 60000, LIVE, "A connection without credentials ends after this (4401 auth_timeout).") \
+    X(MS, _, tls_handshake_timeout_ms, "10s", 5000, 30000, LIVE, "A TLS handshake is complete in this time or the connection ends.") \
+    X(US, _, tls_turn_budget_us, "2000", 100, 100000, LIVE, "CPU time for handshakes in one turn of a loop, so that live traffic goes on.")
 
-#define HF_CONFIG_ROWS_deflate(X)                                                                            \
-    X(BOOL, _, enabled, "false", 0, 1, LIVE,                                                                 \
-      "Offer permessage-deflate (RFC 7692) to peers that ask for it.")                                       \
-    X(BOOL, _, server_context_takeover, "false", 0, 1, LIVE,                                                 \
-      "Keep the sender's window between messages; costs up to 256 KiB a connection.")                        \
-    X(BOOL, _, client_context_takeover, "false", 0, 1, LIVE,                                                 \
-      "Let the peer keep its window; costs up to 44 KiB a connection here.")                                 \
+#define HF_CONFIG_ROWS_deflate(X) \
+    X(BOOL, _, enabled, "false", 0, 1, LIVE, "Offer permessage-deflate (RFC 7692) to peers that ask for it.") \
+    X(BOOL, _, server_context_takeover, "false", 0, 1, LIVE, "Keep the sender's window between messages; costs up to 256 KiB a connection.") \
+    X(BOOL, _, client_context_takeover, "false", 0, 1, LIVE, "Let the peer keep its window; costs up to 44 KiB a connection here.") \
     X(U64, _, server_window_bits, "12", 9, 15, LIVE, "Largest window of our compressor, as a power of two.") \
-    X(U64, _, client_window_bits, "12", 9, 15, LIVE,                                                         \
-      "Largest window of the peer's compressor, as a power of two.")                                         \
+    X(U64, _, client_window_bits, "12", 9, 15, LIVE, "Largest window of the peer's compressor, as a power of two.") \
     X(BYTES, _, min_bytes, "512", 0, 1048576, LIVE, "Smaller messages are sent as they are.")
 
-#define HF_CONFIG_ROWS_websocket(X)                                                                        \
-    X(BYTES, _, message_bytes_max, "1MiB", 1024, 67108864, LIVE,                                           \
-      "Largest message, after decompression; above: 1009 message_too_big.")                                \
-    X(BYTES, _, unauthenticated_message_bytes_max, "4KiB", 256, 1048576, LIVE,                             \
-      "Largest message before authentication.")                                                            \
-    X(U64, _, fragments_max, "1024", 1, 65536, LIVE, "Most fragments of one message; above: 1009.")        \
-    X(MS, _, close_timeout_ms, "5s", 100, 60000, LIVE, "How long the peer's Close frame is awaited.")      \
-    X(MS, _, write_timeout_ms, "10s", 1000, 300000, LIVE,                                                  \
-      "Output that makes no progress for this long ends the connection (4408 write_timeout).")             \
-    X(SECTION, deflate, deflate, "", 0, 0, LIVE, "Compression of messages.")                               \
-    X(TEXTS, _, origins, "[]", 0, 256, LIVE,                                                               \
-      "Origins that browsers may connect from, such as https://console.example.com; * for any. A request " \
-      "without Origin is no browser and passes.")
+#define HF_CONFIG_ROWS_websocket(X) \
+    X(BYTES, _, message_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest message, after decompression; above: 1009 message_too_big.") \
+    X(BYTES, _, unauthenticated_message_bytes_max, "4KiB", 256, 1048576, LIVE, "Largest message before authentication.") \
+    X(U64, _, fragments_max, "1024", 1, 65536, LIVE, "Most fragments of one message; above: 1009.") \
+    X(MS, _, close_timeout_ms, "5s", 100, 60000, LIVE, "How long the peer's Close frame is awaited.") \
+    X(MS, _, write_timeout_ms, "10s", 1000, 300000, LIVE, "Output that makes no progress for this long ends the connection (4408 write_timeout).") \
+    X(SECTION, deflate, deflate, "", 0, 0, LIVE, "Compression of messages.") \
+    X(TEXTS, _, origins, "[]", 0, 256, LIVE, "Origins that browsers may connect from, such as https://console.example.com; * for any. A request without Origin is no browser and passes.")
 
-#define HF_CONFIG_ROWS_heartbeat(X)                                                                          \
-    X(ENUM, profile, profile, "default", 0, 0, LIVE,                                                         \
-      "Liveness rules of connections that do not ask for others.")                                           \
-    X(MS, _, idle_ms, "30s", 1000, 60000, LIVE, "default: a Ping after this long without inbound data.")     \
-    X(MS, _, repeat_ms, "7500ms", 500, 60000, LIVE,                                                          \
-      "default: the Ping is repeated after this long without an answer.")                                    \
-    X(U64, _, repeats_max, "2", 0, 10, LIVE, "default: repeats before the connection counts as degraded.")   \
-    X(MS, _, dead_ms, "60s", 2000, 60000, LIVE,                                                              \
-      "default: silent this long means dead (4408 heartbeat_timeout). Nothing may be silent longer than 60 " \
-      "s.")                                                                                                  \
-    X(MS, _, unsent_ms, "5s", 500, 60000, LIVE,                                                              \
-      "A Ping that the kernel has not taken after this long counts as unanswered.")                          \
-    X(MS, _, ha_interval_ms, "2s", 500, 60000, LIVE, "ha: beat of the device.")                              \
-    X(MS, _, adaptive_min_ms, "5s", 500, 60000, LIVE, "adaptive: shortest beat of a healthy device.")        \
-    X(MS, _, adaptive_max_ms, "60s", 500, 60000, LIVE, "adaptive: longest beat of a healthy device.")        \
+#define HF_CONFIG_ROWS_heartbeat(X) \
+    X(ENUM, profile, profile, "default", 0, 0, LIVE, "Liveness rules of connections that do not ask for others.") \
+    X(MS, _, idle_ms, "30s", 1000, 60000, LIVE, "default: a Ping after this long without inbound data.") \
+    X(MS, _, repeat_ms, "7500ms", 500, 60000, LIVE, "default: the Ping is repeated after this long without an answer.") \
+    X(U64, _, repeats_max, "2", 0, 10, LIVE, "default: repeats before the connection counts as degraded.") \
+    X(MS, _, dead_ms, "60s", 2000, 60000, LIVE, "default: silent this long means dead (4408 heartbeat_timeout). Nothing may be silent longer than 60 s.") \
+    X(MS, _, unsent_ms, "5s", 500, 60000, LIVE, "A Ping that the kernel has not taken after this long counts as unanswered.") \
+    X(MS, _, ha_interval_ms, "2s", 500, 60000, LIVE, "ha: beat of the device.") \
+    X(MS, _, adaptive_min_ms, "5s", 500, 60000, LIVE, "adaptive: shortest beat of a healthy device.") \
+    X(MS, _, adaptive_max_ms, "60s", 500, 60000, LIVE, "adaptive: longest beat of a healthy device.") \
     X(U64, _, misses_max, "3", 2, 10, LIVE, "ha and adaptive: beats missed before the connection is dead.")
 
-#define HF_CONFIG_ROWS_delivery(X)                                                                          \
-    X(BYTES, _, send_queue_high_bytes, "256KiB", 4096, 67108864, LIVE,                                      \
-      "Bytes queued for one connection from which the class policy acts; control frames are exempt.")       \
-    X(BYTES, _, send_queue_low_bytes, "64KiB", 1024, 67108864, LIVE,                                        \
-      "Below this the connection counts as drained again.")                                                 \
+#define HF_CONFIG_ROWS_delivery(X) \
+    X(BYTES, _, send_queue_high_bytes, "256KiB", 4096, 67108864, LIVE, "Bytes queued for one connection from which the class policy acts; control frames are exempt.") \
+    X(BYTES, _, send_queue_low_bytes, "64KiB", 1024, 67108864, LIVE, "Below this the connection counts as drained again.") \
     X(ENUM, policy, telemetry, "drop_oldest", 0, 0, LIVE, "What happens to telemetry above the high mark.") \
-    X(ENUM, policy, message, "must_deliver", 0, 0, LIVE, "What happens to messages above the high mark.")   \
-    X(ENUM, policy, command, "must_deliver", 0, 0, LIVE,                                                    \
-      "What happens to commands above the high mark. Only must_deliver: a command is never dropped "        \
-      "silently.")                                                                                          \
-    X(MS, _, sample_ms, "1s", 10, 3600000, LIVE, "policy sample: one value per key in this time.")          \
-    X(U64, _, outbox_messages_max, "1000", 1, 1000000, LIVE,                                                \
-      "Messages waiting for one device; above: 429 queue_full.")                                            \
-    X(BYTES, _, outbox_bytes_max, "1MiB", 1024, 1073741824, LIVE,                                           \
-      "Bytes waiting for one device; above: 429 queue_full.")                                               \
-    X(MS, _, ttl_default_ms, "24h", 1000, 604800000, LIVE,                                                  \
-      "Time to live of messages and commands that name none.")                                              \
-    X(MS, _, ttl_max_ms, "24h", 1000, 604800000, LIVE, "Longest time to live that may be asked for.")       \
-    X(MS, _, command_wait_max_ms, "60s", 1000, 300000, LIVE,                                                \
-      "Longest time an API call may wait for a command's result.")                                          \
-    X(MS, _, idempotency_ms, "1h", 60000, 604800000, LIVE,                                                  \
-      "Results are kept this long under their idempotency key after completion.")                           \
-    X(MS, _, session_resume_ms, "300s", 1000, 86400000, LIVE,                                               \
-      "A session can be resumed this long after its connection was lost.")
+    X(ENUM, policy, message, "must_deliver", 0, 0, LIVE, "What happens to messages above the high mark.") \
+    X(ENUM, policy, command, "must_deliver", 0, 0, LIVE, "What happens to commands above the high mark. Only must_deliver: a command is never dropped silently.") \
+    X(MS, _, sample_ms, "1s", 10, 3600000, LIVE, "policy sample: one value per key in this time.") \
+    X(U64, _, outbox_messages_max, "1000", 1, 1000000, LIVE, "Messages waiting for one device; above: 429 queue_full.") \
+    X(BYTES, _, outbox_bytes_max, "1MiB", 1024, 1073741824, LIVE, "Bytes waiting for one device; above: 429 queue_full.") \
+    X(MS, _, ttl_default_ms, "24h", 1000, 604800000, LIVE, "Time to live of messages and commands that name none.") \
+    X(MS, _, ttl_max_ms, "24h", 1000, 604800000, LIVE, "Longest time to live that may be asked for.") \
+    X(MS, _, command_wait_max_ms, "60s", 1000, 300000, LIVE, "Longest time an API call may wait for a command's result.") \
+    X(MS, _, idempotency_ms, "1h", 60000, 604800000, LIVE, "Results are kept this long under their idempotency key after completion.") \
+    X(MS, _, session_resume_ms, "300s", 1000, 86400000, LIVE, "A session can be resumed this long after its connection was lost.")
 
-#define HF_CONFIG_ROWS_limits(X)                                                                             \
-    X(U64, _, device_uplink_per_s, "1000", 1, 1000000, LIVE,                                                 \
-      "Messages a second from one device; above, its socket is not read.")                                   \
-    X(U64, _, device_uplink_capacity, "2000", 1, 1000000, LIVE,                                              \
-      "Messages one device may send at once after a quiet time.")                                            \
-    X(U64, _, command_per_s, "20", 1, 100000, LIVE,                                                          \
-      "Commands a second to one device; above: 429 rate_limit.")                                             \
+#define HF_CONFIG_ROWS_limits(X) \
+    X(U64, _, device_uplink_per_s, "1000", 1, 1000000, LIVE, "Messages a second from one device; above, its socket is not read.") \
+    X(U64, _, device_uplink_capacity, "2000", 1, 1000000, LIVE, "Messages one device may send at once after a quiet time.") \
+    X(U64, _, command_per_s, "20", 1, 100000, LIVE, "Commands a second to one device; above: 429 rate_limit.") \
     X(U64, _, command_capacity, "40", 1, 100000, LIVE, "Commands to one device at once after a quiet time.") \
-    X(U64, _, api_key_per_s, "2000", 1, 1000000, LIVE,                                                       \
-      "Requests a second with one API key; above: 429 rate_limit.")                                          \
-    X(U64, _, api_key_capacity, "4000", 1, 1000000, LIVE,                                                    \
-      "Requests with one API key at once after a quiet time.")                                               \
-    X(U64, _, dependency_calls_max, "10", 1, 1000, LIVE,                                                     \
-      "Calls at a time to one scarce dependency; above: 503 busy.")                                          \
-    X(U64, _, mailbox_entries_max, "1024", 64, 65536, RESTART,                                               \
-      "Entries of a mailbox between two threads; full means that the socket is not read.")                   \
-    X(U64, _, pool_warn_percent, "90", 1, 100, LIVE, "A pool filled to this share gives a warning.")         \
-    X(U64, _, pool_critical_percent, "95", 1, 100, LIVE,                                                     \
-      "A pool filled to this share for pool_critical_ms is critical.")                                       \
-    X(MS, _, pool_critical_ms, "3m", 1000, 3600000, LIVE, "See pool_critical_percent.")                      \
-    X(MS, _, pool_hold_ms, "60s", 1000, 3600000, LIVE,                                                       \
-      "An item held longer than this is reported with its owner.")
+    X(U64, _, api_key_per_s, "2000", 1, 1000000, LIVE, "Requests a second with one API key; above: 429 rate_limit.") \
+    X(U64, _, api_key_capacity, "4000", 1, 1000000, LIVE, "Requests with one API key at once after a quiet time.") \
+    X(U64, _, dependency_calls_max, "10", 1, 1000, LIVE, "Calls at a time to one scarce dependency; above: 503 busy.") \
+    X(U64, _, mailbox_entries_max, "1024", 64, 65536, RESTART, "Entries of a mailbox between two threads; full means that the socket is not read.") \
+    X(U64, _, pool_warn_percent, "90", 1, 100, LIVE, "A pool filled to this share gives a warning.") \
+    X(U64, _, pool_critical_percent, "95", 1, 100, LIVE, "A pool filled to this share for pool_critical_ms is critical.") \
+    X(MS, _, pool_critical_ms, "3m", 1000, 3600000, LIVE, "See pool_critical_percent.") \
+    X(MS, _, pool_hold_ms, "60s", 1000, 3600000, LIVE, "An item held longer than this is reported with its owner.")
 
-#define HF_CONFIG_ROWS_log(X)                                                                             \
-    X(BYTES, _, segment_bytes, "64MiB", 1048576, 4294967296, RESTART,                                     \
-      "Size of one segment file of the event log.")                                                       \
-    X(BYTES, _, retention_bytes, "20GiB", 2097152, 1099511627776000, LIVE,                                \
-      "The log is cut at its old end above this size.")                                                   \
-    X(MS, _, retention_ms, "7d", 60000, 31536000000, LIVE, "Segments older than this are removed.")       \
-    X(U64, _, group_records_max, "4096", 1, 65536, LIVE, "Records in one group commit.")                  \
-    X(BYTES, _, group_bytes_max, "1MiB", 4096, 67108864, LIVE, "Bytes in one group commit.")              \
+#define HF_CONFIG_ROWS_log(X) \
+    X(BYTES, _, segment_bytes, "64MiB", 1048576, 4294967296, RESTART, "Size of one segment file of the event log.") \
+    X(BYTES, _, retention_bytes, "20GiB", 2097152, 1099511627776000, LIVE, "The log is cut at its old end above this size.") \
+    X(MS, _, retention_ms, "7d", 60000, 31536000000, LIVE, "Segments older than this are removed.") \
+    X(U64, _, group_records_max, "4096", 1, 65536, LIVE, "Records in one group commit.") \
+    X(BYTES, _, group_bytes_max, "1MiB", 4096, 67108864, LIVE, "Bytes in one group commit.") \
     X(MS, _, group_wait_ms, "2ms", 0, 1000, LIVE, "How long a record waits for company before its sync.") \
-    X(MS, _, full_grace_ms, "10s", 0, 600000, LIVE,                                                       \
-      "With a full disk devices are held back this long, then refused with storage_full.")
+    X(MS, _, full_grace_ms, "10s", 0, 600000, LIVE, "With a full disk devices are held back this long, then refused with storage_full.")
 
-#define HF_CONFIG_ROWS_store(X)                                                                             \
-    X(ENUM, store_kind, kind, "lmdb", 0, 0, RESTART,                                                        \
-      "Where keyed state is kept; memory is for tests and loses it at exit.")                               \
-    X(BYTES, _, map_initial_bytes, "256MiB", 1048576, 1099511627776, RESTART,                               \
-      "First size of the LMDB map; it grows by itself.")                                                    \
+#define HF_CONFIG_ROWS_store(X) \
+    X(ENUM, store_kind, kind, "lmdb", 0, 0, RESTART, "Where keyed state is kept; memory is for tests and loses it at exit.") \
+    X(BYTES, _, map_initial_bytes, "256MiB", 1048576, 1099511627776, RESTART, "First size of the LMDB map; it grows by itself.") \
     X(BYTES, _, map_max_bytes, "64GiB", 1048576, 17592186044416, RESTART, "The LMDB map grows up to this.") \
-    X(MS, _, reasons_keep_ms, "24h", 60000, 2592000000, LIVE,                                               \
-      "explain answers for this long after a disconnect.")
+    X(MS, _, reasons_keep_ms, "24h", 60000, 2592000000, LIVE, "explain answers for this long after a disconnect.")
 
-#define HF_CONFIG_ROWS_api_key(X)                                                        \
-    X(TEXT, _, id, "", 8, 32, LIVE,                                                      \
-      "The part between hfk_ and the second _ of the key: its name in logs and limits.") \
-    X(TEXT, _, tenant, "", 1, 64, LIVE, "Tenant the key belongs to; * for all.")         \
-    X(TEXT, _, sha256, "", 64, 64, LIVE,                                                 \
-      "SHA-256 of the key in hexadecimal; `holdfast gen key` prints both.")              \
+#define HF_CONFIG_ROWS_api_key(X) \
+    X(TEXT, _, id, "", 8, 32, LIVE, "The part between hfk_ and the second _ of the key: its name in logs and limits.") \
+    X(TEXT, _, tenant, "", 1, 64, LIVE, "Tenant the key belongs to; * for all.") \
+    X(TEXT, _, sha256, "", 64, 64, LIVE, "SHA-256 of the key in hexadecimal; `holdfast gen key` prints both.") \
     X(FLAGS, scope, scopes, "[read]", 1, 8, LIVE, "What the key may do.")
 
-#define HF_CONFIG_ROWS_api(X)                                                                         \
+#define HF_CONFIG_ROWS_api(X) \
     X(TEXTS, _, cors_origins, "[]", 0, 256, LIVE, "Origins whose pages may call the API; * for any.") \
-    X(BYTES, _, body_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest request body; above: 413.")    \
-    X(U64, _, page_items_max, "1000", 1, 1000, LIVE, "Most items in one page of a list.")             \
-    X(U64, _, events_readers_max, "256", 1, 65536, LIVE,                                              \
-      "Event readers (SSE, WebSocket) at a time; above: 503 busy.")                                   \
+    X(BYTES, _, body_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest request body; above: 413.") \
+    X(U64, _, page_items_max, "1000", 1, 1000, LIVE, "Most items in one page of a list.") \
+    X(U64, _, events_readers_max, "256", 1, 65536, LIVE, "Event readers (SSE, WebSocket) at a time; above: 503 busy.") \
     X(LIST, api_key, api_keys, "", 0, 4096, LIVE, "Keys of applications.")
 
-#define HF_CONFIG_ROWS_jwt_key(X)                                                               \
-    X(TEXT, _, kid, "", 0, 128, LIVE,                                                           \
-      "Key id in the token's header. Empty: taken for tokens that name none.")                  \
-    X(ENUM, jwt_alg, alg, "ES256", 0, 0, LIVE, "The one algorithm this key is good for.")       \
+#define HF_CONFIG_ROWS_jwt_key(X) \
+    X(TEXT, _, kid, "", 0, 128, LIVE, "Key id in the token's header. Empty: taken for tokens that name none.") \
+    X(ENUM, jwt_alg, alg, "ES256", 0, 0, LIVE, "The one algorithm this key is good for.") \
     X(TEXT, _, secret_file, "", 0, 1024, LIVE, "File with the HS256 secret, 32 bytes or more.") \
-    X(TEXT, _, secret_env, "", 0, 128, LIVE,                                                    \
-      "Environment variable with the HS256 secret, instead of a file.")                         \
-    X(TEXT, _, public_key_file, "", 0, 1024, LIVE, "PEM public key of ES256, EdDSA or RS256.")  \
+    X(TEXT, _, secret_env, "", 0, 128, LIVE, "Environment variable with the HS256 secret, instead of a file.") \
+    X(TEXT, _, public_key_file, "", 0, 1024, LIVE, "PEM public key of ES256, EdDSA or RS256.") \
     X(TEXT, _, jwks_file, "", 0, 1024, LIVE, "JSON Web Key Set (RFC 7517); its keys must be of this alg.")
 
-#define HF_CONFIG_ROWS_topic_rule(X)                                                                 \
+#define HF_CONFIG_ROWS_topic_rule(X) \
     X(TEXT, _, type, "", 1, 128, LIVE, "The `type` of a raw JSON message, such as location_update.") \
     X(TEXT, _, topic, "", 1, 256, LIVE, "Topic its event gets.")
 
-#define HF_CONFIG_ROWS_access_rule(X)                                                            \
-    X(TEXT, _, devices, "*", 1, 256, LIVE,                                                       \
-      "Device ids the rule is for; * stands for any run of characters.")                         \
+#define HF_CONFIG_ROWS_access_rule(X) \
+    X(TEXT, _, devices, "*", 1, 256, LIVE, "Device ids the rule is for; * stands for any run of characters.") \
     X(TEXT, _, topics, "#", 1, 256, LIVE, "Topics the rule is for; + is one level, # the rest.") \
-    X(ENUM, direction, direction, "both", 0, 0, LIVE, "up: from the device; down: to it.")       \
-    X(BOOL, _, allow, "true", 0, 1, LIVE,                                                        \
-      "Allow or forbid. The first matching rule decides; without a match it is forbidden.")
+    X(ENUM, direction, direction, "both", 0, 0, LIVE, "up: from the device; down: to it.") \
+    X(BOOL, _, allow, "true", 0, 1, LIVE, "Allow or forbid. The first matching rule decides; without a match it is forbidden.")
 
-#define HF_CONFIG_ROWS_tenant(X)                                                                             \
-    X(TEXT, _, name, "", 1, 64, LIVE, "Name of the tenant; unique; letters, digits and . _ -")               \
-    X(LIST, jwt_key, jwt_keys, "", 0, 16, LIVE, "Keys that sign this tenant's tokens; current and next.")    \
-    X(TEXT, _, audience, "", 0, 256, LIVE, "Required `aud` of tokens. Empty: not checked.")                  \
-    X(TEXT, _, issuer, "", 0, 256, LIVE, "Required `iss` of tokens. Empty: not checked.")                    \
-    X(MS, _, token_leeway_ms, "60s", 0, 300000, LIVE,                                                        \
-      "Clocks may differ by this when exp and nbf of tokens are checked.")                                   \
+#define HF_CONFIG_ROWS_tenant(X) \
+    X(TEXT, _, name, "", 1, 64, LIVE, "Name of the tenant; unique; letters, digits and . _ -") \
+    X(LIST, jwt_key, jwt_keys, "", 0, 16, LIVE, "Keys that sign this tenant's tokens; current and next.") \
+    X(TEXT, _, audience, "", 0, 256, LIVE, "Required `aud` of tokens. Empty: not checked.") \
+    X(TEXT, _, issuer, "", 0, 256, LIVE, "Required `iss` of tokens. Empty: not checked.") \
+    X(MS, _, token_leeway_ms, "60s", 0, 300000, LIVE, "Clocks may differ by this when exp and nbf of tokens are checked.") \
     X(MS, _, token_life_max_ms, "0", 0, 31536000000, LIVE, "Longest life of a token that is taken. 0: any.") \
-    X(U64, _, devices_max, "0", 0, 100000000, LIVE, "Devices of this tenant. 0: no limit of its own.")       \
-    X(U64, _, connections_max, "0", 0, 10000000, LIVE,                                                       \
-      "Connections of this tenant. 0: no limit of its own.")                                                 \
-    X(U64, _, uplink_per_s, "0", 0, 10000000, LIVE,                                                          \
-      "Messages a second from all devices of this tenant. 0: no limit of its own.")                          \
-    X(U64, _, uplink_capacity, "0", 0, 10000000, LIVE,                                                       \
-      "Messages of this tenant at once after a quiet time. 0: twice uplink_per_s.")                          \
-    X(U64, _, device_uplink_per_s, "0", 0, 1000000, LIVE,                                                    \
-      "Instead of limits.device_uplink_per_s. 0: that one.")                                                 \
-    X(U64, _, device_uplink_capacity, "0", 0, 1000000, LIVE,                                                 \
-      "Instead of limits.device_uplink_capacity. 0: that one.")                                              \
-    X(ENUM, profile, heartbeat_profile, "inherit", 0, 0, LIVE, "Instead of heartbeat.profile.")              \
-    X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.")                      \
-    X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.")                          \
-    X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.")        \
-    X(LIST, topic_rule, topics, "", 0, 1024, LIVE, "From the type of a raw JSON message to its topic.")      \
-    X(LIST, access_rule, access, "", 0, 4096, LIVE,                                                          \
-      "Who may use which topic. Empty: everything inside the tenant.")
+    X(U64, _, devices_max, "0", 0, 100000000, LIVE, "Devices of this tenant. 0: no limit of its own.") \
+    X(U64, _, connections_max, "0", 0, 10000000, LIVE, "Connections of this tenant. 0: no limit of its own.") \
+    X(U64, _, uplink_per_s, "0", 0, 10000000, LIVE, "Messages a second from all devices of this tenant. 0: no limit of its own.") \
+    X(U64, _, uplink_capacity, "0", 0, 10000000, LIVE, "Messages of this tenant at once after a quiet time. 0: twice uplink_per_s.") \
+    X(U64, _, device_uplink_per_s, "0", 0, 1000000, LIVE, "Instead of limits.device_uplink_per_s. 0: that one.") \
+    X(U64, _, device_uplink_capacity, "0", 0, 1000000, LIVE, "Instead of limits.device_uplink_capacity. 0: that one.") \
+    X(ENUM, profile, heartbeat_profile, "inherit", 0, 0, LIVE, "Instead of heartbeat.profile.") \
+    X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.") \
+    X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
+    X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \
+    X(LIST, topic_rule, topics, "", 0, 1024, LIVE, "From the type of a raw JSON message to its topic.") \
+    X(LIST, access_rule, access, "", 0, 4096, LIVE, "Who may use which topic. Empty: everything inside the tenant.")
 
-#define HF_CONFIG_ROWS_logging(X)                                                                            \
-    X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.")                   \
-    X(ENUM, log_format, format, "logfmt", 0, 0, LIVE, "Form of a line.")                                     \
+#define HF_CONFIG_ROWS_logging(X) \
+    X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \
+    X(ENUM, log_format, format, "logfmt", 0, 0, LIVE, "Form of a line.") \
     X(TEXT, _, file, "", 0, 1024, LIVE, "File for the lines; reopened on USR1. Empty: standard error only.") \
-    X(BOOL, _, to_stderr, "true", 0, 1, LIVE, "Write to standard error, also when there is a file.")         \
-    X(BOOL, _, messages, "false", 0, 1, LIVE,                                                                \
-      "One line for every message (MSG), never with its payload. Only for small loads.")
+    X(BOOL, _, to_stderr, "true", 0, 1, LIVE, "Write to standard error, also when there is a file.") \
+    X(BOOL, _, messages, "false", 0, 1, LIVE, "One line for every message (MSG), never with its payload. Only for small loads.")
 
-#define HF_CONFIG_ROWS_dev(X)                                                                            \
+#define HF_CONFIG_ROWS_dev(X) \
     X(BOOL, _, echo, "false", 0, 1, RESTART, "An echo server for measurements: every frame comes back.") \
     X(U64, _, echo_port, "8081", 0, 65535, RESTART, "Its port on 127.0.0.1.")
 
 #define HF_CONFIG_ROWS_drain(X) \
     X(MS, _, window_ms, "10s", 0, 600000, LIVE, "On TERM connections are closed spread over this time.")
 
-#define HF_CONFIG_ROWS_root(X)                                                                       \
-    X(SECTION, node, node, "", 0, 0, RESTART, "This process.")                                       \
-    X(LIST, listener, listeners, "", 1, 64, RESTART, "Where devices and applications connect.")      \
-    X(SECTION, admin, admin, "", 0, 0, RESTART, "Metrics, health and debugging.")                    \
-    X(SECTION, admission, admission, "", 0, 0, LIVE, "Who gets in, and how fast.")                   \
-    X(SECTION, websocket, websocket, "", 0, 0, LIVE, "WebSocket limits.")                            \
-    X(SECTION, heartbeat, heartbeat, "", 0, 0, LIVE, "How death is noticed.")                        \
-    X(SECTION, delivery, delivery, "", 0, 0, LIVE, "Queues towards devices.")                        \
-    X(SECTION, limits, limits, "", 0, 0, LIVE,                                                       \
-      "Rates. Rate and capacity are two numbers: what is lasting, and what is taken at once.")       \
-    X(SECTION, log, log, "", 0, 0, LIVE, "The event log.")                                           \
+#define HF_CONFIG_ROWS_root(X) \
+    X(SECTION, node, node, "", 0, 0, RESTART, "This process.") \
+    X(LIST, listener, listeners, "", 1, 64, RESTART, "Where devices and applications connect.") \
+    X(SECTION, admin, admin, "", 0, 0, RESTART, "Metrics, health and debugging.") \
+    X(SECTION, admission, admission, "", 0, 0, LIVE, "Who gets in, and how fast.") \
+    X(SECTION, websocket, websocket, "", 0, 0, LIVE, "WebSocket limits.") \
+    X(SECTION, heartbeat, heartbeat, "", 0, 0, LIVE, "How death is noticed.") \
+    X(SECTION, delivery, delivery, "", 0, 0, LIVE, "Queues towards devices.") \
+    X(SECTION, limits, limits, "", 0, 0, LIVE, "Rates. Rate and capacity are two numbers: what is lasting, and what is taken at once.") \
+    X(SECTION, log, log, "", 0, 0, LIVE, "The event log.") \
     X(SECTION, store, store, "", 0, 0, RESTART, "Keyed state: stream positions, outboxes, results.") \
-    X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.")                                            \
-    X(LIST, tenant, tenants, "", 1, 4096, LIVE, "Whose devices these are.")                          \
-    X(SECTION, logging, logging, "", 0, 0, LIVE, "Lines for people and their tools.")                \
-    X(SECTION, dev, dev, "", 0, 0, RESTART, "Aids for development and measurement.")                 \
+    X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
+    X(LIST, tenant, tenants, "", 1, 4096, LIVE, "Whose devices these are.") \
+    X(SECTION, logging, logging, "", 0, 0, LIVE, "Lines for people and their tools.") \
+    X(SECTION, dev, dev, "", 0, 0, RESTART, "Aids for development and measurement.") \
     X(SECTION, drain, drain, "", 0, 0, LIVE, "Shutting down.")
 
 /* Structs in an order in which each comes after those it holds. */
-#define HF_CONFIG_STRUCTS(S)                                                                            \
-    S(node)                                                                                             \
-    S(tls)                                                                                              \
-    S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(delivery) S(limits) S(log) \
-        S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(logging) S(dev)  \
-            S(drain) S(root)
+#define HF_CONFIG_STRUCTS(S) \
+    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(delivery) S(limits) S(log) \
+    S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
-#define HF_CONFIG_CHOICES_tls_verify(C)                                     \
-    C(HF_CONFIG_TLS_VERIFY_NONE, "none", "no certificate is asked for")     \
+#define HF_CONFIG_CHOICES_tls_verify(C) \
+    C(HF_CONFIG_TLS_VERIFY_NONE, "none", "no certificate is asked for") \
     C(HF_CONFIG_TLS_VERIFY_OPTIONAL, "optional", "one is checked if shown") \
     C(HF_CONFIG_TLS_VERIFY_REQUIRED, "required", "no connection without one")
-#define HF_CONFIG_CHOICES_tls_version(C)           \
+#define HF_CONFIG_CHOICES_tls_version(C) \
     C(HF_CONFIG_TLS_1_2, "1.2", "TLS 1.2 and 1.3") \
     C(HF_CONFIG_TLS_1_3, "1.3", "TLS 1.3 only")
-#define HF_CONFIG_CHOICES_protocol(C) C(HF_CONFIG_PROTOCOL_HTTP, "http", "WebSocket and HTTP")
-#define HF_CONFIG_CHOICES_role(C)                                            \
+#define HF_CONFIG_CHOICES_protocol(C) \
+    C(HF_CONFIG_PROTOCOL_HTTP, "http", "WebSocket and HTTP")
+#define HF_CONFIG_CHOICES_role(C) \
     C(HF_CONFIG_ROLE_DEVICES, "devices", "WebSocket connections of devices") \
-    C(HF_CONFIG_ROLE_API, "api", "the HTTP API")                             \
+    C(HF_CONFIG_ROLE_API, "api", "the HTTP API") \
     C(HF_CONFIG_ROLE_CONSOLE, "console", "the web console")
-#define HF_CONFIG_CHOICES_proxy_protocol(C)                 \
+#define HF_CONFIG_CHOICES_proxy_protocol(C) \
     C(HF_CONFIG_PROXY_OFF, "off", "the peer is the client") \
     C(HF_CONFIG_PROXY_V1V2, "v1v2", "every connection begins with a PROXY header")
-#define HF_CONFIG_CHOICES_profile(C)                                                    \
-    C(HF_CONFIG_PROFILE_INHERIT, "inherit", "the value of the section above")           \
-    C(HF_CONFIG_PROFILE_DEFAULT, "default", "the gateway pings")                        \
+#define HF_CONFIG_CHOICES_profile(C) \
+    C(HF_CONFIG_PROFILE_INHERIT, "inherit", "the value of the section above") \
+    C(HF_CONFIG_PROFILE_DEFAULT, "default", "the gateway pings") \
     C(HF_CONFIG_PROFILE_HA, "ha", "the device beats every 2 s, loss seen in about 6 s") \
     C(HF_CONFIG_PROFILE_ADAPTIVE, "adaptive", "the device beats as the round-trip time allows")
-#define HF_CONFIG_CHOICES_policy(C)                                                                      \
-    C(HF_CONFIG_POLICY_INHERIT, "inherit", "the value of the section above")                             \
+#define HF_CONFIG_CHOICES_policy(C) \
+    C(HF_CONFIG_POLICY_INHERIT, "inherit", "the value of the section above") \
     C(HF_CONFIG_POLICY_MUST_DELIVER, "must_deliver", "kept in the device's outbox until it reads again") \
-    C(HF_CONFIG_POLICY_LATEST, "latest", "the newest value of a key replaces the older")                 \
-    C(HF_CONFIG_POLICY_SAMPLE, "sample", "one value per key and sample_ms")                              \
-    C(HF_CONFIG_POLICY_DROP_OLDEST, "drop_oldest", "old ones make room; each is in the ledger")          \
-    C(HF_CONFIG_POLICY_DROP_NEWEST, "drop_newest", "new ones are refused; each is in the ledger")        \
+    C(HF_CONFIG_POLICY_LATEST, "latest", "the newest value of a key replaces the older") \
+    C(HF_CONFIG_POLICY_SAMPLE, "sample", "one value per key and sample_ms") \
+    C(HF_CONFIG_POLICY_DROP_OLDEST, "drop_oldest", "old ones make room; each is in the ledger") \
+    C(HF_CONFIG_POLICY_DROP_NEWEST, "drop_newest", "new ones are refused; each is in the ledger") \
     C(HF_CONFIG_POLICY_DISCONNECT, "disconnect", "the connection ends (4429 slow_reader)")
-#define HF_CONFIG_CHOICES_store_kind(C)        \
+#define HF_CONFIG_CHOICES_store_kind(C) \
     C(HF_CONFIG_STORE_LMDB, "lmdb", "on disk") \
     C(HF_CONFIG_STORE_MEMORY, "memory", "in memory")
-#define HF_CONFIG_CHOICES_scope(C)                                         \
-    C(HF_CONFIG_SCOPE_READ, "read", "devices, events, messages")           \
+#define HF_CONFIG_CHOICES_scope(C) \
+    C(HF_CONFIG_SCOPE_READ, "read", "devices, events, messages") \
     C(HF_CONFIG_SCOPE_WRITE, "write", "send messages, disconnect devices") \
-    C(HF_CONFIG_SCOPE_COMMAND, "command", "send commands")                 \
+    C(HF_CONFIG_SCOPE_COMMAND, "command", "send commands") \
     C(HF_CONFIG_SCOPE_ADMIN, "admin", "keys, metrics, debugging")
-#define HF_CONFIG_CHOICES_jwt_alg(C)               \
+#define HF_CONFIG_CHOICES_jwt_alg(C) \
     C(HF_CONFIG_JWT_ES256, "ES256", "ECDSA P-256") \
-    C(HF_CONFIG_JWT_EDDSA, "EdDSA", "Ed25519")     \
-    C(HF_CONFIG_JWT_RS256, "RS256", "RSA")         \
+    C(HF_CONFIG_JWT_EDDSA, "EdDSA", "Ed25519") \
+    C(HF_CONFIG_JWT_RS256, "RS256", "RSA") \
     C(HF_CONFIG_JWT_HS256, "HS256", "shared secret of the tenant")
-#define HF_CONFIG_CHOICES_direction(C)                            \
+#define HF_CONFIG_CHOICES_direction(C) \
     C(HF_CONFIG_DIRECTION_BOTH, "both", "from and to the device") \
-    C(HF_CONFIG_DIRECTION_UP, "up", "from the device")            \
+    C(HF_CONFIG_DIRECTION_UP, "up", "from the device") \
     C(HF_CONFIG_DIRECTION_DOWN, "down", "to the device")
-#define HF_CONFIG_CHOICES_log_level(C)                                  \
-    C(HF_CONFIG_LEVEL_ERROR, "error", "something needs a person")       \
-    C(HF_CONFIG_LEVEL_WARN, "warn", "something may need a person")      \
+#define HF_CONFIG_CHOICES_log_level(C) \
+    C(HF_CONFIG_LEVEL_ERROR, "error", "something needs a person") \
+    C(HF_CONFIG_LEVEL_WARN, "warn", "something may need a person") \
     C(HF_CONFIG_LEVEL_INFO, "info", "connections and changes of state") \
     C(HF_CONFIG_LEVEL_DEBUG, "debug", "each step")
-#define HF_CONFIG_CHOICES_log_format(C)               \
+#define HF_CONFIG_CHOICES_log_format(C) \
     C(HF_CONFIG_FORMAT_LOGFMT, "logfmt", "key=value") \
     C(HF_CONFIG_FORMAT_JSON, "json", "one JSON object a line")
 
-#define HF_CONFIG_CHOICE_SETS(S)                                                                 \
-    S(tls_verify)                                                                                \
-    S(tls_version)                                                                               \
-    S(protocol) S(role) S(proxy_protocol) S(profile) S(policy) S(store_kind) S(scope) S(jwt_alg) \
-        S(direction) S(log_level) S(log_format)
+#define HF_CONFIG_CHOICE_SETS(S) \
+    S(tls_verify) S(tls_version) S(protocol) S(role) S(proxy_protocol) S(profile) S(policy) S(store_kind) S(scope) \
+    S(jwt_alg) S(direction) S(log_level) S(log_format)
 /* clang-format on */
 
 #endif

@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hist.h"
 #include "base/list.h"
 #include "base/wheel.h"
-#include "io/stall.h"
 
 struct hf_loop;
 struct hf_inbox;
@@ -70,7 +70,8 @@ struct hf_deferred {
 
 struct hf_loop_stats {
     uint64_t turns, events, wakeups /* by other threads */, inbox_messages;
-    struct hf_stall stall; /* duration of turns after epoll_wait returned */
+    struct hf_hist
+        stall_us; /* how long turns took after epoll_wait returned: what one delays a ready event by */
     /* streams */
     uint64_t streams_now, streams_max_seen, opened, refused_limit, closed_eof, closed_reset, closed_tls,
         aborted, detached, attached;
@@ -96,7 +97,7 @@ struct hf_loop {
     void (*on_message)(struct hf_loop *loop, unsigned mailbox, void *message);
     struct hf_loop_options options;
     int epoll_fd;
-    struct hf_handle wake; /* an eventfd */
+    struct hf_handle wake, inbox_ready; /* eventfds */
     _Atomic bool stopping;
     struct epoll_event *events; /* owns: options.events_max */
 };

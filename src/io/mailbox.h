@@ -38,7 +38,7 @@ typedef void hf_inbox_fn(void *context, unsigned mailbox, void *message);
 size_t hf_inbox_drain(struct hf_inbox *inbox, hf_inbox_fn *on_message, void *context, size_t budget);
 bool hf_inbox_empty(const struct hf_inbox *inbox);
 
-/* For threads without a loop: waits until there is a message or hf_inbox_wake(); false on timeout.
+/* For threads without a loop: waits until there is a message or hf_inbox_wake(). false: on timeout, rarely for nothing.
  * timeout_ms < 0 waits for ever. */
 bool hf_inbox_wait(struct hf_inbox *inbox, int timeout_ms);
 void hf_inbox_wake(struct hf_inbox *inbox); /* any thread */

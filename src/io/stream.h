@@ -98,8 +98,9 @@ struct hf_stream_seat {
 
 /* Takes the connection out of its loop, also inside its own on_data. Output gathered so far is offered to the kernel;
  * what that does not take travels along. unread: bytes given to on_data that the next owner shall see first
- * (copied; may be NULL with 0). No handler is called any more and the stream is gone. HF_ERR_NOMEM or HF_ERR_CLOSED
- * (failed or finishing): nothing changed, on_end will come where it is due. */
+ * (copied; may be NULL with 0). No handler is called any more and the stream is gone. HF_ERR_NOMEM, HF_ERR_CLOSED
+ * (not ready, failed or finishing) or HF_ERR_BUSY (TLS waits to write, try again): nothing changed, on_end will come where it
+ * is due. */
 hf_err hf_stream_detach(struct hf_stream *stream, const void *unread, size_t unread_bytes,
                         struct hf_stream_seat *ret_seat);
 /* The other end; on the receiving loop's thread. unread bytes are given to on_data in the next turn, before anything

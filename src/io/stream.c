@@ -1,0 +1,672 @@
+#include "io/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "io/stream_pool.h"
+
+enum {
+    READ_EVENTS = EPOLLIN | EPOLLRDHUP,
+    LAST_READS_MAX = 64, /* of a connection that failed while bytes lay unread in the kernel */
+    NOT_READY = STREAM_CONNECTING | STREAM_HANDSHAKE,
+    AFTER_DATA =
+        STREAM_FINISHING | STREAM_BLOCKED | STREAM_TOLD, /* on_data may have to be followed by settle */
+};
+
+/* ---- the pool ---- */
+
+struct hf_stream_pool *hf_stream_pool_new(struct hf_loop *loop)
+{
+    const struct hf_loop_options *options = &loop->options;
+    struct hf_stream_pool *pool = calloc(1, sizeof(*pool));
+    uint64_t chunks_max =
+        options->queue_bytes_total_max / sizeof(struct hf_chunk) + 1; /* memory is the limit */
+
+    if (pool == NULL)
+        return NULL;
+    pool->loop = loop;
+    hf_list_init(&pool->ready);
+    hf_list_init(&pool->dirty);
+    hf_list_init(&pool->handshakes);
+    hf_list_init(&pool->closed);
+    /* Streams closed in this turn still have their memory, hence twice; streams_now is held to streams_max. */
+    pool->streams = hf_slab_new("stream", sizeof(struct hf_stream), 2 * (uint64_t)options->streams_max);
+    pool->extras =
+        hf_slab_new("stream_extra", sizeof(struct hf_stream_extra), 2 * (uint64_t)options->streams_max);
+    hf_stream_queue_slabs_new(pool, chunks_max);
+    pool->cork = malloc(options->cork_bytes);
+    pool->cipher = malloc(options->receive_bytes);
+    pool->gather = malloc(HF_STREAM_RECORD_BYTES);
+    /* Of TLS, one record that was cut may come on top of what is received at once. */
+    pool->plain_bytes_max = (size_t)options->receive_bytes + HF_STREAM_RECORD_BYTES;
+    pool->receive = malloc(pool->plain_bytes_max);
+    pool->bio_method = hf_stream_bio_method_new();
+    if (pool->streams == NULL || pool->extras == NULL || pool->references == NULL ||
+        pool->small_chunks == NULL || pool->large_chunks == NULL || pool->cork == NULL ||
+        pool->cipher == NULL || pool->gather == NULL || pool->receive == NULL || pool->bio_method == NULL) {
+        hf_stream_pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void hf_stream_pool_free(struct hf_stream_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    hf_stream_pool_sweep(pool);
+    hf_slab_free(pool->streams);
+    hf_slab_free(pool->extras);
+    hf_slab_free(pool->references);
+    hf_slab_free(pool->small_chunks);
+    hf_slab_free(pool->large_chunks);
+    free(pool->cork);
+    free(pool->cipher);
+    free(pool->gather);
+    free(pool->receive);
+    BIO_meth_free(pool->bio_method);
+    free(pool);
+}
+
+bool hf_stream_pool_has_work(const struct hf_stream_pool *pool)
+{
+    return !hf_list_empty(&pool->ready) || !hf_list_empty(&pool->dirty) || !hf_list_empty(&pool->handshakes);
+}
+
+void hf_stream_pool_sweep(struct hf_stream_pool *pool)
+{
+    struct hf_list_node *node;
+
+    while ((node = hf_list_pop_front(&pool->closed)) != NULL)
+        hf_slab_give(pool->streams, HF_CONTAINER_OF(node, struct hf_stream, node));
+}
+
+void hf_stream_pool_flush(struct hf_stream_pool *pool)
+{
+    struct hf_list_node now, *node;
+
+    hf_list_init(&now); /* what handlers make dirty meanwhile has its turn in the next pass */
+    hf_list_splice(&now, &pool->dirty);
+    while ((node = hf_list_pop_front(&now)) != NULL) {
+        struct hf_stream *stream = HF_CONTAINER_OF(node, struct hf_stream, node);
+
+        if (!(stream->flags & STREAM_BLOCKED))
+            hf_stream_flush_queue(stream);
+        hf_stream_settle(stream);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+static struct hf_stream_extra *extra_of(struct hf_stream *stream) /* makes it; NULL on no memory */
+{
+    if (stream->extra == NULL)
+        stream->extra = hf_slab_take(stream->loop->streams->extras);
+    return stream->extra;
+}
+
+static void extra_free(struct hf_stream *stream)
+{
+    struct hf_stream_extra *extra = stream->extra;
+
+    if (extra == NULL)
+        return;
+    if (extra->ssl != NULL) {
+        /* Without this mark OpenSSL takes the session for broken and forgets it; a connection that was merely lost shall
+         * be resumed by its ticket. */
+        if (!(stream->flags & (STREAM_TLS_ERROR | STREAM_HANDSHAKE)))
+            SSL_set_shutdown(extra->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(extra->ssl);
+    }
+    free(extra->rest);
+    hf_slab_give(stream->loop->streams->extras, extra);
+    stream->extra = NULL;
+}
+
+void hf_stream_schedule(struct hf_stream *stream, struct hf_list_node *list)
+{
+    if (stream->flags & STREAM_WAITING) {
+        stream->flags &= (uint16_t)~STREAM_WAITING;
+        stream->loop->stats.handshakes_waiting--;
+    }
+    hf_list_remove(&stream->node);
+    hf_list_push_back(list, &stream->node);
+}
+
+void hf_stream_retire(struct hf_stream *stream)
+{
+    struct hf_stream_pool *pool = stream->loop->streams;
+
+    HF_ASSERT(!(stream->flags & STREAM_GONE));
+    hf_stream_schedule(stream, &pool->closed);
+    hf_stream_queue_drop(stream);
+    if (pool->corked == stream) {
+        pool->corked = NULL;
+        pool->cork_bytes = 0;
+    }
+    if (pool->undelivered == stream)
+        pool->undelivered = NULL;
+    extra_free(stream);
+    hf_loop_close(stream->loop, &stream->handle);
+    stream->flags |= STREAM_GONE;
+    stream->loop->stats.streams_now--;
+}
+
+void hf_stream_end(struct hf_stream *stream, enum hf_link_end end, int sys_errno)
+{
+    struct hf_loop_stats *stats = &stream->loop->stats;
+
+    if (stream->flags & STREAM_GONE)
+        return;
+    switch (end) {
+    case HF_LINK_END_EOF: stats->closed_eof++; break;
+    case HF_LINK_END_RESET: stats->closed_reset++; break;
+    case HF_LINK_END_TLS_FAILED:
+        stats->closed_tls++;
+        stream->flags |= STREAM_TLS_ERROR;
+        break;
+    }
+    stream->flags |= STREAM_FAILED; /* what the handler still writes is refused */
+    stream->link.handler->on_end(&stream->link, end, sys_errno);
+    if (!(stream->flags & STREAM_GONE)) /* it may have called abort() */
+        hf_stream_retire(stream);
+}
+
+void hf_stream_fail(struct hf_stream *stream, int sys_errno)
+{
+    if (stream->flags & (STREAM_FAILED | STREAM_GONE))
+        return;
+    stream->flags |= STREAM_FAILED;
+    stream->sys_errno = (uint16_t)sys_errno;
+    hf_stream_schedule(stream, &stream->loop->streams->ready);
+}
+
+void hf_stream_rearm(struct hf_stream *stream)
+{
+    uint32_t events = 0;
+
+    if (stream->flags & (NOT_READY | STREAM_GONE))
+        return; /* they arm for themselves */
+    if (!(stream->flags & (STREAM_PAUSED | STREAM_HELD)))
+        events |= READ_EVENTS;
+    if (stream->flags & (STREAM_BLOCKED | STREAM_HELD))
+        events |= EPOLLOUT;
+    hf_loop_change(stream->loop, &stream->handle, events);
+}
+
+void hf_stream_become_ready(struct hf_stream *stream)
+{
+    stream->flags &= (uint16_t)~NOT_READY;
+    stream->handle.on_event = hf_stream_on_live;
+    hf_stream_rearm(stream);
+    if (stream->on_ready != NULL)
+        stream->on_ready(&stream->link);
+    if (!(stream->flags & STREAM_GONE) && (stream->queue_last != NULL || (stream->flags & STREAM_FINISHING)))
+        hf_stream_mark_dirty(stream); /* what was written before or just now */
+}
+
+static void on_connecting(struct hf_handle *handle, uint32_t events)
+{
+    struct hf_stream *stream = HF_CONTAINER_OF(handle, struct hf_stream, handle);
+    int err = 0;
+    socklen_t err_bytes = sizeof(err);
+
+    (void)events;
+    if (getsockopt(handle->fd, SOL_SOCKET, SO_ERROR, &err, &err_bytes) != 0)
+        err = errno;
+    if (err != 0) {
+        hf_stream_end(stream, HF_LINK_END_RESET, err);
+        return;
+    }
+    stream->flags &= (uint16_t)~STREAM_CONNECTING;
+    if (stream->flags & STREAM_HANDSHAKE)
+        hf_stream_tls_start(stream);
+    else
+        hf_stream_become_ready(stream);
+}
+
+static uint32_t first_events(struct hf_stream *stream)
+{
+    if (stream->flags & STREAM_CONNECTING) {
+        stream->handle.on_event = on_connecting;
+        return EPOLLOUT;
+    }
+    if (stream->flags & STREAM_HANDSHAKE) {
+        stream->handle.on_event = hf_stream_on_handshake;
+        return hf_stream_tls_first_events(stream);
+    }
+    stream->handle.on_event = hf_stream_on_live;
+    return stream->flags & STREAM_PAUSED ? 0 : READ_EVENTS;
+}
+
+/* A stream without descriptor and TLS. */
+static hf_err stream_new(struct hf_loop *loop, const struct hf_link_handler *handler, void *user,
+                         struct hf_stream **ret_stream)
+{
+    struct hf_stream *stream;
+
+    if (loop->stats.streams_now >= loop->options.streams_max) {
+        loop->stats.refused_limit++;
+        return HF_ERR_LIMIT;
+    }
+    stream = hf_slab_take(loop->streams->streams);
+    if (stream == NULL)
+        return HF_ERR_NOMEM;
+    stream->link = (struct hf_link){.ops = &hf_stream_ops, .handler = handler, .user = user};
+    stream->loop = loop;
+    hf_list_init(&stream->node);
+    *ret_stream = stream;
+    return HF_OK;
+}
+
+static void stream_undo(struct hf_stream *stream) /* what it was given stays the caller's */
+{
+    if (stream->extra != NULL) {
+        if (stream->extra->ssl != NULL)
+            SSL_set_bio(stream->extra->ssl, NULL, NULL);
+        stream->extra->ssl = NULL;
+        extra_free(stream);
+    }
+    hf_list_remove(&stream->node);
+    hf_slab_give(stream->loop->streams->streams, stream);
+}
+
+static hf_err take_ssl(struct hf_stream *stream, SSL *ssl)
+{
+    if (ssl == NULL)
+        return HF_OK;
+    if (extra_of(stream) == NULL)
+        return HF_ERR_NOMEM;
+    stream->extra->ssl = ssl;
+    return hf_stream_tls_setup(stream);
+}
+
+static void count_open(struct hf_loop *loop)
+{
+    loop->stats.streams_now++;
+    loop->stats.streams_max_seen = HF_MAX(loop->stats.streams_max_seen, loop->stats.streams_now);
+}
+
+hf_err hf_stream_open(struct hf_loop *loop, int fd, const struct hf_stream_options *options,
+                      const struct hf_link_handler *handler, void *user, struct hf_stream **ret_stream)
+{
+    static const struct hf_stream_options none;
+    struct hf_stream *stream;
+    hf_err err;
+
+    if (options == NULL)
+        options = &none;
+    err = stream_new(loop, handler, user, &stream);
+    if (err != HF_OK)
+        return err;
+    stream->on_ready = options->on_ready;
+    stream->conn_id = options->conn_id;
+    stream->handle.fd = fd;
+    if (options->connecting)
+        stream->flags |= STREAM_CONNECTING;
+    if (options->ssl != NULL)
+        stream->flags |= STREAM_HANDSHAKE;
+    err = take_ssl(stream, options->ssl);
+    if (err == HF_OK)
+        err = hf_loop_watch(loop, &stream->handle, first_events(stream));
+    if (err != HF_OK) {
+        stream_undo(stream);
+        return err;
+    }
+    if ((stream->flags & NOT_READY) == STREAM_HANDSHAKE)
+        hf_stream_tls_start(stream);
+    loop->stats.opened++;
+    count_open(loop);
+    *ret_stream = stream;
+    return HF_OK;
+}
+
+void hf_stream_reset(struct hf_stream *stream)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    if (stream->flags & STREAM_GONE)
+        return;
+    (void)setsockopt(stream->handle.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    stream->link.ops->abort(&stream->link);
+}
+
+/* ---- input ---- */
+
+void hf_stream_deliver(struct hf_stream *stream, uint8_t *data, size_t bytes)
+{
+    struct hf_stream_pool *pool = stream->loop->streams;
+
+    HF_ASSERT(pool->corked == NULL && pool->cork_bytes == 0);
+    pool->corked = stream;
+    stream->link.handler->on_data(&stream->link, data, bytes);
+    if (stream->flags & STREAM_GONE)
+        return; /* retire has cleared the cork; the memory is there until the end of the turn */
+    if (HF_LIKELY(pool->cork_bytes > 0))
+        hf_stream_send_cork(stream);
+    pool->corked = NULL;
+    if (HF_UNLIKELY(stream->flags & AFTER_DATA))
+        hf_stream_settle(stream);
+}
+
+/* Bytes received into `into`, 0 = end, -1 = nothing now, -2 = failed, see errno. */
+static ssize_t receive(struct hf_stream *stream, uint8_t *into)
+{
+    struct hf_loop *loop = stream->loop;
+    ssize_t got = recv(stream->handle.fd, into, loop->options.receive_bytes, 0);
+
+    loop->stats.receives++;
+    if (HF_LIKELY(got > 0)) {
+        loop->stats.received_bytes += (uint64_t)got;
+        return got;
+    }
+    if (got == 0)
+        return 0;
+    return errno == EAGAIN || errno == EINTR ? -1 : -2;
+}
+
+ssize_t hf_stream_receive_cipher(struct hf_stream *stream)
+{
+    struct hf_stream_pool *pool = stream->loop->streams;
+    ssize_t got = receive(stream, pool->cipher);
+
+    pool->cipher_at = pool->cipher;
+    pool->cipher_bytes = got > 0 ? (size_t)got : 0;
+    return got;
+}
+
+static void read_plain(struct hf_stream *stream)
+{
+    uint8_t *into = stream->loop->streams->receive;
+    ssize_t got = receive(stream, into);
+
+    if (HF_LIKELY(got > 0))
+        hf_stream_deliver(stream, into, (size_t)got);
+    else if (got == 0)
+        hf_stream_end(stream, HF_LINK_END_EOF, 0);
+    else if (got == -2)
+        hf_stream_end(stream, HF_LINK_END_RESET, errno);
+}
+
+static void on_writable(struct hf_stream *stream)
+{
+    if (stream->flags & STREAM_BLOCKED) {
+        hf_stream_flush_queue(stream);
+        if (stream->flags & STREAM_FAILED)
+            return;
+        if (stream->queue_last == NULL)
+            stream->flags &= (uint16_t)~STREAM_BLOCKED;
+        hf_stream_rearm(stream);
+        hf_stream_settle(stream);
+    }
+    if ((stream->flags & (STREAM_HELD | STREAM_FAILED | STREAM_GONE)) == STREAM_HELD)
+        hf_stream_tls_resume(stream);
+}
+
+static int socket_error(int fd)
+{
+    int err = 0;
+    socklen_t err_bytes = sizeof(err);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &err_bytes) != 0)
+        err = errno;
+    return err;
+}
+
+void hf_stream_on_live(struct hf_handle *handle, uint32_t events)
+{
+    struct hf_stream *stream = HF_CONTAINER_OF(handle, struct hf_stream, handle);
+
+    if (HF_UNLIKELY(events & EPOLLOUT))
+        on_writable(stream);
+    if (HF_UNLIKELY(stream->flags & (STREAM_FAILED | STREAM_GONE | STREAM_PAUSED | STREAM_HELD))) {
+        /* While nothing is read, an error is the one thing that epoll still reports, and would for ever. */
+        if (!(stream->flags & (STREAM_FAILED | STREAM_GONE)) && (events & (EPOLLERR | EPOLLHUP)))
+            hf_stream_end(stream, HF_LINK_END_RESET, socket_error(handle->fd));
+        return;
+    }
+    if (!(events & ~(uint32_t)EPOLLOUT))
+        return;
+    if (hf_stream_get_ssl(stream) != NULL)
+        hf_stream_tls_read(stream);
+    else
+        read_plain(stream);
+}
+
+/* Writing has failed, yet the peer's last bytes may lie in the kernel: they are given before the end. */
+static void end_failed(struct hf_stream *stream)
+{
+    bool tls_error = stream->flags & STREAM_TLS_ERROR, more = !(stream->flags & STREAM_PAUSED) && !tls_error;
+    uint8_t *into = stream->loop->streams->receive;
+
+    for (unsigned i = 0; i < LAST_READS_MAX && more && !(stream->flags & (STREAM_GONE | STREAM_PAUSED));
+         i++) {
+        if (hf_stream_get_ssl(stream) != NULL) {
+            more = hf_stream_tls_read_last(stream);
+        } else {
+            ssize_t got = receive(stream, into);
+
+            more = got > 0;
+            if (more)
+                hf_stream_deliver(stream, into, (size_t)got);
+        }
+    }
+    hf_stream_end(stream, tls_error ? HF_LINK_END_TLS_FAILED : HF_LINK_END_RESET, stream->sys_errno);
+}
+
+static void deliver_unread(struct hf_stream *stream)
+{
+    struct hf_stream_extra *extra = stream->extra;
+    uint8_t *bytes = extra->rest;
+    size_t count = extra->rest_bytes;
+
+    extra->rest = NULL;
+    extra->rest_bytes = 0;
+    if (extra->ssl == NULL && extra->peer.any.sa_family == AF_UNSPEC)
+        extra_free(stream);
+    hf_stream_deliver(stream, bytes, count);
+    free(bytes);
+}
+
+bool hf_stream_has_unread(const struct hf_stream *stream) /* not: ciphertext of a held one */
+{
+    return stream->extra != NULL && stream->extra->rest != NULL &&
+           !(stream->flags & (STREAM_HELD | NOT_READY));
+}
+
+void hf_stream_pool_run_ready(struct hf_stream_pool *pool)
+{
+    struct hf_list_node now, *node;
+
+    if (HF_LIKELY(hf_list_empty(&pool->ready)))
+        return;
+    hf_list_init(&now);
+    hf_list_splice(&now, &pool->ready);
+    while ((node = hf_list_pop_front(&now)) != NULL) {
+        struct hf_stream *stream = HF_CONTAINER_OF(node, struct hf_stream, node);
+
+        if (stream->flags & STREAM_FAILED)
+            end_failed(stream);
+        else if ((stream->flags & STREAM_FINISHING) && (stream->flags & NOT_READY))
+            hf_stream_end(stream, HF_LINK_END_EOF, 0);
+        else if (hf_stream_has_unread(stream) && !(stream->flags & STREAM_PAUSED))
+            deliver_unread(stream);
+        if (!(stream->flags & (STREAM_FAILED | STREAM_GONE)))
+            hf_stream_mark_dirty(stream); /* while it was on this list it could not be on that one */
+    }
+}
+
+/* ---- asked from outside ---- */
+
+uint64_t hf_stream_blocked_since_ms(const struct hf_stream *stream)
+{
+    uint64_t now_ms = stream->loop->now_ms;
+
+    if (!(stream->flags & STREAM_BLOCKED))
+        return 0;
+    return now_ms - (uint32_t)((uint32_t)now_ms - stream->progress_ms); /* right for 49 days */
+}
+
+bool hf_stream_ready(const struct hf_stream *stream)
+{
+    return !(stream->flags & (NOT_READY | STREAM_FAILED | STREAM_GONE));
+}
+
+SSL *hf_stream_ssl(const struct hf_stream *stream)
+{
+    return hf_stream_get_ssl(stream);
+}
+
+union hf_address hf_stream_peer(const struct hf_stream *stream)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t peer_bytes = sizeof(peer);
+
+    if (stream->extra != NULL && stream->extra->peer.any.sa_family != AF_UNSPEC)
+        return stream->extra->peer;
+    if (getpeername(stream->handle.fd, (struct sockaddr *)&peer, &peer_bytes) != 0)
+        peer.ss_family = AF_UNSPEC;
+    return hf_address_of(&peer);
+}
+
+hf_err hf_stream_set_peer(struct hf_stream *stream, const union hf_address *peer)
+{
+    if (extra_of(stream) == NULL)
+        return HF_ERR_NOMEM;
+    stream->extra->peer = *peer;
+    return HF_OK;
+}
+
+/* ---- from loop to loop ---- */
+
+/* unread, decrypted but not yet delivered, unread of an earlier move; then the queue. */
+static hf_err pack(struct hf_stream *stream, const void *unread, size_t unread_bytes,
+                   struct hf_stream_seat *seat)
+{
+    struct hf_stream_pool *pool = stream->loop->streams;
+    size_t decrypted = pool->undelivered == stream ? pool->undelivered_bytes : 0;
+    size_t older = hf_stream_has_unread(stream) ? stream->extra->rest_bytes : 0;
+    size_t total = unread_bytes + decrypted + older + stream->queued_bytes, at = 0;
+    struct iovec iov[HF_STREAM_IOV_MAX];
+
+    if (total == 0)
+        return HF_OK;
+    if (total > UINT32_MAX)
+        return HF_ERR_NOMEM;
+    seat->bytes = malloc(total);
+    if (seat->bytes == NULL)
+        return HF_ERR_NOMEM;
+#define PACK(from, count)                          \
+    if ((count) > 0)                               \
+        memcpy(seat->bytes + at, (from), (count)); \
+    at += (count)
+    PACK(unread, unread_bytes);
+    PACK(pool->receive, decrypted);
+    PACK(stream->extra->rest, older);
+    seat->unread_bytes = (uint32_t)at;
+    seat->unsent_bytes = stream->queued_bytes;
+    while (stream->queue_last != NULL) {
+        unsigned count = hf_stream_queue_iov(stream, iov, HF_STREAM_IOV_MAX);
+        size_t before = at;
+
+        for (unsigned i = 0; i < count; i++) {
+            PACK(iov[i].iov_base, iov[i].iov_len);
+        }
+        hf_stream_queue_consume(stream, at - before);
+    }
+#undef PACK
+    HF_ASSERT(at == total);
+    return HF_OK;
+}
+
+hf_err hf_stream_detach(struct hf_stream *stream, const void *unread, size_t unread_bytes,
+                        struct hf_stream_seat *ret_seat)
+{
+    struct hf_stream_pool *pool = stream->loop->streams;
+    struct hf_stream_seat seat = {
+        .fd = stream->handle.fd, .conn_id = stream->conn_id, .on_ready = stream->on_ready};
+    hf_err err;
+
+    if (stream->flags & (NOT_READY | STREAM_FINISHING | STREAM_FAILED | STREAM_GONE))
+        return HF_ERR_CLOSED;
+    if (stream->flags & STREAM_HELD)
+        return HF_ERR_BUSY;
+    if (pool->corked == stream)
+        hf_stream_send_cork(stream);
+    if (!(stream->flags & STREAM_BLOCKED))
+        hf_stream_flush_queue(stream);
+    if (stream->flags & STREAM_FAILED)
+        return HF_ERR_CLOSED;
+    err = pack(stream, unread, unread_bytes, &seat);
+    if (err != HF_OK)
+        return err;
+    if (stream->extra != NULL) {
+        seat.peer = stream->extra->peer;
+        seat.ssl = stream->extra->ssl;
+        stream->extra->ssl = NULL;
+    }
+    if (seat.ssl != NULL)
+        SSL_set_bio(seat.ssl, NULL, NULL); /* the BIO is this loop's */
+    seat.flags = stream->flags & STREAM_PAUSED;
+    hf_loop_unwatch(stream->loop, &stream->handle);
+    stream->handle.fd = -1;
+    hf_stream_retire(stream);
+    stream->loop->stats.detached++;
+    *ret_seat = seat;
+    return HF_OK;
+}
+
+hf_err hf_stream_attach(struct hf_loop *loop, struct hf_stream_seat *seat,
+                        const struct hf_link_handler *handler, void *user, struct hf_stream **ret_stream)
+{
+    struct hf_stream *stream;
+    hf_err err = stream_new(loop, handler, user, &stream);
+
+    if (err != HF_OK)
+        return err;
+    stream->conn_id = seat->conn_id;
+    stream->on_ready = seat->on_ready;
+    stream->handle.fd = seat->fd;
+    stream->flags = seat->flags;
+    err = take_ssl(stream, seat->ssl);
+    if (err == HF_OK && (seat->peer.any.sa_family != AF_UNSPEC || seat->unread_bytes > 0) &&
+        extra_of(stream) == NULL)
+        err = HF_ERR_NOMEM;
+    if (err == HF_OK && seat->unsent_bytes > 0)
+        err = hf_stream_queue_copy(stream, seat->bytes + seat->unread_bytes, seat->unsent_bytes);
+    if (err == HF_OK)
+        err = hf_loop_watch(loop, &stream->handle, first_events(stream));
+    if (err != HF_OK) {
+        hf_stream_queue_drop(stream);
+        stream_undo(stream);
+        return err;
+    }
+    if (stream->extra != NULL)
+        stream->extra->peer = seat->peer;
+    if (seat->unread_bytes > 0) {
+        stream->extra->rest = seat->bytes;
+        stream->extra->rest_bytes = seat->unread_bytes;
+    } else {
+        free(seat->bytes);
+    }
+    loop->stats.attached++;
+    count_open(loop);
+    hf_stream_schedule(stream, &loop->streams->ready);
+    *seat = (struct hf_stream_seat){.fd = -1};
+    *ret_stream = stream;
+    return HF_OK;
+}
+
+void hf_stream_seat_discard(struct hf_stream_seat *seat)
+{
+    SSL_free(seat->ssl);
+    free(seat->bytes);
+    if (seat->fd >= 0)
+        close(seat->fd);
+    *seat = (struct hf_stream_seat){.fd = -1};
+}

@@ -77,8 +77,7 @@ static void on_done(SSL *ssl, struct tls_conn *conn)
         hf_tls_peer_unref(conn->offered);
     }
     conn->offered = NULL;
-    if (conn->timing.finished_us == 0)
-        conn->timing.finished_us = now_us(tls);
+    conn->timing.finished_us = now_us(tls);
     atomic_fetch_add_explicit(conn->resumed ? &tls->resumed_total : &tls->full_total, 1,
                               memory_order_relaxed);
 }
@@ -90,12 +89,8 @@ static void on_info(const SSL *ssl, int where, int value)
     if (conn == NULL || conn->done)
         return;
     if (where == SSL_CB_ACCEPT_LOOP) {
-        OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
-
-        if (state == TLS_ST_SW_SRVR_HELLO && conn->timing.server_hello_us == 0)
+        if (SSL_get_state(ssl) == TLS_ST_SW_SRVR_HELLO && conn->timing.server_hello_us == 0)
             conn->timing.server_hello_us = now_us(conn->tls);
-        else if (state == TLS_ST_SW_SESSION_TICKET && conn->timing.finished_us == 0)
-            conn->timing.finished_us = now_us(conn->tls);
     } else if (where == SSL_CB_HANDSHAKE_DONE) {
         on_done((SSL *)ssl, conn);
     } else if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_CERTIFICATE_REQUIRED) {
@@ -126,7 +121,8 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
     bool resumed = SSL_session_reused(ssl) == 1;
 
     HF_ASSERT(conn != NULL);
-    hf_tls_resume_put(conn->tls->resume, session, resumed ? conn->offered : conn->peer,
+    /* TLS 1.3 makes its ticket after the handshake is done, TLS 1.2 before. */
+    hf_tls_resume_put(conn->tls->resume, session, resumed && !conn->done ? conn->offered : conn->peer,
                       resumed && conn->has_resumed_id ? conn->resumed_id : NULL, hf_tls_utc_ms(conn->tls));
     return 0; /* we took no reference for OpenSSL's sake */
 }

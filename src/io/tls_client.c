@@ -259,6 +259,7 @@ SSL *hf_tls_client_connect_new(struct hf_tls_client *client, const char *server_
 {
     struct client_conn *conn = calloc(1, sizeof(*conn));
     SSL *ssl = NULL;
+    SSL_SESSION *copy = NULL;
     size_t name_bytes = strlen(server_name);
 
     if (conn == NULL || name_bytes == 0 || name_bytes > SERVER_NAME_BYTES_MAX)
@@ -269,14 +270,20 @@ SSL *hf_tls_client_connect_new(struct hf_tls_client *client, const char *server_
     conn = NULL; /* the SSL frees it */
     if (!set_name(ssl, server_name))
         goto bad;
-    /* A resumed handshake shows no certificate, so the pin is held against the one that the session was made with. */
-    if (session != NULL && pin_matches(client, SSL_SESSION_get0_peer(session)) &&
-        SSL_set_session(ssl, session) != 1)
-        goto bad;
+    /* A resumed handshake shows no certificate, so the pin is held against the one that the session was made with. A
+     * copy again, so that the caller's survives this connection. */
+    if (session != NULL && pin_matches(client, SSL_SESSION_get0_peer(session))) {
+        copy = SSL_SESSION_dup(session);
+        if (copy == NULL || SSL_set_session(ssl, copy) != 1)
+            goto bad;
+        SSL_SESSION_free(copy);
+        copy = NULL;
+    }
     SSL_set_connect_state(ssl);
     return ssl;
 bad:
     ERR_clear_error();
+    SSL_SESSION_free(copy);
     SSL_free(ssl);
     free(conn);
     return NULL;

@@ -83,7 +83,7 @@ KIT void kit_init(struct kit *kit)
     struct hf_pki_server_request request = {.names = names, .name_count = 2};
     struct hf_pki_pair pair;
 
-    *kit = (struct kit){.clock = {.utc_ms = (uint64_t)time(NULL) * 1000, .monotonic_us = 1000000}};
+    *kit = (struct kit){.clock = {.utc_ms = ((uint64_t)time(NULL) + 120) * 1000, .monotonic_us = 1000000}};
     strcpy(kit->folder, "/tmp/hf_tls_XXXXXX");
     if (mkdtemp(kit->folder) == NULL)
         abort();

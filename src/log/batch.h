@@ -1,7 +1,7 @@
 /* log/batch.h - records on their way into the log. A worker encodes bodies straight into its batch, with
  * room for the log's record header before each, and hands the batch to the log thread; that thread fills
  * the headers in and writes from this very memory, so that no byte is copied twice. The CRC of a body is
- * taken by the worker, which leaves 28 bytes a record to the log thread.
+ * taken by the worker, which leaves 32 bytes a record to the log thread.
  *
  * A batch lies in the caller's storage and belongs to one thread at a time. */
 #ifndef HF_LOG_BATCH_H
@@ -15,11 +15,10 @@
 #include "base/slice.h"
 
 enum {
-    HF_LOG_RECORD_HEAD_BYTES = 32,
-    HF_LOG_BODY_BYTES_MAX = 2 << 20, /* one record's body: 1..this */
-    HF_LOG_BATCHES_MAX = 256,        /* per append */
-    HF_LOG_GROUP_RECORDS_MAX = 1 << 20,
-    HF_LOG_GROUP_BYTES_MAX = 32 << 20 /* per append, headers included */
+    HF_LOG_RECORD_HEAD_BYTES = 36,    /* log/format.h */
+    HF_LOG_BODY_BYTES_MAX = 2 << 20,  /* one record's body: 1..this */
+    HF_LOG_BATCHES_MAX = 256,         /* per group: from one sync to the next */
+    HF_LOG_GROUP_BYTES_MAX = 32 << 20 /* per group, headers included */
 };
 
 struct hf_log_batch {
@@ -29,7 +28,6 @@ struct hf_log_batch {
     uint32_t records;
     uint32_t reserved;     /* body bytes handed out by reserve, not committed yet; 0 = none */
     uint64_t first_offset; /* set by hf_log_append */
-    bool sealed;           /* the log's: headers are filled in, body CRCs must be taken anew on a retry */
 };
 
 /* storage_bytes at most HF_LOG_GROUP_BYTES_MAX is used. Also empties a batch for reuse. */

@@ -83,16 +83,18 @@ struct hf_log; /* opaque */
 hf_err hf_log_open(const char *dir, const struct hf_log_options *options, struct hf_log **ret_log);
 void hf_log_close(struct hf_log *log); /* NULL is harmless; all readers are closed before */
 
-/* For `holdfast repair-log`, with the log closed: replaces the last segment, when it is damaged, by a
- * segment with every record of it that is intact, keeps the old file as <name>.damaged, and makes the next
- * append go on after the highest offset seen. Readers are told the exact gap. HF_OK also when there is
- * nothing to do; *ret_repaired says which. */
+/* For `holdfast repair-log`, with the log closed: replaces the last segment, when it is damaged in the
+ * middle, by one with every record of it that is intact, keeps a copy of the old file as <name>.damaged, and
+ * makes the next append go on after the highest offset seen. Readers are told the exact gap. HF_OK also when
+ * there is nothing to do; *ret_repaired says which. HF_ERR_FULL, HF_ERR_DENIED, HF_ERR_IO, HF_ERR_NOMEM,
+ * HF_ERR_BUSY leave the log as it was. */
 hf_err hf_log_repair(const char *dir, const struct hf_log_options *options, bool *ret_repaired);
 
 /* Appends whole batches, in order, as one group of dense offsets; sets batch->first_offset of each.
- * *ret_first_offset gets the first. Several appends may go before one sync. Nothing is durable yet.
- * HF_ERR_FULL no space; HF_ERR_DENIED read-only; HF_ERR_IO; HF_ERR_LIMIT too many batches, records or
- * segments; HF_ERR_INVALID a batch is empty. After an error everything since the last good sync is
+ * *ret_first_offset gets the first. Several appends may go before one sync; the batches stay unchanged and
+ * in place until then. Nothing is durable yet.
+ * HF_ERR_FULL no space; HF_ERR_DENIED read-only; HF_ERR_IO; HF_ERR_LIMIT too many batches, bytes or
+ * segments; HF_ERR_INVALID no batch, or an empty one. After an error everything since the last good sync is
  * rolled back, also what earlier appends had taken: append all of it again, in the same order. */
 hf_err hf_log_append(struct hf_log *log, struct hf_log_batch *const *batches, size_t batch_count,
                      uint64_t now_ms, uint64_t *ret_first_offset);

@@ -1,0 +1,650 @@
+/* test/support/files_mem.c - see files_mem.h. One lock over all, so that threads may share a disk. */
+#include "support/files_mem.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECTOR = FILES_MEM_SECTOR_BYTES };
+#define BUDGET_NONE UINT64_MAX
+
+struct face {
+    char *at;
+    uint64_t bytes, bytes_max;
+};
+
+struct inode {
+    unsigned refs; /* names on both faces, pending changes and handles */
+    struct face seen, disk;
+    bool *dirty; /* by sector of seen */
+    uint64_t dirty_max;
+    bool size_dirty, locked;
+};
+
+struct name {
+    char *path;
+    struct inode *inode;
+};
+
+struct names {
+    struct name *at;
+    size_t count, count_max;
+};
+
+struct change {        /* of the name space, not durable yet: path gets inode, or goes (NULL) */
+    char *path, *gone; /* gone: the other end of a rename */
+    struct inode *inode;
+};
+
+struct handle {
+    struct inode *inode; /* NULL = closed or dead */
+    bool write, lock;
+};
+
+struct fault {
+    uint64_t skip, count;
+    hf_err err;
+};
+
+struct files_mem {
+    struct hf_files files;
+    pthread_mutex_t lock;
+    struct names seen, disk;
+    struct change *changes;
+    size_t change_count, change_max;
+    struct handle *handles;
+    size_t handle_count, handle_max;
+    struct fault faults[FILES_MEM_OPS];
+    uint64_t calls[FILES_MEM_OPS];
+    uint64_t budget;
+    uint64_t random;
+    bool read_only, no_fallocate;
+};
+
+static uint64_t random_next(struct files_mem *mem) /* splitmix64 */
+{
+    uint64_t z = mem->random += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static void *must(void *memory)
+{
+    if (memory == NULL)
+        abort(); /* a test machine without memory */
+    return memory;
+}
+
+static void face_size(struct face *face, uint64_t bytes)
+{
+    if (bytes > face->bytes_max) {
+        uint64_t bytes_max = face->bytes_max * 2 > bytes ? face->bytes_max * 2 : bytes;
+
+        bytes_max = (bytes_max + SECTOR - 1) / SECTOR * SECTOR;
+        face->at = must(realloc(face->at, bytes_max));
+        memset(face->at + face->bytes_max, 0, bytes_max - face->bytes_max);
+        face->bytes_max = bytes_max;
+    }
+    if (bytes < face->bytes)
+        memset(face->at + bytes, 0, face->bytes - bytes);
+    face->bytes = bytes;
+}
+
+static void inode_drop(struct inode *inode)
+{
+    if (inode == NULL || --inode->refs > 0)
+        return;
+    free(inode->seen.at);
+    free(inode->disk.at);
+    free(inode->dirty);
+    free(inode);
+}
+
+static void mark(struct inode *inode, uint64_t from, uint64_t to)
+{
+    uint64_t sectors = inode->seen.bytes_max / SECTOR + 1;
+
+    if (sectors > inode->dirty_max) {
+        inode->dirty = must(realloc(inode->dirty, sectors * sizeof(bool)));
+        memset(inode->dirty + inode->dirty_max, 0, (sectors - inode->dirty_max) * sizeof(bool));
+        inode->dirty_max = sectors;
+    }
+    for (uint64_t i = from / SECTOR; i * SECTOR < to; i++)
+        inode->dirty[i] = true;
+}
+
+static struct name *find(struct names *names, const char *path)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->at[i].path, path) == 0)
+            return &names->at[i];
+    return NULL;
+}
+
+static void name_set(struct names *names, const char *path, struct inode *inode)
+{
+    struct name *name = find(names, path);
+
+    if (inode)
+        inode->refs++;
+    if (name) {
+        inode_drop(name->inode);
+        name->inode = inode;
+        if (inode == NULL) {
+            free(name->path);
+            *name = names->at[--names->count];
+        }
+    } else if (inode) {
+        if (names->count == names->count_max) {
+            names->count_max = names->count_max ? names->count_max * 2 : 16;
+            names->at = must(realloc(names->at, names->count_max * sizeof(*names->at)));
+        }
+        names->at[names->count++] = (struct name){must(strdup(path)), inode};
+    }
+}
+
+static void change_apply(struct names *names, const struct change *change)
+{
+    name_set(names, change->path, change->inode);
+    if (change->gone)
+        name_set(names, change->gone, NULL);
+}
+
+static void change_add(struct files_mem *mem, const char *path, const char *gone, struct inode *inode)
+{
+    struct change change = {must(strdup(path)), gone ? must(strdup(gone)) : NULL, inode};
+
+    if (inode)
+        inode->refs++;
+    if (mem->change_count == mem->change_max) {
+        mem->change_max = mem->change_max ? mem->change_max * 2 : 16;
+        mem->changes = must(realloc(mem->changes, mem->change_max * sizeof(*mem->changes)));
+    }
+    mem->changes[mem->change_count++] = change;
+    change_apply(&mem->seen, &change);
+}
+
+static void changes_settle(struct files_mem *mem, size_t count)
+{
+    for (size_t i = 0; i < mem->change_count; i++) {
+        if (i < count)
+            change_apply(&mem->disk, &mem->changes[i]);
+        free(mem->changes[i].path);
+        free(mem->changes[i].gone);
+        inode_drop(mem->changes[i].inode);
+    }
+    mem->change_count = 0;
+}
+
+static struct inode *inode_of(struct files_mem *mem, int file)
+{
+    return file >= 0 && (size_t)file < mem->handle_count ? mem->handles[file].inode : NULL;
+}
+
+/* Takes the lock; *ret_err is the fault that is due, or HF_OK. */
+static hf_err enter(struct files_mem *mem, enum files_mem_op op)
+{
+    struct fault *fault = &mem->faults[op];
+
+    pthread_mutex_lock(&mem->lock);
+    mem->calls[op]++;
+    if (fault->skip > 0) {
+        fault->skip--;
+        return HF_OK;
+    }
+    if (fault->count == 0)
+        return HF_OK;
+    fault->count--;
+    return fault->err;
+}
+
+static hf_err leave(struct files_mem *mem, hf_err err)
+{
+    pthread_mutex_unlock(&mem->lock);
+    return err;
+}
+
+static hf_err mem_open(void *context, const char *path, unsigned flags, int *ret_file)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_OPEN);
+    struct name *name = find(&mem->seen, path);
+    struct inode *inode = name ? name->inode : NULL;
+
+    if (err == HF_OK && mem->read_only && flags & HF_FILE_WRITE)
+        err = HF_ERR_DENIED;
+    if (err == HF_OK && name == NULL && !(flags & HF_FILE_CREATE))
+        err = HF_ERR_NOT_FOUND;
+    if (err == HF_OK && name != NULL && flags & HF_FILE_EXCLUSIVE)
+        err = HF_ERR_EXISTS;
+    if (err == HF_OK && inode && flags & HF_FILE_LOCK && inode->locked)
+        err = HF_ERR_BUSY;
+    if (err != HF_OK)
+        return leave(mem, err);
+    if (inode == NULL) {
+        inode = must(calloc(1, sizeof(*inode)));
+        change_add(mem, path, NULL, inode);
+    }
+    if (mem->handle_count == mem->handle_max) {
+        mem->handle_max = mem->handle_max ? mem->handle_max * 2 : 64;
+        mem->handles = must(realloc(mem->handles, mem->handle_max * sizeof(*mem->handles)));
+    }
+    inode->refs++;
+    inode->locked = inode->locked || flags & HF_FILE_LOCK;
+    *ret_file = (int)mem->handle_count;
+    mem->handles[mem->handle_count++] =
+        (struct handle){inode, (flags & HF_FILE_WRITE) != 0, (flags & HF_FILE_LOCK) != 0};
+    return leave(mem, HF_OK);
+}
+
+static void handle_close(struct files_mem *mem, int file)
+{
+    struct inode *inode = inode_of(mem, file);
+
+    if (inode == NULL)
+        return;
+    if (mem->handles[file].lock)
+        inode->locked = false;
+    mem->handles[file].inode = NULL;
+    inode_drop(inode);
+}
+
+static void mem_close(void *context, int file)
+{
+    struct files_mem *mem = context;
+
+    pthread_mutex_lock(&mem->lock);
+    handle_close(mem, file);
+    pthread_mutex_unlock(&mem->lock);
+}
+
+static hf_err mem_size(void *context, int file, uint64_t *ret_bytes)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_SIZE);
+    struct inode *inode = inode_of(mem, file);
+
+    if (inode == NULL)
+        return leave(mem, HF_ERR_IO);
+    *ret_bytes = inode->seen.bytes;
+    return leave(mem, err);
+}
+
+static hf_err mem_pread(void *context, int file, void *buffer, size_t bytes, uint64_t position,
+                        size_t *ret_bytes)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_PREAD);
+    struct inode *inode = inode_of(mem, file);
+
+    if (inode == NULL || err != HF_OK)
+        return leave(mem, err != HF_OK ? err : HF_ERR_IO);
+    if (position > inode->seen.bytes)
+        position = inode->seen.bytes;
+    *ret_bytes = bytes < inode->seen.bytes - position ? bytes : inode->seen.bytes - position;
+    if (*ret_bytes > 0)
+        memcpy(buffer, inode->seen.at + position, *ret_bytes);
+    return leave(mem, HF_OK);
+}
+
+/* Grows to `bytes` as far as the budget goes. */
+static hf_err grow(struct files_mem *mem, struct inode *inode, uint64_t bytes)
+{
+    uint64_t more = bytes > inode->seen.bytes ? bytes - inode->seen.bytes : 0;
+    hf_err err = HF_OK;
+
+    if (more > mem->budget) {
+        more = mem->budget;
+        err = HF_ERR_FULL;
+    }
+    if (mem->budget != BUDGET_NONE)
+        mem->budget -= more;
+    if (more > 0) {
+        uint64_t from = inode->seen.bytes;
+
+        face_size(&inode->seen, from + more);
+        mark(inode, from, from + more);
+        inode->size_dirty = true;
+    }
+    return err;
+}
+
+static struct inode *writable(struct files_mem *mem, int file)
+{
+    struct inode *inode = inode_of(mem, file);
+
+    return inode && mem->handles[file].write && !mem->read_only ? inode : NULL;
+}
+
+static hf_err mem_pwritev(void *context, int file, const struct iovec *parts, int part_count,
+                          uint64_t position)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_PWRITEV);
+    struct inode *inode = writable(mem, file);
+    uint64_t bytes = 0, done = 0;
+
+    if (inode == NULL)
+        return leave(mem, mem->read_only ? HF_ERR_DENIED : HF_ERR_IO);
+    for (int i = 0; i < part_count; i++)
+        bytes += parts[i].iov_len;
+    if (err != HF_OK)
+        bytes = random_next(mem) % (bytes + 1);
+    hf_err grown = grow(mem, inode, position + bytes);
+
+    if (grown != HF_OK) {
+        err = grown;
+        bytes = inode->seen.bytes > position ? inode->seen.bytes - position : 0;
+    }
+    for (int i = 0; i < part_count && done < bytes; i++) {
+        uint64_t n = parts[i].iov_len < bytes - done ? parts[i].iov_len : bytes - done;
+
+        memcpy(inode->seen.at + position + done, parts[i].iov_base, n);
+        done += n;
+    }
+    if (done > 0)
+        mark(inode, position, position + done);
+    return leave(mem, err);
+}
+
+static hf_err mem_fdatasync(void *context, int file)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_FDATASYNC);
+    struct inode *inode = inode_of(mem, file);
+
+    if (inode == NULL)
+        return leave(mem, HF_ERR_IO);
+    for (uint64_t i = 0; i < inode->dirty_max; i++) {
+        if (inode->dirty[i] && err == HF_OK && i * SECTOR < inode->seen.bytes) {
+            if ((i + 1) * SECTOR > inode->disk.bytes)
+                face_size(&inode->disk, (i + 1) * SECTOR);
+            memcpy(inode->disk.at + i * SECTOR, inode->seen.at + i * SECTOR, SECTOR);
+        }
+        inode->dirty[i] = false;
+    }
+    if (err == HF_OK)
+        face_size(&inode->disk, inode->seen.bytes);
+    inode->size_dirty = inode->size_dirty && err != HF_OK;
+    return leave(mem, err);
+}
+
+static hf_err mem_fallocate(void *context, int file, uint64_t position, uint64_t bytes)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_FALLOCATE);
+    struct inode *inode = writable(mem, file);
+
+    if (mem->no_fallocate)
+        return leave(mem, HF_ERR_UNSUPPORTED);
+    if (inode == NULL)
+        return leave(mem, mem->read_only ? HF_ERR_DENIED : HF_ERR_IO);
+    if (err == HF_OK && position + bytes > inode->seen.bytes &&
+        position + bytes - inode->seen.bytes > mem->budget)
+        err = HF_ERR_FULL;
+    return leave(mem, err == HF_OK ? grow(mem, inode, position + bytes) : err);
+}
+
+static hf_err mem_ftruncate(void *context, int file, uint64_t bytes)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_FTRUNCATE);
+    struct inode *inode = writable(mem, file);
+
+    if (inode == NULL)
+        return leave(mem, mem->read_only ? HF_ERR_DENIED : HF_ERR_IO);
+    if (err != HF_OK)
+        return leave(mem, err);
+    if (mem->budget != BUDGET_NONE && bytes < inode->seen.bytes)
+        mem->budget += inode->seen.bytes - bytes;
+    if (bytes < inode->seen.bytes)
+        mark(inode, bytes, inode->seen.bytes);
+    face_size(&inode->seen, bytes);
+    inode->size_dirty = true;
+    return leave(mem, HF_OK);
+}
+
+static hf_err mem_rename(void *context, const char *from, const char *to)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_RENAME);
+    struct name *name = find(&mem->seen, from);
+
+    if (err == HF_OK && mem->read_only)
+        err = HF_ERR_DENIED;
+    if (err == HF_OK && name == NULL)
+        err = HF_ERR_NOT_FOUND;
+    if (err == HF_OK)
+        change_add(mem, to, from, name->inode);
+    return leave(mem, err);
+}
+
+static hf_err mem_unlink(void *context, const char *path)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_UNLINK);
+    struct name *name = find(&mem->seen, path);
+
+    if (err == HF_OK && mem->read_only)
+        err = HF_ERR_DENIED;
+    if (err == HF_OK && name == NULL)
+        err = HF_ERR_NOT_FOUND;
+    if (err == HF_OK) {
+        if (mem->budget != BUDGET_NONE)
+            mem->budget += name->inode->seen.bytes;
+        change_add(mem, path, NULL, NULL);
+    }
+    return leave(mem, err);
+}
+
+static hf_err mem_mkdir(void *context, const char *path)
+{
+    struct files_mem *mem = context;
+
+    (void)path; /* directories are only the front of names */
+    return leave(mem, enter(mem, FILES_MEM_MKDIR));
+}
+
+static hf_err mem_list(void *context, const char *dir, hf_files_list_fn *visit, void *visit_context)
+{
+    struct files_mem *mem = context;
+    size_t dir_bytes = strlen(dir);
+    hf_err err = enter(mem, FILES_MEM_LIST);
+
+    for (size_t i = 0; i < mem->seen.count && err == HF_OK; i++) {
+        const char *path = mem->seen.at[i].path;
+
+        if (strncmp(path, dir, dir_bytes) == 0 && path[dir_bytes] == '/' &&
+            strchr(path + dir_bytes + 1, '/') == NULL && !visit(visit_context, path + dir_bytes + 1))
+            break;
+    }
+    return leave(mem, err);
+}
+
+static hf_err mem_sync_dir(void *context, const char *dir)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_SYNC_DIR);
+
+    (void)dir;
+    if (err == HF_OK)
+        changes_settle(mem, mem->change_count);
+    return leave(mem, err);
+}
+
+static hf_err mem_statvfs(void *context, const char *dir, struct hf_file_space *ret_space)
+{
+    struct files_mem *mem = context;
+    hf_err err = enter(mem, FILES_MEM_STATVFS);
+
+    (void)dir;
+    ret_space->free_bytes = mem->budget != BUDGET_NONE ? mem->budget : 1ull << 40;
+    ret_space->total_bytes = 1ull << 40;
+    return leave(mem, err);
+}
+
+struct files_mem *files_mem_new(uint64_t seed)
+{
+    struct files_mem *mem = must(calloc(1, sizeof(*mem)));
+
+    mem->random = seed;
+    mem->budget = BUDGET_NONE;
+    pthread_mutex_init(&mem->lock, NULL);
+    mem->files = (struct hf_files){mem,         mem_open,      mem_close,     mem_size,      mem_pread,
+                                   mem_pwritev, mem_fdatasync, mem_fallocate, mem_ftruncate, mem_rename,
+                                   mem_unlink,  mem_mkdir,     mem_list,      mem_sync_dir,  mem_statvfs};
+    return mem;
+}
+
+static void names_free(struct names *names)
+{
+    while (names->count > 0)
+        name_set(names, names->at[0].path, NULL);
+    free(names->at);
+}
+
+static void handles_die(struct files_mem *mem)
+{
+    for (size_t i = 0; i < mem->handle_count; i++)
+        handle_close(mem, (int)i);
+}
+
+void files_mem_free(struct files_mem *mem)
+{
+    if (mem == NULL)
+        return;
+    handles_die(mem);
+    changes_settle(mem, 0);
+    names_free(&mem->seen);
+    names_free(&mem->disk);
+    free(mem->changes);
+    free(mem->handles);
+    pthread_mutex_destroy(&mem->lock);
+    free(mem);
+}
+
+const struct hf_files *files_mem_files(struct files_mem *mem)
+{
+    return &mem->files;
+}
+
+/* Each sector that was not synced is old or new; so is the size. */
+static void inode_power_cut(struct files_mem *mem, struct inode *inode)
+{
+    uint64_t bytes = inode->disk.bytes;
+
+    if (inode->size_dirty && random_next(mem) % 2)
+        bytes = inode->seen.bytes;
+    face_size(&inode->disk, bytes);
+    for (uint64_t i = 0; i < inode->dirty_max; i++) {
+        if (inode->dirty[i] && random_next(mem) % 2 && i * SECTOR < bytes && i * SECTOR < inode->seen.bytes) {
+            uint64_t n = bytes - i * SECTOR < SECTOR ? bytes - i * SECTOR : SECTOR;
+
+            memcpy(inode->disk.at + i * SECTOR, inode->seen.at + i * SECTOR, n);
+        }
+        inode->dirty[i] = false;
+    }
+    inode->size_dirty = false;
+    face_size(&inode->seen, 0);
+    face_size(&inode->seen, bytes);
+    if (bytes > 0)
+        memcpy(inode->seen.at, inode->disk.at, bytes);
+}
+
+void files_mem_power_cut(struct files_mem *mem)
+{
+    pthread_mutex_lock(&mem->lock);
+    handles_die(mem);
+    changes_settle(mem, random_next(mem) % (mem->change_count + 1));
+    names_free(&mem->seen);
+    mem->seen = (struct names){0};
+    for (size_t i = 0; i < mem->disk.count; i++) {
+        inode_power_cut(mem, mem->disk.at[i].inode);
+        name_set(&mem->seen, mem->disk.at[i].path, mem->disk.at[i].inode);
+    }
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_crash(struct files_mem *mem)
+{
+    pthread_mutex_lock(&mem->lock);
+    handles_die(mem);
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_fail(struct files_mem *mem, enum files_mem_op op, uint64_t nth, uint64_t count, hf_err err)
+{
+    pthread_mutex_lock(&mem->lock);
+    mem->faults[op] = (struct fault){nth - 1, count, err};
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_heal(struct files_mem *mem)
+{
+    pthread_mutex_lock(&mem->lock);
+    memset(mem->faults, 0, sizeof(mem->faults));
+    mem->budget = BUDGET_NONE;
+    mem->read_only = false;
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_budget(struct files_mem *mem, uint64_t bytes)
+{
+    pthread_mutex_lock(&mem->lock);
+    mem->budget = bytes;
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_read_only(struct files_mem *mem, bool on)
+{
+    pthread_mutex_lock(&mem->lock);
+    mem->read_only = on;
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_no_fallocate(struct files_mem *mem, bool on)
+{
+    mem->no_fallocate = on;
+}
+
+uint64_t files_mem_calls(const struct files_mem *mem, enum files_mem_op op)
+{
+    return mem->calls[op];
+}
+
+char *files_mem_bytes(struct files_mem *mem, const char *path, uint64_t *ret_bytes)
+{
+    struct name *name = find(&mem->seen, path);
+
+    if (name == NULL)
+        return NULL;
+    *ret_bytes = name->inode->seen.bytes;
+    return name->inode->seen.at;
+}
+
+bool files_mem_put(struct files_mem *mem, const char *path, const void *data, uint64_t bytes)
+{
+    struct inode *inode = must(calloc(1, sizeof(*inode)));
+
+    face_size(&inode->seen, bytes);
+    face_size(&inode->disk, bytes);
+    if (bytes > 0) {
+        memcpy(inode->seen.at, data, bytes);
+        memcpy(inode->disk.at, data, bytes);
+    }
+    pthread_mutex_lock(&mem->lock);
+    inode->refs = 1;
+    name_set(&mem->seen, path, inode);
+    name_set(&mem->disk, path, inode);
+    inode_drop(inode);
+    pthread_mutex_unlock(&mem->lock);
+    return true;
+}
+
+bool files_mem_exists(struct files_mem *mem, const char *path)
+{
+    return find(&mem->seen, path) != NULL;
+}

@@ -31,6 +31,10 @@ struct hf_link_ops {
     void (*finish)(struct hf_link *link);
     /* Drops everything and closes now. on_end is not called; the link is gone when this returns to the loop. */
     void (*abort)(struct hf_link *link);
+    /* When output that the kernel does not take last made progress (monotonic ms); 0 = nothing is stuck. */
+    uint64_t (*blocked_since_ms)(const struct hf_link *link);
+    /* The peer as "address:port" (behind a proxy: the real one), NUL-terminated, cut to fit; "" when it is not known. */
+    void (*peer)(const struct hf_link *link, char *out, size_t out_bytes);
 };
 
 enum hf_link_end {
@@ -42,6 +46,9 @@ enum hf_link_end {
 struct hf_link_handler {
     /* data is the worker's receive buffer: borrowed, writable (unmasking in place), valid during the call only. */
     void (*on_data)(struct hf_link *link, uint8_t *data, size_t bytes);
+    /* Asked before anything is read, may be NULL = always. false: nothing is taken from the kernel until resume_read(): the
+     * back-pressure of what stands behind the adapter, which costs no memory. */
+    bool (*may_read)(struct hf_link *link);
     void (*on_drained)(struct hf_link *link); /* nothing is queued any more */
     void (*on_blocked)(
         struct hf_link *link); /* the kernel took less than all, for the first time since drained */

@@ -154,6 +154,8 @@ struct hf_incoming {
  * take it: close with the reason storage_full. */
 hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_incoming *incoming,
                       struct hf_waiter *waiter, uint32_t *ret_wait_ms);
+/* May the next message come? Otherwise *ret_wait_ms says when: asked before it is decoded, so that it can wait as it is. */
+bool hf_hub_uplink_ready(const struct hf_hub *hub, const struct hf_devconn *devconn, uint32_t *ret_wait_ms);
 /* So many MESSAGE records of this worker have become durable: the journal says so once per batch. */
 void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages);
 /* The answer to a command. HF_ERR_NOT_FOUND: no such command is open for this device (counted); HF_ERR_LIMIT as above. */

@@ -158,6 +158,14 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     return HF_OK;
 }
 
+bool hf_hub_uplink_ready(const struct hf_hub *hub, const struct hf_devconn *devconn, uint32_t *ret_wait_ms)
+{
+    *ret_wait_ms = (uint32_t)HF_MIN(
+        hf_rate_wait_ms(&devconn->uplink_rate, &hf_rules(devconn->device->tenant)->uplink, 1, hub->now_ms),
+        (uint64_t)60000);
+    return *ret_wait_ms == 0;
+}
+
 void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages)
 {
     hf_ledger_deliver(&hub->ledger.counts.uplink, messages);

@@ -25,7 +25,7 @@ const char *hf_policy_name(unsigned policy);
 enum hf_policy hf_policy_by_name(struct hf_slice name); /* HF_POLICIES when unknown */
 
 struct hf_access_rules; /* core/access.h */
-struct hf_topic_rules;  /* core/topic_rules.h */
+struct hf_topic_map;    /* core/topic_map.h */
 
 struct hf_tenant_rules {
     uint32_t heartbeat_interval_ms;                 /* gateway Ping after this silence; default 30,000 */
@@ -39,6 +39,8 @@ struct hf_tenant_rules {
     uint32_t connections_max;             /* of the tenant on this node; 0 = no limit but the node's */
     uint32_t subscriptions_max;           /* topics per connection; default 64 */
     uint64_t idempotency_ms;              /* 3,600,000 */
+    const struct hf_topic_map *topics;    /* business types to topics; NULL = none */
+    struct hf_slice default_topic;        /* of messages that name none */
     const struct hf_access_rules *access; /* NULL = everything within the tenant is allowed */
 };
 

@@ -1,0 +1,66 @@
+/* adapter/auth.h - one identity per device, whatever it shows (SEC-1): a token at the upgrade or in-band, a client certificate, or
+ * both, which must then name the same device. One per worker; the tenants and their keys are shared and immutable while
+ * in force (hf_auth_use exchanges the set at a reload). */
+#ifndef HF_ADAPTER_AUTH_H
+#define HF_ADAPTER_AUTH_H
+
+#include "base/reason.h"
+#include "codec/jwt/jwt.h"
+#include "core/kv.h"
+#include "core/tenant.h"
+
+enum { HF_AUTH_GROUPS_MAX = 8, HF_AUTH_JTI_BYTES_MAX = 64 };
+
+/* What belongs to a tenant besides core's rules. */
+struct hf_auth_tenant {
+    struct hf_tenant *tenant;
+    struct hf_jwt_policy policy;
+};
+
+struct hf_auth_set {          /* shared by workers, made by app/ */
+    struct hf_jwt_keys *keys; /* of all tenants; each bound to its own */
+    struct hf_auth_tenant *tenants;
+    unsigned tenant_count;
+    uint64_t generation; /* grows with each set */
+};
+
+struct hf_identity {
+    struct hf_tenant *tenant;
+    const struct hf_auth_tenant
+        *auth_tenant; /* of the set in force when it was verified: valid during the call only */
+    char device[HF_DEVICE_BYTES_MAX + 1];
+    uint8_t device_bytes;
+    uint64_t expires_ms; /* UTC of the credentials; 0 = never */
+    uint64_t
+        credential_hash; /* of what can be revoked: the token's jti or the certificate's fingerprint; 0 = nothing */
+    bool by_certificate;
+};
+
+/* What the TLS layer found; absent tenant = no certificate. */
+struct hf_auth_certificate {
+    struct hf_slice tenant, device;
+    const uint8_t *fingerprint; /* 32 bytes */
+    uint64_t not_after_ms;
+};
+
+struct hf_auth; /* opaque */
+
+struct hf_auth *hf_auth_new(struct hf_kv *kv); /* NULL on no memory */
+void hf_auth_free(struct hf_auth *auth);       /* NULL is harmless */
+/* From now on this set; the old one may be freed once every worker has done so. */
+void hf_auth_use(struct hf_auth *auth, const struct hf_auth_set *set);
+const struct hf_auth_set *hf_auth_set(const struct hf_auth *auth);
+const struct hf_auth_tenant *hf_auth_tenant_find(const struct hf_auth *auth,
+                                                 struct hf_slice name); /* or NULL */
+
+/* token and certificate: at least one is there, otherwise HF_REASON_CREDENTIALS_MISSING. wanted: the device named in the path, absent
+ * = none; a token whose device claim is "*" may be any device of its tenant, and needs it. HF_REASON_NONE: *ret_identity is filled.
+ * *ret_check gets the failing check for the 401 document ("exp", "signature", ...), which tells an honest developer what to fix
+ * and an attacker nothing. For refusals of an identified device (revoked, expired) the identity is filled as far as known. */
+enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,
+                              const struct hf_auth_certificate *certificate, struct hf_slice wanted,
+                              uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check);
+
+uint64_t hf_auth_jti_hash(struct hf_slice tenant, struct hf_slice jti);
+
+#endif

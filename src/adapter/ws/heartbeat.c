@@ -1,0 +1,144 @@
+/* adapter/ws/heartbeat.c - the one timer of a connection, armed for whatever is due next: the gateway's Ping (profile `default`
+ * of HB-4), the end of credentials, stuck output, an answer to our Close, an in-band auth. Inbound data never re-arms it: the
+ * timer looks at last_life_ms when it fires, so a busy connection costs the wheel one operation per interval. */
+#include "adapter/ws/conn.h"
+
+#include "base/bytes.h"
+
+enum { STAGES = 4, PING_BYTES = 8 };
+
+/* Silence at which stage k is due: a Ping at 30 s, 37.5 s, 45 s, 52.5 s with the defaults of 30 s and 60 s. */
+static uint64_t stage_ms(const struct hf_tenant_rules *rules, unsigned stage)
+{
+    uint64_t interval = rules->heartbeat_interval_ms, dead = rules->heartbeat_dead_ms;
+
+    return interval + stage * (dead - interval) / STAGES;
+}
+
+static const struct hf_tenant_rules *rules_of(const struct hf_ws_conn *conn)
+{
+    return atomic_load_explicit(&conn->dev.device->tenant->rules, memory_order_acquire);
+}
+
+static void earliest(uint64_t *due_ms, uint64_t candidate_ms)
+{
+    if (*due_ms == 0 || candidate_ms < *due_ms)
+        *due_ms = candidate_ms;
+}
+
+static uint64_t stuck_due(const struct hf_ws_conn *conn)
+{
+    uint64_t since_ms = conn->link->ops->blocked_since_ms(conn->link);
+
+    return since_ms ? since_ms + conn->site->limits.write_timeout_ms : 0;
+}
+
+void hf_ws_arm(struct hf_ws_conn *conn)
+{
+    struct hf_ws_site *site = conn->site;
+    uint64_t due_ms = 0;
+
+    if (conn->link == NULL)
+        return;
+    switch (conn->state) {
+    case HF_WS_STATE_AUTH: due_ms = conn->state_ms + site->limits.auth_timeout_ms; break;
+    case HF_WS_STATE_OPEN:
+        earliest(&due_ms, conn->last_life_ms + (conn->stage < STAGES ? stage_ms(rules_of(conn), conn->stage)
+                                                                     : rules_of(conn)->heartbeat_dead_ms));
+        if (conn->expires_ms != 0)
+            earliest(&due_ms,
+                     site->hub->now_ms +
+                         (conn->expires_ms > site->hub->utc_ms ? conn->expires_ms - site->hub->utc_ms : 0));
+        if (stuck_due(conn) != 0)
+            earliest(&due_ms, stuck_due(conn));
+        if (conn->held != NULL && conn->held->resume_ms != 0)
+            earliest(&due_ms, conn->held->resume_ms);
+        break;
+    default: due_ms = conn->state_ms + site->limits.close_timeout_ms; break;
+    }
+    hf_wheel_arm(site->wheel, &conn->timer, due_ms);
+}
+
+static void ping(struct hf_ws_conn *conn)
+{
+    uint8_t payload[PING_BYTES];
+
+    hf_put_u64(payload, conn->site->hub->now_ms);
+    if (hf_ws_send_control(conn, HF_WS_OP_PING, payload, sizeof(payload)) == HF_OK)
+        conn->site->stats.pings_out++;
+}
+
+void hf_ws_on_pong(struct hf_ws_conn *conn, struct hf_slice payload)
+{
+    uint64_t now_ms = conn->site->hub->now_ms, sent_ms;
+
+    conn->site->stats.pongs_in++;
+    if (payload.bytes != PING_BYTES)
+        return; /* unsolicited: ignored (RFC 6455 5.5.3) */
+    sent_ms = hf_get_u64((const uint8_t *)payload.at);
+    if (sent_ms <= now_ms && now_ms - sent_ms < 3600000)
+        conn->rtt_ms = (uint32_t)(now_ms - sent_ms) + 1; /* 0 means not measured */
+}
+
+void hf_ws_life(struct hf_ws_conn *conn)
+{
+    conn->last_life_ms = conn->site->hub->now_ms;
+    if (conn->stage == 0)
+        return;
+    conn->stage = 0;
+    if (conn->quiet) {
+        conn->quiet = false;
+        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_LIFE);
+    }
+}
+
+static void heartbeat(struct hf_ws_conn *conn, uint64_t now_ms)
+{
+    const struct hf_tenant_rules *rules = rules_of(conn);
+    uint64_t silence_ms = now_ms - conn->last_life_ms;
+
+    if (silence_ms >= rules->heartbeat_dead_ms) {
+        hf_ws_close(conn, HF_REASON_HEARTBEAT_TIMEOUT, 0, (struct hf_slice){NULL, 0});
+        return;
+    }
+    if (conn->stage < STAGES && silence_ms >= stage_ms(rules, conn->stage)) {
+        ping(conn);
+        while (conn->stage < STAGES && silence_ms >= stage_ms(rules, conn->stage))
+            conn->stage++; /* a late timer sends one Ping, not several */
+    }
+    if (!conn->quiet && silence_ms >= hf_presence_quiet_ms(rules->heartbeat_interval_ms)) {
+        conn->quiet = true;
+        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_QUIET);
+    }
+}
+
+void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_ws_conn *conn = HF_CONTAINER_OF(timer, struct hf_ws_conn, timer);
+    struct hf_slice none = {NULL, 0};
+
+    switch (conn->state) {
+    case HF_WS_STATE_AUTH: hf_ws_close(conn, HF_REASON_AUTH_TIMEOUT, 0, none); return;
+    case HF_WS_STATE_OPEN: break;
+    default: /* the peer's Close, or the end of its socket, did not come in time */
+        conn->link->ops->abort(conn->link);
+        conn->link = NULL;
+        conn->site->stats.ended++;
+        hf_ws_decoder_deinit(&conn->decoder);
+        hf_ws_release(conn);
+        return;
+    }
+    if (conn->expires_ms != 0 && conn->site->hub->utc_ms >= conn->expires_ms) {
+        hf_ws_close(conn, HF_REASON_CREDENTIALS_EXPIRED, 0, none);
+        return;
+    }
+    if (stuck_due(conn) != 0 && now_ms >= stuck_due(conn)) {
+        hf_ws_close(conn, HF_REASON_WRITE_TIMEOUT, 0, none);
+        return;
+    }
+    if (conn->held != NULL && conn->held->resume_ms != 0 && now_ms >= conn->held->resume_ms)
+        hf_ws_unhold(conn);
+    if (conn->state == HF_WS_STATE_OPEN)
+        heartbeat(conn, now_ms);
+    hf_ws_arm(conn);
+}

@@ -1,0 +1,229 @@
+/* adapter/ws/input.c - from received bytes to whole messages. A message that lies whole in the receive buffer is handed on where it
+ * lies; others are put together first. Input that must wait (the device is above its rate, or the log cannot keep up) is
+ * kept undecoded and reading stops: back-pressure down to the device's own socket (OL-3). */
+#include "adapter/ws/conn.h"
+
+#include <stdlib.h>
+
+static void fail(struct hf_ws_conn *conn, enum hf_ws_rule rule)
+{
+    const struct hf_ws_rule_info *info = hf_ws_rule_info(rule);
+    enum hf_reason reason = info->close_code == HF_WS_CODE_INVALID_DATA ? HF_REASON_INVALID_UTF8
+                            : info->close_code == HF_WS_CODE_TOO_BIG    ? HF_REASON_MESSAGE_TOO_BIG
+                            : info->close_code == HF_WS_CODE_INTERNAL   ? HF_REASON_MEMORY_LIMIT
+                                                                        : HF_REASON_PROTOCOL_ERROR;
+
+    conn->site->stats.protocol_errors[rule]++;
+    hf_ws_close(conn, reason, info->close_code,
+                hf_slice_of(info->name)); /* the rule's name says more than the reason's */
+}
+
+bool hf_ws_holds(const struct hf_ws_conn *conn)
+{
+    return conn->held != NULL;
+}
+
+static void hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms)
+{
+    struct hf_ws_site *site = conn->site;
+    struct hf_ws_held *held = NULL;
+
+    if (site->stats.held_bytes_now + bytes <= HF_WS_HELD_BYTES_TOTAL_MAX)
+        held = malloc(sizeof(*held) + bytes);
+    if (held == NULL) {
+        site->stats.held_refused++;
+        hf_ws_close(conn, HF_REASON_BUSY, 0, (struct hf_slice){NULL, 0});
+        return;
+    }
+    held->conn = conn;
+    held->resume_ms = wait_ms ? site->hub->now_ms + wait_ms : 0;
+    held->bytes = (uint32_t)bytes;
+    memcpy(held->data, data, bytes);
+    hf_list_init(&held->node);
+    hf_list_push_back(&site->held, &held->node);
+    conn->held = held;
+    site->stats.held++;
+    site->stats.held_bytes_now += bytes;
+    conn->link->ops->pause_read(conn->link);
+    hf_ws_arm(conn);
+}
+
+/* Must the next message wait? Asked between messages only, so that nothing half-decoded is kept. */
+static bool must_wait(struct hf_ws_conn *conn, uint32_t *ret_wait_ms)
+{
+    *ret_wait_ms = 0;
+    if (conn->state != HF_WS_STATE_OPEN)
+        return false;
+    return !conn->site->ops->may_take(conn->site->context) ||
+           !hf_hub_uplink_ready(conn->site->hub, &conn->dev, ret_wait_ms);
+}
+
+static void message(struct hf_ws_conn *conn, bool text, struct hf_slice payload, const uint8_t *rest,
+                    size_t rest_bytes, bool *ret_moved)
+{
+    if (text)
+        conn->site->stats.messages_text++;
+    else
+        conn->site->stats.messages_binary++;
+    hf_ws_raw_message(conn, text, payload, rest, rest_bytes, ret_moved);
+}
+
+/* Inflates one whole compressed message into the worker's scratch buffer and hands it on. */
+static void inflated_message(struct hf_ws_conn *conn, bool text, struct hf_slice in, const uint8_t *rest,
+                             size_t rest_bytes, bool *ret_moved)
+{
+    struct hf_ws_site *site = conn->site;
+    enum hf_ws_rule rule = HF_WS_RULE_NO_MEMORY;
+    size_t bytes = 0, got = 0;
+    bool done = false;
+    hf_err err = hf_ws_scratch(site);
+
+    if (err == HF_OK && site->inflater == NULL)
+        err = hf_ws_inflater_new(&site->open_config.memory, HF_WS_DEFLATE_BITS_MAX, &site->inflater);
+    if (err == HF_OK)
+        hf_ws_inflater_begin(site->inflater, false, text, conn->decoder.config->message_bytes_max);
+    while (err == HF_OK && !done) {
+        err = hf_ws_inflater_feed(site->inflater, &in, true, site->scratch + bytes,
+                                  site->scratch_bytes - bytes, &got, &done, &rule);
+        bytes += got;
+    }
+    if (err != HF_OK) {
+        fail(conn, rule);
+        return;
+    }
+    site->stats.inflated++;
+    message(conn, text, (struct hf_slice){(const char *)site->scratch, bytes}, rest, rest_bytes, ret_moved);
+}
+
+static void on_part(struct hf_ws_conn *conn, const struct hf_ws_event *event, const uint8_t *rest,
+                    size_t rest_bytes, bool *ret_moved)
+{
+    struct hf_ws_site *site = conn->site;
+    struct hf_slice payload = {(const char *)event->slice, event->slice_bytes};
+    bool whole = event->first && event->last;
+
+    hf_ws_life(conn);
+    if (!whole) {
+        hf_err err = hf_ws_assembly_add(&conn->assembly, &site->open_config.memory,
+                                        conn->decoder.config->message_bytes_max +
+                                            conn->decoder.config->message_bytes_max / 8,
+                                        event->slice, event->slice_bytes);
+        if (err != HF_OK) {
+            fail(conn, err == HF_ERR_LIMIT ? HF_WS_RULE_MESSAGE_BYTES : HF_WS_RULE_NO_MEMORY);
+            return;
+        }
+        if (!event->last)
+            return;
+        payload = hf_ws_assembly_slice(conn->assembly);
+    }
+    if (payload.bytes == 0)
+        payload.at = ""; /* an empty message is a message */
+    struct hf_ws_assembly *assembly = conn->assembly;
+    conn->assembly = NULL; /* the message may close or move the connection, and is needed until it returns */
+    if (event->compressed)
+        inflated_message(conn, event->text, payload, rest, rest_bytes, ret_moved);
+    else
+        message(conn, event->text, payload, rest, rest_bytes, ret_moved);
+    hf_ws_assembly_clear(&assembly, &site->open_config.memory);
+}
+
+static void on_event(struct hf_ws_conn *conn, const struct hf_ws_event *event, const uint8_t *rest,
+                     size_t rest_bytes, bool *ret_moved)
+{
+    struct hf_slice payload = {(const char *)event->slice, event->slice_bytes};
+
+    switch (event->type) {
+    case HF_WS_NEED_MORE:
+        if (conn->state == HF_WS_STATE_OPEN)
+            hf_ws_life(conn); /* a piece of a head counts, too: it is traffic of this connection */
+        return;
+    case HF_WS_PART:
+        if (conn->state <= HF_WS_STATE_OPEN)
+            on_part(conn, event, rest, rest_bytes, ret_moved);
+        return;
+    case HF_WS_PING:
+        conn->site->stats.pings_in++;
+        if (conn->state > HF_WS_STATE_OPEN)
+            return;
+        hf_ws_life(conn);
+        (void)hf_ws_send_control(conn, HF_WS_OP_PONG, event->slice, event->slice_bytes);
+        return;
+    case HF_WS_PONG:
+        if (conn->state > HF_WS_STATE_OPEN)
+            return;
+        hf_ws_life(conn);
+        hf_ws_on_pong(conn, payload);
+        return;
+    case HF_WS_CLOSE: hf_ws_peer_close(conn, event->code); return;
+    }
+}
+
+static void feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
+{
+    bool moved = false;
+
+    while (bytes > 0 && conn->state < HF_WS_STATE_ENDING) {
+        struct hf_ws_event event;
+        size_t taken = 0;
+        uint32_t wait_ms;
+
+        if (!hf_ws_decoder_mid_message(&conn->decoder) && must_wait(conn, &wait_ms)) {
+            hold(conn, data, bytes, wait_ms);
+            return;
+        }
+        if (hf_ws_decoder_feed(&conn->decoder, data, bytes, &taken, &event) != HF_OK) {
+            fail(conn, (enum hf_ws_rule)conn->decoder.rule);
+            return;
+        }
+        data += taken;
+        bytes -= taken;
+        on_event(conn, &event, data, bytes, &moved);
+        if (moved)
+            return; /* to its home worker, the rest of the input with it; this object is gone */
+    }
+}
+
+void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes)
+{
+    struct hf_ws_conn *conn = link->user;
+
+    if (conn->held != NULL) { /* read before the pause took effect: it stands behind what is held */
+        struct hf_ws_held *held = conn->held;
+        struct hf_ws_held *larger = conn->site->stats.held_bytes_now + bytes <= HF_WS_HELD_BYTES_TOTAL_MAX
+                                        ? malloc(sizeof(*larger) + held->bytes + bytes)
+                                        : NULL;
+
+        if (larger == NULL) {
+            conn->site->stats.held_refused++;
+            hf_ws_close(conn, HF_REASON_BUSY, 0, (struct hf_slice){NULL, 0});
+            return;
+        }
+        memcpy(larger, held, sizeof(*held) + held->bytes);
+        memcpy(larger->data + larger->bytes, data, bytes);
+        larger->bytes += (uint32_t)bytes;
+        conn->site->stats.held_bytes_now += bytes;
+        hf_list_init(&larger->node);
+        hf_list_push_back(&held->node, &larger->node);
+        hf_list_remove(&held->node);
+        conn->held = larger;
+        free(held);
+        return;
+    }
+    feed(conn, data, bytes);
+}
+
+void hf_ws_unhold(struct hf_ws_conn *conn)
+{
+    struct hf_ws_held *held = conn->held;
+
+    if (held == NULL)
+        return;
+    conn->held = NULL;
+    hf_list_remove(&held->node);
+    conn->site->stats.held_bytes_now -= held->bytes;
+    feed(conn, held->data, held->bytes);
+    free(held);
+    /* Feeding may have held the rest again, closed the connection, or moved it; only an open one that is free reads on. */
+    if (conn->state == HF_WS_STATE_OPEN && conn->held == NULL && conn->link != NULL)
+        conn->link->ops->resume_read(conn->link);
+}

@@ -1,0 +1,115 @@
+#include "adapter/ws/conn.h"
+
+#include <stdlib.h>
+
+static bool credential_eq(const struct hf_map_node *node, const void *key)
+{
+    return HF_CONTAINER_OF(node, struct hf_ws_extra, credential)->credential_hash == *(const uint64_t *)key;
+}
+
+static void *memory_resize(void *user, void *old, size_t old_bytes, size_t new_bytes)
+{
+    (void)user;
+    (void)old_bytes;
+    if (new_bytes > 0)
+        return realloc(old, new_bytes);
+    free(old);
+    return NULL;
+}
+
+static struct hf_ws_config config_of(uint32_t message_bytes_max, uint16_t fragments_max)
+{
+    return (struct hf_ws_config){
+        .role = HF_WS_SERVER,
+        .message_bytes_max = message_bytes_max,
+        .fragments_max = fragments_max,
+        .memory = {.resize = memory_resize},
+    };
+}
+
+void hf_ws_site_set_limits(struct hf_ws_site *site, const struct hf_ws_limits *limits)
+{
+    site->limits = *limits;
+    site->open_config = config_of(limits->message_bytes_max, limits->fragments_max);
+    site->auth_config = config_of(
+        HF_MIN(limits->unauthenticated_message_bytes_max, limits->message_bytes_max), limits->fragments_max);
+    free(site->scratch); /* made anew at the size that is right now */
+    site->scratch = NULL;
+    site->scratch_bytes = 0;
+}
+
+hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limits, uint64_t connections_max)
+{
+    site->conns = hf_slab_new("ws_connections", sizeof(struct hf_ws_conn), connections_max);
+    site->acks = hf_slab_new("ws_acks", sizeof(struct hf_ws_ack), HF_WS_ACKS_MAX);
+    hf_map_init(&site->credentials, credential_eq);
+    hf_list_init(&site->held);
+    hf_ws_site_set_limits(site, limits);
+    if (site->conns != NULL && site->acks != NULL)
+        return HF_OK;
+    hf_ws_site_deinit(site);
+    return HF_ERR_NOMEM;
+}
+
+void hf_ws_site_deinit(struct hf_ws_site *site)
+{
+    hf_ws_deflater_free(site->deflater);
+    hf_ws_inflater_free(site->inflater);
+    free(site->scratch);
+    hf_map_deinit(&site->credentials);
+    hf_slab_free(site->conns);
+    hf_slab_free(site->acks);
+    site->conns = site->acks = NULL;
+}
+
+hf_err hf_ws_scratch(struct hf_ws_site *site)
+{
+    size_t bytes = site->limits.message_bytes_max + HF_WS_DEFLATE_ROOM_BYTES;
+
+    if (site->scratch != NULL)
+        return HF_OK;
+    site->scratch = malloc(bytes);
+    site->scratch_bytes = site->scratch ? bytes : 0;
+    return site->scratch ? HF_OK : HF_ERR_NOMEM;
+}
+
+void hf_ws_site_release(struct hf_ws_site *site)
+{
+    struct hf_list_node now, *node;
+
+    hf_list_init(&now);
+    hf_list_splice(&now, &site->held);
+    while ((node = hf_list_pop_front(&now)) != NULL) {
+        struct hf_ws_held *held = HF_CONTAINER_OF(node, struct hf_ws_held, node);
+
+        hf_list_push_back(&site->held, node);
+        if (held->resume_ms == 0)
+            hf_ws_unhold(held->conn);
+    }
+}
+
+unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash)
+{
+    unsigned closed = 0;
+    struct hf_map_node *node;
+
+    /* Several connections may share a credential; each leaves the map when it is closed. */
+    while ((node = hf_map_find(&site->credentials, credential_hash, &credential_hash)) != NULL) {
+        hf_ws_close(HF_CONTAINER_OF(node, struct hf_ws_extra, credential)->conn, HF_REASON_REVOKED, 0,
+                    (struct hf_slice){NULL, 0});
+        closed++;
+    }
+    return closed;
+}
+
+unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason)
+{
+    unsigned open = (unsigned)site->hub->stats.connections;
+
+    for (; count > 0 && !hf_list_empty(&site->hub->online); count--) {
+        struct hf_device *device = HF_CONTAINER_OF(site->hub->online.next, struct hf_device, peers);
+
+        device->devconn->ops->close(device->devconn, reason, (struct hf_slice){NULL, 0});
+    }
+    return open;
+}

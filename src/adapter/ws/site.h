@@ -1,0 +1,119 @@
+/* adapter/ws/site.h - devices over raw WebSocket: what all connections of one worker share, and the doors of the adapter. Raw
+ * mode is a WebSocket without a sub-protocol: text and binary messages become events, messages to the device are plain frames,
+ * the gateway pings. Bytes come from and go to a hf_link; rules are core's. Sources: RFC 6455; WS-8 to WS-12, HB-4. */
+#ifndef HF_ADAPTER_WS_SITE_H
+#define HF_ADAPTER_WS_SITE_H
+
+#include "adapter/auth.h"
+#include "adapter/link.h"
+#include "base/map.h"
+#include "base/slab.h"
+#include "base/wheel.h"
+#include "codec/ws/deflate.h"
+#include "codec/ws/frame.h"
+#include "codec/ws/handshake.h"
+#include "core/hub.h"
+
+enum {
+    HF_WS_TRACE_BYTES_MAX = 32,
+    HF_WS_CLIENT_ID_BYTES_MAX = 64, /* of a device's own message ids, echoed in the ack */
+    HF_WS_HELD_BYTES_TOTAL_MAX =
+        64 << 20,                   /* input held back on one worker while a rate or the log says wait */
+    HF_WS_OUT_HEAD_BYTES_MAX = 512, /* the JSON around a command or ack, without its payload */
+};
+
+struct hf_ws_limits { /* changeable at run time */
+    uint32_t auth_timeout_ms, close_timeout_ms, write_timeout_ms;
+    uint32_t unauthenticated_message_bytes_max;
+    uint32_t message_bytes_max;
+    uint16_t fragments_max;
+    uint32_t deflate_bytes_min; /* smaller messages are sent as they are */
+    struct hf_ws_deflate deflate;
+};
+
+struct hf_ws_stats {
+    uint64_t opened, ended, closes[HF_REASONS_MAX];
+    uint64_t messages_text, messages_binary, pings_in, pongs_in, pings_out, acks_out;
+    uint64_t not_json, unknown_type, bad_requests, results, auth_in_band, auth_refused;
+    uint64_t held, held_bytes_now, held_refused;
+    uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
+    uint64_t deflated, inflated;
+};
+
+struct hf_ws_conn;
+struct hf_ws_admit;
+
+/* What the adapter needs of the rest of the gateway. */
+struct hf_ws_site_ops {
+    /* An in-band auth named a device whose home is another worker: takes the connection there (the admit is the gateway's then).
+     * unread bytes of this turn travel along. HF_ERR_*: it stays, and is closed with reason busy. */
+    hf_err (*move)(void *context, struct hf_link *link, struct hf_ws_admit *admit, const uint8_t *unread,
+                   size_t bytes);
+    /* False while the log cannot keep up: nothing more is read from devices. */
+    bool (*may_take)(void *context);
+    void (*on_log)(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
+                   uint16_t code, enum hf_err err);
+    void (*random)(void *context, void *out, size_t bytes);
+};
+
+struct hf_ws_site { /* one per worker */
+    struct hf_hub *hub;
+    struct hf_auth *auth;
+    struct hf_wheel *wheel;
+    struct hf_slab *conns, *acks; /* own */
+    const struct hf_ws_site_ops *ops;
+    void *context;
+    struct hf_ws_limits limits;
+    struct hf_ws_config open_config, auth_config; /* of decoders, from limits */
+    struct hf_map credentials;                    /* live connections by credential_hash */
+    struct hf_ws_deflater *deflater;              /* shared; NULL until the first use */
+    struct hf_ws_inflater *inflater;
+    uint8_t *scratch; /* message_bytes_max + room, for inflating and deflating; NULL until the first use */
+    size_t scratch_bytes;
+    struct hf_list_node held; /* hf_ws_held: connections whose input waits */
+    struct hf_ws_stats stats;
+};
+
+hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limits, uint64_t connections_max);
+void hf_ws_site_deinit(struct hf_ws_site *site);
+void hf_ws_site_set_limits(struct hf_ws_site *site,
+                           const struct hf_ws_limits *limits); /* from the next frame on */
+/* The log keeps up again: connections that were held back are read on. */
+void hf_ws_site_release(struct hf_ws_site *site);
+/* Closes every live connection that came with this credential (SEC-5, TLS-3), without a scan. Returns how many. */
+unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash);
+/* Drain: closes at most `count` connections with 1001 and the retry hint; returns how many were still open before. */
+unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason);
+
+/* Everything needed to let a connection in, self-contained so that it can travel to the home worker. */
+struct hf_ws_admit {
+    struct hf_identity identity; /* tenant NULL: to be shown in-band within auth_timeout */
+    uint64_t conn_id;
+    char accept[HF_WS_ACCEPT_CHARS + 1]; /* of the handshake */
+    struct hf_ws_deflate deflate;        /* agreed, or off */
+    const char *protocol;                /* sub-protocol to confirm, static text; NULL = none */
+    bool
+        upgraded; /* 101 was sent before: the connection authenticated in-band and moved here; answer with auth_ok */
+    bool tls;
+    char trace[HF_WS_TRACE_BYTES_MAX + 1];
+    char topic[HF_TOPIC_BYTES_MAX]; /* of the connect request: default for this connection */
+    uint16_t topic_bytes;
+    char groups[256]; /* comma list of the connect request */
+    char cors[256];   /* reserved for response headers of the listener, complete lines or "" */
+};
+
+/* The link is in our hands from here if HF_OK: handler and user were exchanged, the 101 (or auth_ok) was written. Otherwise nothing was
+ * written and *ret_reason says what to answer. */
+hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf_ws_admit *admit,
+                  enum hf_reason *ret_reason);
+
+/* For logs. */
+struct hf_ws_conn_info {
+    uint64_t conn_id, opened_ms;
+    struct hf_slice tenant, device; /* absent before authentication */
+    const char *trace;
+    const struct hf_link *link; /* NULL once it has ended */
+};
+void hf_ws_conn_info(const struct hf_ws_conn *conn, struct hf_ws_conn_info *ret_info);
+
+#endif

@@ -99,6 +99,18 @@ static void a_long_idle_time_fills_once(void **state)
     }
 }
 
+static void a_clock_that_steps_back_gives_nothing_twice(void **state)
+{
+    static const struct hf_rate_limit limit = {1000, 500};
+    struct hf_rate rate = {0};
+
+    (void)state;
+    assert_true(hf_rate_take(&rate, &limit, 500, 1000));
+    assert_false(hf_rate_take(&rate, &limit, 1, 500));
+    assert_false(hf_rate_take(&rate, &limit, 1, 1000));
+    assert_true(hf_rate_take(&rate, &limit, 1, 1001));
+}
+
 static void a_refused_take_takes_nothing(void **state)
 {
     static const struct hf_rate_limit limit = {10, 10};
@@ -167,6 +179,7 @@ int main(void)
         cmocka_unit_test(a_zeroed_object_is_full),
         cmocka_unit_test(nothing_drifts),
         cmocka_unit_test(a_long_idle_time_fills_once),
+        cmocka_unit_test(a_clock_that_steps_back_gives_nothing_twice),
         cmocka_unit_test(a_refused_take_takes_nothing),
         cmocka_unit_test(the_wait_told_is_exact),
         cmocka_unit_test(what_never_passes_says_so),

@@ -87,6 +87,28 @@ static void the_end_of_time_is_a_time(void **state)
     assert_int_equal(hf_wheel_run(&wheel, 17), 0); /* backwards: nothing, and no harm */
 }
 
+/* One timer for each tick of two rounds; a clock that jumps must fire exactly those that are due. */
+static void a_jump_fires_all_that_is_due_and_nothing_else(void **state)
+{
+    enum { PROBES = 2 * HF_WHEEL_SLOTS };
+    static const uint64_t jumps_ticks[] = {1, HF_WHEEL_SLOTS - 1, HF_WHEEL_SLOTS, HF_WHEEL_SLOTS + 1,
+                                           PROBES - 1};
+    static struct probe probes[PROBES];
+
+    (void)state;
+    for (size_t j = 0; j < HF_COUNT_OF(jumps_ticks); j++) {
+        hf_wheel_init(&wheel, 0);
+        for (uint64_t i = 0; i < PROBES; i++) {
+            probes[i] = (struct probe){0};
+            hf_timer_init(&probes[i].timer, on_probe);
+            hf_wheel_arm(&wheel, &probes[i].timer, (i + 1) * HF_WHEEL_TICK_MS);
+        }
+        assert_int_equal(hf_wheel_run(&wheel, jumps_ticks[j] * HF_WHEEL_TICK_MS), jumps_ticks[j]);
+        for (uint64_t i = 0; i < PROBES; i++)
+            assert_int_equal(probes[i].fired, i < jumps_ticks[j]);
+    }
+}
+
 struct repeater {
     struct hf_timer timer;
     uint64_t next_ms;
@@ -275,6 +297,7 @@ int main(void)
         cmocka_unit_test(fires_never_early_and_at_most_a_tick_late),
         cmocka_unit_test(an_unarmed_timer_may_be_cancelled),
         cmocka_unit_test(the_end_of_time_is_a_time),
+        cmocka_unit_test(a_jump_fires_all_that_is_due_and_nothing_else),
         cmocka_unit_test(a_run_is_bounded_whatever_a_callback_arms),
         cmocka_unit_test(waits_until_something_can_be_due),
         cmocka_unit_test(agrees_with_a_naive_model),

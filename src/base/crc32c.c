@@ -10,8 +10,7 @@
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #define CRC32C_SSE42 1
-#elif defined(__aarch64__) && defined(__linux__)
-#include <arm_acle.h>
+#elif defined(__aarch64__) && defined(__linux__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #define CRC32C_ARMV8 1
@@ -90,23 +89,18 @@ static bool has_instruction(void)
     return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; /* libc's copy: no system call */
 }
 
-#if defined(__clang__)
-__attribute__((target("crc")))
-#else
-__attribute__((target("+crc")))
-#endif
-static uint32_t
-by_instruction(uint32_t crc, const uint8_t *in, size_t bytes)
+/* Assembly, since gcc and clang disagree on how to switch on the intrinsics for one function. */
+static uint32_t by_instruction(uint32_t crc, const uint8_t *in, size_t bytes)
 {
     uint64_t word;
 
     crc = ~crc;
     for (; bytes >= 8; bytes -= 8, in += 8) {
         memcpy(&word, in, 8);
-        crc = __crc32cd(crc, word);
+        __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
     }
     for (; bytes > 0; bytes--, in++)
-        crc = __crc32cb(crc, *in);
+        __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)*in));
     return ~crc;
 }
 #endif

@@ -78,6 +78,7 @@ static void decodes_in_every_chunking(void **state)
         ROW(CHUNKED, 0, 99, "A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", "01234567890123456789|done35"),
         ROW(CHUNKED, 0, 9, "1;a=b;c=\"d\"\r\nx\r\n0;\r\n\r\n", "x|done22"),
         ROW(CHUNKED, 0, 9, "1\r\nx\r\n0\r\nA: b\r\nC:\r\n\r\nz", "x|done21"),
+        ROW(CHUNKED, 0, 9, "0\r\nTrailer-Name: b\r\n\r\n", "|done22"),
         ROW(CHUNKED, 0, 9, "1\r\nx\r\n", "x|more6"),
         ROW(CHUNKED, 0, 9, "a\r\n", "|body_too_big"),
         ROW(CHUNKED, 0, 9, "9\r\n012345678\r\n1", "012345678|body_too_big"),

@@ -50,6 +50,8 @@ enum { SEEN_HOST = 1, SEEN_LENGTH = 2, SEEN_ENCODING = 4 };
 enum { METHOD_PRI = HF_HTTP1_METHODS }; /* the first word of the HTTP/2 preface (RFC 9113 3.4) */
 enum { VERSION_BYTES = 8, STATUS_BYTES = 3 };
 
+_Static_assert(sizeof(struct hf_http1_scan) == 24, "each waiting connection keeps one");
+
 struct pass { /* one call */
     const char *in;
     enum hf_http1_kind kind;

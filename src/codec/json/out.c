@@ -16,7 +16,6 @@ static void comma(struct hf_json_out *out)
 {
     if (out->comma)
         hf_sb_char(out->sb, ',');
-    out->comma = false;
 }
 
 /* What comes before each value. */

@@ -131,7 +131,7 @@ static hf_err read_tlvs(const uint8_t *in, size_t at, struct hf_proxy *ret)
         at = value_at + value_bytes;
         if (in[value_at - TLV_HEAD_BYTES] != TLV_CRC32C)
             continue;
-        if (value_bytes != CRC_BYTES || ret->checked)
+        if (value_bytes != CRC_BYTES)
             return HF_ERR_MALFORMED;
         uint32_t crc = hf_crc32c(0, in, value_at);
 

@@ -3,8 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void add(struct hf_config_errors *errors, bool warning, const struct hf_config_origin *origin,
-                const char *format, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+add(struct hf_config_errors *errors, bool warning, const struct hf_config_origin *origin, const char *format,
+    va_list args)
 {
     char *text;
     size_t used = 0;

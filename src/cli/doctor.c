@@ -1,0 +1,120 @@
+/* Looks at the machine with the eyes of the configuration; see doctor_judge.h for what things mean. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "cli/commands.h"
+#include "cli/config_args.h"
+#include "cli/doctor_judge.h"
+
+static void examine(const struct hf_config *config, struct hf_doctor_report *report)
+{
+    struct hf_system_probe system;
+    struct hf_disk_probe disk;
+    char what[96];
+    hf_err err;
+
+    hf_system_probe(&system);
+    hf_doctor_judge_system(config, &system, report);
+    err = hf_disk_probe(config->node.data_dir, &disk);
+    hf_doctor_judge_disk(config, err, &disk, report);
+    for (size_t i = 0; i < config->listeners.count; i++) {
+        const struct hf_config_listener *listener = &config->listeners.at[i];
+
+        (void)snprintf(what, sizeof(what), "listeners.%s", listener->name);
+        hf_doctor_judge_port(what, listener->address, listener->port,
+                             hf_port_probe(listener->address, (uint16_t)listener->port), &system, report);
+    }
+    if (config->admin.enabled)
+        hf_doctor_judge_port("admin", config->admin.address, config->admin.port,
+                             hf_port_probe(config->admin.address, (uint16_t)config->admin.port), &system,
+                             report);
+}
+
+/* Without a configuration of one's own the machine is judged by the defaults. */
+static hf_err load_defaults(struct hf_config **ret_config, struct hf_config_errors *errors)
+{
+    const struct hf_config_settings none = {0};
+
+    return hf_config_parse("defaults", HF_SLICE("tenants: [{name: any}]"), none, NULL, ret_config, errors);
+}
+
+static hf_err load(const struct hf_cli_config_args *args, struct hf_doctor_report *report,
+                   struct hf_config **ret_config, struct hf_config_errors *errors)
+{
+    const struct hf_config_settings settings = {args->settings,
+                                                HF_MIN(args->setting_count, (size_t)HF_CLI_SETTINGS_MAX)};
+    const char *path = hf_cli_config_path(args);
+    hf_err err;
+
+    if (path == NULL && args->setting_count == 0)
+        return load_defaults(ret_config, errors);
+    err = hf_config_load(path, settings, environ, ret_config, errors);
+    if (err == HF_OK || err == HF_ERR_NOMEM)
+        return err;
+    hf_doctor_add(report, HF_DOCTOR_FAIL, "configuration",
+                  "`holdfast check-config` shows all; below, the defaults count", "%.190s",
+                  errors->count > 0 ? errors->text[0] : hf_err_text(err));
+    return load_defaults(ret_config, errors);
+}
+
+static void print_report(const struct hf_doctor_report *report)
+{
+    static const char *const levels[] = {"ok  ", "warn", "FAIL"};
+
+    for (size_t i = 0; i < report->count; i++) {
+        const struct hf_doctor_finding *finding = &report->findings[i];
+
+        (void)printf("%s  %-14s %s\n", levels[finding->level], finding->check, finding->text);
+        if (finding->fix[0] != '\0')
+            (void)printf("      %-14s -> %s\n", "", finding->fix);
+    }
+}
+
+static int run_doctor(int argc, char **argv)
+{
+    static const struct option options[] = {HF_CLI_CONFIG_OPTIONS, {0}};
+    struct hf_cli_config_args args = {0};
+    struct hf_doctor_report *report;
+    struct hf_config_errors *errors;
+    struct hf_config *config = NULL;
+    int option, status = HF_CLI_FAILED;
+    hf_err err = HF_ERR_NOMEM;
+
+    while ((option = getopt_long(argc, argv, "c:s:", options, NULL)) != -1)
+        if (!hf_cli_config_option(&args, option, optarg))
+            return hf_cli_usage_error(argv[0], "wrong option");
+    if (optind < argc)
+        return hf_cli_usage_error(argv[0], "it takes no argument, but '%s' is there", argv[optind]);
+    report = calloc(1, sizeof(*report));
+    errors = calloc(1, sizeof(*errors));
+    if (report != NULL && errors != NULL)
+        err = load(&args, report, &config, errors);
+    if (err == HF_OK) {
+        examine(config, report);
+        print_report(report);
+        status = hf_cli_flush(argv[0]);
+        if (hf_doctor_worst(report) == HF_DOCTOR_FAIL)
+            status = HF_CLI_FAILED;
+    } else {
+        status = hf_cli_failed(argv[0], "%s", hf_err_text(err));
+    }
+    hf_config_free(config);
+    free(errors);
+    free(report);
+    return status;
+}
+
+const struct hf_cli_command hf_cli_doctor = {
+    .name = "doctor",
+    .summary = "check this machine: limits, kernel, clock, disk, ports",
+    .usage = "doctor [--config FILE] [--set KEY=VALUE]...",
+    .details = HF_CLI_CONFIG_DETAILS
+    "\n"
+    "Each line is ok, warn or FAIL with what to do about it. The status is 1 when something failed. Run it\n"
+    "as the user of the service, on the machine that will serve, before the first start.\n"
+    "\n"
+    "  sudo -u holdfast holdfast doctor --config /etc/holdfast/holdfast.yaml\n",
+    .run = run_doctor,
+};

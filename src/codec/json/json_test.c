@@ -138,7 +138,8 @@ static void knows_json(void **state)
 /* A special byte at each place of the eight that go by at once. */
 static void sees_every_byte_of_a_word(void **state)
 {
-    static const char specials[] = {0, 1, 0x1f, '\\', '\n', (char)0x80, (char)0xff};
+    static const char specials[] = {0,          1,          0x1f,       '\\',       '\n',
+                                    (char)0x80, (char)0x9f, (char)0xa0, (char)0xa2, (char)0xff};
     char text[34];
 
     (void)state;

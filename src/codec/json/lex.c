@@ -8,14 +8,15 @@
 
 enum { HEX_DIGITS = 4 };
 
-/* True when some byte of the word is a quote, a backslash, a control or above ASCII (the known trick of
- * finding a zero byte with one subtraction; false alarms only cost the slow path). */
+/* True when some byte of the word is a quote, a backslash, a control or above ASCII: the known trick of
+ * finding a zero byte with one subtraction. Bytes above ASCII need no term of their own, their high bit is
+ * left in that of the controls (from 0xa0) or of the quote (below). False alarms only cost the slow path. */
 static bool is_special(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
     uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
 
-    return (((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & highs) != 0;
+    return (((word - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs) != 0;
 }
 
 static bool take_hex(struct hf_json_cursor *cursor, uint32_t *ret_value)

@@ -46,8 +46,8 @@ enum hf_link_end {
 struct hf_link_handler {
     /* data is the worker's receive buffer: borrowed, writable (unmasking in place), valid during the call only. */
     void (*on_data)(struct hf_link *link, uint8_t *data, size_t bytes);
-    /* Asked before anything is read, may be NULL = always. false: nothing is taken from the kernel until resume_read(): the
-     * back-pressure of what stands behind the adapter, which costs no memory. */
+    /* Asked before anything is read, may be NULL = always. false: nothing is taken from the kernel now; the adapter
+     * has called pause_read() on the link and resumes it later: the back-pressure of what stands behind it, without a copy. */
     bool (*may_read)(struct hf_link *link);
     void (*on_drained)(struct hf_link *link); /* nothing is queued any more */
     void (*on_blocked)(

@@ -432,6 +432,8 @@ void hf_stream_on_live(struct hf_handle *handle, uint32_t events)
     }
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
+    if (stream->link.handler->may_read != NULL && !stream->link.handler->may_read(&stream->link))
+        return; /* it has paused itself, or is asked again in the next turn */
     if (hf_stream_get_ssl(stream) != NULL)
         hf_stream_tls_read(stream);
     else

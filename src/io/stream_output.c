@@ -2,6 +2,7 @@
  *
  * Output takes one of two ways. The cork: the stream's own on_data runs and nothing of it is queued. The queue:
  * everything else. The cork never holds bytes that are younger than queued ones of the same stream. */
+#include <stdio.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -325,6 +326,15 @@ static uint64_t op_blocked_since_ms(const struct hf_link *link)
     return hf_stream_blocked_since_ms((const struct hf_stream *)link);
 }
 
+static void op_peer(const struct hf_link *link, char *out, size_t out_bytes)
+{
+    union hf_address peer = hf_stream_peer((const struct hf_stream *)link);
+    char text[HF_SOCKET_TEXT_MAX];
+
+    hf_address_text(&peer, text);
+    snprintf(out, out_bytes, "%s", text);
+}
+
 const struct hf_link_ops hf_stream_ops = {
     .write = op_write,
     .write_shared = op_write_shared,
@@ -335,4 +345,5 @@ const struct hf_link_ops hf_stream_ops = {
     .finish = op_finish,
     .abort = op_abort,
     .blocked_since_ms = op_blocked_since_ms,
+    .peer = op_peer,
 };

@@ -220,7 +220,10 @@ static bool may_read(struct hf_link *link)
 {
     struct hf_ws_conn *conn = link->user;
 
-    return conn->state > HF_WS_STATE_OPEN || conn->site->ops->may_take(conn->site->context);
+    if (conn->state > HF_WS_STATE_OPEN || conn->site->ops->may_take(conn->site->context))
+        return true;
+    hf_ws_hold(conn, NULL, 0, 0); /* nothing was read yet: only the place in line is kept */
+    return false;
 }
 
 static void on_drained(struct hf_link *link)

@@ -91,6 +91,7 @@ void hf_ws_on_pong(struct hf_ws_conn *conn, struct hf_slice payload);
 
 /* input.c */
 void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes);
+void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms); /* pauses reading */
 void hf_ws_unhold(struct hf_ws_conn *conn); /* feeds what was held; reading goes on when all is fed */
 bool hf_ws_holds(const struct hf_ws_conn *conn);
 

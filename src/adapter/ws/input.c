@@ -23,7 +23,7 @@ bool hf_ws_holds(const struct hf_ws_conn *conn)
     return conn->held != NULL;
 }
 
-static void hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms)
+void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms)
 {
     struct hf_ws_site *site = conn->site;
     struct hf_ws_held *held = NULL;
@@ -38,7 +38,8 @@ static void hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uin
     held->conn = conn;
     held->resume_ms = wait_ms ? site->hub->now_ms + wait_ms : 0;
     held->bytes = (uint32_t)bytes;
-    memcpy(held->data, data, bytes);
+    if (bytes > 0)
+        memcpy(held->data, data, bytes);
     hf_list_init(&held->node);
     hf_list_push_back(&site->held, &held->node);
     conn->held = held;
@@ -168,7 +169,7 @@ static void feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
         uint32_t wait_ms;
 
         if (!hf_ws_decoder_mid_message(&conn->decoder) && must_wait(conn, &wait_ms)) {
-            hold(conn, data, bytes, wait_ms);
+            hf_ws_hold(conn, data, bytes, wait_ms);
             return;
         }
         if (hf_ws_decoder_feed(&conn->decoder, data, bytes, &taken, &event) != HF_OK) {

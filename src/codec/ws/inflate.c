@@ -185,13 +185,16 @@ static hf_err inflate_some(struct hf_ws_inflater *inflater, struct hf_slice *in,
         err = inflate_body(inflater, in, ret_rule);
         if (err != HF_OK || stream->avail_out == 0 || !last)
             return err;
-        inflater->phase = PHASE_TAIL;
-        inflater->tail_bytes_left = needs_tail(inflater) ? TAIL_BYTES : 0;
+        if (needs_tail(inflater)) {
+            inflater->phase = PHASE_TAIL;
+            inflater->tail_bytes_left = TAIL_BYTES;
+        }
     }
-    if (needs_tail(inflater))
+    if (inflater->phase == PHASE_TAIL) {
         err = inflate_tail(inflater, ret_rule);
-    if (err != HF_OK || stream->avail_out == 0)
-        return err;
+        if (err != HF_OK || stream->avail_out == 0)
+            return err;
+    }
     inflater->phase = PHASE_IDLE;
     if (inflater->text && inflater->utf8 != HF_WS_UTF8_ACCEPT) {
         *ret_rule = HF_WS_RULE_TEXT_UTF8;

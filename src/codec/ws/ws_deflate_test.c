@@ -164,6 +164,12 @@ static void broken_data_is_refused(void **state)
         ROW("\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\xff\xff\xff", false, HF_WS_RULE_DEFLATE_DATA),
         ROW("\xf3\x48\xcd\xc9\xc9\x07\x00\xff\xff", false,
             HF_WS_RULE_DEFLATE_DATA), /* garbage behind BFINAL */
+        /* a last block cut short, which the first byte of the tail happens to end */
+        ROW("\x73\x65\x72\x76\x65\x72", false, HF_WS_RULE_DEFLATE_DATA),
+        ROW("\x73\x65\x72\x76\x65\x72\x5f\x6d\x61\x78\x5f\x77\x69\x6e\x64\x6f\x77\x5f\x62\x69\x74\x73\xec\xc1"
+            "\xf5"
+            "\x01\x4f\x6d",
+            false, HF_WS_RULE_DEFLATE_DATA),
         ROW("\x00\x02\x00\xfd\xff\xc3\x28\x00", true, HF_WS_RULE_TEXT_UTF8),
         ROW("\x00\x02\x00\xfd\xff\xe2\x82\x00", true,
             HF_WS_RULE_TEXT_UTF8), /* a character that does not end */

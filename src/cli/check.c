@@ -134,4 +134,5 @@ const struct hf_cli_command hf_cli_check = {
     .usage = "check token TOKEN|- [OPTIONS]",
     .details = "`holdfast help check token` says more.\n",
     .run = run_check,
+    .has_commands = true,
 };

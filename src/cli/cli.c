@@ -97,9 +97,12 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static bool asks_for_help(int argc, char **argv)
+/* argv[0] is the command; with commands of its own, only the next word is meant for it. */
+static bool asks_for_help(const struct hf_cli_command *command, int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    int last = command->has_commands ? HF_MIN(argc, 2) : argc;
+
+    for (int i = 1; i < last && strcmp(argv[i], "--") != 0; i++)
         if (is_help(argv[i]))
             return true;
     return false;
@@ -113,7 +116,7 @@ int hf_cli_dispatch(const struct hf_cli_command *const *table, size_t count, int
     HF_ASSERT(argc >= 2);
     if (command == NULL)
         return unknown(table, count, argv[0], argv[1]);
-    if (asks_for_help(argc - 1, argv + 1)) {
+    if (asks_for_help(command, argc - 1, argv + 1)) {
         hf_cli_help(command, stdout);
         return hf_cli_flush(argv[0]);
     }
@@ -123,7 +126,7 @@ int hf_cli_dispatch(const struct hf_cli_command *const *table, size_t count, int
     return command->run(argc - 1, argv + 1);
 }
 
-/* `holdfast help`, `holdfast help gen`, `holdfast help gen ca` (whose help is that of gen). */
+/* `holdfast help`, `holdfast help gen`, `holdfast help gen ca`. */
 static int run_help(int argc, char **argv)
 {
     const struct hf_cli_command *command = NULL;
@@ -135,7 +138,7 @@ static int run_help(int argc, char **argv)
     command = find(commands, HF_COUNT_OF(commands), argv[2]);
     if (command == NULL)
         return unknown(commands, HF_COUNT_OF(commands), argv[0], argv[2]);
-    if (argc > 3) {
+    if (argc > 3 && command->has_commands) {
         char help[] = "--help", *inner[] = {argv[0], argv[2], argv[3], help, NULL};
 
         return hf_cli_dispatch(commands, HF_COUNT_OF(commands), 4, inner);

@@ -17,6 +17,7 @@ struct hf_cli_command {
     const char *details; /* options and examples, lines that end with '\n'; may be NULL */
     /* argv[0] is "holdfast NAME", getopt_long() is at its start. Returns an exit status. */
     int (*run)(int argc, char **argv);
+    bool has_commands; /* of its own: run() goes on with hf_cli_dispatch() */
 };
 
 /* The whole program: finds the command, answers --help and --version. */

@@ -51,4 +51,5 @@ const struct hf_cli_command hf_cli_gen = {
                "`holdfast help gen cert` says more about one. Existing files are kept unless --overwrite is "
                "there.\n",
     .run = run_gen,
+    .has_commands = true,
 };

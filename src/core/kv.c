@@ -11,11 +11,6 @@ const char *hf_kv_table_name(enum hf_kv_table table)
     return (unsigned)table < HF_KV_TABLES ? names[table] : "unknown";
 }
 
-/* Both transaction kinds begin with this. */
-struct hf_kv_txn {
-    const struct hf_kv_ops *ops;
-};
-
 static bool key_fits(struct hf_slice key)
 {
     return key.bytes >= 1 && key.bytes <= HF_KV_KEY_BYTES_MAX;
@@ -94,59 +89,65 @@ hf_err hf_kv_scan(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice
     return err;
 }
 
-/* Where the body has to look first. Forward: the first key >= *ret_bound. Backward: the last key <= *ret_bound,
- * or < it when *ret_below, or the last of all when *ret_bound is absent. */
-void hf_kv_cursor_bound(struct hf_kv_cursor *cursor, struct hf_slice *ret_bound, bool *ret_below)
+/* The smallest key above all that begin with the prefix, in cursor->from; false when there is none. */
+static bool prefix_end(struct hf_kv_cursor *cursor)
+{
+    size_t bytes = cursor->prefix.bytes;
+
+    while (bytes > 0 && (unsigned char)cursor->prefix.at[bytes - 1] == 0xff)
+        bytes--;
+    if (bytes == 0)
+        return false;
+    memcpy(cursor->from, cursor->prefix.at, bytes);
+    cursor->from[bytes - 1]++;
+    cursor->from_bytes = (uint16_t)bytes;
+    return true;
+}
+
+static enum hf_kv_seek first_bound(struct hf_kv_cursor *cursor, struct hf_slice *ret_bound)
 {
     struct hf_slice from = {cursor->from, cursor->from_bytes};
     size_t common = HF_MIN(from.bytes, cursor->prefix.bytes);
     int order = common > 0 ? memcmp(from.at, cursor->prefix.at, common) : 0;
-    bool from_begins_with_prefix = order == 0 && from.bytes >= cursor->prefix.bytes;
 
-    *ret_below = false;
-    if (from.bytes > 0 && (from_begins_with_prefix || (cursor->backward ? order < 0 : order > 0))) {
-        *ret_bound = from; /* inside the prefix, or beyond it: then nothing will be found */
-        return;
+    *ret_bound = from;
+    if (!cursor->backward) {
+        if (order < 0 || (order == 0 && from.bytes < cursor->prefix.bytes))
+            *ret_bound = cursor->prefix;
+        return HF_KV_SEEK_GE;
     }
-    if (!cursor->backward || (from.bytes > 0 && order == 0)) {
-        *ret_bound = cursor->prefix; /* backward from a key shorter than the prefix: nothing lies below it */
-        *ret_below = cursor->backward;
-        return;
-    }
-    /* Behind the last key of the prefix: its last byte that is not 0xff, one higher. */
-    memcpy(cursor->from, cursor->prefix.at ? cursor->prefix.at : "", cursor->prefix.bytes);
-    cursor->from_bytes = (uint16_t)cursor->prefix.bytes;
-    while (cursor->from_bytes > 0 && (unsigned char)cursor->from[cursor->from_bytes - 1] == 0xff)
-        cursor->from_bytes--;
-    *ret_bound = (struct hf_slice){NULL, 0};
-    if (cursor->from_bytes == 0)
-        return;
-    cursor->from[cursor->from_bytes - 1]++;
-    *ret_bound = (struct hf_slice){cursor->from, cursor->from_bytes};
-    *ret_below = true;
+    if (from.bytes > 0 && order <= 0)
+        return HF_KV_SEEK_LE;
+    if (!prefix_end(cursor))
+        return HF_KV_SEEK_LAST;
+    ret_bound->bytes = cursor->from_bytes;
+    return HF_KV_SEEK_LT;
 }
 
 hf_err hf_kv_next(struct hf_kv_cursor *cursor, struct hf_slice *ret_key, struct hf_slice *ret_value)
 {
-    struct hf_slice key;
+    struct hf_slice key, bound = {cursor->from, cursor->from_bytes};
+    enum hf_kv_seek how = cursor->backward ? HF_KV_SEEK_LT : HF_KV_SEEK_GT;
     hf_err err;
 
     if (cursor->txn == NULL || cursor->ended)
         return HF_ERR_NOT_FOUND;
-    err = cursor->ops->next(cursor, &key, ret_value);
-    cursor->started = true;
+    if (!cursor->started)
+        how = first_bound(cursor, &bound);
+    err = cursor->ops->seek(cursor, how, bound, &key, ret_value);
     if (err == HF_OK &&
         (key.bytes < cursor->prefix.bytes ||
          (cursor->prefix.bytes > 0 && memcmp(key.at, cursor->prefix.at, cursor->prefix.bytes) != 0)))
         err = HF_ERR_NOT_FOUND;
-    if (err == HF_OK) {
-        cursor->from_bytes = (uint16_t)key.bytes; /* a body may have to find its place again */
-        memcpy(cursor->from, key.at, key.bytes);
-        *ret_key = key;
-    } else {
+    if (err != HF_OK) {
         cursor->ended = err == HF_ERR_NOT_FOUND;
+        return err;
     }
-    return err;
+    cursor->started = true;
+    cursor->from_bytes = (uint16_t)key.bytes;
+    memcpy(cursor->from, key.at, key.bytes);
+    *ret_key = key;
+    return HF_OK;
 }
 
 void hf_kv_scan_end(struct hf_kv_cursor *cursor)

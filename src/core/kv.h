@@ -46,7 +46,7 @@ enum {
 };
 
 struct hf_kv;
-struct hf_kv_txn; /* read or write, opaque; the body's */
+struct hf_kv_txn; /* read or write; the body's */
 
 struct hf_kv_cursor { /* in the caller's storage; fields are the body's */
     struct hf_kv_txn *txn;
@@ -68,7 +68,19 @@ struct hf_kv_stats {
     uint64_t stale_readers_cleared_total;
 };
 
-struct hf_kv_ops {
+enum hf_kv_seek {
+    HF_KV_SEEK_GE,  /* the first key >= bound; an empty bound gives the first of all */
+    HF_KV_SEEK_GT,  /* the first key > bound */
+    HF_KV_SEEK_LE,  /* the last key <= bound */
+    HF_KV_SEEK_LT,  /* the last key < bound */
+    HF_KV_SEEK_LAST /* the last of all */
+};
+
+struct hf_kv_txn { /* first member of each body's transaction */
+    const struct hf_kv_ops *ops;
+};
+
+struct hf_kv_ops { /* for bodies; callers use the functions below */
     void (*close)(struct hf_kv *kv);
     hf_err (*begin)(struct hf_kv *kv, bool write, struct hf_kv_txn **ret_txn);
     void (*end)(struct hf_kv_txn *txn);
@@ -78,7 +90,10 @@ struct hf_kv_ops {
     hf_err (*put)(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice key, struct hf_slice value);
     hf_err (*del)(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice key);
     hf_err (*scan)(struct hf_kv_txn *txn, struct hf_kv_cursor *cursor);
-    hf_err (*next)(struct hf_kv_cursor *cursor, struct hf_slice *ret_key, struct hf_slice *ret_value);
+    /* HF_ERR_NOT_FOUND when there is none, whatever the prefix. cursor->started: bound is the key that was
+     * found last. */
+    hf_err (*seek)(struct hf_kv_cursor *cursor, enum hf_kv_seek how, struct hf_slice bound,
+                   struct hf_slice *ret_key, struct hf_slice *ret_value);
     void (*scan_end)(struct hf_kv_cursor *cursor);
     uint64_t (*applied_offset)(const struct hf_kv *kv);
     void (*stats)(struct hf_kv *kv, struct hf_kv_stats *ret_stats);
@@ -94,10 +109,11 @@ void hf_kv_close(struct hf_kv *kv); /* NULL is harmless; no transaction is open 
 hf_err hf_kv_read(struct hf_kv *kv, struct hf_kv_txn **ret_txn);
 
 /* The one write transaction; sees its own changes. HF_ERR_AGAIN: the map must grow and readers were in
- * its way for a second; begin again. HF_ERR_FULL: no space. HF_ERR_IO, HF_ERR_NOMEM. */
+ * its way for as long as it would wait; begin again. HF_ERR_FULL: no space. HF_ERR_IO, HF_ERR_NOMEM. */
 hf_err hf_kv_write(struct hf_kv *kv, struct hf_kv_txn **ret_txn);
 
-/* Ends a read transaction, or drops all changes of a write transaction. NULL is harmless. Ends its cursors. */
+/* Ends a read transaction, or drops all changes of a write transaction. NULL is harmless. Its
+ * cursors are gone with it: not even hf_kv_scan_end may follow. */
 void hf_kv_end(struct hf_kv_txn *txn);
 
 /* Makes the changes visible, together with applied_offset (the last log offset they contain, never less

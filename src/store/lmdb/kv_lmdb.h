@@ -4,7 +4,7 @@
  *
  * The map grows by itself: doubled while a write transaction begins and less than a quarter is free, or
  * after it was full. Growing needs a moment without read transactions in this process: new ones wait at a
- * gate for the ones that are open, at most HF_KV_LMDB_GATE_MS. */
+ * gate for the ones that are open, at most gate_ms. */
 #ifndef HF_STORE_KV_LMDB_H
 #define HF_STORE_KV_LMDB_H
 
@@ -13,11 +13,12 @@
 #define HF_KV_LMDB_MAP_BYTES_DEFAULT     (1ull << 30)
 #define HF_KV_LMDB_MAP_BYTES_MIN         (1ull << 20)
 #define HF_KV_LMDB_MAP_BYTES_MAX_DEFAULT (1ull << 40)
-enum { HF_KV_LMDB_GATE_MS = 1000 };
+enum { HF_KV_LMDB_GATE_MS_DEFAULT = 1000 };
 
 struct hf_kv_lmdb_options {
     uint64_t map_bytes;     /* to begin with; 0 = default. Address space, not disk. */
     uint64_t map_bytes_max; /* grows no further: HF_ERR_FULL; 0 = default */
+    uint32_t gate_ms;       /* how long growth waits for readers; 0 = default */
 };
 
 /* Opens or creates the store in `dir` (created when missing, its parent must exist). Clears readers that a

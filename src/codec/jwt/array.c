@@ -1,0 +1,66 @@
+/* codec/jwt/array.c - because the text is known to be valid JSON, an element ends at the next comma or bracket that is
+ * neither inside a string nor inside another array or object. */
+#include "codec/jwt/array.h"
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static size_t string_end(struct hf_slice text, size_t at) /* at the opening quote; behind the closing one */
+{
+    for (at++; at < text.bytes && text.at[at] != '"'; at++)
+        if (text.at[at] == '\\')
+            at++;
+    return at + 1;
+}
+
+/* The length of the element that `text` starts with. */
+static size_t element_end(struct hf_slice text)
+{
+    size_t at = 0;
+    unsigned depth = 0;
+
+    while (at < text.bytes) {
+        char c = text.at[at];
+
+        if (c == '"') {
+            at = string_end(text, at);
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == ']'))
+            break;
+        depth += c == '[' || c == '{';
+        depth -= c == ']' || c == '}';
+        at++;
+    }
+    return at < text.bytes ? at : text.bytes;
+}
+
+bool hf_jwt_array_next(struct hf_slice *rest, struct hf_json_field *ret_element)
+{
+    size_t bytes = 0;
+
+    if (rest->bytes == 0)
+        return false;
+    rest->at++; /* the bracket, or the comma behind the last element */
+    rest->bytes--;
+    while (rest->bytes > 0 && is_space(rest->at[0])) {
+        rest->at++;
+        rest->bytes--;
+    }
+    if (rest->bytes == 0 || rest->at[0] == ']')
+        return false;
+    bytes = element_end(*rest);
+    struct hf_slice raw = {rest->at, bytes};
+
+    rest->at += bytes;
+    rest->bytes -= bytes;
+    while (raw.bytes > 0 && is_space(raw.at[raw.bytes - 1]))
+        raw.bytes--;
+    *ret_element = (struct hf_json_field){.type = hf_json_type_of(raw),
+                                          .found = true,
+                                          .escaped = memchr(raw.at, '\\', raw.bytes) != NULL,
+                                          .raw = raw};
+    return true;
+}

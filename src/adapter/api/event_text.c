@@ -1,0 +1,218 @@
+#include "adapter/api/event_text.h"
+
+#include "adapter/api/payload_text.h"
+#include "base/uuid.h"
+#include "codec/json/out.h"
+#include "codec/ws/frame.h"
+#include "core/rows.h"
+#include "core/topic.h"
+
+/* ---- which ones ---- */
+
+static bool has_topic(const struct hf_event *event) /* others keep something else in that field */
+{
+    return event->type == HF_EVENT_MESSAGE || event->type == HF_EVENT_QUEUED ||
+           event->type == HF_EVENT_BROADCAST;
+}
+
+bool hf_event_matches(const struct hf_tail_request *request, const struct hf_event *event)
+{
+    if (!hf_slice_is(request->tenant, "*") && !hf_slice_eq(request->tenant, event->tenant))
+        return false;
+    if (request->types != 0 && (event->type >= 64 || (request->types >> event->type & 1) == 0))
+        return false;
+    if (request->device.at != NULL && !hf_slice_eq(request->device, event->device))
+        return false;
+    return request->topic_filter.at == NULL || (has_topic(event) && event->topic.at != NULL &&
+                                                hf_topic_matches(request->topic_filter, event->topic));
+}
+
+/* ---- members by type ---- */
+
+static void text(struct hf_json_out *out, const char *key, struct hf_slice value)
+{
+    if (value.at != NULL)
+        hf_json_out_text(out, key, value);
+}
+
+/* Never the row itself: it holds the hash of the key (SEC-6). */
+static void key_row(struct hf_json_out *out, const struct hf_event *event)
+{
+    struct hf_key_row row;
+
+    text(out, "key", event->key);
+    if (hf_key_row_decode(event->payload, &row) != HF_OK)
+        return;
+    text(out, "name", row.name);
+    text(out, "scopes", row.scopes);
+    hf_time_out(out, "expires", row.expires_ms);
+}
+
+static void members(struct hf_json_out *out, const struct hf_event *event)
+{
+    switch (event->type) {
+    case HF_EVENT_MESSAGE:
+        text(out, "topic", event->topic);
+        text(out, "client_id", event->key);
+        break;
+    case HF_EVENT_ONLINE:
+        text(out, "protocol", event->topic);
+        text(out, "trace", event->key);
+        break;
+    case HF_EVENT_OFFLINE:
+    case HF_EVENT_UNKNOWN:
+    case HF_EVENT_DISCONNECTED: hf_json_out_u64(out, "duration_ms", event->from); break;
+    case HF_EVENT_QUEUED:
+    case HF_EVENT_COMMAND:
+        text(out, event->type == HF_EVENT_COMMAND ? "name" : "topic", event->topic);
+        hf_json_out_cstr(out, "class",
+                         event->type == HF_EVENT_COMMAND          ? "command"
+                         : event->flags & HF_EVENT_FLAG_TELEMETRY ? "telemetry"
+                                                                  : "message");
+        text(out, "idempotency_key", event->key);
+        hf_time_out(out, "expires", event->to);
+        break;
+    case HF_EVENT_COMMAND_SENT:
+    case HF_EVENT_COMMAND_DONE:
+    case HF_EVENT_COMMAND_FAILED: text(out, "name", event->topic); break;
+    case HF_EVENT_BROADCAST_DONE:
+        hf_json_out_u64(out, "written", event->from);
+        hf_json_out_u64(out, "dropped", event->to);
+        break;
+    case HF_EVENT_LEDGER:
+        text(out, "stream", event->topic);
+        text(out, "policy", event->key);
+        hf_json_out_u64(out, "from", event->from);
+        hf_json_out_u64(out, "to", event->to);
+        hf_json_out_u64(out, "count", event->to >= event->from ? event->to - event->from + 1 : 0);
+        break;
+    case HF_EVENT_KEY_CREATED: key_row(out, event); return;
+    case HF_EVENT_KEY_REVOKED: text(out, "key", event->key); break;
+    case HF_EVENT_REVOKED:
+        text(out, "what", event->key);
+        hf_time_out(out, "until", event->to);
+        break;
+    case HF_EVENT_AUDIT:
+        text(out, "action", event->topic);
+        text(out, "who", event->key);
+        if (event->format == HF_FORMAT_JSON && event->payload.bytes > 0) {
+            hf_json_out_raw(out, "details", event->payload);
+            return;
+        }
+        break;
+    default: text(out, "topic", event->topic); break;
+    }
+    hf_payload_out(out, "payload", event->format, event->flags, event->payload);
+}
+
+static void identifiers(struct hf_json_out *out, const struct hf_event *event)
+{
+    static const uint8_t none[16];
+    char id[HF_UUID_TEXT_BYTES + 1];
+
+    text(out, "tenant", event->tenant);
+    text(out, "device", event->device);
+    if (memcmp(event->id, none, sizeof(none)) != 0) {
+        hf_uuid_text(event->id, id);
+        hf_json_out_cstr(out, "id", id);
+    }
+    if (event->seq != 0)
+        hf_json_out_u64(out, "seq", event->seq);
+    hf_conn_out(out, "conn", event->conn);
+    if (event->epoch != 0)
+        hf_json_out_u64(out, "epoch", event->epoch);
+    if (event->reason != HF_REASON_NONE)
+        hf_json_out_cstr(out, "reason", hf_reason_name(event->reason));
+    if (event->code != 0)
+        hf_json_out_u64(out, "code", event->code);
+}
+
+static void event_json(struct hf_sb *sb, const struct hf_event *event)
+{
+    struct hf_json_out out;
+
+    hf_json_out_init(&out, sb);
+    hf_json_out_object(&out, NULL);
+    hf_json_out_u64(&out, "offset", event->offset);
+    hf_json_out_time(&out, "time", event->time_ms);
+    hf_json_out_u64(&out, "time_ms", event->time_ms);
+    hf_json_out_cstr(&out, "type", hf_event_type_name(event->type));
+    identifiers(&out, event);
+    members(&out, event);
+    hf_json_out_end(&out);
+}
+
+/* ---- forms ---- */
+
+static void begin(struct hf_sb *sb, enum hf_tail_form form, uint64_t id)
+{
+    if (form == HF_TAIL_SSE) {
+        hf_sb_text(sb, "id: ");
+        hf_sb_u64(sb, id);
+        hf_sb_text(sb, "\ndata: ");
+    }
+}
+
+/* Gives the text its form; `sb` was begun HF_WS_HEAD_BYTES_MAX into `out` for a frame, whose head is known only now. */
+static size_t finish(struct hf_sb *sb, enum hf_tail_form form, char *out)
+{
+    uint8_t head[HF_WS_HEAD_BYTES_MAX];
+
+    /* JSON has line breaks between tokens only, and none of the three forms wants them there. */
+    for (char *at =
+             sb->at +
+             (form == HF_TAIL_SSE ? (size_t)((char *)memchr(sb->at, '\n', sb->bytes) - sb->at) + 1 : 0);
+         !sb->overflow && at < sb->at + sb->bytes; at++)
+        if (*at == '\n' || *at == '\r')
+            *at = ' ';
+    hf_sb_text(sb, form == HF_TAIL_SSE ? "\n\n" : form == HF_TAIL_JSONL ? "\n" : "");
+    if (sb->overflow)
+        return 0;
+    if (form != HF_TAIL_WS)
+        return sb->bytes;
+    size_t head_bytes = hf_ws_encode_head(head, HF_WS_OP_TEXT, HF_WS_FIN, sb->bytes, NULL);
+    memcpy(out, head, head_bytes);
+    memmove(out + head_bytes, sb->at, sb->bytes);
+    return head_bytes + sb->bytes;
+}
+
+static bool init(struct hf_sb *sb, enum hf_tail_form form, char *out, size_t out_bytes)
+{
+    size_t before = form == HF_TAIL_WS ? HF_WS_HEAD_BYTES_MAX : 0;
+
+    if (out_bytes <= before + HF_WS_HEAD_BYTES_MAX)
+        return false;
+    hf_sb_init(sb, out + before, out_bytes - before);
+    return true;
+}
+
+size_t hf_event_text(const struct hf_event *event, enum hf_tail_form form, char *out, size_t out_bytes)
+{
+    struct hf_sb sb;
+
+    if (!init(&sb, form, out, out_bytes))
+        return 0;
+    begin(&sb, form, event->offset);
+    event_json(&sb, event);
+    return sb.overflow ? 0 : finish(&sb, form, out);
+}
+
+size_t hf_gap_text(uint64_t from, uint64_t to, enum hf_reason reason, enum hf_tail_form form, char *out,
+                   size_t out_bytes)
+{
+    struct hf_json_out json;
+    struct hf_sb sb;
+
+    if (!init(&sb, form, out, out_bytes))
+        return 0;
+    begin(&sb, form, to);
+    hf_json_out_init(&json, &sb);
+    hf_json_out_object(&json, NULL);
+    hf_json_out_cstr(&json, "type", "gap");
+    hf_json_out_u64(&json, "from", from);
+    hf_json_out_u64(&json, "to", to);
+    hf_json_out_cstr(&json, "reason", hf_reason_name(reason));
+    hf_json_out_cstr(&json, "text", hf_reason_info(reason)->text);
+    hf_json_out_end(&json);
+    return sb.overflow ? 0 : finish(&sb, form, out);
+}

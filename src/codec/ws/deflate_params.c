@@ -29,6 +29,11 @@ struct param_value {
     size_t chars; /* may be above VALUE_CHARS_MAX */
 };
 
+static struct cursor cursor_over(struct hf_slice text)
+{
+    return (struct cursor){text.at, text.bytes > 0 ? text.at + text.bytes : text.at};
+}
+
 static void skip_space(struct cursor *cursor)
 {
     while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\t'))
@@ -184,7 +189,7 @@ static void agree(const struct params *params, const struct hf_ws_deflate *wante
 hf_err hf_ws_deflate_answer(struct hf_slice value, const struct hf_ws_deflate *wanted,
                             struct hf_ws_deflate *agreed)
 {
-    struct cursor cursor = {value.at, value.at + value.bytes};
+    struct cursor cursor = cursor_over(value);
     struct hf_ws_deflate answer = *agreed;
 
     for (skip_commas(&cursor); cursor.at < cursor.end; skip_commas(&cursor)) {
@@ -250,7 +255,7 @@ static bool answer_fits(const struct params *answer, const struct hf_ws_deflate 
 hf_err hf_ws_deflate_check_answer(struct hf_slice value, const struct hf_ws_deflate *offered,
                                   struct hf_ws_deflate *agreed)
 {
-    struct cursor cursor = {value.at, value.at + value.bytes};
+    struct cursor cursor = cursor_over(value);
     struct hf_ws_deflate result = *agreed;
 
     for (skip_commas(&cursor); cursor.at < cursor.end; skip_commas(&cursor)) {

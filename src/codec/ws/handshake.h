@@ -67,7 +67,7 @@ bool hf_ws_key_valid(struct hf_slice key); /* base64 of exactly 16 bytes (4.2.1 
 
 /* ---- server ---- */
 
-struct hf_ws_upgrade {            /* about 128 bytes, needed during the handshake only */
+struct hf_ws_upgrade {            /* under 100 bytes, needed during the handshake only */
     const char *const *protocols; /* borrows */
     const struct hf_ws_deflate *deflate_wanted;
     size_t protocols_count;

@@ -151,7 +151,8 @@ static hf_err inflate_body(struct hf_ws_inflater *inflater, struct hf_slice *in,
     do { /* also without input: output may wait in zlib */
         err = step(inflater, ret_rule);
     } while (err == HF_OK && stream->avail_in > 0 && stream->avail_out > 0);
-    in->at += in->bytes - stream->avail_in;
+    if (in->bytes > 0) /* an absent slice has no address to move */
+        in->at += in->bytes - stream->avail_in;
     in->bytes = stream->avail_in;
     return err;
 }

@@ -52,7 +52,7 @@ static uint32_t turned_key(const uint8_t key[4], size_t offset)
 void hf_ws_mask(void *data, size_t bytes, const uint8_t key[4], size_t offset)
 {
     uint8_t *at = data;
-    uint8_t *end = at + bytes;
+    uint8_t *end = bytes > 0 ? at + bytes : at; /* data may be NULL when there is nothing */
     uint32_t key_4 = turned_key(key, offset);
     uint64_t key_8 = (uint64_t)key_4 << 32 | key_4;
     uint8_t rest[4]; /* all steps are multiples of 4, so the key begins anew wherever one ends */

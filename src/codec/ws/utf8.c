@@ -59,8 +59,11 @@ static uint8_t feed_bytes(uint8_t state, const uint8_t *at, const uint8_t *end)
 uint8_t hf_ws_utf8_feed(uint8_t state, const void *data, size_t bytes)
 {
     const uint8_t *at = data;
-    const uint8_t *end = at + bytes;
+    const uint8_t *end;
 
+    if (bytes == 0) /* data may be NULL then */
+        return state;
+    end = at + bytes;
     while (end - at >= BLOCK_BYTES) {
         if (state != HF_WS_UTF8_ACCEPT || !block_is_ascii(at))
             state = feed_bytes(state, at, at + BLOCK_BYTES);

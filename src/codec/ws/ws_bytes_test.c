@@ -188,6 +188,15 @@ static void utf8_prefix_cuts_between_characters(void **state)
         assert_int_equal(hf_ws_utf8_prefix(hf_slice_of(rows[i].text), rows[i].max), rows[i].want);
 }
 
+static void nothing_may_be_absent(void **state)
+{
+    (void)state;
+    hf_ws_mask(NULL, 0, (const uint8_t[4]){1, 2, 3, 4}, 3);
+    assert_true(hf_ws_utf8_valid(NULL, 0));
+    assert_int_equal(hf_ws_utf8_feed(HF_WS_UTF8_REJECT, NULL, 0), HF_WS_UTF8_REJECT);
+    assert_int_equal(hf_ws_utf8_prefix(hf_slice_of(NULL), 10), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +206,7 @@ int main(void)
         cmocka_unit_test(utf8_takes_every_code_point),
         cmocka_unit_test(utf8_blocks_and_cuts_change_nothing),
         cmocka_unit_test(utf8_prefix_cuts_between_characters),
+        cmocka_unit_test(nothing_may_be_absent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

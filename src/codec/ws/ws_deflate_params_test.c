@@ -126,7 +126,9 @@ static void earlier_line_wins(void **state)
                      HF_OK);
     assert_int_equal(agreed.server_max_window_bits, 9);
     assert_int_equal(hf_ws_deflate_answer(HF_SLICE(";"), &open_wish, &agreed), HF_ERR_MALFORMED);
-    assert_true(agreed.on); /* an error leaves it alone */
+    assert_int_equal(hf_ws_deflate_answer(hf_slice_of(NULL), &open_wish, &agreed),
+                     HF_OK); /* absent = empty */
+    assert_true(agreed.on);  /* an error leaves it alone */
 }
 
 static void answers_must_fit_the_offer(void **state)

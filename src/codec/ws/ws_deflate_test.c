@@ -419,6 +419,58 @@ static void a_message_can_be_given_up(void **state)
     pair_close(&pair);
 }
 
+/* Allocations of zlib itself stay below what is stated, and what is stated is not far above. */
+static void memory_is_as_stated(void **state)
+{
+    uint8_t noise[4096], out[8192];
+    size_t bytes;
+
+    (void)state;
+    fill_random(noise, sizeof noise, 3);
+    for (unsigned bits = 9; bits <= 15; bits++) {
+        for (unsigned mem_level = 1; mem_level <= 9; mem_level++) {
+            struct ws_heap heap = {.calls = 0};
+            struct hf_ws_memory memory = ws_heap_memory(&heap);
+            struct hf_ws_deflater *deflater;
+
+            assert_int_equal(hf_ws_deflater_new(&memory, bits, 1 + mem_level % 9, mem_level, &deflater),
+                             HF_OK);
+            assert_int_equal(hf_ws_deflater_message(deflater, true,
+                                                    (struct hf_slice){(char *)noise, sizeof noise}, out,
+                                                    sizeof out, &bytes),
+                             HF_OK);
+            assert_true(heap.peak_bytes <= hf_ws_deflater_bytes_max(bits, mem_level));
+            assert_true(heap.peak_bytes + 20480 >= hf_ws_deflater_bytes_max(bits, mem_level));
+            hf_ws_deflater_free(deflater);
+            assert_int_equal(heap.live_blocks, 0);
+        }
+    }
+}
+
+/* The last slice may be empty and absent: a peer's empty final fragment. */
+static void last_slice_may_be_absent(void **state)
+{
+    struct pair pair;
+    struct hf_slice in = {"\xf2\x48\xcd\xc9\xc9\x07\x00", 7}, none = {NULL, 0};
+    uint8_t out[10];
+    size_t bytes;
+    bool done;
+    enum hf_ws_rule rule;
+
+    (void)state;
+    pair_open(&pair, 15);
+    hf_ws_inflater_begin(pair.inflater, false, true, 5);
+    assert_int_equal(hf_ws_inflater_feed(pair.inflater, &in, false, out, sizeof out, &bytes, &done, &rule),
+                     HF_OK);
+    assert_false(done);
+    assert_int_equal(bytes, 5);
+    assert_int_equal(hf_ws_inflater_feed(pair.inflater, &none, true, out, sizeof out, &bytes, &done, &rule),
+                     HF_OK);
+    assert_true(done);
+    assert_int_equal(bytes, 0);
+    pair_close(&pair);
+}
+
 static void windows_and_levels_are_checked(void **state)
 {
     struct ws_heap heap = {.calls = 0};
@@ -563,6 +615,8 @@ int main(void)
         cmocka_unit_test(room_is_exact),
         cmocka_unit_test(takeover_keeps_the_window),
         cmocka_unit_test(a_message_can_be_given_up),
+        cmocka_unit_test(memory_is_as_stated),
+        cmocka_unit_test(last_slice_may_be_absent),
         cmocka_unit_test(windows_and_levels_are_checked),
         cmocka_unit_test(no_memory_is_an_error),
         cmocka_unit_test(compressed_messages_through_frames),

@@ -71,7 +71,8 @@ static inline void ws_transcript_add(struct ws_transcript *out, const void *data
     out->at[out->bytes] = '\0';
 }
 
-static inline void ws_transcript_line(struct ws_transcript *out, const char *head, const void *data, size_t bytes)
+static inline void ws_transcript_line(struct ws_transcript *out, const char *head, const void *data,
+                                      size_t bytes)
 {
     char text[64];
     int n = snprintf(text, sizeof text, "%s %zu:", head, bytes);
@@ -104,8 +105,8 @@ static inline void ws_on_event(struct ws_transcript *out, struct ws_listener *li
 
     switch (event->type) {
     case HF_WS_NEED_MORE: return;
-    case HF_WS_PING:      ws_transcript_line(out, "ping", event->slice, event->slice_bytes); return;
-    case HF_WS_PONG:      ws_transcript_line(out, "pong", event->slice, event->slice_bytes); return;
+    case HF_WS_PING: ws_transcript_line(out, "ping", event->slice, event->slice_bytes); return;
+    case HF_WS_PONG: ws_transcript_line(out, "pong", event->slice, event->slice_bytes); return;
     case HF_WS_CLOSE:
         (void)snprintf(head, sizeof head, "close %u", (unsigned)event->code);
         ws_transcript_line(out, head, event->slice, event->slice_bytes);
@@ -118,8 +119,8 @@ static inline void ws_on_event(struct ws_transcript *out, struct ws_listener *li
     listener->open = !event->last;
     listener->text = event->text;
     listener->compressed = event->compressed;
-    HF_ASSERT(hf_ws_assembly_add(&listener->assembly, memory, UINT32_MAX / 2, event->slice, event->slice_bytes) ==
-              HF_OK);
+    HF_ASSERT(hf_ws_assembly_add(&listener->assembly, memory, UINT32_MAX / 2, event->slice,
+                                 event->slice_bytes) == HF_OK);
     if (event->last) {
         struct hf_slice message = hf_ws_assembly_slice(listener->assembly);
 
@@ -131,8 +132,8 @@ static inline void ws_on_event(struct ws_transcript *out, struct ws_listener *li
 
 /* base: role and limits; its memory is not used. Each chunk is a block of its own, so that a sanitizer sees a
  * read behind it. */
-static inline struct ws_transcript ws_feed_chunked(const struct hf_ws_config *base, bool deflate, const void *data,
-                                                   size_t bytes, size_t chunk_bytes)
+static inline struct ws_transcript ws_feed_chunked(const struct hf_ws_config *base, bool deflate,
+                                                   const void *data, size_t bytes, size_t chunk_bytes)
 {
     struct ws_transcript out = {.err = HF_OK};
     struct hf_ws_config config = *base;
@@ -165,7 +166,8 @@ static inline struct ws_transcript ws_feed_chunked(const struct hf_ws_config *ba
         uint8_t more = 0;
 
         HF_ASSERT(decoder.rule != HF_WS_RULE_NONE);
-        HF_ASSERT(hf_ws_decoder_feed(&decoder, &more, 1, &taken, &event) == out.err && taken == 0); /* final */
+        HF_ASSERT(hf_ws_decoder_feed(&decoder, &more, 1, &taken, &event) == out.err &&
+                  taken == 0); /* final */
         ws_transcript_add(&out, "!", 1);
         ws_transcript_add(&out, hf_ws_rule_info(decoder.rule)->name,
                           strlen(hf_ws_rule_info(decoder.rule)->name));

@@ -2,9 +2,12 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: build run test check bench tsan format setup clean
+.PHONY: build run test check bench tsan format docs setup setup-test clean
 
 setup:
+	@scripts/setup build
+
+setup-test:
 	@scripts/setup
 
 build: setup
@@ -14,23 +17,29 @@ build: setup
 run: build
 	@$(BUILD)/holdfast dev --data ./data
 
-test: build
+test: setup-test build
 	@scripts/test
 
-check: setup
+check: setup-test
 	@scripts/check
 
-tsan: setup
+tsan: setup-test
 	@scripts/tsan
 
-bench: build
+bench: setup-test build
 	@scripts/bench
 
-fuzz-%: setup
+fuzz-%: setup-test
 	@scripts/fuzz $*
 
-format: setup
+format: setup-test
 	@git ls-files -co --exclude-standard 'src/*.c' 'src/*.h' 'include/*.h' | xargs clang-format -i
+
+# The pages and the sample that the program prints itself; a test compares them.
+docs: build
+	@$(BUILD)/holdfast default-config > deploy/holdfast.yaml
+	@$(BUILD)/holdfast default-config --markdown > doc/configuration.md
+	@$(BUILD)/holdfast reasons --markdown > doc/reasons.md
 
 clean:
 	@rm -rf build build-*

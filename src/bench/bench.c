@@ -112,7 +112,7 @@ int hf_bench_ws(int argc, char **argv)
 
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {
-            hf_bench_config_help(stdout);
+            fputs("usage: holdfast bench ws MODE URL [OPTIONS]\n\n" HF_BENCH_HELP, stdout);
             return HF_BENCH_EXIT_MEASURED;
         }
     if (hf_bench_config_parse(argc, argv, &config, error) != HF_OK)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +19,11 @@ static const struct {
 static const struct option {
     enum hf_bench_kind kind;
     size_t offset;
-    const char *name, *metavar, *value;
+    const char *name, *value;
     double min, max;
-    const char *help;
 } options[] = {
 #define OPTION_ROW(kind, field, name, metavar, value, min, max, help) \
-    {HF_BENCH_##kind, offsetof(struct hf_bench_config, field), name, metavar, value, min, max, help},
+    {HF_BENCH_##kind, offsetof(struct hf_bench_config, field), name, value, min, max},
     HF_BENCH_OPTION_MAP(OPTION_ROW)
 #undef OPTION_ROW
 };
@@ -103,6 +103,12 @@ static bool option_set(struct hf_bench_config *config, const struct option *opti
     HF_UNREACHABLE();
 }
 
+static bool has_default(const struct option *option)
+{
+    return option->kind != HF_BENCH_FLAG &&
+           !(option->kind == HF_BENCH_TEXT && strcmp(option->value, "none") == 0);
+}
+
 static const struct option *option_find(const char *name, size_t name_bytes)
 {
     for (size_t i = 0; i < HF_COUNT_OF(options); i++)
@@ -178,7 +184,7 @@ hf_err hf_bench_config_parse(int argc, char **argv, struct hf_bench_config *ret_
 {
     *ret_config = (struct hf_bench_config){.mode = HF_BENCH_MODES};
     for (size_t i = 0; i < HF_COUNT_OF(options); i++)
-        if (options[i].value != NULL)
+        if (has_default(&options[i]))
             HF_ASSERT(option_set(ret_config, &options[i], options[i].value));
     for (unsigned i = 0; argc > 0 && i < HF_BENCH_MODES; i++)
         if (strcmp(argv[0], modes[i].name) == 0)
@@ -210,35 +216,6 @@ hf_err hf_bench_config_parse(int argc, char **argv, struct hf_bench_config *ret_
         return HF_ERR_INVALID;
     }
     return HF_OK;
-}
-
-void hf_bench_config_help(FILE *out)
-{
-    fputs("usage: holdfast bench ws MODE URL [options]\n\nmodes:\n", out);
-    for (unsigned i = 0; i < HF_BENCH_MODES; i++)
-        fprintf(out, "  %-11s%s\n", modes[i].name, modes[i].text);
-    fputs("\noptions:\n", out);
-    for (size_t i = 0; i < HF_COUNT_OF(options); i++) {
-        char left[64];
-
-        snprintf(left, sizeof(left), "--%s%s%s", options[i].name, options[i].metavar ? " " : "",
-                 options[i].metavar ? options[i].metavar : "");
-        fprintf(out, "  %-24s%s%s%s%s\n", left, options[i].help, options[i].value ? " [" : "",
-                options[i].value ? options[i].value : "", options[i].value ? "]" : "");
-    }
-    fputs("\nIn the URL, {device} stands for the device's name and {token} for its token; a token without\n"
-          "a place in the URL is added as ?token=.\n\n"
-          "examples:\n"
-          "  holdfast bench ws echo ws://127.0.0.1:8081/ --connections 200 --rate 50000 --server-pid 4711\n"
-          "  holdfast bench ws hold ws://127.0.0.1:8080/v1/connect/{device} --connections 15000 \\\n"
-          "      --secret-file tenant.secret --tenant acme --sources 127.0.0.2,127.0.0.3 --server-pid 4711\n"
-          "  holdfast bench ws uplink ws://127.0.0.1:8080/v1/connect/{device} --connections 1000 \\\n"
-          "      --payload 200 --rate 50000 --warmup 30s --duration 60s --runs 3 --token-file tokens --json\n"
-          "  holdfast bench ws broadcast ws://127.0.0.1:8080/v1/connect/{device} --connections 10000 \\\n"
-          "      --payload 100 --rate 1 --secret-file tenant.secret --api-key \"$KEY\"\n\n"
-          "exit status: 0 measured, 1 messages or connections failed, 2 usage or a failed pre-check,\n"
-          "3 the generator was the bottleneck: there is no result\n",
-          out);
 }
 
 void hf_bench_config_each(const struct hf_bench_config *config,

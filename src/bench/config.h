@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "bench/schedule.h"
@@ -42,58 +41,54 @@ const char *hf_bench_mode_name(enum hf_bench_mode mode);
 
 enum hf_bench_kind { HF_BENCH_FLAG, HF_BENCH_U64, HF_BENCH_REAL, HF_BENCH_NS, HF_BENCH_TEXT, HF_BENCH_RAMP };
 
-/* Columns: kind, field, option, metavar, default, min, max (U64, REAL and, in seconds, NS), help. */
-#define HF_BENCH_OPTION_MAP(X)                                                                               \
-    X(U64, connections, "connections", "N", "100", 1, HF_BENCH_CONNECTIONS_MAX,                              \
-      "sockets, over all processes")                                                                         \
-    X(U64, processes, "processes", "N", "1", 1, HF_BENCH_PROCESSES_MAX, "generator processes")               \
-    X(REAL, connect_rate, "connect-rate", "R", "2000", 0.001, 1e7, "new connections a second")               \
-    X(REAL, rate, "rate", "R", "0", 0, 1e9, "messages a second (open loop); 0 = closed loop")                \
-    X(U64, window, "window", "N", "1", 1, HF_BENCH_WINDOW_MAX,                                               \
-      "closed loop: unanswered messages a connection")                                                       \
-    X(U64, payload_bytes, "payload", "BYTES", "20", 0, HF_BENCH_PAYLOAD_BYTES_MAX, "size of a message")      \
-    X(NS, duration_ns, "duration", "TIME", "10s", 0, 864000, "measured time, after the warm-up")             \
-    X(NS, warmup_ns, "warmup", "TIME", "1s", 0, 86400, "cut off before it (long runs: 5m, short: 30s)")      \
-    X(NS, timeout_ns, "timeout", "TIME", "10s", 0.001, 3600, "for a connection to open")                     \
-    X(NS, drain_ns, "drain", "TIME", "5s", 0, 3600, "wait for answers at the end; later is lost")            \
-    X(RAMP, ramp, "ramp", "KIND", "none", 0, 0,                                                              \
-      "none, step or linear: how --rate (or --connect-rate) is reached")                                     \
-    X(NS, ramp_ns, "ramp-time", "TIME", "0s", 0, 86400, "how long the ramp takes; part of the warm-up")      \
-    X(U64, ramp_steps, "ramp-steps", "N", "5", 1, HF_BENCH_RAMP_STEPS_MAX, "plateaus of a step ramp")        \
-    X(U64, runs, "runs", "N", "1", 1, HF_BENCH_RUNS_MAX, "repeat; three or more give a 95 % interval")       \
-    X(TEXT, sources, "sources", "A,B,..", NULL, 0, 0,                                                        \
-      "own addresses in turn; each pair has about 28,000 ports")                                             \
-    X(NS, tick_ns, "tick", "TIME", "50us", 0, 1, "shortest sleep between sends; 0s for the finest timing")   \
-    X(TEXT, device, "device", "PREFIX", "bench-", 0, 0, "device names: PREFIX000001, PREFIX000002, ...")     \
-    X(U64, device_first, "device-first", "N", "1", 0, 999999, "the first number")                            \
-    X(TEXT, token, "token", "TOKEN", NULL, 0, 0, "one token for all connections")                            \
-    X(TEXT, token_file, "token-file", "FILE", NULL, 0, 0, "one token a line, for one device each")           \
-    X(TEXT, secret_file, "secret-file", "FILE", NULL, 0, 0, "HS256 secret: tokens are signed here")          \
-    X(TEXT, tenant, "tenant", "NAME", "default", 0, 0, "tenant of signed tokens")                            \
-    X(TEXT, kid, "kid", "ID", "", 0, 0, "key id of signed tokens")                                           \
-    X(TEXT, audience, "audience", "NAME", NULL, 0, 0, "aud of signed tokens")                                \
-    X(TEXT, api_url, "api", "URL", NULL, 0, 0, "http://host:port of the API; default: the host of the URL")  \
-    X(TEXT, api_key, "api-key", "KEY", NULL, 0, 0, "API key for downlink and broadcast")                     \
-    X(U64, api_connections, "api-connections", "N", "8", 1, 1024, "keep-alive HTTP connections a process")   \
-    X(TEXT, protocol, "protocol", "NAME", NULL, 0, 0, "WebSocket sub-protocol to ask for")                   \
-    X(TEXT, ca_file, "ca", "FILE", NULL, 0, 0, "wss: CA certificates; default: the system's")                \
-    X(TEXT, cert_file, "cert", "FILE", NULL, 0, 0, "wss: client certificate chain")                          \
-    X(TEXT, key_file, "key", "FILE", NULL, 0, 0, "wss: its key")                                             \
-    X(FLAG, insecure, "insecure", NULL, NULL, 0, 0, "wss: do not check the server's certificate")            \
-    X(FLAG, blind, "blind", NULL, NULL, 0, 0, "echo: check sizes only, for servers that answer constants")   \
-    X(FLAG, raw_tcp, "raw-tcp", NULL, NULL, 0, 0, "echo: plain TCP, no handshake and no frames")             \
+/* Columns: kind, field, option, metavar, default, min, max (U64, REAL and, in seconds, NS), help. The default is what
+ * the parser reads; "none" (TEXT) and "off" (FLAG) say that there is none. */
+/* clang-format off */
+#define HF_BENCH_OPTION_MAP(X) \
+    X(U64, connections, "connections", "N", "100", 1, HF_BENCH_CONNECTIONS_MAX, "sockets, over all processes") \
+    X(U64, processes, "processes", "N", "1", 1, HF_BENCH_PROCESSES_MAX, "generator processes") \
+    X(REAL, connect_rate, "connect-rate", "R", "2000", 0.001, 1e7, "new connections a second") \
+    X(REAL, rate, "rate", "R", "0", 0, 1e9, "messages a second (open loop); 0 is a closed loop") \
+    X(U64, window, "window", "N", "1", 1, HF_BENCH_WINDOW_MAX, "closed loop: unanswered messages a connection") \
+    X(U64, payload_bytes, "payload", "BYTES", "20", 0, HF_BENCH_PAYLOAD_BYTES_MAX, "size of a message") \
+    X(NS, duration_ns, "duration", "TIME", "10s", 0, 864000, "measured time, after the warm-up") \
+    X(NS, warmup_ns, "warmup", "TIME", "1s", 0, 86400, "cut off before it; 5m for figures to publish, 30s for a short look") \
+    X(NS, timeout_ns, "timeout", "TIME", "10s", 0.001, 3600, "for a connection to open") \
+    X(NS, drain_ns, "drain", "TIME", "5s", 0, 3600, "wait for answers at the end; what comes later is lost") \
+    X(RAMP, ramp, "ramp", "KIND", "none", 0, 0, "none, step or linear: how --rate (without messages --connect-rate) is reached") \
+    X(NS, ramp_ns, "ramp-time", "TIME", "0s", 0, 86400, "how long the ramp takes; never measured") \
+    X(U64, ramp_steps, "ramp-steps", "N", "5", 1, HF_BENCH_RAMP_STEPS_MAX, "plateaus of a step ramp") \
+    X(U64, runs, "runs", "N", "1", 1, HF_BENCH_RUNS_MAX, "repeat; three or more give a 95 % interval") \
+    X(TEXT, sources, "sources", "A,B,..", "none", 0, 0, "own addresses, in turn; a pair of addresses has about 28,000 ports") \
+    X(NS, tick_ns, "tick", "TIME", "50us", 0, 1, "shortest sleep between sends; 0s gives the finest timing") \
+    X(TEXT, device, "device", "PREFIX", "bench-", 0, 0, "device names: PREFIX000001, PREFIX000002, ...") \
+    X(U64, device_first, "device-first", "N", "1", 0, 999999, "the first number") \
+    X(TEXT, token, "token", "TOKEN", "none", 0, 0, "one token for all connections") \
+    X(TEXT, token_file, "token-file", "FILE", "none", 0, 0, "one token a line, one for each device") \
+    X(TEXT, secret_file, "secret-file", "FILE", "none", 0, 0, "HS256 secret: tokens are signed here") \
+    X(TEXT, tenant, "tenant", "NAME", "default", 0, 0, "tenant of signed tokens") \
+    X(TEXT, kid, "kid", "ID", "none", 0, 0, "key id of signed tokens") \
+    X(TEXT, audience, "audience", "NAME", "none", 0, 0, "aud of signed tokens") \
+    X(TEXT, api_url, "api", "URL", "none", 0, 0, "http://host:port of the API, if it is not the host of the URL") \
+    X(TEXT, api_key, "api-key", "KEY", "none", 0, 0, "API key for downlink and broadcast") \
+    X(U64, api_connections, "api-connections", "N", "8", 1, 1024, "keep-alive HTTP connections a process") \
+    X(TEXT, protocol, "protocol", "NAME", "none", 0, 0, "WebSocket sub-protocol to ask for") \
+    X(TEXT, ca_file, "ca", "FILE", "none", 0, 0, "wss: CA certificates instead of the system's") \
+    X(TEXT, cert_file, "cert", "FILE", "none", 0, 0, "wss: client certificate chain") \
+    X(TEXT, key_file, "key", "FILE", "none", 0, 0, "wss: its key") \
+    X(FLAG, insecure, "insecure", "", "off", 0, 0, "wss: do not check the server's certificate") \
+    X(FLAG, blind, "blind", "", "off", 0, 0, "echo: check sizes only, for servers that answer constants") \
+    X(FLAG, raw_tcp, "raw-tcp", "", "off", 0, 0, "echo: plain TCP, no handshake and no frames") \
     X(U64, server_pid, "server-pid", "PID", "0", 0, 4194304, "measure CPU and memory of this local process") \
-    X(NS, lag_max_ns, "lag-max", "TIME", "2ms", 0, 10,                                                       \
-      "p99 of send lag above which the generator is the bottleneck")                                         \
-    X(NS, stall_max_ns, "stall-max", "TIME", "50ms", 0, 10, "longest loop turn allowed, at p99")             \
-    X(U64, cpu_max_percent, "cpu-max", "PERCENT", "95", 1, 100,                                              \
-      "generator CPU above which it is the bottleneck")                                                      \
-    X(U64, load_max_percent, "load-max", "PERCENT", "35", 1, 100,                                            \
-      "load of the machine above which a run does not start")                                                \
-    X(FLAG, force, "force", NULL, NULL, 0, 0, "start although a pre-check failed; the result says so")       \
-    X(FLAG, json, "json", NULL, NULL, 0, 0, "one JSON document on stdout")                                   \
-    X(TEXT, archive, "archive", "DIR", NULL, 0, 0, "write raw histograms, configuration and result there")   \
-    X(FLAG, quiet, "quiet", NULL, NULL, 0, 0, "no progress lines")
+    X(NS, lag_max_ns, "lag-max", "TIME", "2ms", 0, 10, "p99 of send lag above which the generator is the bottleneck") \
+    X(NS, stall_max_ns, "stall-max", "TIME", "50ms", 0, 10, "p99 of a loop turn above which it is") \
+    X(U64, cpu_max_percent, "cpu-max", "PERCENT", "95", 1, 101, "generator CPU above which it is; 101 never") \
+    X(U64, load_max_percent, "load-max", "PERCENT", "35", 1, 100, "load of the machine above which no run starts") \
+    X(FLAG, force, "force", "", "off", 0, 0, "start although a pre-check failed; the result says so") \
+    X(FLAG, json, "json", "", "off", 0, 0, "one JSON document on stdout") \
+    X(TEXT, archive, "archive", "DIR", "none", 0, 0, "write raw histograms, configuration and result there") \
+    X(FLAG, quiet, "quiet", "", "off", 0, 0, "no progress lines")
+/* clang-format on */
 
 #define HF_BENCH_FIELD_FLAG bool
 #define HF_BENCH_FIELD_U64  uint64_t
@@ -118,7 +113,42 @@ hf_err hf_bench_config_parse(int argc, char **argv, struct hf_bench_config *ret_
 /* "1.5s" -> nanoseconds. HF_ERR_INVALID without a known unit (ns, us, ms, s, m, h) or out of range. */
 hf_err hf_bench_duration_parse(const char *text, uint64_t *ret_ns);
 
-void hf_bench_config_help(FILE *out);
+/* What --help says: modes, options with their defaults, examples. A literal, so that a table of commands can hold it. */
+#define HF_BENCH_HELP_MODE(id, name, text) "  " #name "\n        " text "\n"
+#define HF_BENCH_HELP_OPTION(kind, field, name, metavar, value, min, max, help) \
+    "  --" name " " metavar "\n        " help " [" value "]\n"
+#define HF_BENCH_HELP                                                                                        \
+    "modes:\n" HF_BENCH_MODE_MAP(                                                                            \
+        HF_BENCH_HELP_MODE) "\n"                                                                             \
+                            "options and their defaults:\n" HF_BENCH_OPTION_MAP(                             \
+                                HF_BENCH_HELP_OPTION) "\n"                                                   \
+                                                      "In the URL, {device} stands for the device's name "   \
+                                                      "and {token} for its token; a token without a place\n" \
+                                                      "in the URL is added as ?token=. Times carry their "   \
+                                                      "unit: 500us, 20ms, 10s, 5m, 1h.\n\n"                  \
+                                                      "examples:\n"                                          \
+                                                      "  holdfast bench ws echo ws://127.0.0.1:8081/ "       \
+                                                      "--connections 200 --rate 50000 --server-pid 4711\n"   \
+                                                      "  holdfast bench ws hold "                            \
+                                                      "'ws://127.0.0.1:8080/v1/connect/{device}' "           \
+                                                      "--connections 15000 \\\n"                             \
+                                                      "      --secret-file tenant.secret --tenant acme "     \
+                                                      "--sources 127.0.0.2,127.0.0.3 --server-pid 4711\n"    \
+                                                      "  holdfast bench ws uplink "                          \
+                                                      "'ws://127.0.0.1:8080/v1/connect/{device}' "           \
+                                                      "--connections 1000 \\\n"                              \
+                                                      "      --payload 200 --rate 50000 --warmup 30s "       \
+                                                      "--duration 60s --runs 3 --token-file tokens --json\n" \
+                                                      "  holdfast bench ws broadcast "                       \
+                                                      "'ws://127.0.0.1:8080/v1/connect/{device}' "           \
+                                                      "--connections 10000 \\\n"                             \
+                                                      "      --payload 100 --rate 1 --secret-file "          \
+                                                      "tenant.secret --api-key \"$KEY\"\n\n"                 \
+                                                      "exit status: 0 measured; 1 measured, but "            \
+                                                      "connections or messages failed; 2 usage, or a "       \
+                                                      "failed\n"                                             \
+                                                      "pre-check; 3 the generator was the bottleneck and "   \
+                                                      "there is no result\n"
 
 /* Calls visit(user, option, value as text) for every option that has a value; secrets (token, api-key) are "***". */
 void hf_bench_config_each(const struct hf_bench_config *config,

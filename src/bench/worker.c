@@ -138,7 +138,9 @@ static void dial_due(struct hf_bench_worker *worker, uint64_t now_ns)
     if (worker->phase != (in_run ? HF_BENCH_PHASE_RUNNING : HF_BENCH_PHASE_OPENING) ||
         now_ns < worker->dial_zero_ns)
         return;
-    due = hf_bench_schedule_due(&worker->dials, now_ns - worker->dial_zero_ns);
+    uint64_t until_ns = in_run ? HF_MIN(now_ns, worker->measure_end_ns - 1) : now_ns;
+
+    due = hf_bench_schedule_due(&worker->dials, until_ns - worker->dial_zero_ns);
     if (!in_run)
         due = HF_MIN(due, worker->connections);
     while (worker->dial_next < due && (!in_run || has_idle(worker))) {

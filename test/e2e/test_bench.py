@@ -1,0 +1,316 @@
+"""The load generator against a small gateway that misbehaves on purpose: what goes wrong must be found and counted,
+and nothing else. Independent of the product's codecs: frames are cut by hand here.
+
+    BENCH_WS=build/bench_ws python3 -m unittest test.e2e.test_bench
+"""
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+BENCH_WS = os.environ.get("BENCH_WS", "build/bench_ws")
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def frame(opcode, payload):
+    head = bytes([0x80 | opcode])
+    if len(payload) < 126:
+        return head + bytes([len(payload)]) + payload
+    return head + bytes([126]) + struct.pack(">H", len(payload)) + payload
+
+
+async def read_frame(reader):
+    first, second = await reader.readexactly(2)
+    length = second & 0x7F
+    if length == 126:
+        length = struct.unpack(">H", await reader.readexactly(2))[0]
+    assert second & 0x80, "a client frame must be masked"
+    mask = await reader.readexactly(4)
+    data = await reader.readexactly(length)
+    return first & 0x0F, bytes(b ^ mask[i & 3] for i, b in enumerate(data))
+
+
+class Gateway(threading.Thread):
+    """fault(self, n, reply) -> list of replies for the n-th message of the whole run; the default is [reply]."""
+
+    def __init__(self, status=101, fault=None, close_after=None, accept=None, http_status=202):
+        super().__init__(daemon=True)
+        self.status, self.fault, self.close_after, self.accept = status, fault, close_after, accept
+        self.http_status = http_status
+        self.count = self.offset = self.posted = 0
+        self.devices = {}
+        self.tokens = []
+        self.loop = asyncio.new_event_loop()
+        self.ready = threading.Event()
+        self.start()
+        self.ready.wait(5)
+
+    def run(self):
+        asyncio.set_event_loop(self.loop)
+        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0))
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.ready.set()
+        self.loop.run_forever()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.join(5)
+        self.server.close()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(self.server.wait_closed())
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+
+    async def serve(self, reader, writer):
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                lines = head.decode().split("\r\n")
+                fields = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:] if line)}
+                method, target, _ = lines[0].split(" ")
+                if method == "POST":
+                    await self.post(target, await reader.readexactly(int(fields["content-length"])), writer)
+                    continue
+                if self.status != 101:
+                    writer.write(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % self.status)
+                    await writer.drain()
+                    break
+                digest = hashlib.sha1(fields["sec-websocket-key"].encode() + GUID).digest()
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             b"Sec-WebSocket-Accept: " + (self.accept or base64.b64encode(digest)) + b"\r\n\r\n")
+                path, _, token = target.partition("?token=")
+                self.tokens.append(token)
+                self.devices[path.rsplit("/", 1)[1]] = writer
+                writer.write(frame(1, b'{"type":"welcome"}') if "/v1/connect/" in path else b"")
+                await self.frames(reader, writer)
+                break
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def frames(self, reader, writer):
+        while True:
+            opcode, data = await read_frame(reader)
+            if opcode == 8:
+                writer.write(frame(8, data))
+                return
+            n, self.count = self.count, self.count + 1
+            if self.close_after is not None and n >= self.close_after[0]:
+                writer.write(frame(8, struct.pack(">H", self.close_after[1])))
+                return
+            reply, kind = data, opcode
+            if opcode == 1:
+                self.offset += 1
+                message = json.loads(data)
+                reply, kind = b'{"type":"ack","id":"%s","offset":%d}' % (message["id"].encode(), self.offset), 1
+            for out in self.fault(self, n, reply) if self.fault else [reply]:
+                writer.write(frame(kind, out))
+
+    async def post(self, target, body, writer):
+        payload = json.loads(body)["payload"]
+        n, self.posted = self.posted, self.posted + 1
+        out = frame(1, json.dumps({"type": "message", "payload": payload}, separators=(",", ":")).encode())
+        ok = self.http_status < 300
+        writers = list(self.devices.values()) if target == "/v1/broadcast" else \
+            [self.devices[target.split("/")[3]]]
+        for number, device in enumerate(writers if ok else []):
+            if not self.fault or self.fault(self, n, number):
+                device.write(out)
+        writer.write(b"HTTP/1.1 %d OK\r\nContent-Length: 2\r\n\r\n{}" % self.http_status)
+        await writer.drain()
+
+
+def bench(mode, gateway, *options, path="/"):
+    command = [BENCH_WS, mode, "ws://127.0.0.1:%d%s" % (gateway.port, path), "--json", "--force", "--connections", "4",
+               "--warmup", "0s", "--duration", "1s", "--drain", "300ms", "--lag-max", "5s", "--stall-max", "5s",
+               "--cpu-max", "101", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    document = json.loads(done.stdout) if done.stdout else None
+    return done.returncode, document, document["runs"][0] if document else done.stderr
+
+
+DEVICE = "/v1/connect/{device}"
+
+
+class Bench(unittest.TestCase):
+    def gateway(self, **options):
+        gateway = Gateway(**options)
+        self.addCleanup(gateway.stop)
+        return gateway
+
+    def counters(self, run, **expected):
+        names = ("lost", "duplicate", "reordered", "corrupt", "refused")
+        self.assertEqual({n: run["counters"][n] for n in names}, {n: expected.get(n, 0) for n in names})
+
+    def test_echo_in_good_order(self):
+        status, document, run = bench("echo", self.gateway(), "--rate", "200")
+        self.assertEqual(status, 0, run)
+        self.assertEqual(document["verdict"], "measured")
+        self.assertEqual(run["counters"]["sent"], 200)
+        self.assertEqual(run["counters"]["answered"], 200)
+        self.assertEqual(run["times_us"]["latency"]["count"], 200)
+        self.counters(run)
+
+    def test_closed_loop_keeps_the_window(self):
+        status, _, run = bench("uplink", self.gateway(), "--window", "3", "--payload", "200", path=DEVICE)
+        self.assertEqual(status, 0, run)
+        self.assertEqual(run["counters"]["answered"], run["counters"]["sent"])
+        self.assertEqual(run["counters"]["foreign"], 4)  # a greeting each
+
+    def test_a_lost_answer_is_found(self):
+        fault = lambda g, n, reply: [] if n in (10, 11, 150) else [reply]
+        for mode, path in (("echo", "/"), ("uplink", DEVICE)):
+            status, document, run = bench(mode, self.gateway(fault=fault), "--rate", "200", path=path)
+            self.assertEqual((status, document["verdict"]), (1, "failed"))
+            self.counters(run, lost=3)
+
+    def test_a_repeated_answer_is_found(self):
+        fault = lambda g, n, reply: [reply, reply] if n == 50 else [reply]
+        self.counters(bench("echo", self.gateway(fault=fault), "--rate", "200")[2], duplicate=1)
+
+    def test_exchanged_answers_are_found(self):
+        def fault(gateway, n, reply):
+            if n == 40:
+                gateway.kept = reply
+                return []
+            return [reply, gateway.kept] if n == 44 else [reply]  # the next message of the same connection
+        self.counters(bench("echo", self.gateway(fault=fault), "--rate", "200")[2], reordered=1)
+
+    def test_changed_content_is_found(self):
+        fault = lambda g, n, reply: [reply[:-1] + b"!"] if n == 7 else [reply]
+        self.counters(bench("echo", self.gateway(fault=fault), "--rate", "200")[2], corrupt=1, lost=1)
+
+    def test_an_offset_that_goes_back_is_found(self):
+        def fault(gateway, n, reply):
+            return [reply.replace(b'"offset":%d' % gateway.offset, b'"offset":1')] if n == 100 else [reply]
+        self.counters(bench("uplink", self.gateway(fault=fault), "--rate", "200", path=DEVICE)[2], corrupt=1)
+
+    def test_a_refusal_is_not_a_loss(self):
+        fault = lambda g, n, reply: [reply.replace(b'"ack"', b'"error"')] if n == 9 else [reply]
+        self.counters(bench("uplink", self.gateway(fault=fault), "--rate", "200", path=DEVICE)[2], refused=1)
+
+    def test_a_stall_shows_in_the_latency(self):
+        def fault(gateway, n, reply):
+            if n == 50:
+                time.sleep(0.4)
+            return [reply]
+        _, _, run = bench("echo", self.gateway(fault=fault), "--rate", "200")
+        latency = run["times_us"]["latency"]
+        self.assertGreater(latency["max"], 390e3)
+        self.assertGreater(latency["p90"], 250e3)  # a closed loop would have seen one slow message in 200
+
+    def test_downlink(self):
+        status, _, run = bench("downlink", self.gateway(), "--rate", "100", "--payload", "100", path=DEVICE)
+        self.assertEqual(status, 0, run)
+        self.assertEqual(run["counters"]["answered"], 100)
+        fault = lambda g, n, number: n != 30
+        self.counters(bench("downlink", self.gateway(fault=fault), "--rate", "100", path=DEVICE)[2], lost=1)
+
+    def test_broadcast_over_processes(self):
+        status, _, run = bench("broadcast", self.gateway(), "--rate", "20", "--processes", "2", path=DEVICE)
+        self.assertEqual(status, 0, run)
+        self.assertEqual(run["counters"]["answered"], 80)
+        self.assertEqual(run["times_us"]["last"]["count"], 20)
+        fault = lambda g, n, number: not (n == 5 and number == 2)
+        self.counters(bench("broadcast", self.gateway(fault=fault), "--rate", "20", path=DEVICE)[2], lost=1)
+
+    def test_api_refusals_are_counted(self):
+        for mode in ("downlink", "broadcast"):
+            status, _, run = bench(mode, self.gateway(http_status=429), "--rate", "20", path=DEVICE)
+            self.assertEqual(status, 1)
+            self.counters(run, refused=20)
+            self.assertEqual(run["connections"]["http_status"], {"429": 20})
+
+    def test_causes_of_failed_connections(self):
+        closed_port = type("Closed", (), {"port": 1})  # nobody listens on port 1
+        rows = (
+            (self.gateway(status=401), "AUTH_REFUSED", 0),
+            (self.gateway(status=403), "AUTH_REFUSED", 0),
+            (self.gateway(status=503), "HTTP_REFUSED", 0),
+            (self.gateway(status=200), "HTTP_REFUSED", 0),
+            (self.gateway(accept=b"AAAAAAAAAAAAAAAAAAAAAAAAAAA="), "PROTOCOL", 0),
+            (closed_port, "REFUSED", 1),
+        )
+        for gateway, cause, hard in rows:
+            status, document, run = bench("connect", gateway)
+            self.assertEqual(status, 1)
+            failures = {k: v for k, v in run["connections"]["failures"].items() if v}
+            self.assertEqual(failures, {cause: 4})
+            self.assertEqual(run["result"]["hard_failure_ratio"], hard)
+
+    def test_a_silent_server_times_out(self):
+        import socket
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(16)
+            silent = type("Silent", (), {"port": listener.getsockname()[1]})
+            _, _, run = bench("connect", silent, "--timeout", "200ms")
+        self.assertEqual(run["connections"]["failures"]["TIMEOUT"], 4)
+
+    def test_close_codes(self):
+        _, _, run = bench("echo", self.gateway(close_after=(3, 4403)), "--rate", "200")
+        self.assertEqual(run["connections"]["close_code"], {"4403": 4})
+        self.assertEqual(run["connections"]["failures"]["AUTH_REFUSED"], 4)
+
+    def test_churn_and_flood(self):
+        status, _, run = bench("churn", self.gateway(), "--connect-rate", "100")
+        self.assertEqual((status, run["connections"]["opened"], run["connections"]["closed"]), (0, 100, 100))
+        status, _, run = bench("flood", self.gateway(status=503), "--connect-rate", "100")
+        self.assertEqual((status, run["connections"]["failures"]["HTTP_REFUSED"]), (0, 100))
+
+    def test_hold_answers_with_memory_of_a_local_server(self):
+        status, _, run = bench("hold", self.gateway(), "--server-pid", str(os.getpid()), "--duration", "200ms")
+        self.assertEqual(status, 0)
+        self.assertIn("rss_per_connection", run["result"])
+
+    def test_tokens(self):
+        gateway = self.gateway()
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("one\ntwo\nthree\nfour\n")
+            file.flush()
+            bench("connect", gateway, "--token-file", file.name, path=DEVICE)
+        self.assertEqual(sorted(gateway.tokens), ["four", "one", "three", "two"])
+        self.assertEqual(sorted(gateway.devices), ["bench-00000%d" % i for i in range(1, 5)])
+        gateway = self.gateway()
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("0123456789abcdef0123456789abcdef")
+            file.flush()
+            bench("connect", gateway, "--secret-file", file.name, "--tenant", "acme", "--kid", "k1", path=DEVICE)
+        claims = [json.loads(base64.urlsafe_b64decode(t.split(".")[1] + "==")) for t in gateway.tokens]
+        self.assertEqual({c["tenant"] for c in claims}, {"acme"})
+        self.assertEqual(len(set(gateway.tokens)), 4)
+
+    def test_a_saturated_generator_has_no_result(self):
+        status, document, run = bench("echo", self.gateway(), "--rate", "200", "--lag-max", "0ns", "--cpu-max", "1")
+        self.assertEqual((status, document["verdict"]), (3, "generator_saturated"))
+        self.assertIsNone(document["result"])
+        self.assertIsNone(run["result"])
+        self.assertNotIn("times_us", run)
+
+    def test_three_runs_give_an_interval_and_an_archive(self):
+        with tempfile.TemporaryDirectory() as directory:
+            _, document, _ = bench("echo", self.gateway(), "--rate", "100", "--runs", "3", "--duration", "200ms",
+                                   "--archive", directory)
+            files = set(os.listdir(directory))
+        metric = document["result"]["latency_p50"]
+        self.assertEqual(metric["runs"], 3)
+        self.assertLess(metric["low95"], metric["high95"])
+        self.assertLessEqual({"result.json", "run-1-latency.hist", "run-3-lag.hist"}, files)
+        self.assertNotIn("--token", document["command"])
+
+    def test_secrets_stay_out_of_the_record(self):
+        _, document, _ = bench("connect", self.gateway(), "--token", "s3cret", path=DEVICE)
+        self.assertNotIn("s3cret", json.dumps(document))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -206,17 +206,17 @@ static void several_mistakes_are_reported_at_once_up_to_a_limit(void **state)
 
 static void settings_go_over_the_environment_and_that_over_the_file(void **state)
 {
-    static char *env[] = {"HOLDFAST_ADMISSION_CONNECTIONS_MAX=200",
-                          "HOLDFAST_LISTENERS_1_PORT=0",
-                          "HOLDFAST_LISTENERS_1_NAME=two",
-                          "HOLDFAST_LISTENERS_0_NAME=one",
-                          "HOLDFAST_WEBSOCKET_DEFLATE_ENABLED=true",
-                          "HOLDFAST_API_CORS_ORIGINS=https://a.example, https://b.example",
-                          "HOLDFAST_API_SERVICE_HOST=10.0.0.1",
-                          "HOLDFAST_PORT=tcp://10.0.0.1:8080",
-                          "HOLDFAST_SECRET_ACME=s",
-                          "HOLDFAST_TOKEN=t",
-                          "PATH=/bin",
+    static char *env[] = {(char *)"HOLDFAST_ADMISSION_CONNECTIONS_MAX=200",
+                          (char *)"HOLDFAST_LISTENERS_1_PORT=0",
+                          (char *)"HOLDFAST_LISTENERS_1_NAME=two",
+                          (char *)"HOLDFAST_LISTENERS_0_NAME=one",
+                          (char *)"HOLDFAST_WEBSOCKET_DEFLATE_ENABLED=true",
+                          (char *)"HOLDFAST_API_CORS_ORIGINS=https://a.example, https://b.example",
+                          (char *)"HOLDFAST_API_SERVICE_HOST=10.0.0.1",
+                          (char *)"HOLDFAST_PORT=tcp://10.0.0.1:8080",
+                          (char *)"HOLDFAST_SECRET_ACME=s",
+                          (char *)"HOLDFAST_TOKEN=t",
+                          (char *)"PATH=/bin",
                           NULL};
     struct hf_config *config;
 
@@ -241,9 +241,9 @@ static void settings_go_over_the_environment_and_that_over_the_file(void **state
 
 static void a_mistyped_variable_is_found(void **state)
 {
-    static char *wrong[] = {"HOLDFAST_ADMISSION_CONECTIONS_MAX=200", NULL};
-    static char *foreign[] = {"HOLDFAST_ELSE=200", NULL};
-    static char *value[] = {"HOLDFAST_ADMIN_PORT=x", NULL};
+    static char *wrong[] = {(char *)"HOLDFAST_ADMISSION_CONECTIONS_MAX=200", NULL};
+    static char *foreign[] = {(char *)"HOLDFAST_ELSE=200", NULL};
+    static char *value[] = {(char *)"HOLDFAST_ADMIN_PORT=x", NULL};
     struct hf_config *config;
 
     (void)state;
@@ -400,7 +400,7 @@ static void files_are_looked_at(void **state)
 {
     static const char *const settings[] = {"tenants.0.name=acme", "tenants.0.jwt_keys.0.alg=HS256",
                                            "tenants.0.jwt_keys.0.secret_env=S"};
-    static char *env[] = {"S=secret", NULL};
+    static char *env[] = {(char *)"S=secret", NULL};
     struct hf_config *config;
 
     (void)state;

@@ -18,6 +18,7 @@ enum hf_call_type {
     HF_CALL_DEVICE,     /* live state of one device: answer in `live`; not_found when it is not in memory */
     HF_CALL_BROADCAST,  /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */
     HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
+    HF_CALL_REVOKE,     /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
 };
 

@@ -33,7 +33,7 @@ enum {
 };
 
 /* What the log tells the app, which logs it; called on the writer thread only. */
-#define HF_LOG_EVENT_MAP(X)                                                                                \
+#define HF_LOG_INCIDENT_MAP(X)                                                                                \
     X(HF_LOG_TORN_TAIL, "torn_tail", "unfinished records at the end were cut off")                         \
     X(HF_LOG_DAMAGE, "damage", "a record that had been durable is damaged")                                \
     X(HF_LOG_HEAD_DAMAGED, "head_damaged", "the head of a segment is damaged")                             \
@@ -43,14 +43,14 @@ enum {
     X(HF_LOG_WRITE_FAILED, "write_failed", "the log cannot be written")                                    \
     X(HF_LOG_SYNC_FAILED, "sync_failed", "the disk did not confirm a sync")                                \
     X(HF_LOG_RECOVERED, "recovered", "the log can be written again")
-#define HF_LOG_EVENT_ENUM(id, name, text) id,
-enum hf_log_event { HF_LOG_EVENT_MAP(HF_LOG_EVENT_ENUM) HF_LOG_EVENTS };
-#undef HF_LOG_EVENT_ENUM
-const char *hf_log_event_name(enum hf_log_event event); /* never NULL */
-const char *hf_log_event_text(enum hf_log_event event); /* never NULL */
+#define HF_LOG_INCIDENT_ENUM(id, name, text) id,
+enum hf_log_incident { HF_LOG_INCIDENT_MAP(HF_LOG_INCIDENT_ENUM) HF_LOG_INCIDENTS };
+#undef HF_LOG_INCIDENT_ENUM
+const char *hf_log_incident_name(enum hf_log_incident event); /* never NULL */
+const char *hf_log_incident_text(enum hf_log_incident event); /* never NULL */
 
 struct hf_log_report {
-    enum hf_log_event event;
+    enum hf_log_incident event;
     const char *path;  /* of the file concerned; borrowed for the call */
     uint64_t position; /* byte in that file */
     uint64_t offset;   /* record concerned */

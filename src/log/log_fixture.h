@@ -29,7 +29,7 @@ struct fixture {
     uint64_t now_ms;
     struct hf_log_batch batch;
     uint64_t next; /* number of the next record; equal to its offset while nothing is lost */
-    unsigned told[HF_LOG_EVENTS];
+    unsigned told[HF_LOG_INCIDENTS];
     struct hf_log_report last; /* path is not kept */
     char last_path[256];
 };

@@ -119,7 +119,7 @@ hf_err hf_log_recover(struct hf_log_window *window, struct hf_log_index *index, 
 hf_err hf_log_segment_start(struct hf_log *log, uint64_t now_ms);
 hf_err hf_log_spare_prepare(struct hf_log *log); /* HF_OK when there is one already */
 void hf_log_reserved_publish(struct hf_log *log);
-void hf_log_failed(struct hf_log *log, enum hf_log_event event, hf_err err); /* state, counter, report */
+void hf_log_failed(struct hf_log *log, enum hf_log_incident event, hf_err err); /* state, counter, report */
 void hf_log_tell(const struct hf_log *log, struct hf_log_report report, uint64_t first_offset);
 
 /* retain.c, writer thread. */

@@ -24,7 +24,7 @@ static uint64_t live_first_offset(struct hf_log *log)
     return segments->count > 0 ? segments->at[segments->count - 1].first_offset : log->writer.next_offset;
 }
 
-void hf_log_failed(struct hf_log *log, enum hf_log_event event, hf_err err)
+void hf_log_failed(struct hf_log *log, enum hf_log_incident event, hf_err err)
 {
     bool news = atomic_load(&log->write_state) != err;
 

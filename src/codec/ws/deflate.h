@@ -1,7 +1,8 @@
 /* codec/ws/deflate.h - permessage-deflate (RFC 7692): negotiation of its four parameters, and messages through
  * zlib. Default: no context takeover in both directions, one compressor and one decompressor per worker, reset
  * between messages. With context takeover a connection needs contexts of its own; hf_ws_deflater_bytes_max()
- * and hf_ws_inflater_bytes_max() say what that costs (262 and 39 KiB measured at 15 bits and memory level 8 with zlib 1.2.13).
+ * and hf_ws_inflater_bytes_max() say what that costs at most (measured at 15 bits and memory level 8 with zlib
+ * 1.2.13: 262 and 39 KiB).
  *
  * zlib cannot compress raw deflate with a window of 8 bits. A side that agreed to send with 8 bits sends all
  * its messages uncompressed, which the RFC allows (6). */

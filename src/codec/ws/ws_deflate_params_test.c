@@ -22,6 +22,8 @@ static const struct hf_ws_deflate shipped = {.on = true,
 static const struct hf_ws_deflate small_windows = {
     .on = true, .server_max_window_bits = 10, .client_max_window_bits = 11};
 static const struct hf_ws_deflate off = {.on = false};
+static const struct hf_ws_deflate off_with_windows = {.server_max_window_bits = 15,
+                                                      .client_max_window_bits = 15};
 
 static void offers_are_answered(void **state)
 {
@@ -159,6 +161,7 @@ static void answers_must_fit_the_offer(void **state)
         {&small_windows, PMD "; server_max_window_bits=8; client_max_window_bits=12", false, 0, 0},
         {&small_windows, PMD "; server_max_window_bits=8; client_max_window_bits", false, 0, 0},
         {&off, PMD, false, 0, 0},
+        {&off_with_windows, PMD, false, 0, 0},
         {&off, "", true, 0, 0},
     };
 

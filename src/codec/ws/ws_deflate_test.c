@@ -7,6 +7,7 @@
 
 #include "codec/ws/deflate.h"
 #include "codec/ws/ws_transcript.h"
+#include "codec/ws/zmem.h"
 
 enum { LIMIT = HF_WS_MESSAGE_BYTES_MAX };
 
@@ -447,6 +448,31 @@ static void memory_is_as_stated(void **state)
     }
 }
 
+/* zlib is held to its bound, should another version want more than is stated. */
+static void zlib_cannot_take_more_than_its_bound(void **state)
+{
+    struct ws_heap heap = {.calls = 0};
+    struct hf_ws_zmem zmem = {.memory = ws_heap_memory(&heap)};
+
+    (void)state;
+    for (zmem.bytes_max = 0; zmem.bytes_max < 40000; zmem.bytes_max += 1000) {
+        z_stream stream = {.next_in = NULL};
+        int code;
+
+        hf_ws_zmem_attach(&zmem, &stream);
+        code = deflateInit2(&stream, 6, Z_DEFLATED, -9, 1, Z_DEFAULT_STRATEGY);
+        assert_true(code == Z_OK || code == Z_MEM_ERROR);
+        assert_true(zmem.bytes_max > 0 || code == Z_MEM_ERROR);
+        assert_true(zmem.bytes_max < 39000 || code == Z_OK);
+        assert_true(heap.live_bytes <= zmem.bytes_max);
+        assert_int_equal(zmem.used_bytes, heap.live_bytes);
+        if (code == Z_OK)
+            (void)deflateEnd(&stream);
+        assert_int_equal(heap.live_bytes, 0);
+    }
+    assert_true(heap.peak_bytes > 0);
+}
+
 /* The last slice may be empty and absent: a peer's empty final fragment. */
 static void last_slice_may_be_absent(void **state)
 {
@@ -616,6 +642,7 @@ int main(void)
         cmocka_unit_test(takeover_keeps_the_window),
         cmocka_unit_test(a_message_can_be_given_up),
         cmocka_unit_test(memory_is_as_stated),
+        cmocka_unit_test(zlib_cannot_take_more_than_its_bound),
         cmocka_unit_test(last_slice_may_be_absent),
         cmocka_unit_test(windows_and_levels_are_checked),
         cmocka_unit_test(no_memory_is_an_error),

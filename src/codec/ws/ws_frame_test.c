@@ -403,6 +403,18 @@ static void limits_can_change(void **state)
     hf_ws_decoder_deinit(&decoder);
 }
 
+/* A long frame whose head was cut where the rest looks like a short frame of its own, and one whose payload does. */
+static void what_follows_a_cut_is_not_taken_for_a_frame(void **state)
+{
+    uint8_t wire[4 + 130] = {0x82, 0x7e, 0x00, 0x82, 0x01, 'x', 0x82, 0x01, 'y'};
+    struct ws_transcript want = {.err = HF_OK};
+
+    (void)state;
+    ws_transcript_line(&want, "b", wire + 4, 130);
+    expect_every_chunking(&client, false, wire, sizeof wire, want.at, want.bytes);
+    ws_transcript_free(&want);
+}
+
 static void idle_decoder_is_small(void **state)
 {
     (void)state;
@@ -437,6 +449,7 @@ int main(void)
         cmocka_unit_test(fragment_limit_is_exact),
         cmocka_unit_test(cut_control_frame_borrows_memory),
         cmocka_unit_test(limits_can_change),
+        cmocka_unit_test(what_follows_a_cut_is_not_taken_for_a_frame),
         cmocka_unit_test(idle_decoder_is_small),
         cmocka_unit_test(rules_have_their_codes),
     };

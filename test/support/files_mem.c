@@ -60,6 +60,8 @@ struct files_mem {
     uint64_t budget;
     uint64_t random;
     bool read_only, no_fallocate;
+    uint64_t off_in;  /* calls until the power goes; 0 = it stays */
+    bool dying, dead; /* in this call; before it */
 };
 
 static uint64_t random_next(struct files_mem *mem) /* splitmix64 */
@@ -191,6 +193,10 @@ static hf_err enter(struct files_mem *mem, enum files_mem_op op)
 
     pthread_mutex_lock(&mem->lock);
     mem->calls[op]++;
+    mem->dead = mem->dead || mem->dying;
+    mem->dying = !mem->dead && mem->off_in > 0 && --mem->off_in == 0;
+    if (mem->dead || mem->dying)
+        return HF_ERR_IO;
     if (fault->skip > 0) {
         fault->skip--;
         return HF_OK;
@@ -331,6 +337,8 @@ static hf_err mem_pwritev(void *context, int file, const struct iovec *parts, in
         return leave(mem, mem->read_only ? HF_ERR_DENIED : HF_ERR_IO);
     for (int i = 0; i < part_count; i++)
         bytes += parts[i].iov_len;
+    if (mem->dead)
+        return leave(mem, HF_ERR_IO);
     if (err != HF_OK)
         bytes = random_next(mem) % (bytes + 1);
     hf_err grown = grow(mem, inode, position + bytes);
@@ -357,6 +365,8 @@ static hf_err mem_fdatasync(void *context, int file)
     struct inode *inode = inode_of(mem, file);
 
     if (inode == NULL)
+        return leave(mem, HF_ERR_IO);
+    if (mem->dead || mem->dying)
         return leave(mem, HF_ERR_IO);
     for (uint64_t i = 0; i < inode->dirty_max; i++) {
         if (inode->dirty[i] && err == HF_OK && i * SECTOR < inode->seen.bytes) {
@@ -558,6 +568,8 @@ void files_mem_power_cut(struct files_mem *mem)
 {
     pthread_mutex_lock(&mem->lock);
     handles_die(mem);
+    mem->off_in = 0;
+    mem->dying = mem->dead = false;
     changes_settle(mem, random_next(mem) % (mem->change_count + 1));
     names_free(&mem->seen);
     mem->seen = (struct names){0};
@@ -572,6 +584,13 @@ void files_mem_crash(struct files_mem *mem)
 {
     pthread_mutex_lock(&mem->lock);
     handles_die(mem);
+    pthread_mutex_unlock(&mem->lock);
+}
+
+void files_mem_power_off_in(struct files_mem *mem, uint64_t calls)
+{
+    pthread_mutex_lock(&mem->lock);
+    mem->off_in = calls;
     pthread_mutex_unlock(&mem->lock);
 }
 

@@ -10,13 +10,13 @@
 
 #include "log/files.h"
 
-#define FILES_MEM_OP_MAP(X)                                                                                 \
-    X(FILES_MEM_OPEN)                                                                                       \
-    X(FILES_MEM_PREAD)                                                                                      \
-    X(FILES_MEM_PWRITEV)                                                                                    \
-    X(FILES_MEM_FDATASYNC) X(FILES_MEM_FALLOCATE) X(FILES_MEM_FTRUNCATE) X(FILES_MEM_RENAME)                \
-        X(FILES_MEM_UNLINK) X(FILES_MEM_MKDIR) X(FILES_MEM_LIST) X(FILES_MEM_SYNC_DIR) X(FILES_MEM_STATVFS) \
-            X(FILES_MEM_SIZE)
+#define FILES_MEM_OP_MAP(X)                                                                                  \
+    X(FILES_MEM_OPEN)                                                                                        \
+    X(FILES_MEM_PREAD)                                                                                       \
+    X(FILES_MEM_PWRITEV)                                                                                     \
+    X(FILES_MEM_FDATASYNC)                                                                                   \
+    X(FILES_MEM_FALLOCATE) X(FILES_MEM_FTRUNCATE) X(FILES_MEM_RENAME) X(FILES_MEM_UNLINK) X(FILES_MEM_MKDIR) \
+        X(FILES_MEM_LIST) X(FILES_MEM_SYNC_DIR) X(FILES_MEM_STATVFS) X(FILES_MEM_SIZE)
 #define FILES_MEM_OP_ENUM(id) id,
 enum files_mem_op { FILES_MEM_OP_MAP(FILES_MEM_OP_ENUM) FILES_MEM_OPS };
 #undef FILES_MEM_OP_ENUM
@@ -32,6 +32,9 @@ const struct hf_files *files_mem_files(struct files_mem *mem); /* borrowed; live
 /* Power off and on: every open handle is dead, every unsynced sector is old or new by chance, every name
  * change since sync_dir has happened or not, in order. */
 void files_mem_power_cut(struct files_mem *mem);
+/* The power goes with the `calls`-th call from now on, in the middle of it: that call and all later ones fail, and
+ * nothing changes any more until files_mem_power_cut. */
+void files_mem_power_off_in(struct files_mem *mem, uint64_t calls);
 /* kill -9: handles die, nothing else is lost. */
 void files_mem_crash(struct files_mem *mem);
 /* From now on the `nth` call (1 = the next) of this operation fails, and `count` from there on. A failed

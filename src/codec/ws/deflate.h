@@ -117,7 +117,8 @@ void hf_ws_inflater_begin(struct hf_ws_inflater *inflater, bool takeover, bool t
  * holds the end of the message. Call until *ret_done is set for a last slice, or until *in is empty and less than
  * out_bytes came out for another. *ret_done: the message is complete.
  * HF_ERR_MALFORMED or HF_ERR_LIMIT: *ret_rule is broken (DEFLATE_DATA, TEXT_UTF8, MESSAGE_BYTES); HF_ERR_NOMEM.
- * After an error begin again before the next call. At most message_bytes_max bytes come out before an error. */
+ * After an error begin again before the next call. At most message_bytes_max bytes come out before an error, but
+ * there must be room until done: one buffer for a whole message needs message_bytes_max + 1 bytes. */
 hf_err hf_ws_inflater_feed(struct hf_ws_inflater *inflater, struct hf_slice *in, bool last, void *out,
                            size_t out_bytes, size_t *ret_bytes, bool *ret_done, enum hf_ws_rule *ret_rule);
 

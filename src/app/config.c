@@ -7,6 +7,7 @@
 #include "app/config_check.h"
 #include "app/config_read.h"
 #include "app/config_value.h"
+#include "base/assert.h"
 
 enum { FILE_BYTES_MAX = 4 << 20 };
 
@@ -24,6 +25,16 @@ const struct hf_config_tenant *hf_config_tenant_find(const struct hf_config *con
         if (hf_slice_is(name, config->tenants.at[i].name))
             return &config->tenants.at[i];
     return NULL;
+}
+
+const char *hf_config_scope_name(enum hf_config_scope scope)
+{
+#define SCOPE_NAME(constant, name, help) [constant] = name,
+    static const char *const names[] = {HF_CONFIG_CHOICES_scope(SCOPE_NAME)};
+#undef SCOPE_NAME
+
+    HF_ASSERT(scope < HF_COUNT_OF(names));
+    return names[scope];
 }
 
 /* Without any listener there is one with all defaults, on loopback. */

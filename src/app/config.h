@@ -101,6 +101,8 @@ void hf_config_free(struct hf_config *config); /* NULL is harmless */
 /* The tenant of that name, borrowed, or NULL. */
 const struct hf_config_tenant *hf_config_tenant_find(const struct hf_config *config, struct hf_slice name);
 
+const char *hf_config_scope_name(enum hf_config_scope scope); /* "devices:read", as in YAML */
+
 /* Whether the text is a numeric loopback address (127.0.0.0/8, ::1). */
 bool hf_config_address_is_loopback(const char *address);
 

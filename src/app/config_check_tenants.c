@@ -65,12 +65,18 @@ static void check_topics(const struct hf_config_tenant *tenant, struct hf_config
                 hf_config_error(errors, NULL, "tenants.%s.topics: the type '%s' stands twice", tenant->name,
                                 rule->type);
     }
-    for (size_t i = 0; i < tenant->access.count; i++)
+    for (size_t i = 0; i < tenant->access.count; i++) {
+        const char *star = strchr(tenant->access.at[i].devices, '*');
+
+        if (star != NULL && star[1] != '\0')
+            hf_config_error(errors, NULL, "tenants.%s.access.%zu.devices '%s': * stands only at the end",
+                            tenant->name, i, tenant->access.at[i].devices);
         if (!filter_is_valid(tenant->access.at[i].topics))
             hf_config_error(
                 errors, NULL,
                 "tenants.%s.access.%zu.topics '%s': + and # stand for whole levels between /, # only last",
                 tenant->name, i, tenant->access.at[i].topics);
+    }
 }
 
 static bool some_listener_knows_certificates(const struct hf_config *config)

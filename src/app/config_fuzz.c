@@ -1,4 +1,5 @@
-/* Property: whatever text is accepted, printing it and reading that again gives the same configuration; and a
+/* The input is a file; what begins with '=' is a setting and what begins with '$' a variable, over a small file.
+ * Property: whatever is accepted, printing it and reading that again gives the same configuration; and a
  * configuration does not differ from itself. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 {
     static struct hf_config_errors errors;
-    struct hf_config_settings none = {0};
+    static const char base[] = "tenants: [{name: a, jwt_keys: [{public_key_file: k}]}]";
+    struct hf_config_settings none = {0}, settings = {0};
+    struct hf_slice yaml = {(const char *)data, data_bytes};
+    char text[512], *env[] = {NULL, NULL};
+    const char *setting = text + 1;
     struct hf_config *first, *second;
     struct hf_config_diff diff;
     char *printed = NULL;

@@ -52,7 +52,7 @@
     X(BOOL, _, enabled, "true", 0, 1, RESTART, "Serve /metrics, /livez, /readyz, /startupz and debugging on a listener of its own.") \
     X(TEXT, _, address, "127.0.0.1", 1, 64, RESTART, "Numeric address. Anything but loopback needs require_key and insecure.") \
     X(U64, _, port, "6060", 0, 65535, RESTART, "TCP port. 0: the kernel chooses one, printed at start.") \
-    X(BOOL, _, require_key, "false", 0, 1, LIVE, "Ask for an API key with the scope admin.") \
+    X(BOOL, _, require_key, "false", 0, 1, LIVE, "Ask for an API key with the scope metrics:read or admin.") \
     X(BOOL, _, insecure, "false", 0, 1, RESTART, "Allow this plain-text listener on an address that is not loopback.")
 
 #define HF_CONFIG_ROWS_admission(X) \
@@ -83,7 +83,7 @@
 #define HF_CONFIG_ROWS_websocket(X) \
     X(BYTES, _, message_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest message, after decompression; above: 1009 message_too_big.") \
     X(BYTES, _, unauthenticated_message_bytes_max, "4KiB", 256, 1048576, LIVE, "Largest message before authentication.") \
-    X(U64, _, fragments_max, "1024", 1, 65536, LIVE, "Most fragments of one message; above: 1009.") \
+    X(U64, _, fragments_max, "1024", 1, 65535, LIVE, "Most fragments of one message; above: 1009.") \
     X(MS, _, close_timeout_ms, "5s", 100, 60000, LIVE, "How long the peer's Close frame is awaited.") \
     X(MS, _, write_timeout_ms, "10s", 1000, 300000, LIVE, "Output that makes no progress for this long ends the connection (4408 write_timeout).") \
     X(SECTION, deflate, deflate, "", 0, 0, LIVE, "Compression of messages.") \
@@ -107,7 +107,6 @@
     X(ENUM, policy, telemetry, "drop_oldest", 0, 0, LIVE, "What happens to telemetry above the high mark.") \
     X(ENUM, policy, message, "must_deliver", 0, 0, LIVE, "What happens to messages above the high mark.") \
     X(ENUM, policy, command, "must_deliver", 0, 0, LIVE, "What happens to commands above the high mark. Only must_deliver: a command is never dropped silently.") \
-    X(MS, _, sample_ms, "1s", 10, 3600000, LIVE, "policy sample: one value per key in this time.") \
     X(U64, _, outbox_messages_max, "1000", 1, 1000000, LIVE, "Messages waiting for one device; above: 429 queue_full.") \
     X(BYTES, _, outbox_bytes_max, "1MiB", 1024, 1073741824, LIVE, "Bytes waiting for one device; above: 429 queue_full.") \
     X(MS, _, ttl_default_ms, "24h", 1000, 604800000, LIVE, "Time to live of messages and commands that name none.") \
@@ -121,6 +120,7 @@
     X(U64, _, device_uplink_capacity, "2000", 1, 1000000, LIVE, "Messages one device may send at once after a quiet time.") \
     X(U64, _, command_per_s, "20", 1, 100000, LIVE, "Commands a second to one device; above: 429 rate_limit.") \
     X(U64, _, command_capacity, "40", 1, 100000, LIVE, "Commands to one device at once after a quiet time.") \
+    X(U64, _, subscriptions_max, "64", 1, 1024, LIVE, "Topics one connection may subscribe to.") \
     X(U64, _, api_key_per_s, "2000", 1, 1000000, LIVE, "Requests a second with one API key; above: 429 rate_limit.") \
     X(U64, _, api_key_capacity, "4000", 1, 1000000, LIVE, "Requests with one API key at once after a quiet time.") \
     X(U64, _, dependency_calls_max, "10", 1, 1000, LIVE, "Calls at a time to one scarce dependency; above: 503 busy.") \
@@ -149,12 +149,13 @@
     X(TEXT, _, id, "", 8, 32, LIVE, "The part between hfk_ and the second _ of the key: its name in logs and limits.") \
     X(TEXT, _, tenant, "", 1, 64, LIVE, "Tenant the key belongs to; * for all.") \
     X(TEXT, _, sha256, "", 64, 64, LIVE, "SHA-256 of the key in hexadecimal; `holdfast gen key` prints both.") \
-    X(FLAGS, scope, scopes, "[read]", 1, 8, LIVE, "What the key may do.")
+    X(FLAGS, scope, scopes, "[read]", 1, 11, LIVE, "What the key may do.")
 
 #define HF_CONFIG_ROWS_api(X) \
     X(TEXTS, _, cors_origins, "[]", 0, 256, LIVE, "Origins whose pages may call the API; * for any.") \
     X(BYTES, _, body_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest request body; above: 413.") \
     X(U64, _, page_items_max, "1000", 1, 1000, LIVE, "Most items in one page of a list.") \
+    X(U64, _, calls_max, "1024", 1, 65536, LIVE, "API calls at work at a time on one worker; above: 503 busy.") \
     X(U64, _, events_readers_max, "256", 1, 65536, LIVE, "Event readers (SSE, WebSocket) at a time; above: 503 busy.") \
     X(LIST, api_key, api_keys, "", 0, 4096, LIVE, "Keys of applications.")
 
@@ -171,8 +172,8 @@
     X(TEXT, _, topic, "", 1, 256, LIVE, "Topic its event gets.")
 
 #define HF_CONFIG_ROWS_access_rule(X) \
-    X(TEXT, _, devices, "*", 1, 256, LIVE, "Device ids the rule is for; * stands for any run of characters.") \
-    X(TEXT, _, topics, "#", 1, 256, LIVE, "Topics the rule is for; + is one level, # the rest.") \
+    X(TEXT, _, devices, "*", 1, 256, LIVE, "Device the rule is for: a whole id, the begin of one and *, or * for all.") \
+    X(TEXT, _, topics, "#", 1, 256, LIVE, "Topics the rule is for; + is one level, # the rest, {device} the device's own id.") \
     X(ENUM, direction, direction, "both", 0, 0, LIVE, "up: from the device; down: to it.") \
     X(BOOL, _, allow, "true", 0, 1, LIVE, "Allow or forbid. The first matching rule decides; without a match it is forbidden.")
 
@@ -194,7 +195,7 @@
     X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
     X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \
     X(LIST, topic_rule, topics, "", 0, 1024, LIVE, "From the type of a raw JSON message to its topic.") \
-    X(LIST, access_rule, access, "", 0, 4096, LIVE, "Who may use which topic. Empty: everything inside the tenant.")
+    X(LIST, access_rule, access, "", 0, 256, LIVE, "Who may use which topic. Empty: everything inside the tenant.")
 
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \
@@ -257,8 +258,7 @@
 #define HF_CONFIG_CHOICES_policy(C) \
     C(HF_CONFIG_POLICY_INHERIT, "inherit", "the value of the section above") \
     C(HF_CONFIG_POLICY_MUST_DELIVER, "must_deliver", "kept in the device's outbox until it reads again") \
-    C(HF_CONFIG_POLICY_LATEST, "latest", "the newest value of a key replaces the older") \
-    C(HF_CONFIG_POLICY_SAMPLE, "sample", "one value per key and sample_ms") \
+    C(HF_CONFIG_POLICY_LATEST, "latest", "the newest value of a topic replaces the older") \
     C(HF_CONFIG_POLICY_DROP_OLDEST, "drop_oldest", "old ones make room; each is in the ledger") \
     C(HF_CONFIG_POLICY_DROP_NEWEST, "drop_newest", "new ones are refused; each is in the ledger") \
     C(HF_CONFIG_POLICY_DISCONNECT, "disconnect", "the connection ends (4429 slow_reader)")
@@ -266,10 +266,17 @@
     C(HF_CONFIG_STORE_LMDB, "lmdb", "on disk") \
     C(HF_CONFIG_STORE_MEMORY, "memory", "in memory")
 #define HF_CONFIG_CHOICES_scope(C) \
-    C(HF_CONFIG_SCOPE_READ, "read", "devices, events, messages") \
-    C(HF_CONFIG_SCOPE_WRITE, "write", "send messages, disconnect devices") \
-    C(HF_CONFIG_SCOPE_COMMAND, "command", "send commands") \
-    C(HF_CONFIG_SCOPE_ADMIN, "admin", "keys, metrics, debugging")
+    C(HF_CONFIG_SCOPE_READ, "read", "devices:read and events:read") \
+    C(HF_CONFIG_SCOPE_WRITE, "write", "devices:write and messages:write") \
+    C(HF_CONFIG_SCOPE_COMMAND, "command", "commands:write") \
+    C(HF_CONFIG_SCOPE_DEVICES_READ, "devices:read", "list and explain devices") \
+    C(HF_CONFIG_SCOPE_DEVICES_WRITE, "devices:write", "disconnect devices") \
+    C(HF_CONFIG_SCOPE_MESSAGES_WRITE, "messages:write", "send messages and commands") \
+    C(HF_CONFIG_SCOPE_COMMANDS_WRITE, "commands:write", "send commands") \
+    C(HF_CONFIG_SCOPE_EVENTS_READ, "events:read", "read events") \
+    C(HF_CONFIG_SCOPE_KEYS_ADMIN, "keys:admin", "make and revoke keys") \
+    C(HF_CONFIG_SCOPE_METRICS_READ, "metrics:read", "read metrics") \
+    C(HF_CONFIG_SCOPE_ADMIN, "admin", "everything")
 #define HF_CONFIG_CHOICES_jwt_alg(C) \
     C(HF_CONFIG_JWT_ES256, "ES256", "ECDSA P-256") \
     C(HF_CONFIG_JWT_EDDSA, "EdDSA", "Ed25519") \

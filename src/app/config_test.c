@@ -61,6 +61,7 @@ static void defaults_are_those_of_the_requirements(void **state)
     assert_int_equal(config->tenants.at[0].jwt_keys.at[0].alg, HF_CONFIG_JWT_ES256);
     assert_ptr_equal(hf_config_tenant_find(config, HF_SLICE("acme")), &config->tenants.at[0]);
     assert_null(hf_config_tenant_find(config, HF_SLICE("acm")));
+    assert_string_equal(hf_config_scope_name(HF_CONFIG_SCOPE_DEVICES_READ), "devices:read");
     hf_config_free(config);
 }
 
@@ -173,6 +174,7 @@ static void mistakes_of_tenants_are_named(void **state)
         {"tenants: [{name: a, topics: [{type: t, topic: x}, {type: t, topic: y}]}]",
          "the type 't' stands twice"},
         {"tenants: [{name: a, access: [{topics: 'a+'}]}]", "tenants.a.access.0.topics 'a+'"},
+        {"tenants: [{name: a, access: [{devices: 'a*b'}]}]", "tenants.a.access.0.devices 'a*b'"},
         {"tenants: [{name: a, access: [{topics: 'a/#/b'}]}]", "tenants.a.access.0.topics 'a/#/b'"},
     };
 

@@ -110,18 +110,24 @@ static bool verdict_is_fresh(const struct tls_set *set, const struct tls_peer *p
            now_utc_ms - peer->verified_utc_ms < HF_TLS_VERDICT_LIFE_S * 1000ULL;
 }
 
-static enum hf_tls_reject verify_anew(X509_STORE_CTX *verification, struct hf_tls *tls,
-                                      const struct tls_set *set, const uint8_t *fingerprint,
+/* In a verification of our own: OpenSSL would keep the chain that it builds in its own for as long as the connection
+ * lives. */
+static enum hf_tls_reject verify_anew(struct hf_tls *tls, const struct tls_set *set, X509 *leaf,
+                                      STACK_OF(X509) * shown, const uint8_t *fingerprint,
                                       struct tls_peer **ret_peer)
 {
     uint64_t now_utc_ms = hf_tls_utc_ms(tls);
+    X509_STORE_CTX *verification = X509_STORE_CTX_new();
     struct tls_peer *peer = NULL;
-    enum hf_tls_reject reject = hf_tls_verify_chain(verification, now_utc_ms);
+    enum hf_tls_reject reject = HF_TLS_REJECT_OTHER;
 
+    if (verification != NULL && X509_STORE_CTX_init(verification, set->trust.store, leaf, shown) == 1)
+        reject = hf_tls_verify_chain(verification, now_utc_ms);
     if (reject == HF_TLS_REJECT_NONE)
         reject = hf_tls_peer_new(X509_STORE_CTX_get0_chain(verification), set->cn_tenant, fingerprint, &peer);
     if (reject == HF_TLS_REJECT_NONE)
         reject = hf_tls_peer_recheck(tls, set, peer);
+    X509_STORE_CTX_free(verification);
     if (reject != HF_TLS_REJECT_NONE) {
         hf_tls_peer_unref(peer);
         hf_tls_verdicts_drop(tls->verdicts, fingerprint);
@@ -134,17 +140,27 @@ static enum hf_tls_reject verify_anew(X509_STORE_CTX *verification, struct hf_tl
     return HF_TLS_REJECT_NONE;
 }
 
+/* The intermediates have done their work: about 5 KiB each that the connection would otherwise keep. The leaf has to
+ * stay, its key is about to verify the client's signature. */
+static void drop_intermediates(STACK_OF(X509) * shown)
+{
+    while (sk_X509_num(shown) > 1)
+        X509_free(sk_X509_pop(shown));
+}
+
 int hf_tls_verify_callback(X509_STORE_CTX *verification, void *user)
 {
     struct hf_tls *tls = user;
     SSL *ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_conn *conn = hf_tls_conn(ssl);
+    X509 *leaf = X509_STORE_CTX_get0_cert(verification);
+    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(verification);
     uint8_t fingerprint[HF_TLS_SHA256_BYTES];
     struct tls_peer *peer = NULL;
     enum hf_tls_reject reject = HF_TLS_REJECT_NONE;
 
     HF_ASSERT(conn != NULL && conn->tls == tls);
-    if (hf_tls_x509_sha256(X509_STORE_CTX_get0_cert(verification), fingerprint) != HF_OK) {
+    if (hf_tls_x509_sha256(leaf, fingerprint) != HF_OK) {
         reject = HF_TLS_REJECT_OTHER;
         goto out;
     }
@@ -156,7 +172,9 @@ int hf_tls_verify_callback(X509_STORE_CTX *verification, void *user)
         peer = NULL;
     }
     if (peer == NULL)
-        reject = verify_anew(verification, tls, conn->set, fingerprint, &peer);
+        reject = verify_anew(tls, conn->set, leaf, shown, fingerprint, &peer);
+    HF_ASSERT(sk_X509_value(shown, 0) == leaf);
+    drop_intermediates(shown);
 out:
     hf_tls_peer_unref(conn->peer);
     conn->peer = peer;

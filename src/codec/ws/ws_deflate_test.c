@@ -5,197 +5,8 @@
 
 #include <cmocka.h>
 
-#include "codec/ws/deflate.h"
-#include "codec/ws/ws_transcript.h"
+#include "codec/ws/ws_pair.h"
 #include "codec/ws/zmem.h"
-
-enum { LIMIT = HF_WS_MESSAGE_BYTES_MAX };
-
-static void fill_like_json(char *text, size_t bytes, unsigned seed)
-{
-    size_t n = 0;
-
-    while (n < bytes) {
-        char row[96];
-        int row_bytes =
-            snprintf(row, sizeof row, "{\"type\":\"data\",\"seq\":%u,\"speed\":%u,\"name\":\"caf\xc3\xa9\"},",
-                     seed, seed * 2654435761u >> 20);
-        size_t take = bytes - n < (size_t)row_bytes ? bytes - n : (size_t)row_bytes;
-
-        memcpy(text + n, row, take);
-        n += take;
-        seed++;
-    }
-}
-
-static void fill_random(uint8_t *data, size_t bytes, uint64_t seed)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        data[i] = (uint8_t)(seed >> 56);
-    }
-}
-
-struct inflated {
-    uint8_t *at;
-    size_t bytes;
-    hf_err err;
-    enum hf_ws_rule rule;
-};
-
-/* Inflates payload in slices of in_chunk, taking out_chunk at a time. */
-static struct inflated inflate_message(struct hf_ws_inflater *inflater, bool takeover, bool text,
-                                       uint32_t limit, const void *payload, size_t bytes, size_t in_chunk,
-                                       size_t out_chunk)
-{
-    struct inflated result = {.at = malloc((size_t)limit + 1)};
-    uint8_t *out = malloc(out_chunk);
-    bool done = false;
-
-    assert_non_null(result.at);
-    assert_non_null(out);
-    hf_ws_inflater_begin(inflater, takeover, text, limit);
-    for (size_t at = 0; !done && result.err == HF_OK;) {
-        size_t n = bytes - at < in_chunk ? bytes - at : in_chunk, out_bytes;
-        struct hf_slice in = {(const char *)payload + at, n};
-        bool last = at + n == bytes;
-
-        at += n;
-        do {
-            result.err =
-                hf_ws_inflater_feed(inflater, &in, last, out, out_chunk, &out_bytes, &done, &result.rule);
-            if (result.err == HF_OK) {
-                assert_true(result.bytes + out_bytes <= limit);
-                memcpy(result.at + result.bytes, out, out_bytes);
-                result.bytes += out_bytes;
-            }
-        } while (result.err == HF_OK && !done && (in.bytes > 0 || out_bytes == out_chunk));
-        assert_true(!done || in.bytes == 0);
-    }
-    free(out);
-    return result;
-}
-
-struct pair {
-    struct ws_heap heap;
-    struct hf_ws_memory memory;
-    struct hf_ws_deflater *deflater;
-    struct hf_ws_inflater *inflater;
-};
-
-static void pair_open(struct pair *pair, unsigned bits)
-{
-    *pair = (struct pair){.deflater = NULL};
-    pair->memory = ws_heap_memory(&pair->heap);
-    assert_int_equal(hf_ws_deflater_new(&pair->memory, bits, HF_WS_DEFLATE_LEVEL, HF_WS_DEFLATE_MEM_LEVEL,
-                                        &pair->deflater),
-                     HF_OK);
-    assert_int_equal(hf_ws_inflater_new(&pair->memory, bits, &pair->inflater), HF_OK);
-    assert_int_equal(hf_ws_deflater_window_bits(pair->deflater), bits);
-}
-
-static void pair_close(struct pair *pair)
-{
-    hf_ws_deflater_free(pair->deflater);
-    hf_ws_inflater_free(pair->inflater);
-    assert_int_equal(pair->heap.live_blocks, 0);
-    assert_int_equal(pair->heap.live_bytes, 0);
-}
-
-static void expect_payload(struct pair *pair, bool takeover, const void *payload, size_t bytes,
-                           const char *want)
-{
-    for (size_t in_chunk = 1; in_chunk <= bytes + 1; in_chunk++) {
-        for (size_t out_chunk = 1; out_chunk < 9; out_chunk++) {
-            struct inflated got =
-                inflate_message(pair->inflater, takeover, true, 1000, payload, bytes, in_chunk, out_chunk);
-
-            assert_int_equal(got.err, HF_OK);
-            assert_int_equal(got.bytes, strlen(want));
-            assert_memory_equal(got.at, want, got.bytes);
-            free(got.at);
-            if (takeover)
-                return;
-        }
-    }
-}
-
-/* The examples of RFC 7692 7.2.3 and their relatives. */
-static void examples_of_the_rfc(void **state)
-{
-    struct pair pair;
-
-    (void)state;
-    pair_open(&pair, 15);
-    expect_payload(&pair, false, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"); /* 7.2.3.1 */
-    expect_payload(&pair, true, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello");  /* 7.2.3.2 */
-    expect_payload(&pair, true, "\xf2\x00\x11\x00\x00", 5, "Hello");          /* from the window */
-    expect_payload(&pair, false, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", 11,
-                   "Hello");                                                      /* 7.2.3.3 stored */
-    expect_payload(&pair, false, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, "Hello"); /* 7.2.3.4 BFINAL */
-    expect_payload(&pair, false, "\xf3\x48\xcd\xc9\xc9\x07\x00", 7, "Hello");     /* and no padding */
-    expect_payload(&pair, false, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 13,
-                   "Hello");                     /* 7.2.3.5 */
-    expect_payload(&pair, false, "\x00", 1, ""); /* 7.2.3.6 */
-    expect_payload(&pair, false, "", 0, "");     /* zlib peers that strip the marker of a second flush */
-    /* a message after BFINAL may still look back (7.2.3.4) */
-    expect_payload(&pair, true, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, "Hello");
-    expect_payload(&pair, true, "\xf2\x00\x11\x00\x00", 5, "Hello");
-    pair_close(&pair);
-}
-
-static void broken_data_is_refused(void **state)
-{
-#define ROW(data, text, rule)             \
-    {                                     \
-        data, sizeof data - 1, text, rule \
-    }
-    static const struct {
-        const char *data;
-        size_t bytes;
-        bool text;
-        enum hf_ws_rule rule;
-    } rows[] = {
-        ROW("\xff\xff\xff", false, HF_WS_RULE_DEFLATE_DATA),                     /* block type 3 */
-        ROW("\xf2\x48\xcd\xc9\xc9", false, HF_WS_RULE_DEFLATE_DATA),             /* cut short */
-        ROW("\x00\x05\x00\xfa\xff\x48\x65\x6c", false, HF_WS_RULE_DEFLATE_DATA), /* stored block cut short */
-        ROW("\x00\x05\x00\xfa\xfe\x48\x65\x6c\x6c\x6f\x00", false,
-            HF_WS_RULE_DEFLATE_DATA),                                /* length check */
-        ROW("\xf2\x00\x11\x00\x00", false, HF_WS_RULE_DEFLATE_DATA), /* looks back at nothing */
-        ROW("\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\xff\xff\xff", false, HF_WS_RULE_DEFLATE_DATA),
-        ROW("\xf3\x48\xcd\xc9\xc9\x07\x00\xff\xff", false,
-            HF_WS_RULE_DEFLATE_DATA), /* garbage behind BFINAL */
-        /* a last block cut short, which the first byte of the tail happens to end */
-        ROW("\x73\x65\x72\x76\x65\x72", false, HF_WS_RULE_DEFLATE_DATA),
-        ROW("\x73\x65\x72\x76\x65\x72\x5f\x6d\x61\x78\x5f\x77\x69\x6e\x64\x6f\x77\x5f\x62\x69\x74\x73\xec\xc1"
-            "\xf5"
-            "\x01\x4f\x6d",
-            false, HF_WS_RULE_DEFLATE_DATA),
-        ROW("\x00\x02\x00\xfd\xff\xc3\x28\x00", true, HF_WS_RULE_TEXT_UTF8),
-        ROW("\x00\x02\x00\xfd\xff\xe2\x82\x00", true,
-            HF_WS_RULE_TEXT_UTF8), /* a character that does not end */
-    };
-#undef ROW
-    struct pair pair;
-
-    (void)state;
-    pair_open(&pair, 15);
-    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
-        for (size_t in_chunk = 1; in_chunk <= rows[i].bytes; in_chunk++) {
-            for (size_t out_chunk = 1; out_chunk < 9; out_chunk++) {
-                struct inflated got = inflate_message(pair.inflater, false, rows[i].text, 1000, rows[i].data,
-                                                      rows[i].bytes, in_chunk, out_chunk);
-
-                assert_int_equal(got.err, HF_ERR_MALFORMED);
-                assert_int_equal(got.rule, rows[i].rule);
-                free(got.at);
-            }
-        }
-    }
-    expect_payload(&pair, false, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7,
-                   "Hello"); /* and the next message is fine */
-    pair_close(&pair);
-}
 
 /* Sizes around every boundary, all windows, both modes, several messages, odd chunkings: what went in comes out. */
 static void messages_round_trip(void **state)
@@ -240,68 +51,6 @@ static void messages_round_trip(void **state)
     }
     free(message);
     free(payload);
-}
-
-/* WS-7: a bomb is stopped at the limit of the inflated size, whatever its wire size; the limit itself passes. */
-static void inflated_size_is_counted(void **state)
-{
-    static char zeros[100000];
-    uint8_t payload[1000];
-    size_t payload_bytes;
-    struct pair pair;
-
-    (void)state;
-    pair_open(&pair, 15);
-    assert_int_equal(hf_ws_deflater_message(pair.deflater, false, (struct hf_slice){zeros, sizeof zeros},
-                                            payload, sizeof payload, &payload_bytes),
-                     HF_OK);
-    assert_true(payload_bytes < 200);
-    for (size_t out_chunk = 1000; out_chunk < 300000; out_chunk += 49500) {
-        for (uint32_t limit = 99999; limit <= 100001; limit++) {
-            struct inflated got =
-                inflate_message(pair.inflater, false, true, limit, payload, payload_bytes, 7, out_chunk);
-
-            assert_int_equal(got.err, limit < 100000 ? HF_ERR_LIMIT : HF_OK);
-            assert_int_equal(got.rule, limit < 100000 ? HF_WS_RULE_MESSAGE_BYTES : HF_WS_RULE_NONE);
-            assert_true(got.bytes <= limit);
-            free(got.at);
-        }
-    }
-    pair_close(&pair);
-}
-
-/* The rule that is found does not depend on how much comes out at once: invalid UTF-8 within the limit is 1007, behind
- * it 1009. */
-static void first_broken_rule_wins(void **state)
-{
-    static const struct {
-        size_t bad_at;
-        enum hf_ws_rule rule;
-    } rows[] = {{0, HF_WS_RULE_TEXT_UTF8}, {99, HF_WS_RULE_TEXT_UTF8}, {100, HF_WS_RULE_MESSAGE_BYTES}};
-    struct pair pair;
-
-    (void)state;
-    pair_open(&pair, 15);
-    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
-        char message[200];
-        uint8_t payload[300];
-        size_t payload_bytes;
-
-        memset(message, 'x', sizeof message);
-        message[rows[i].bad_at] = '\xff';
-        assert_int_equal(hf_ws_deflater_message(pair.deflater, false,
-                                                (struct hf_slice){message, sizeof message}, payload,
-                                                sizeof payload, &payload_bytes),
-                         HF_OK);
-        for (size_t out_chunk = 1; out_chunk < 210; out_chunk++) {
-            struct inflated got =
-                inflate_message(pair.inflater, false, true, 100, payload, payload_bytes, 1000, out_chunk);
-
-            assert_int_equal(got.rule, rows[i].rule);
-            free(got.at);
-        }
-    }
-    pair_close(&pair);
 }
 
 /* MEM-4: from 512 bytes, kept only if it saves a tenth. */
@@ -396,30 +145,6 @@ static void takeover_keeps_the_window(void **state)
     pair_close(&pair);
 }
 
-/* A message given up half-way (its connection died) does not hurt the next one of the shared inflater. */
-static void a_message_can_be_given_up(void **state)
-{
-    struct pair pair;
-    struct hf_slice in = {"\xf2\x48\xcd", 3};
-    uint8_t out[10];
-    size_t bytes;
-    bool done;
-    enum hf_ws_rule rule;
-
-    (void)state;
-    pair_open(&pair, 15);
-    hf_ws_inflater_begin(pair.inflater, false, false, 100);
-    assert_int_equal(hf_ws_inflater_feed(pair.inflater, &in, false, out, sizeof out, &bytes, &done, &rule),
-                     HF_OK);
-    expect_payload(&pair, false, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello");
-    in = (struct hf_slice){"\xf2\x48\xcd", 3};
-    hf_ws_inflater_begin(pair.inflater, true, false, 100);
-    assert_int_equal(hf_ws_inflater_feed(pair.inflater, &in, false, out, sizeof out, &bytes, &done, &rule),
-                     HF_OK);
-    expect_payload(&pair, true, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello");
-    pair_close(&pair);
-}
-
 /* Allocations of zlib itself stay below what is stated, and what is stated is not far above. */
 static void memory_is_as_stated(void **state)
 {
@@ -471,30 +196,6 @@ static void zlib_cannot_take_more_than_its_bound(void **state)
         assert_int_equal(heap.live_bytes, 0);
     }
     assert_true(heap.peak_bytes > 0);
-}
-
-/* The last slice may be empty and absent: a peer's empty final fragment. */
-static void last_slice_may_be_absent(void **state)
-{
-    struct pair pair;
-    struct hf_slice in = {"\xf2\x48\xcd\xc9\xc9\x07\x00", 7}, none = {NULL, 0};
-    uint8_t out[10];
-    size_t bytes;
-    bool done;
-    enum hf_ws_rule rule;
-
-    (void)state;
-    pair_open(&pair, 15);
-    hf_ws_inflater_begin(pair.inflater, false, true, 5);
-    assert_int_equal(hf_ws_inflater_feed(pair.inflater, &in, false, out, sizeof out, &bytes, &done, &rule),
-                     HF_OK);
-    assert_false(done);
-    assert_int_equal(bytes, 5);
-    assert_int_equal(hf_ws_inflater_feed(pair.inflater, &none, true, out, sizeof out, &bytes, &done, &rule),
-                     HF_OK);
-    assert_true(done);
-    assert_int_equal(bytes, 0);
-    pair_close(&pair);
 }
 
 static void windows_and_levels_are_checked(void **state)
@@ -632,18 +333,12 @@ static void compressed_messages_through_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(examples_of_the_rfc),
-        cmocka_unit_test(broken_data_is_refused),
         cmocka_unit_test(messages_round_trip),
-        cmocka_unit_test(inflated_size_is_counted),
-        cmocka_unit_test(first_broken_rule_wins),
         cmocka_unit_test(kept_only_if_it_saves),
         cmocka_unit_test(room_is_exact),
         cmocka_unit_test(takeover_keeps_the_window),
-        cmocka_unit_test(a_message_can_be_given_up),
         cmocka_unit_test(memory_is_as_stated),
         cmocka_unit_test(zlib_cannot_take_more_than_its_bound),
-        cmocka_unit_test(last_slice_may_be_absent),
         cmocka_unit_test(windows_and_levels_are_checked),
         cmocka_unit_test(no_memory_is_an_error),
         cmocka_unit_test(compressed_messages_through_frames),

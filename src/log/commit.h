@@ -2,9 +2,11 @@
  * one runs, batches wait in its mailbox and become the next group, so that company costs no waiting. What
  * is left to decide when a sync has returned: go with what is there, or wait for more.
  *
- * HF_COMMIT_WAIT_US_DEFAULT is 0 by measurement (see doc in commit.c): waiting while the disk idles only
- * adds its length to every acknowledgement. It can be set up to HF_COMMIT_WAIT_US_MAX for disks that are
- * paid by the sync. Pure: time is handed in. */
+ * HF_COMMIT_WAIT_US_DEFAULT is 0 by measurement (test/support/log_bench.c, 100,000 records/s of 200 bytes in
+ * batches of 100, a sync of about 0.3 ms): the rate is met with any wait, and the median acknowledgement takes
+ * 0.3 ms with no wait, 0.8 ms with 0.5 ms, 1.3 ms with 1 ms and 2.5 to 3.2 ms with 2 ms. Where a sync is slow, groups
+ * grow by themselves while it runs. A wait, up to HF_COMMIT_WAIT_US_MAX, is for disks that are paid or worn by the
+ * sync: 2 ms leave a third of the syncs. Pure: time is handed in. */
 #ifndef HF_LOG_COMMIT_H
 #define HF_LOG_COMMIT_H
 

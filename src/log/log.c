@@ -106,7 +106,9 @@ static hf_err take_last(struct hf_log *log)
     if (last->time_max_before_ms == HF_LOG_TIME_UNKNOWN)
         err = HF_ERR_CORRUPT;
     else
-        err = hf_log_window_init(&window, files, log->log_id, HF_LOG_RECOVERY_BUFFER_BYTES);
+        err = hf_log_window_init(&window, files, log->log_id,
+                                 HF_MAX(HF_MIN(last->bytes, (uint64_t)HF_LOG_RECOVERY_BUFFER_BYTES),
+                                        (uint64_t)HF_LOG_SEGMENT_HEAD_BYTES));
     if (err == HF_OK) {
         hf_log_window_file(&window, log->writer.file);
         err = hf_log_recover(&window, &log->shared.live, &cut_bytes, &damage);

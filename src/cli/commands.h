@@ -12,6 +12,7 @@
     X(doctor)              \
     X(gen)                 \
     X(check)               \
+    X(bench)               \
     X(reasons)             \
     X(version)
 /* clang-format on */

@@ -24,8 +24,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
     FILE *out;
     hf_err err;
 
-    err = hf_config_parse("fuzz", (struct hf_slice){(const char *)data, data_bytes}, none, NULL, &first,
-                          &errors);
+    if (data_bytes > 0 && data_bytes < sizeof(text) - 16 && (data[0] == '=' || data[0] == '$')) {
+        (void)snprintf(text, sizeof(text), "%s%.*s", data[0] == '=' ? "=" : "HOLDFAST_", (int)data_bytes - 1,
+                       (const char *)data + 1);
+        if (data[0] == '=')
+            settings = (struct hf_config_settings){&setting, 1};
+        else
+            env[0] = text;
+        yaml = HF_SLICE(base);
+    }
+    err = hf_config_parse("fuzz", yaml, settings, env, &first, &errors);
     HF_ASSERT((err == HF_OK) == (errors.error_count == 0));
     if (err != HF_OK)
         return 0;

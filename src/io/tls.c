@@ -337,7 +337,7 @@ static hf_err ctx_new(struct hf_tls *tls, const struct hf_tls_config *config, SS
     if (err != HF_OK)
         goto out;
     err = HF_ERR_NOMEM;
-    ctx = SSL_CTX_new(TLS_server_method());
+    ctx = SSL_CTX_new_ex(hf_tls_library(), NULL, TLS_server_method());
     if (ctx == NULL)
         goto out;
     err = set_load(tls, config, &set, error, error_bytes);

@@ -116,6 +116,10 @@ uint32_t hf_tls_tickets_rotations(struct tls_tickets *tickets);
 int hf_tls_tickets_callback(struct tls_tickets *tickets, uint8_t key_name[16], uint8_t *iv,
                             EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt);
 
+/* --- tls_library.c --- */
+
+OSSL_LIB_CTX *hf_tls_library(void); /* for listeners; NULL = OpenSSL's default one. Nobody frees it */
+
 /* --- tls.c --- */
 
 struct tls_set {

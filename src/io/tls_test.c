@@ -122,19 +122,23 @@ static void refused(struct hf_tls *tls, const char *device, enum hf_tls_reject w
     hf_tls_client_free(client);
 }
 
-/* Signs `device` with extensions that hf_pki would not make. */
-static void odd_device(const char *device, const char *san, const char *usage)
+/* Signs `device` with a key and extensions that hf_pki would not make. */
+static void odd_key_device(const char *device, const char *key, const char *san, const char *usage)
 {
     char command[2048];
 
     snprintf(command, sizeof(command),
-             "cd '%s' && printf '%%s\\n%%s\\n' '%s' '%s' > ext && "
-             "openssl ecparam -name prime256v1 -genkey -noout -out %s.key 2>err && "
+             "cd '%s' && printf '%%s\\n%%s\\n' '%s' '%s' > ext && openssl genpkey %s -out %s.key 2>err && "
              "openssl req -new -key %s.key -subj '/CN=pump-cn' -out csr 2>err && "
              "openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile ext -out "
              "%s.pem 2>err",
-             kit->folder, san, usage, device, device, device);
+             kit->folder, san, usage, key, device, device, device);
     assert_int_equal(system(command), 0);
+}
+
+static void odd_device(const char *device, const char *san, const char *usage)
+{
+    odd_key_device(device, "-algorithm EC -pkeyopt ec_paramgen_curve:P-256", san, usage);
 }
 
 static void certificates_that_do_not_belong_are_refused_and_counted(void **state)
@@ -193,6 +197,46 @@ static void certificates_that_do_not_belong_are_refused_and_counted(void **state
     hf_pki_ca_free(deep);
     hf_pki_ca_free(deeper);
     hf_pki_ca_free(deepest);
+    hf_tls_server_free(tls);
+}
+
+static void device_keys_may_be_of_the_usual_kinds(void **state)
+{
+    static const struct {
+        const char *key;
+        bool taken;
+    } rows[] = {
+        {"-algorithm EC -pkeyopt ec_paramgen_curve:P-256", true},
+        {"-algorithm EC -pkeyopt ec_paramgen_curve:P-384", true},
+        {"-algorithm ED25519", true},
+        {"-algorithm RSA -pkeyopt rsa_keygen_bits:2048", true},
+        {"-algorithm EC -pkeyopt ec_paramgen_curve:P-521", false},
+        {"-algorithm RSA -pkeyopt rsa_keygen_bits:1024", false},
+        {"-algorithm ED448", false},
+    };
+    struct hf_tls_config config = kit_config(kit, HF_TLS_VERIFY_REQUIRED);
+    struct hf_tls *tls = kit_server(kit, &config);
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_tls_client *client = NULL;
+        char cert[128], key[128], ca[128];
+        struct hf_tls_client_config client_config = {.ca_file = strcpy(ca, kit_path(kit, "ca.pem")),
+                                                     .cert_file = strcpy(cert, kit_path(kit, "kind.pem")),
+                                                     .key_file = strcpy(key, kit_path(kit, "kind.key"))};
+        struct kit_pair pair;
+
+        odd_key_device("kind", rows[i].key, "subjectAltName=URI:urn:holdfast:acme:kind",
+                       "extendedKeyUsage=clientAuth");
+        if (hf_tls_client_new(&client_config, &client, KIT_ERROR) != HF_OK) {
+            assert_false(rows[i].taken); /* OpenSSL itself does not use the weak one */
+            continue;
+        }
+        if (kit_meet(tls, client, NULL, &pair) != rows[i].taken)
+            fail_msg("%s: %s", rows[i].key, hf_tls_reject_name(hf_tls_rejected(pair.server)));
+        kit_pair_free(&pair);
+        hf_tls_client_free(client);
+    }
     hf_tls_server_free(tls);
 }
 
@@ -804,6 +848,7 @@ int main(void)
         cmocka_unit_test(a_server_only_listener_resumes_by_sealed_tickets),
         cmocka_unit_test(an_optional_certificate_may_be_missing_and_still_resumes),
         cmocka_unit_test(certificates_that_do_not_belong_are_refused_and_counted),
+        cmocka_unit_test(device_keys_may_be_of_the_usual_kinds),
         cmocka_unit_test(a_common_name_counts_only_where_it_is_configured),
         cmocka_unit_test(what_was_accepted_once_is_not_accepted_for_ever),
         cmocka_unit_test(sessions_end_after_their_life_and_records_stay_bounded),

@@ -9,6 +9,7 @@
 
 #include "app/config_print.h"
 #include "app/config_table.h"
+#include "app/config_value.h"
 #include "base/assert.h"
 
 #define TENANT "tenants: [{name: acme, jwt_keys: [{kid: a, alg: ES256, public_key_file: k.pem}]}]\n"
@@ -139,6 +140,7 @@ static void every_mistake_is_named_with_its_place_and_its_fix(void **state)
          "admission.connections_max holds a value, there is no 'x' in it"},
         {"", "listeners=1", "listeners is a list; name one option in it"},
         {"", "listeners.5.port=1", "listeners has no item '5'; the next free position is 0"},
+        {"", "listeners.1.port=1", "listeners has no item '1'; the next free position is 0"},
         {"", "tenants.0.jwt_keys.0.alg=none", "it must be one of ES256, EdDSA, RS256, HS256"},
     };
 
@@ -337,6 +339,41 @@ static void check_shape(const struct hf_config_shape *shape, unsigned depth)
     }
 }
 
+/* Each number's smallest and largest value are taken, their neighbours outside are not. */
+static void check_edges(const struct hf_config_shape *shape)
+{
+    const struct hf_config_origin origin = {.name = "test"};
+    uint64_t object[256]; /* large enough and aligned for any struct of the table */
+
+    assert_true(shape->bytes <= sizeof(object));
+    for (size_t i = 0; i < shape->row_count; i++) {
+        const struct hf_config_row *row = &shape->rows[i];
+        const struct {
+            uint64_t value;
+            hf_err err;
+        } edges[] = {{row->min, HF_OK},
+                     {row->max, HF_OK},
+                     {row->min - 1, HF_ERR_INVALID},
+                     {row->max + 1, HF_ERR_INVALID}};
+
+        if (row->shape != NULL)
+            check_edges(row->shape());
+        for (size_t k = 0; row->kind <= HF_CONFIG_KIND_BYTES && k < HF_COUNT_OF(edges); k++) {
+            char text[32];
+
+            (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)edges[k].value);
+            assert_int_equal(hf_config_value_set(row, object, hf_slice_of(text), row->name, &origin, NULL),
+                             edges[k].err);
+        }
+    }
+}
+
+static void every_number_has_its_edges(void **state)
+{
+    (void)state;
+    check_edges(hf_config_shape());
+}
+
 static void the_table_is_sound(void **state)
 {
     (void)state;
@@ -455,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_reload_knows_what_needs_a_restart),
         cmocka_unit_test(loopback_and_ranges),
         cmocka_unit_test(the_table_is_sound),
+        cmocka_unit_test(every_number_has_its_edges),
         cmocka_unit_test(the_sample_is_a_valid_configuration_of_defaults),
         cmocka_unit_test(the_shipped_files_are_up_to_date),
         cmocka_unit_test(files_are_looked_at),

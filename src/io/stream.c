@@ -124,6 +124,7 @@ static void extra_free(struct hf_stream *stream)
         SSL_free(extra->ssl);
     }
     free(extra->rest);
+    free(extra->tail);
     hf_slab_give(stream->loop->streams->extras, extra);
     stream->extra = NULL;
 }
@@ -192,9 +193,9 @@ void hf_stream_rearm(struct hf_stream *stream)
 
     if (stream->flags & (NOT_READY | STREAM_GONE))
         return; /* they arm for themselves */
-    if (!(stream->flags & (STREAM_PAUSED | STREAM_HELD)))
+    if (!(stream->flags & STREAM_PAUSED))
         events |= READ_EVENTS;
-    if (stream->flags & (STREAM_BLOCKED | STREAM_HELD))
+    if (stream->flags & STREAM_BLOCKED)
         events |= EPOLLOUT;
     hf_loop_change(stream->loop, &stream->handle, events);
 }
@@ -206,7 +207,8 @@ void hf_stream_become_ready(struct hf_stream *stream)
     hf_stream_rearm(stream);
     if (stream->on_ready != NULL)
         stream->on_ready(&stream->link);
-    if (!(stream->flags & STREAM_GONE) && (stream->queue_last != NULL || (stream->flags & STREAM_FINISHING)))
+    if (!(stream->flags & STREAM_GONE) &&
+        (hf_stream_has_output(stream) || (stream->flags & STREAM_FINISHING)))
         hf_stream_mark_dirty(stream); /* what was written before or just now */
 }
 
@@ -395,17 +397,15 @@ static void read_plain(struct hf_stream *stream)
 
 static void on_writable(struct hf_stream *stream)
 {
-    if (stream->flags & STREAM_BLOCKED) {
-        hf_stream_flush_queue(stream);
-        if (stream->flags & STREAM_FAILED)
-            return;
-        if (stream->queue_last == NULL)
-            stream->flags &= (uint16_t)~STREAM_BLOCKED;
-        hf_stream_rearm(stream);
-        hf_stream_settle(stream);
-    }
-    if ((stream->flags & (STREAM_HELD | STREAM_FAILED | STREAM_GONE)) == STREAM_HELD)
-        hf_stream_tls_resume(stream);
+    if (!(stream->flags & STREAM_BLOCKED))
+        return;
+    hf_stream_flush_queue(stream);
+    if (stream->flags & STREAM_FAILED)
+        return;
+    if (!hf_stream_has_output(stream))
+        stream->flags &= (uint16_t)~STREAM_BLOCKED;
+    hf_stream_rearm(stream);
+    hf_stream_settle(stream);
 }
 
 static int socket_error(int fd)
@@ -424,7 +424,7 @@ void hf_stream_on_live(struct hf_handle *handle, uint32_t events)
 
     if (HF_UNLIKELY(events & EPOLLOUT))
         on_writable(stream);
-    if (HF_UNLIKELY(stream->flags & (STREAM_FAILED | STREAM_GONE | STREAM_PAUSED | STREAM_HELD))) {
+    if (HF_UNLIKELY(stream->flags & (STREAM_FAILED | STREAM_GONE | STREAM_PAUSED))) {
         /* While nothing is read, an error is the one thing that epoll still reports, and would for ever. */
         if (!(stream->flags & (STREAM_FAILED | STREAM_GONE)) && (events & (EPOLLERR | EPOLLHUP)))
             hf_stream_end(stream, HF_LINK_END_RESET, socket_error(handle->fd));
@@ -443,7 +443,7 @@ void hf_stream_on_live(struct hf_handle *handle, uint32_t events)
 /* Writing has failed, yet the peer's last bytes may lie in the kernel: they are given before the end. */
 static void end_failed(struct hf_stream *stream)
 {
-    bool tls_error = stream->flags & STREAM_TLS_ERROR, more = !(stream->flags & STREAM_PAUSED) && !tls_error;
+    bool tls_error = stream->flags & STREAM_TLS_ERROR, more = !tls_error && !(stream->flags & NOT_READY);
     uint8_t *into = stream->loop->streams->receive;
 
     for (unsigned i = 0; i < LAST_READS_MAX && more && !(stream->flags & (STREAM_GONE | STREAM_PAUSED));
@@ -475,10 +475,9 @@ static void deliver_unread(struct hf_stream *stream)
     free(bytes);
 }
 
-bool hf_stream_has_unread(const struct hf_stream *stream) /* not: ciphertext of a held one */
+bool hf_stream_has_unread(const struct hf_stream *stream)
 {
-    return stream->extra != NULL && stream->extra->rest != NULL &&
-           !(stream->flags & (STREAM_HELD | NOT_READY));
+    return stream->extra != NULL && stream->extra->rest != NULL;
 }
 
 void hf_stream_pool_run_ready(struct hf_stream_pool *pool)
@@ -546,14 +545,15 @@ hf_err hf_stream_set_peer(struct hf_stream *stream, const union hf_address *peer
 
 /* ---- from loop to loop ---- */
 
-/* unread, decrypted but not yet delivered, unread of an earlier move; then the queue. */
+/* unread, decrypted but not yet delivered, unread of an earlier move; then the queue; then the TLS tail. */
 static hf_err pack(struct hf_stream *stream, const void *unread, size_t unread_bytes,
                    struct hf_stream_seat *seat)
 {
     struct hf_stream_pool *pool = stream->loop->streams;
     size_t decrypted = pool->undelivered == stream ? pool->undelivered_bytes : 0;
     size_t older = hf_stream_has_unread(stream) ? stream->extra->rest_bytes : 0;
-    size_t total = unread_bytes + decrypted + older + stream->queued_bytes, at = 0;
+    size_t tail = hf_stream_tail_bytes(stream);
+    size_t total = unread_bytes + decrypted + older + stream->queued_bytes + tail, at = 0;
     struct iovec iov[HF_STREAM_IOV_MAX];
 
     if (total == 0)
@@ -581,6 +581,10 @@ static hf_err pack(struct hf_stream *stream, const void *unread, size_t unread_b
         }
         hf_stream_queue_consume(stream, at - before);
     }
+    if (tail > 0) {
+        PACK(stream->extra->tail + stream->extra->tail_at, tail);
+        seat->tail_bytes = (uint32_t)tail;
+    }
 #undef PACK
     HF_ASSERT(at == total);
     return HF_OK;
@@ -596,8 +600,6 @@ hf_err hf_stream_detach(struct hf_stream *stream, const void *unread, size_t unr
 
     if (stream->flags & (NOT_READY | STREAM_FINISHING | STREAM_FAILED | STREAM_GONE))
         return HF_ERR_CLOSED;
-    if (stream->flags & STREAM_HELD)
-        return HF_ERR_BUSY;
     if (pool->corked == stream)
         hf_stream_send_cork(stream);
     if (!(stream->flags & STREAM_BLOCKED))
@@ -623,6 +625,27 @@ hf_err hf_stream_detach(struct hf_stream *stream, const void *unread, size_t unr
     return HF_OK;
 }
 
+/* Gives the new stream what waits in the seat; on HF_ERR_NOMEM the caller undoes it. */
+static hf_err unpack(struct hf_stream *stream, const struct hf_stream_seat *seat)
+{
+    size_t unsent_at = seat->unread_bytes, tail_at = unsent_at + seat->unsent_bytes;
+
+    if (seat->peer.any.sa_family != AF_UNSPEC || seat->unread_bytes > 0) {
+        if (extra_of(stream) == NULL)
+            return HF_ERR_NOMEM;
+        stream->extra->peer = seat->peer;
+    }
+    if (seat->tail_bytes > 0) {
+        stream->extra->tail = malloc(seat->tail_bytes);
+        if (stream->extra->tail == NULL)
+            return HF_ERR_NOMEM;
+        memcpy(stream->extra->tail, seat->bytes + tail_at, seat->tail_bytes);
+        stream->extra->tail_bytes = seat->tail_bytes;
+    }
+    return seat->unsent_bytes > 0 ? hf_stream_queue_copy(stream, seat->bytes + unsent_at, seat->unsent_bytes)
+                                  : HF_OK;
+}
+
 hf_err hf_stream_attach(struct hf_loop *loop, struct hf_stream_seat *seat,
                         const struct hf_link_handler *handler, void *user, struct hf_stream **ret_stream)
 {
@@ -636,11 +659,8 @@ hf_err hf_stream_attach(struct hf_loop *loop, struct hf_stream_seat *seat,
     stream->handle.fd = seat->fd;
     stream->flags = seat->flags;
     err = take_ssl(stream, seat->ssl);
-    if (err == HF_OK && (seat->peer.any.sa_family != AF_UNSPEC || seat->unread_bytes > 0) &&
-        extra_of(stream) == NULL)
-        err = HF_ERR_NOMEM;
-    if (err == HF_OK && seat->unsent_bytes > 0)
-        err = hf_stream_queue_copy(stream, seat->bytes + seat->unread_bytes, seat->unsent_bytes);
+    if (err == HF_OK)
+        err = unpack(stream, seat);
     if (err == HF_OK)
         err = hf_loop_watch(loop, &stream->handle, first_events(stream));
     if (err != HF_OK) {
@@ -648,8 +668,6 @@ hf_err hf_stream_attach(struct hf_loop *loop, struct hf_stream_seat *seat,
         stream_undo(stream);
         return err;
     }
-    if (stream->extra != NULL)
-        stream->extra->peer = seat->peer;
     if (seat->unread_bytes > 0) {
         stream->extra->rest = seat->bytes;
         stream->extra->rest_bytes = seat->unread_bytes;

@@ -90,17 +90,16 @@ struct hf_stream_seat {
     struct ssl_st *ssl;
     uint64_t conn_id;
     void (*on_ready)(struct hf_link *link);
-    uint8_t *bytes; /* heap: first what the adapter had not read, then what the kernel had not taken */
-    uint32_t unread_bytes, unsent_bytes;
+    uint8_t *bytes; /* heap: what the adapter had not read, then output not sent, then ciphertext not sent */
+    uint32_t unread_bytes, unsent_bytes, tail_bytes;
     uint16_t flags;
     union hf_address peer; /* AF_UNSPEC unless set */
 };
 
 /* Takes the connection out of its loop, also inside its own on_data. Output gathered so far is offered to the kernel;
  * what that does not take travels along. unread: bytes given to on_data that the next owner shall see first
- * (copied; may be NULL with 0). No handler is called any more and the stream is gone. HF_ERR_NOMEM, HF_ERR_CLOSED
- * (not ready, failed or finishing) or HF_ERR_BUSY (TLS waits to write, try again): nothing changed, on_end will come where it
- * is due. */
+ * (copied; may be NULL with 0). No handler is called any more and the stream is gone. HF_ERR_NOMEM or HF_ERR_CLOSED
+ * (not ready, failed or finishing): nothing changed, on_end will come where it is due. */
 hf_err hf_stream_detach(struct hf_stream *stream, const void *unread, size_t unread_bytes,
                         struct hf_stream_seat *ret_seat);
 /* The other end; on the receiving loop's thread. unread bytes are given to on_data in the next turn, before anything

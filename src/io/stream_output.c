@@ -2,8 +2,8 @@
  *
  * Output takes one of two ways. The cork: the stream's own on_data runs and nothing of it is queued. The queue:
  * everything else. The cork never holds bytes that are younger than queued ones of the same stream. */
-#include <stdio.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,7 +26,8 @@ static size_t op_queued_bytes(const struct hf_link *link)
 {
     const struct hf_stream *stream = (const struct hf_stream *)link;
 
-    return stream->queued_bytes + (is_corked(stream) ? stream->loop->streams->cork_bytes : 0);
+    return stream->queued_bytes + hf_stream_tail_bytes(stream) +
+           (is_corked(stream) ? stream->loop->streams->cork_bytes : 0);
 }
 
 void hf_stream_mark_dirty(struct hf_stream *stream)
@@ -96,8 +97,13 @@ void hf_stream_send_cork(struct hf_stream *stream)
         return;
     HF_ASSERT(stream->queue_last == NULL);
     sent = send_bytes(stream, pool->cork, bytes);
-    if (HF_LIKELY(sent == (ssize_t)bytes) || sent < 0)
+    if (sent < 0)
         return;
+    if (HF_LIKELY(sent == (ssize_t)bytes)) {
+        if (HF_UNLIKELY(hf_stream_tail_bytes(stream) > 0))
+            mark_blocked(stream);
+        return;
+    }
     if (hf_stream_queue_copy(stream, pool->cork + sent, bytes - (size_t)sent) != HF_OK) {
         stream->loop->stats.writes_refused_nomem++;
         hf_stream_fail(stream,
@@ -136,10 +142,18 @@ static ssize_t send_queue(struct hf_stream *stream, bool *ret_all)
 
 void hf_stream_flush_queue(struct hf_stream *stream)
 {
+    size_t tail_before = hf_stream_tail_bytes(stream);
     bool all = true;
 
     if (stream->flags & (NOT_READY | STREAM_FAILED | STREAM_GONE))
         return;
+    if (tail_before > 0) {
+        all = hf_stream_tls_flush_tail(stream);
+        if (stream->flags & STREAM_FAILED)
+            return;
+        if (hf_stream_tail_bytes(stream) < tail_before)
+            stream->progress_ms = (uint32_t)stream->loop->now_ms;
+    }
     while (stream->queue_last != NULL && all) { /* ends: nothing is added meanwhile */
         ssize_t sent = send_queue(stream, &all);
 
@@ -149,16 +163,20 @@ void hf_stream_flush_queue(struct hf_stream *stream)
         if (sent > 0)
             stream->progress_ms = (uint32_t)stream->loop->now_ms;
     }
-    if (stream->queue_last != NULL)
+    if (hf_stream_has_output(stream))
         mark_blocked(stream);
 }
 
 /* The FIN of finish(), behind everything that was written. */
 static void send_fin(struct hf_stream *stream)
 {
-    if (hf_stream_get_ssl(stream) != NULL && !hf_stream_tls_close_notify(stream)) {
-        mark_blocked(stream);
-        return;
+    if (hf_stream_get_ssl(stream) != NULL && !(stream->flags & STREAM_NOTIFIED)) {
+        stream->flags |= STREAM_NOTIFIED;
+        hf_stream_tls_close_notify(stream);
+        if (hf_stream_tail_bytes(stream) > 0) {
+            mark_blocked(stream); /* the FIN comes behind it */
+            return;
+        }
     }
     stream->flags |= STREAM_SHUT;
     if (shutdown(stream->handle.fd, SHUT_WR) != 0)
@@ -172,12 +190,12 @@ void hf_stream_settle(struct hf_stream *stream)
     if (stream->flags & (STREAM_FAILED | STREAM_GONE))
         return;
     if ((stream->flags & (STREAM_FINISHING | STREAM_SHUT)) == STREAM_FINISHING &&
-        stream->queue_last == NULL && !blocked)
+        !hf_stream_has_output(stream) && !blocked)
         send_fin(stream);
     if (blocked && !told) {
         stream->flags |= STREAM_TOLD;
         stream->link.handler->on_blocked(&stream->link);
-    } else if (told && !blocked && stream->queue_last == NULL) {
+    } else if (told && !blocked && !hf_stream_has_output(stream)) {
         stream->flags &= (uint16_t)~STREAM_TOLD;
         stream->link.handler->on_drained(&stream->link);
     }

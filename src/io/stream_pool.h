@@ -13,7 +13,11 @@
 #include "base/slab.h"
 #include "io/stream.h"
 
-enum { HF_STREAM_RECORD_BYTES = 16384 /* plaintext of one TLS record at most */ };
+enum {
+    HF_STREAM_RECORD_BYTES = 16384, /* plaintext of one TLS record at most */
+    HF_STREAM_TAIL_BYTES_MAX =
+        65536, /* a record, and answers to a peer that asks for new keys but does not read */
+};
 
 enum hf_stream_flag {
     STREAM_CONNECTING = 1 << 0, /* connect() is under way */
@@ -25,15 +29,17 @@ enum hf_stream_flag {
     STREAM_SHUT = 1 << 6,       /* our FIN is sent */
     STREAM_FAILED = 1 << 7,     /* writing failed; on_end comes in the next turn */
     STREAM_GONE = 1 << 8,       /* closed or detached; memory is freed at the end of the turn */
-    STREAM_HELD = 1 << 9,       /* TLS: reading waits until something was written */
+    STREAM_NOTIFIED = 1 << 9,   /* TLS: close_notify is written */
     STREAM_TLS_ERROR = 1 << 10, /* with FAILED: the record layer, not the socket */
     STREAM_WAITING = 1 << 11,   /* on pool->handshakes */
 };
 
 struct hf_stream_extra {
     SSL *ssl;      /* owns, or NULL */
-    uint8_t *rest; /* owns; attached: unread bytes for on_data; HELD: ciphertext not yet read */
+    uint8_t *rest; /* owns; of an attached stream: bytes still to be given to on_data */
     uint32_t rest_bytes;
+    uint8_t *tail; /* owns; ciphertext that the kernel has not taken yet; goes before the queue */
+    uint32_t tail_at, tail_bytes; /* sent of it, and its whole length */
     union hf_address peer;
 };
 
@@ -87,6 +93,16 @@ void hf_stream_retire(struct hf_stream *stream); /* closes all it has; memory go
  * on_end may ask how much was lost. */
 void hf_stream_fail(struct hf_stream *stream, int sys_errno);
 
+static inline size_t hf_stream_tail_bytes(const struct hf_stream *stream)
+{
+    return stream->extra != NULL ? stream->extra->tail_bytes - stream->extra->tail_at : 0;
+}
+
+static inline bool hf_stream_has_output(const struct hf_stream *stream)
+{
+    return stream->queue_last != NULL || hf_stream_tail_bytes(stream) > 0;
+}
+
 bool hf_stream_has_unread(const struct hf_stream *stream); /* of an attached one, not yet given to on_data */
 /* Receives into pool->cipher. Bytes, 0 = end, -1 = nothing now, -2 = failed (errno). */
 ssize_t hf_stream_receive_cipher(struct hf_stream *stream);
@@ -119,11 +135,12 @@ void hf_stream_on_handshake(struct hf_handle *handle, uint32_t events);
 void hf_stream_tls_start(struct hf_stream *stream); /* the socket is connected */
 void hf_stream_tls_read(struct hf_stream *stream);
 bool hf_stream_tls_read_last(
-    struct hf_stream *stream);                       /* of a failed stream: false = there is nothing more */
-void hf_stream_tls_resume(struct hf_stream *stream); /* HELD: something was written meanwhile */
-/* Bytes taken, 0 = none for now, -1 = failed (hf_stream_fail was called). */
+    struct hf_stream *stream); /* of a failed stream: false = there is nothing more */
+/* Sends what is left of earlier records; false = not all of it went, or it failed. */
+bool hf_stream_tls_flush_tail(struct hf_stream *stream);
+/* Bytes taken, 0 = none for now (there is a tail), -1 = failed (hf_stream_fail was called). */
 ssize_t hf_stream_tls_write(struct hf_stream *stream, const void *data, size_t bytes);
-bool hf_stream_tls_close_notify(struct hf_stream *stream); /* false = not taken, try when writable */
+void hf_stream_tls_close_notify(struct hf_stream *stream);
 
 static inline SSL *hf_stream_get_ssl(const struct hf_stream *stream)
 {

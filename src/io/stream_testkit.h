@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -142,14 +143,19 @@ KIT void kit_turns(struct hf_loop *loop, unsigned turns)
         hf_loop_turn(loop, 0);
 }
 
-/* Turns the loop until the condition holds. */
-#define KIT_UNTIL(loop, condition)         \
-    do {                                   \
-        unsigned kit_left = KIT_TURNS_MAX; \
-        while (!(condition)) {             \
-            assert_true(kit_left-- > 0);   \
-            hf_loop_turn((loop), 100);     \
-        }                                  \
+enum { KIT_IDLE_MS = 100, KIT_IDLE_TURNS_MAX = 100 };
+
+/* Turns the loop until the condition holds; gives up when nothing at all happens any more. */
+#define KIT_UNTIL(loop, condition)                                            \
+    do {                                                                      \
+        unsigned kit_left = KIT_TURNS_MAX, kit_idle = 0;                      \
+        while (!(condition)) {                                                \
+            uint64_t kit_before = (loop)->stats.events;                       \
+            assert_true(kit_left-- > 0);                                      \
+            hf_loop_turn((loop), KIT_IDLE_MS);                                \
+            kit_idle = (loop)->stats.events == kit_before ? kit_idle + 1 : 0; \
+            assert_true(kit_idle < KIT_IDLE_TURNS_MAX);                       \
+        }                                                                     \
     } while (0)
 
 /* Two connected non-blocking descriptors; send_bytes and receive_bytes > 0 make their buffers as small as they go. */
@@ -172,6 +178,8 @@ KIT void kit_pair(int *ret_ours, int *ret_peer, int send_bytes, int receive_byte
     assert_int_equal(connect(*ret_peer, &address.any, address_bytes), 0);
     *ret_ours = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert_true(*ret_ours >= 0);
+    assert_int_equal(hf_socket_tune(*ret_ours, 0), HF_OK);
+    assert_int_equal(hf_socket_tune(*ret_peer, 0), HF_OK);
     close(listening);
 }
 

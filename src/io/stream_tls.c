@@ -1,7 +1,11 @@
-/* io/stream_tls.c - OpenSSL over a stream. Ciphertext is received into the loop's buffer by one recv(); our BIO
- * hands it from there to SSL, which takes all of it before it asks for more, so the buffer belongs to one stream for the time of one
- * call only. Output goes from SSL to the socket directly; what the kernel does not take of a record stays
- * inside SSL, and the plaintext stays queued until SSL has taken it.
+/* io/stream_tls.c - OpenSSL over a stream. Ciphertext is received into the loop's buffer by one recv(); our BIO hands
+ * it from there to SSL, which takes all of it before it asks for more, so the buffer belongs to one stream for the
+ * time of one call only.
+ *
+ * Output goes from SSL to the socket directly. What the kernel does not take of a record is kept as the stream's
+ * tail, and SSL is told that all was written: with a record pending inside SSL it could not answer a KeyUpdate of the
+ * peer (OpenSSL 3.0 ends the connection with "bad length"), and reading goes on while we are blocked. New
+ * plaintext is encrypted only when the tail is gone, so the tail is one record and small answers at most.
  *
  * Handshakes: a readable connection is disarmed (EPOLLONESHOT) and waits on pool->handshakes. At the end of each turn
  * they are served in order of arrival until the CPU budget is used up, so that live traffic goes on. */
@@ -17,7 +21,7 @@
 #include "io/clock.h"
 #include "io/stream_pool.h"
 
-enum decrypted { DECRYPTED_ALL, DECRYPTED_EOF, DECRYPTED_FAILED, DECRYPTED_HELD };
+enum decrypted { DECRYPTED_ALL, DECRYPTED_EOF, DECRYPTED_FAILED };
 
 /* ---- BIO ---- */
 
@@ -38,24 +42,80 @@ static int bio_read(BIO *bio, char *into, int bytes)
     return (int)count;
 }
 
+/* Bytes the kernel took, 0 = none for now, -1 = failed: errno is kept. */
+static ssize_t send_cipher(struct hf_stream *stream, const uint8_t *data, size_t bytes)
+{
+    ssize_t sent;
+
+    do {
+        sent = send(stream->handle.fd, data, bytes, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    stream->loop->stats.sends++;
+    if (HF_LIKELY(sent > 0)) {
+        stream->loop->stats.sent_bytes += (uint64_t)sent;
+        return sent;
+    }
+    if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+        return 0;
+    stream->sys_errno = (uint16_t)errno;
+    return -1;
+}
+
+static bool tail_append(struct hf_stream *stream, const uint8_t *data, size_t bytes)
+{
+    struct hf_stream_extra *extra = stream->extra;
+    uint8_t *grown;
+
+    if (bytes > HF_STREAM_TAIL_BYTES_MAX - hf_stream_tail_bytes(stream))
+        return false;
+    if (extra->tail_at > 0) {
+        memmove(extra->tail, extra->tail + extra->tail_at, extra->tail_bytes - extra->tail_at);
+        extra->tail_bytes -= extra->tail_at;
+        extra->tail_at = 0;
+    }
+    grown = realloc(extra->tail, extra->tail_bytes + bytes);
+    if (grown == NULL)
+        return false;
+    memcpy(grown + extra->tail_bytes, data, bytes);
+    extra->tail = grown;
+    extra->tail_bytes += (uint32_t)bytes;
+    return true;
+}
+
+bool hf_stream_tls_flush_tail(struct hf_stream *stream)
+{
+    struct hf_stream_extra *extra = stream->extra;
+    ssize_t sent;
+
+    if (hf_stream_tail_bytes(stream) == 0)
+        return true;
+    sent = send_cipher(stream, extra->tail + extra->tail_at, hf_stream_tail_bytes(stream));
+    if (sent < 0) {
+        hf_stream_fail(stream, stream->sys_errno);
+        return false;
+    }
+    extra->tail_at += (uint32_t)sent;
+    if (extra->tail_at < extra->tail_bytes)
+        return false;
+    free(extra->tail);
+    extra->tail = NULL;
+    extra->tail_at = extra->tail_bytes = 0;
+    return true;
+}
+
 static int bio_write(BIO *bio, const char *data, int bytes)
 {
     struct hf_stream *stream = BIO_get_data(bio);
-    ssize_t sent;
+    const uint8_t *from = (const uint8_t *)data;
+    ssize_t sent = 0;
 
     BIO_clear_retry_flags(bio);
-    do {
-        sent = send(stream->handle.fd, data, (size_t)bytes, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    stream->loop->stats.sends++;
-    if (sent > 0) {
-        stream->loop->stats.sent_bytes += (uint64_t)sent;
-        return (int)sent;
-    }
-    if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-        BIO_set_retry_write(bio);
-    else
-        stream->sys_errno = (uint16_t)errno;
+    if (hf_stream_tail_bytes(stream) == 0)
+        sent = send_cipher(stream, from, (size_t)bytes);
+    if (HF_LIKELY(sent == bytes))
+        return bytes;
+    if (sent >= 0 && tail_append(stream, from + sent, (size_t)(bytes - sent)))
+        return bytes;
     return -1;
 }
 
@@ -97,41 +157,6 @@ hf_err hf_stream_tls_setup(struct hf_stream *stream)
 
 /* ---- records ---- */
 
-/* SSL must write before it reads on, but ciphertext is left: the stream keeps it and is not read meanwhile. */
-static bool keep_rest(struct hf_stream *stream)
-{
-    struct hf_stream_pool *pool = stream->loop->streams;
-    struct hf_stream_extra *extra = stream->extra;
-
-    HF_ASSERT(extra->rest == NULL);
-    if (pool->cipher_bytes == 0)
-        return true;
-    extra->rest = malloc(pool->cipher_bytes);
-    if (extra->rest == NULL)
-        return false;
-    memcpy(extra->rest, pool->cipher_at, pool->cipher_bytes);
-    extra->rest_bytes = (uint32_t)pool->cipher_bytes;
-    pool->cipher_bytes = 0;
-    return true;
-}
-
-static bool load_rest(struct hf_stream *stream)
-{
-    struct hf_stream_pool *pool = stream->loop->streams;
-    struct hf_stream_extra *extra = stream->extra;
-
-    if (extra->rest == NULL)
-        return false;
-    HF_ASSERT(extra->rest_bytes <= stream->loop->options.receive_bytes);
-    memcpy(pool->cipher, extra->rest, extra->rest_bytes);
-    pool->cipher_at = pool->cipher;
-    pool->cipher_bytes = extra->rest_bytes;
-    free(extra->rest);
-    extra->rest = NULL;
-    extra->rest_bytes = 0;
-    return true;
-}
-
 /* Decrypts what was received into pool->receive. */
 static enum decrypted decrypt(struct hf_stream *stream, size_t *ret_bytes)
 {
@@ -153,7 +178,6 @@ static enum decrypted decrypt(struct hf_stream *stream, size_t *ret_bytes)
     *ret_bytes = total;
     switch (SSL_get_error(ssl, 0)) {
     case SSL_ERROR_WANT_READ: return DECRYPTED_ALL;
-    case SSL_ERROR_WANT_WRITE: return keep_rest(stream) ? DECRYPTED_HELD : DECRYPTED_FAILED;
     case SSL_ERROR_ZERO_RETURN: return DECRYPTED_EOF;
     default: return DECRYPTED_FAILED;
     }
@@ -165,10 +189,6 @@ static void after_decrypt(struct hf_stream *stream, enum decrypted result)
         return;
     switch (result) {
     case DECRYPTED_ALL: break;
-    case DECRYPTED_HELD:
-        stream->flags |= STREAM_HELD;
-        hf_stream_rearm(stream);
-        break;
     case DECRYPTED_EOF:
         if (!(stream->flags & STREAM_FINISHING)) /* otherwise its FIN is still to come */
             hf_stream_end(stream, HF_LINK_END_EOF, 0);
@@ -212,42 +232,25 @@ bool hf_stream_tls_read_last(struct hf_stream *stream)
     return result == DECRYPTED_ALL;
 }
 
-void hf_stream_tls_resume(struct hf_stream *stream)
-{
-    stream->flags &= (uint16_t)~STREAM_HELD;
-    (void)load_rest(stream);
-    hf_stream_rearm(stream);
-    read_records(stream);
-}
-
 ssize_t hf_stream_tls_write(struct hf_stream *stream, const void *data, size_t bytes)
 {
-    SSL *ssl = stream->extra->ssl;
     size_t taken;
 
+    if (hf_stream_tail_bytes(stream) > 0)
+        return 0;
     ERR_clear_error();
-    if (SSL_write_ex(ssl, data, bytes, &taken))
+    if (SSL_write_ex(stream->extra->ssl, data, bytes, &taken))
         return (ssize_t)taken;
-    switch (SSL_get_error(ssl, 0)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: return 0;
-    case SSL_ERROR_SYSCALL: hf_stream_fail(stream, stream->sys_errno); return -1;
-    default:
+    if (stream->sys_errno == 0) /* not the socket's fault */
         stream->flags |= STREAM_TLS_ERROR;
-        hf_stream_fail(stream, stream->sys_errno);
-        return -1;
-    }
+    hf_stream_fail(stream, stream->sys_errno);
+    return -1;
 }
 
-bool hf_stream_tls_close_notify(struct hf_stream *stream)
+void hf_stream_tls_close_notify(struct hf_stream *stream)
 {
-    SSL *ssl = stream->extra->ssl;
-    int done;
-
     ERR_clear_error();
-    done = SSL_shutdown(ssl);
-    return done >= 0 ||
-           SSL_get_error(ssl, done) != SSL_ERROR_WANT_WRITE; /* other trouble: the FIN tells it as well */
+    (void)SSL_shutdown(stream->extra->ssl); /* should it fail, the FIN that follows says the same */
 }
 
 /* ---- handshakes ---- */
@@ -315,12 +318,15 @@ static void handshake_failed(struct hf_stream *stream)
 
 static void handshake_step(struct hf_stream *stream)
 {
-    ssize_t got = load_rest(stream) ? 1 : hf_stream_receive_cipher(stream);
-    int done;
+    ssize_t got = hf_stream_receive_cipher(stream);
+    int error = errno, done;
 
+    (void)hf_stream_tls_flush_tail(stream);
+    if (stream->flags & STREAM_FAILED)
+        return; /* told in the next turn */
     if (got == 0 || got == -2) {
         stream->loop->stats.handshakes_failed++;
-        hf_stream_end(stream, got == 0 ? HF_LINK_END_EOF : HF_LINK_END_RESET, got == 0 ? 0 : errno);
+        hf_stream_end(stream, got == 0 ? HF_LINK_END_EOF : HF_LINK_END_RESET, got == 0 ? 0 : error);
         return;
     }
     ERR_clear_error();
@@ -329,14 +335,10 @@ static void handshake_step(struct hf_stream *stream)
         handshake_done(stream);
         return;
     }
-    switch (SSL_get_error(stream->extra->ssl, done)) {
-    case SSL_ERROR_WANT_READ: hf_loop_change(stream->loop, &stream->handle, EPOLLIN | EPOLLONESHOT); return;
-    case SSL_ERROR_WANT_WRITE:
-        if (!keep_rest(stream))
-            break;
-        hf_loop_change(stream->loop, &stream->handle, EPOLLOUT | EPOLLONESHOT);
+    if (SSL_get_error(stream->extra->ssl, done) == SSL_ERROR_WANT_READ) {
+        hf_loop_change(stream->loop, &stream->handle,
+                       EPOLLIN | EPOLLONESHOT | (hf_stream_tail_bytes(stream) > 0 ? EPOLLOUT : 0));
         return;
-    default: break;
     }
     handshake_failed(stream);
 }

@@ -200,6 +200,45 @@ static void certificates_that_do_not_belong_are_refused_and_counted(void **state
     hf_tls_server_free(tls);
 }
 
+/* A root without a path length of its own, so that only our bound is left. */
+static void chains_are_bounded_also_below_a_generous_root(void **state)
+{
+    struct hf_tls_config config = kit_config(kit, HF_TLS_VERIFY_REQUIRED);
+    struct hf_pki_ca *chain[4] = {NULL};
+    char command[512], cert[128], key[128];
+
+    (void)state;
+    snprintf(command, sizeof(command),
+             "cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
+             "wide.key -days 99 "
+             "-subj /CN=wide -addext keyUsage=critical,keyCertSign -out wide.pem 2>err && chmod 600 wide.key",
+             kit->folder);
+    assert_int_equal(system(command), 0);
+    strcpy(cert, kit_path(kit, "wide.pem"));
+    strcpy(key, kit_path(kit, "wide.key"));
+    kit->ca_files[0] = cert;
+    struct hf_tls *tls = kit_server(kit, &config);
+
+    KIT_CHECK(hf_pki_ca_load(cert, key, &chain[0], KIT_ERROR));
+    for (int i = 1; i < 4; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "level %d", i);
+        KIT_CHECK(hf_pki_ca_intermediate(chain[i - 1], name, 50, 9, kit->clock.utc_ms, &chain[i], KIT_ERROR));
+    }
+    kit_device(kit, chain[2], "level-2", 0);
+    kit_device(kit, chain[3], "level-3", 0);
+    struct hf_tls_client *client = kit_client(kit, "level-2");
+    struct kit_pair pair;
+    assert_true(kit_meet(tls, client, NULL, &pair));
+    kit_pair_free(&pair);
+    hf_tls_client_free(client);
+    refused(tls, "level-3", HF_TLS_REJECT_DEPTH);
+    for (int i = 0; i < 4; i++)
+        hf_pki_ca_free(chain[i]);
+    hf_tls_server_free(tls);
+}
+
 static void device_keys_may_be_of_the_usual_kinds(void **state)
 {
     static const struct {
@@ -848,6 +887,7 @@ int main(void)
         cmocka_unit_test(a_server_only_listener_resumes_by_sealed_tickets),
         cmocka_unit_test(an_optional_certificate_may_be_missing_and_still_resumes),
         cmocka_unit_test(certificates_that_do_not_belong_are_refused_and_counted),
+        cmocka_unit_test(chains_are_bounded_also_below_a_generous_root),
         cmocka_unit_test(device_keys_may_be_of_the_usual_kinds),
         cmocka_unit_test(a_common_name_counts_only_where_it_is_configured),
         cmocka_unit_test(what_was_accepted_once_is_not_accepted_for_ever),

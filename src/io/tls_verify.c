@@ -82,9 +82,8 @@ enum hf_tls_reject hf_tls_verify_chain(X509_STORE_CTX *verification, uint64_t no
 
         return reject == HF_TLS_REJECT_NONE ? HF_TLS_REJECT_OTHER : reject;
     }
-    /* OpenSSL takes a missing extendedKeyUsage for every usage; we want it said. */
-    if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0 ||
-        (X509_get_extended_key_usage(leaf) & XKU_SSL_CLIENT) == 0)
+    /* The purpose was checked, but OpenSSL takes a missing extendedKeyUsage for every usage; we want it said. */
+    if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0)
         return HF_TLS_REJECT_PURPOSE;
     return key_is_taken(leaf) ? HF_TLS_REJECT_NONE : HF_TLS_REJECT_KEY;
 }

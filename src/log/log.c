@@ -7,19 +7,19 @@
 #include "base/assert.h"
 #include "log/log_internal.h"
 
-#define HF_LOG_EVENT_ROW(id, name, text) {name, text},
+#define HF_LOG_INCIDENT_ROW(id, name, text) {name, text},
 static const struct {
     const char *name, *text;
-} events[] = {HF_LOG_INCIDENT_MAP(HF_LOG_EVENT_ROW)};
+} incidents[] = {HF_LOG_INCIDENT_MAP(HF_LOG_INCIDENT_ROW)};
 
 const char *hf_log_incident_name(enum hf_log_incident event)
 {
-    return (unsigned)event < HF_LOG_INCIDENTS ? events[event].name : "unknown";
+    return (unsigned)event < HF_LOG_INCIDENTS ? incidents[event].name : "unknown";
 }
 
 const char *hf_log_incident_text(enum hf_log_incident event)
 {
-    return (unsigned)event < HF_LOG_INCIDENTS ? events[event].text : "unknown";
+    return (unsigned)event < HF_LOG_INCIDENTS ? incidents[event].text : "unknown";
 }
 
 static struct hf_log *log_new(const char *dir, const struct hf_log_options *options)

@@ -33,7 +33,7 @@ enum {
 };
 
 /* What the log tells the app, which logs it; called on the writer thread only. */
-#define HF_LOG_INCIDENT_MAP(X)                                                                                \
+#define HF_LOG_INCIDENT_MAP(X)                                                                             \
     X(HF_LOG_TORN_TAIL, "torn_tail", "unfinished records at the end were cut off")                         \
     X(HF_LOG_DAMAGE, "damage", "a record that had been durable is damaged")                                \
     X(HF_LOG_HEAD_DAMAGED, "head_damaged", "the head of a segment is damaged")                             \

@@ -54,7 +54,10 @@ static void appended_not_synced(struct fixture *f, struct hf_rng *rng)
 
     fixture_fill(f, 1 + (unsigned)hf_rng_below(rng, 40), BODY_MAX);
     assert_int_equal(hf_log_append(f->log, batches, 1, f->now_ms, &first_offset), HF_OK);
-    files_mem_power_cut(f->mem);
+    if (hf_rng_below(rng, 2))
+        files_mem_power_cut(f->mem);
+    else
+        files_mem_crash(f->mem);
 }
 
 static void calls_fail(struct fixture *f, struct hf_rng *rng)

@@ -217,8 +217,7 @@ static hf_err find_gap(struct hf_log_reader *reader)
     if (reader->segment.end_offset != END_UNKNOWN)
         last = reader->segment.end_offset - 1;
     hf_log_window_file(&reader->window, reader->window.file); /* bytes read before may be out of date */
-    reader->trusted = hf_log_durable_through(log);
-    last = HF_MIN(last, reader->trusted);
+    reader->trusted = last;
     err = hf_log_window_resync(&reader->window, reader->position + 1, reader->at_offset, last, &position,
                                &head);
     if (err == HF_OK && head.offset <= reader->offset) { /* damage before the place that is looked for */
@@ -235,9 +234,9 @@ static hf_err find_gap(struct hf_log_reader *reader)
     if (reader->segment.end_offset != END_UNKNOWN)
         return gap(reader, last, HF_REASON_LOG_DAMAGED, 0);
     err = lookup(reader, seek_offset, UINT64_MAX, &seek); /* the end of the live segment, as of now */
-    if (err != HF_OK)
-        return HF_ERR_AGAIN; /* it was sealed meanwhile */
-    return gap(reader, HF_MAX(seek.offset - 1, reader->offset), HF_REASON_LOG_DAMAGED, seek.position);
+    if (err != HF_OK || seek.offset != last + 1)
+        return HF_ERR_AGAIN; /* sealed meanwhile, or there is more to look through */
+    return gap(reader, last, HF_REASON_LOG_DAMAGED, seek.position);
 }
 
 /* Steps over blocks that have no record of the wanted key. */

@@ -127,6 +127,10 @@ static void retention_by_age_goes_by_the_segments(void **state)
     hf_log_tick(f.log, f.now_ms);
     hf_log_stats(f.log, &stats);
     assert_int_equal(stats.segments, 1); /* the live one stays, however old */
+    hf_log_set_retention(f.log, 1, 1);
+    hf_log_tick(f.log, f.now_ms);
+    hf_log_stats(f.log, &stats);
+    assert_int_equal(stats.segments, 1); /* and however large */
     assert_int_equal(hf_log_durable_through(f.log), f.next - 1);
     fixture_deinit(&f);
 }
@@ -345,36 +349,33 @@ static void a_filter_waits_at_the_end(void **state)
     fixture_deinit(&f);
 }
 
+/* The index of a segment cannot be had: its records are looked at one by one, and others get their turn between. */
 static void a_filtered_call_reads_no_more_than_its_share(void **state)
 {
     struct fixture f;
-    struct hf_log_batch *batches[] = {&f.batch};
     struct hf_log_reader *reader;
     struct hf_log_record record;
-    uint64_t first_offset;
-    int busy = 0;
+    struct hf_log_stats stats;
+    uint64_t bytes, busy = 0;
     hf_err err;
 
     (void)state;
     fixture_init(&f, 1);
     f.options.segment_bytes = 16 << 20;
     assert_int_equal(fixture_open(&f), HF_OK);
-    for (int i = 0; i < 10; i++) { /* each block has one, so that none can be skipped */
+    do {
         assert_int_equal(fixture_group(&f, 500, 4000), HF_OK);
-        hf_log_batch_clear(&f.batch);
-        assert_int_equal(hf_log_batch_add(&f.batch, HF_SLICE("here"), i == 9 ? 77 : 78), HF_OK);
-        assert_int_equal(hf_log_append(f.log, batches, 1, f.now_ms, &first_offset), HF_OK);
-        assert_int_equal(hf_log_sync(f.log), HF_OK);
-        f.next++;
-    }
-    /* Without an index every record must be looked at. */
-    files_mem_fail(f.mem, FILES_MEM_OPEN, 1, 0, HF_OK);
+        hf_log_stats(f.log, &stats);
+    } while (stats.segments < 2);
+    (void)fixture_file(&f, 1, ".log", &bytes);
     assert_int_equal(hf_log_reader_open(f.log, 1, &reader), HF_OK);
-    hf_log_reader_filter(reader, fixture_device(3));
-    while ((err = hf_log_reader_next(reader, &record)) == HF_OK || err == HF_ERR_BUSY)
-        busy += err == HF_ERR_BUSY;
+    hf_log_reader_filter(reader, 77);
+    files_mem_fail(f.mem, FILES_MEM_OPEN, 2, 2,
+                   HF_ERR_IO); /* the segment itself opens; the index and its scan not */
+    while ((err = hf_log_reader_next(reader, &record)) == HF_ERR_BUSY)
+        busy++;
     assert_int_equal(err, HF_ERR_AGAIN);
-    assert_int_equal(busy, 0); /* found often enough */
+    assert_in_range(busy, bytes / HF_LOG_READER_SCAN_BYTES_MAX - 1, bytes / HF_LOG_READER_SCAN_BYTES_MAX);
     hf_log_reader_close(reader);
     fixture_deinit(&f);
 }

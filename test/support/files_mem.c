@@ -73,11 +73,24 @@ static uint64_t random_next(struct files_mem *mem) /* splitmix64 */
     return z ^ z >> 31;
 }
 
-static void *must(void *memory)
+/* The disk itself never lacks memory: where an allocation is made to fail (support/alloc_fail.h), it asks again. */
+static void *must_realloc(void *at, size_t bytes)
 {
-    if (memory == NULL)
-        abort(); /* a test machine without memory */
+    void *memory = realloc(at, bytes);
+
+    if (memory == NULL && (memory = realloc(at, bytes)) == NULL)
+        abort();
     return memory;
+}
+
+static void *must_zero(size_t bytes)
+{
+    return memset(must_realloc(NULL, bytes), 0, bytes);
+}
+
+static char *must_copy(const char *text)
+{
+    return strcpy(must_realloc(NULL, strlen(text) + 1), text);
 }
 
 static void face_size(struct face *face, uint64_t bytes)
@@ -86,7 +99,7 @@ static void face_size(struct face *face, uint64_t bytes)
         uint64_t bytes_max = face->bytes_max * 2 > bytes ? face->bytes_max * 2 : bytes;
 
         bytes_max = (bytes_max + SECTOR - 1) / SECTOR * SECTOR;
-        face->at = must(realloc(face->at, bytes_max));
+        face->at = must_realloc(face->at, bytes_max);
         memset(face->at + face->bytes_max, 0, bytes_max - face->bytes_max);
         face->bytes_max = bytes_max;
     }
@@ -110,7 +123,7 @@ static void mark(struct inode *inode, uint64_t from, uint64_t to)
     uint64_t sectors = inode->seen.bytes_max / SECTOR + 1;
 
     if (sectors > inode->dirty_max) {
-        inode->dirty = must(realloc(inode->dirty, sectors * sizeof(bool)));
+        inode->dirty = must_realloc(inode->dirty, sectors * sizeof(bool));
         memset(inode->dirty + inode->dirty_max, 0, (sectors - inode->dirty_max) * sizeof(bool));
         inode->dirty_max = sectors;
     }
@@ -142,9 +155,9 @@ static void name_set(struct names *names, const char *path, struct inode *inode)
     } else if (inode) {
         if (names->count == names->count_max) {
             names->count_max = names->count_max ? names->count_max * 2 : 16;
-            names->at = must(realloc(names->at, names->count_max * sizeof(*names->at)));
+            names->at = must_realloc(names->at, names->count_max * sizeof(*names->at));
         }
-        names->at[names->count++] = (struct name){must(strdup(path)), inode};
+        names->at[names->count++] = (struct name){must_copy(path), inode};
     }
 }
 
@@ -157,13 +170,13 @@ static void change_apply(struct names *names, const struct change *change)
 
 static void change_add(struct files_mem *mem, const char *path, const char *gone, struct inode *inode)
 {
-    struct change change = {must(strdup(path)), gone ? must(strdup(gone)) : NULL, inode};
+    struct change change = {must_copy(path), gone ? must_copy(gone) : NULL, inode};
 
     if (inode)
         inode->refs++;
     if (mem->change_count == mem->change_max) {
         mem->change_max = mem->change_max ? mem->change_max * 2 : 16;
-        mem->changes = must(realloc(mem->changes, mem->change_max * sizeof(*mem->changes)));
+        mem->changes = must_realloc(mem->changes, mem->change_max * sizeof(*mem->changes));
     }
     mem->changes[mem->change_count++] = change;
     change_apply(&mem->seen, &change);
@@ -231,12 +244,12 @@ static hf_err mem_open(void *context, const char *path, unsigned flags, int *ret
     if (err != HF_OK)
         return leave(mem, err);
     if (inode == NULL) {
-        inode = must(calloc(1, sizeof(*inode)));
+        inode = must_zero(sizeof(*inode));
         change_add(mem, path, NULL, inode);
     }
     if (mem->handle_count == mem->handle_max) {
         mem->handle_max = mem->handle_max ? mem->handle_max * 2 : 64;
-        mem->handles = must(realloc(mem->handles, mem->handle_max * sizeof(*mem->handles)));
+        mem->handles = must_realloc(mem->handles, mem->handle_max * sizeof(*mem->handles));
     }
     inode->refs++;
     inode->locked = inode->locked || flags & HF_FILE_LOCK;
@@ -498,7 +511,7 @@ static hf_err mem_statvfs(void *context, const char *dir, struct hf_file_space *
 
 struct files_mem *files_mem_new(uint64_t seed)
 {
-    struct files_mem *mem = must(calloc(1, sizeof(*mem)));
+    struct files_mem *mem = must_zero(sizeof(*mem));
 
     mem->random = seed;
     mem->budget = BUDGET_NONE;
@@ -646,7 +659,7 @@ char *files_mem_bytes(struct files_mem *mem, const char *path, uint64_t *ret_byt
 
 bool files_mem_put(struct files_mem *mem, const char *path, const void *data, uint64_t bytes)
 {
-    struct inode *inode = must(calloc(1, sizeof(*inode)));
+    struct inode *inode = must_zero(sizeof(*inode));
 
     face_size(&inode->seen, bytes);
     face_size(&inode->disk, bytes);

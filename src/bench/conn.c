@@ -386,11 +386,19 @@ static void take_bytes(struct hf_bench_conn *conn, uint8_t *data, size_t bytes, 
         take_frames(conn, data, bytes, now_ns);
 }
 
-static void at_end_of_stream(struct hf_bench_conn *conn)
+/* TLS 1.3: a server refuses our certificate after our side of the handshake is done, by an alert. */
+static bool is_late_alert(const struct hf_bench_conn *conn, ssize_t outcome)
+{
+    return conn->wire.ssl != NULL && outcome == HF_BENCH_IO_ERROR;
+}
+
+static void at_end_of_stream(struct hf_bench_conn *conn, ssize_t outcome)
 {
     switch (conn->state) {
-    case HF_BENCH_CONN_TCP:
-    case HF_BENCH_CONN_UPGRADE: conn_fail(conn, HF_BENCH_REFUSED); break;
+    case HF_BENCH_CONN_TCP: conn_fail(conn, HF_BENCH_REFUSED); break;
+    case HF_BENCH_CONN_UPGRADE:
+        conn_fail(conn, is_late_alert(conn, outcome) ? HF_BENCH_TLS_FAILED : HF_BENCH_REFUSED);
+        break;
     case HF_BENCH_CONN_TLS: conn_fail(conn, HF_BENCH_TLS_FAILED); break;
     case HF_BENCH_CONN_OPEN: conn_fail(conn, HF_BENCH_LOST); break;
     case HF_BENCH_CONN_CLOSING: conn_closed(conn); break;
@@ -410,7 +418,7 @@ static void readable(struct hf_bench_conn *conn, bool to_the_end, uint64_t now_n
         if (n == HF_BENCH_IO_AGAIN)
             return;
         if (n < 0) {
-            at_end_of_stream(conn);
+            at_end_of_stream(conn, n);
             return;
         }
         take_bytes(conn, net->in, (size_t)n, now_ns);

@@ -155,9 +155,22 @@ struct tls_conn {
     struct hf_tls_timing timing;
 };
 
-struct tls_conn *hf_tls_conn(const SSL *ssl); /* NULL: not one of ours */
-struct tls_set *hf_tls_set_of(const SSL_CTX *ctx);
 SSL_CTX *hf_tls_ctx_ref(struct hf_tls *tls); /* the current one, with a reference of the caller's */
+
+/* --- tls_ctx.c --- */
+
+/* As hf_tls_server_new(); changes nothing of *tls. */
+hf_err hf_tls_ctx_new(struct hf_tls *tls, const struct hf_tls_config *config, SSL_CTX **ret_ctx, char *error,
+                      size_t error_bytes);
+bool hf_tls_slots(void); /* to be called once before all else; false = no memory */
+bool hf_tls_conn_attach(SSL *ssl, struct tls_conn *conn); /* takes on success */
+struct tls_conn *hf_tls_conn(const SSL *ssl);             /* NULL: not one of ours */
+struct tls_set *hf_tls_set_of(const SSL_CTX *ctx);
+
+static inline uint64_t hf_tls_now_us(const struct hf_tls *tls)
+{
+    return tls->clock.monotonic_us(tls->clock.user);
+}
 static inline uint64_t hf_tls_utc_ms(const struct hf_tls *tls)
 {
     return tls->clock.utc_ms(tls->clock.user);

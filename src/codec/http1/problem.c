@@ -47,6 +47,10 @@ hf_err hf_http1_problem_body(struct hf_sb *sb, const struct hf_http1_problem_doc
     if (doc->detail.at != NULL)
         hf_json_out_text(&out, "detail", shorten(doc->detail));
     hf_json_out_cstr(&out, "reason", info->name);
+    if (doc->check != NULL)
+        hf_json_out_cstr(&out, "check", doc->check);
+    if (doc->field != NULL)
+        hf_json_out_cstr(&out, "field", doc->field);
     if (doc->has_limit)
         hf_json_out_u64(&out, "limit", doc->limit);
     if (doc->has_observed)

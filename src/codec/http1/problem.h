@@ -20,8 +20,10 @@ struct hf_http1_problem_doc { /* zeroed fields are left out, except where a defa
     struct hf_slice detail; /* for people; absent = left out */
     bool has_limit, has_observed;
     uint64_t limit, observed;
-    uint64_t retry_after_ms;               /* 0 = the reason's hint; left out where that has none */
-    bool close, head_only;                 /* as in struct hf_http1_answer */
+    const char *check;       /* the check that failed, of credentials; NULL = left out */
+    const char *field;       /* the member, parameter or header that is wrong; NULL = left out */
+    uint64_t retry_after_ms; /* 0 = the reason's hint; left out where that has none */
+    bool close, head_only;   /* as in struct hf_http1_answer */
     const struct hf_http1_header *headers; /* borrowed: Allow, Sec-WebSocket-Version, WWW-Authenticate */
     size_t header_count;
 };

@@ -170,7 +170,7 @@ hf_err hf_jwt_keys_add_secret(struct hf_jwt_keys *keys, struct hf_slice kid, str
     hf_err err = HF_OK;
 
     if (secret.bytes < HF_JWT_SECRET_BYTES_MIN || secret.bytes > HF_JWT_SECRET_BYTES_MAX) {
-        snprintf(error, error_bytes, "an HS256 secret has %d to %d bytes; make one: `holdfast gen token-key`",
+        snprintf(error, error_bytes, "an HS256 secret has %d to %d bytes; make one: `holdfast gen key hs256`",
                  HF_JWT_SECRET_BYTES_MIN, HF_JWT_SECRET_BYTES_MAX);
         return HF_ERR_INVALID;
     }

@@ -135,9 +135,13 @@ static void api_keys_have_one_form(void **state)
 {
     uint8_t random[HF_API_KEY_RANDOM_BYTES], hash[HF_API_KEY_HASH_BYTES];
     char text[HF_API_KEY_TEXT_BYTES_MAX], wrong[HF_API_KEY_TEXT_BYTES_MAX];
+    static const uint8_t abc[] = {0xba, 0x78, 0x16, 0xbf,
+                                  0x8f, 0x01, 0xcf, 0xea}; /* SHA-256("abc"), FIPS 180-2 B.1 */
     struct hf_slice id;
 
     (void)state;
+    hf_api_key_hash(HF_SLICE("abc"), hash);
+    assert_memory_equal(hash, abc, sizeof(abc));
     for (size_t i = 0; i < sizeof(random); i++)
         random[i] = (uint8_t)(i * 37);
     hf_api_key_generate(random, text, hash);

@@ -1,6 +1,8 @@
 /* One test for both bodies of core/kv.h: what holds for one holds for the other. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -358,6 +360,100 @@ static void agrees_with_a_plain_array(void **state)
     }
 }
 
+/* Two keys always change together; nobody ever sees them differ, also while the map grows. */
+struct reading {
+    struct fixture *f;
+    _Atomic bool *done;
+};
+
+static void *read_on(void *context)
+{
+    struct reading *reading = context;
+    struct hf_kv_txn *txn;
+    struct hf_slice a, b;
+    uint64_t last = 0;
+
+    while (!atomic_load(reading->done)) {
+        hf_err err = hf_kv_read(reading->f->kv, &txn);
+
+        HF_ASSERT(err == HF_OK);
+        if (hf_kv_get(txn, HF_KV_DEVICES, HF_SLICE("a"), &a) == HF_OK) {
+            uint64_t number = hf_kvkey_u64_read(a.at);
+
+            HF_ASSERT(hf_kv_get(txn, HF_KV_DEVICES, HF_SLICE("b"), &b) == HF_OK);
+            HF_ASSERT(number == hf_kvkey_u64_read(b.at) && number >= last);
+            last = number;
+        }
+        hf_kv_end(txn);
+        (void)hf_kv_applied_offset(reading->f->kv);
+    }
+    return NULL;
+}
+
+static void readers_see_whole_commits(void **state)
+{
+    enum { READERS = 3, COMMITS = 400, FILL_BYTES = 16 << 10 };
+    struct fixture *f = *state;
+    _Atomic bool done = false;
+    struct reading reading = {f, &done};
+    pthread_t readers[READERS];
+    char *fill = calloc(1, FILL_BYTES);
+
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_on, &reading), 0);
+    for (uint64_t n = 1; n <= COMMITS;) {
+        struct hf_kv_txn *txn;
+        struct hf_kvkey key;
+        char number[8];
+        hf_err err = hf_kv_write(f->kv, &txn);
+
+        if (err == HF_ERR_AGAIN)
+            continue;
+        assert_int_equal(err, HF_OK);
+        hf_kvkey_u64_write(number, n);
+        assert_int_equal(hf_kvkey_device_u64(&key, HF_SLICE("t"), HF_SLICE("d"), n), HF_OK);
+        err = hf_kv_put(txn, HF_KV_DEVICES, HF_SLICE("a"), (struct hf_slice){number, 8});
+        if (err == HF_OK)
+            err = hf_kv_put(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key), (struct hf_slice){fill, FILL_BYTES});
+        if (err == HF_OK)
+            err = hf_kv_put(txn, HF_KV_DEVICES, HF_SLICE("b"), (struct hf_slice){number, 8});
+        if (err == HF_OK)
+            err = hf_kv_commit(txn, n);
+        else
+            hf_kv_end(txn);
+        assert_true(err == HF_OK || err == HF_ERR_AGAIN);
+        n += err == HF_OK;
+    }
+    atomic_store(&done, true);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(readers[i], NULL);
+    assert_int_equal(hf_kv_applied_offset(f->kv), COMMITS);
+    free(fill);
+}
+
+static void a_power_cut_takes_back_one_commit_at_most(void **state)
+{
+    struct fixture *f = *state;
+    struct hf_kv_txn *txn;
+
+    for (uint64_t n = 1; n <= 3; n++) {
+        txn = begin(f, true);
+        put(txn, "a", n == 1 ? "1" : n == 2 ? "2" : "3");
+        assert_int_equal(hf_kv_commit(txn, n * 10), HF_OK);
+    }
+    hf_kv_memory_power_cut(f->kv, 0);
+    assert_int_equal(hf_kv_applied_offset(f->kv), 30);
+    hf_kv_memory_power_cut(f->kv, 1);
+    assert_int_equal(hf_kv_applied_offset(f->kv), 20);
+    txn = begin(f, false);
+    expect(txn, "a", "2");
+    hf_kv_end(txn);
+    txn = begin(f, true);
+    put(txn, "a", "4");
+    assert_int_equal(hf_kv_commit(txn, 40), HF_OK);
+    assert_int_equal(hf_kv_applied_offset(f->kv), 40);
+}
+
 #define BOTH(test)                                           \
     {#test " (memory)", test, setup_memory, teardown, NULL}, \
     {                                                        \
@@ -375,6 +471,8 @@ int main(void)
         BOTH(a_walk_gives_what_the_prefix_holds),
         BOTH(a_walk_may_delete_what_it_meets),
         BOTH(agrees_with_a_plain_array),
+        BOTH(readers_see_whole_commits),
+        cmocka_unit_test_setup_teardown(a_power_cut_takes_back_one_commit_at_most, setup_memory, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

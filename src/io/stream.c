@@ -150,8 +150,6 @@ void hf_stream_retire(struct hf_stream *stream)
         pool->corked = NULL;
         pool->cork_bytes = 0;
     }
-    if (pool->undelivered == stream)
-        pool->undelivered = NULL;
     extra_free(stream);
     hf_loop_close(stream->loop, &stream->handle);
     stream->flags |= STREAM_GONE;

@@ -107,6 +107,31 @@ static void order_is_kept_over_cork_queue_and_shared(void **state)
     }
 }
 
+static void act_small_then_huge(struct kit_end *end, uint8_t *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+    assert_int_equal(kit_write(end, pattern, 10), HF_OK);
+    assert_int_equal(kit_write(end, pattern + 10, 150000), HF_OK); /* does not fit into the cork at all */
+    assert_int_equal(kit_write(end, pattern + 150010, 10), HF_OK);
+}
+
+static void a_write_above_the_cork_comes_behind_it(void **state)
+{
+    struct hf_loop *loop = kit_loop(NULL);
+    struct kit_end end = {.act = act_small_then_huge};
+    int peer = kit_open(loop, &end, 0, 0);
+
+    (void)state;
+    kit_send(peer, "go", 2);
+    assert_int_equal(kit_receive_all(loop, peer, got, 150020), 150020);
+    assert_memory_equal(got, pattern, 150020);
+    kit_abort(&end);
+    close(peer);
+    kit_end_free(&end);
+    hf_loop_free(loop);
+}
+
 static void what_the_kernel_does_not_take_waits(void **state)
 {
     struct hf_loop *loop = kit_loop(NULL);
@@ -269,6 +294,7 @@ static void finish_ends_a_pause(void **state)
     assert_int_equal(kit_receive(peer, got, 1), 0);
     close(peer);
     KIT_UNTIL(loop, end.ends == 1);
+    assert_int_equal(end.end, HF_LINK_END_EOF);
     hf_loop_free(loop);
 }
 
@@ -621,6 +647,7 @@ int main(void)
         cmocka_unit_test(echo_costs_one_receive_and_one_send),
         cmocka_unit_test(writes_of_one_handler_are_one_send),
         cmocka_unit_test(order_is_kept_over_cork_queue_and_shared),
+        cmocka_unit_test(a_write_above_the_cork_comes_behind_it),
         cmocka_unit_test(what_the_kernel_does_not_take_waits),
         cmocka_unit_test(a_blocked_stream_still_reads),
         cmocka_unit_test(flush_tells_of_blocking_later),

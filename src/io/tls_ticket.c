@@ -57,7 +57,8 @@ void hf_tls_tickets_free(struct tls_tickets *tickets)
         return;
     pthread_mutex_destroy(&tickets->lock);
     EVP_CIPHER_free(tickets->cipher);
-    OPENSSL_clear_free(tickets, sizeof(*tickets));
+    OPENSSL_cleanse(tickets, sizeof(*tickets));
+    free(tickets);
 }
 
 uint32_t hf_tls_tickets_rotations(struct tls_tickets *tickets)

@@ -207,6 +207,33 @@ static void no_descriptor_is_a_clean_refusal(void **state)
     door_close(&door);
 }
 
+/* Not even the reserve helps: accepting pauses instead of spinning, and goes on when there is something again. */
+static void without_reserve_accepting_pauses(void **state)
+{
+    struct door door = {0};
+    struct rlimit before, none;
+    uint64_t events;
+    int client;
+
+    (void)state;
+    door_open(&door, "127.0.0.1:0", NULL);
+    client = knock(&door);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max}; /* 0, 1 and 2 are taken */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    hf_loop_turn(door.loop, 0);
+    assert_int_equal(hf_listener_stats(door.listener).pauses, 1);
+    events = door.loop->stats.events;
+    kit_turns(door.loop, 5);
+    assert_int_equal(door.loop->stats.events, events);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    hf_wheel_run(&door.loop->wheel, door.loop->now_ms + 2 * HF_LISTENER_PAUSE_MS); /* time is handed in */
+    KIT_UNTIL(door.loop, door.accepted == 1);
+    assert_int_equal(hf_listener_stats(door.listener).refused_no_descriptor, 0);
+    close(client);
+    door_close(&door);
+}
+
 /* A request that lies unread must not turn the refusal into a RST. */
 static void a_refusal_reaches_who_has_sent_already(void **state)
 {
@@ -304,6 +331,7 @@ int main(void)
         cmocka_unit_test(stop_lets_them_wait_and_resume_takes_them),
         cmocka_unit_test(may_be_closed_from_its_own_callback),
         cmocka_unit_test(no_descriptor_is_a_clean_refusal),
+        cmocka_unit_test(without_reserve_accepting_pauses),
         cmocka_unit_test(a_refusal_reaches_who_has_sent_already),
         cmocka_unit_test(opening_tells_what_is_wrong),
         cmocka_unit_test(addresses_read_and_write),

@@ -14,7 +14,8 @@
  * An end of the peer (FIN) ends the link at once, also when output is queued. While reading is paused a FIN is not
  * seen until resume_read(); a RST is. finish() ends a pause: the peer's end must be seen, and bytes that still come
  * are given to on_data. In TLS the peer's close_notify counts as its end, and so does a FIN without one (the
- * protocols above delimit their messages themselves). */
+ * protocols above delimit their messages themselves). While on_end runs hf_stream_ssl() is still there, and after
+ * HF_LINK_END_TLS_FAILED the thread's OpenSSL error queue says what was wrong. */
 #ifndef HF_IO_STREAM_H
 #define HF_IO_STREAM_H
 

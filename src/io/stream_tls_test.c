@@ -363,6 +363,29 @@ static void a_key_update_while_blocked_loses_nothing(void **state)
     pair_close(&pair);
 }
 
+/* A peer that only asks for new keys and never reads the answers is let go at the bound of the tail. */
+static void endless_key_updates_meet_a_bound(void **state)
+{
+    struct pair pair = {0};
+    unsigned asked = 0;
+
+    (void)state;
+    pair_open(&pair, NULL, TLS1_3_VERSION, SMALL);
+    KIT_UNTIL(pair.loop, pair.server.ready && pair.client.ready);
+    pair.client.stream->link.ops->pause_read(&pair.client.stream->link);
+    assert_int_equal(kit_write(&pair.server, pattern, 500000), HF_OK);
+    KIT_UNTIL(pair.loop, pair.server.blocked == 1);
+    for (; asked < 10000 && pair.server.ends == 0 && pair.client.stream != NULL; asked++) {
+        assert_int_equal(SSL_key_update(hf_stream_ssl(pair.client.stream), SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(kit_write(&pair.client, "x", 1), HF_OK);
+        kit_turns(pair.loop, 2);
+    }
+    KIT_UNTIL(pair.loop, pair.server.ends == 1);
+    assert_int_equal(pair.server.end, HF_LINK_END_TLS_FAILED);
+    assert_true(asked > 1000);
+    pair_close(&pair);
+}
+
 /* The peer resumes with the ticket of a connection that was simply lost. */
 static void a_lost_connection_can_be_resumed(void **state)
 {
@@ -408,6 +431,7 @@ int main(void)
         cmocka_unit_test(a_tls_connection_moves_too),
         cmocka_unit_test(nothing_is_lost_between_handshake_and_move),
         cmocka_unit_test(a_key_update_while_blocked_loses_nothing),
+        cmocka_unit_test(endless_key_updates_meet_a_bound),
         cmocka_unit_test(a_lost_connection_can_be_resumed),
     };
 

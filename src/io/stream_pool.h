@@ -1,5 +1,6 @@
 /* io/stream_pool.h - what the streams of one loop share. Private to src/io: loop.c runs it, stream*.c are it.
  *
+ *   stream_pool.c    what the loop calls in each turn
  *   stream.c         life: open, events, read, end, detach and attach
  *   stream_output.c  the link's operations, cork, queue, flush
  *   stream_queue.c   chunks of queued output
@@ -71,7 +72,7 @@ struct hf_stream_pool {
     BIO_METHOD *bio_method;
 };
 
-/* for loop.c */
+/* stream_pool.c, for loop.c */
 struct hf_stream_pool *hf_stream_pool_new(struct hf_loop *loop);
 void hf_stream_pool_free(struct hf_stream_pool *pool);
 bool hf_stream_pool_has_work(const struct hf_stream_pool *pool); /* do not sleep */
@@ -104,7 +105,9 @@ static inline bool hf_stream_has_output(const struct hf_stream *stream)
 }
 
 bool hf_stream_has_unread(const struct hf_stream *stream); /* of an attached one, not yet given to on_data */
-/* Receives into pool->cipher. Bytes, 0 = end, -1 = nothing now, -2 = failed (errno). */
+void hf_stream_extra_free(struct hf_stream *stream);
+/* Receive into `into` or pool->cipher. Bytes, 0 = end, -1 = nothing now, -2 = failed (errno). */
+ssize_t hf_stream_receive(struct hf_stream *stream, uint8_t *into);
 ssize_t hf_stream_receive_cipher(struct hf_stream *stream);
 
 /* stream_output.c */

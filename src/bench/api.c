@@ -72,7 +72,7 @@ static void done(struct hf_bench_api *api, struct api_conn *conn, unsigned statu
         hf_hist_record(&api->config.result->api, now_ns - conn->posted_ns);
     else
         api->config.result->api_failed++;
-    if (status != 0 && status != 200 && status != 202)
+    if (status >= 300)
         hf_bench_codes_add(&api->config.result->http_status, status, 1);
     api->config.on_done(api->config.user, (unsigned)(conn - api->conns), status, now_ns);
 }

@@ -36,7 +36,8 @@ function(hf_alloc_fail_test name)
 endfunction()
 
 # What several test programs share: a disk in memory that fails to order (test/support/files_mem.h).
-add_library(hf_test_support STATIC EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/test/support/files_mem.c")
+add_library(hf_test_support STATIC EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/test/support/files_mem.c"
+            "${CMAKE_SOURCE_DIR}/test/support/files_mem_state.c")
 target_include_directories(hf_test_support PUBLIC "${CMAKE_SOURCE_DIR}/test" "${CMAKE_SOURCE_DIR}/src")
 # Group commit and recovery on a real disk; see the head of the file for its commands.
 add_executable(log_bench EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/test/support/log_bench.c"

@@ -4,7 +4,7 @@
  *
  * Threads: one write transaction at a time, on one thread; read transactions on any thread, many at once,
  * each a snapshot that the writer neither blocks nor changes. A transaction and its cursors stay on the
- * thread that began it. Read transactions are short: one held for long keeps old pages from being reused
+ * thread that began it. Read transactions are short and one thread has one at a time: one held for long keeps old pages from being reused
  * and makes the writer wait when the map must grow.
  *
  * Keys: 1..HF_KV_KEY_BYTES_MAX bytes, ordered by memcmp, shorter first. Values: 0..HF_KV_VALUE_BYTES_MAX. */

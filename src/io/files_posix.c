@@ -141,7 +141,7 @@ static hf_err posix_fdatasync(void *context, int file)
     return fdatasync(file) == 0 ? HF_OK : from_errno();
 }
 
-static hf_err posix_fallocate_(void *context, int file, uint64_t position, uint64_t bytes)
+static hf_err posix_reserve(void *context, int file, uint64_t position, uint64_t bytes)
 {
     int result;
 
@@ -233,7 +233,7 @@ static const struct hf_files posix_files = {.context = NULL,
                                             .pread = posix_pread,
                                             .pwritev = posix_pwritev,
                                             .fdatasync = posix_fdatasync,
-                                            .fallocate = posix_fallocate_,
+                                            .fallocate = posix_reserve,
                                             .ftruncate = posix_ftruncate,
                                             .rename = posix_rename,
                                             .unlink = posix_unlink,

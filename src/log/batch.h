@@ -38,8 +38,9 @@ void hf_log_batch_clear(struct hf_log_batch *batch);
  * start another. Bytes written there count once committed; a second reserve forgets the first. */
 char *hf_log_batch_reserve(struct hf_log_batch *batch, size_t body_bytes_max);
 
-/* Ends the record begun by reserve, 1 <= body_bytes <= what was reserved. key_hash: of tenant and device
- * (64-bit, keyed), so that readers of one device can skip; 0 = belongs to none. */
+/* Ends the record begun by reserve, 1 <= body_bytes <= what was reserved. key_hash: of tenant and device,
+ * so that readers of one device can skip; 0 = belongs to none. It is stored, so it must be the same after a restart;
+ * who can choose collisions gains only that a reader skips less. */
 void hf_log_batch_commit(struct hf_log_batch *batch, size_t body_bytes, uint64_t key_hash);
 
 /* Both in one, copying. HF_ERR_LIMIT when the batch has no room; HF_ERR_INVALID for an empty body or one

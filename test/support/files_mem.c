@@ -2,197 +2,10 @@
 #include "support/files_mem.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = FILES_MEM_SECTOR_BYTES };
-#define BUDGET_NONE UINT64_MAX
-
-struct face {
-    char *at;
-    uint64_t bytes, bytes_max;
-};
-
-struct inode {
-    unsigned refs; /* names on both faces, pending changes and handles */
-    struct face seen, disk;
-    bool *dirty; /* by sector of seen */
-    uint64_t dirty_max;
-    bool size_dirty, locked;
-};
-
-struct name {
-    char *path;
-    struct inode *inode;
-};
-
-struct names {
-    struct name *at;
-    size_t count, count_max;
-};
-
-struct change {        /* of the name space, not durable yet: path gets inode, or goes (NULL) */
-    char *path, *gone; /* gone: the other end of a rename */
-    struct inode *inode;
-};
-
-struct handle {
-    struct inode *inode; /* NULL = closed or dead */
-    bool write, lock;
-};
-
-struct fault {
-    uint64_t skip, count;
-    hf_err err;
-};
-
-struct files_mem {
-    struct hf_files files;
-    pthread_mutex_t lock;
-    struct names seen, disk;
-    struct change *changes;
-    size_t change_count, change_max;
-    struct handle *handles;
-    size_t handle_count, handle_max;
-    struct fault faults[FILES_MEM_OPS];
-    uint64_t calls[FILES_MEM_OPS];
-    uint64_t budget;
-    uint64_t random;
-    bool read_only, no_fallocate;
-    uint64_t off_in;  /* calls until the power goes; 0 = it stays */
-    bool dying, dead; /* in this call; before it */
-};
-
-static uint64_t random_next(struct files_mem *mem) /* splitmix64 */
-{
-    uint64_t z = mem->random += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-/* The disk itself never lacks memory: where an allocation is made to fail (support/alloc_fail.h), it asks again. */
-static void *must_realloc(void *at, size_t bytes)
-{
-    void *memory = realloc(at, bytes);
-
-    if (memory == NULL && (memory = realloc(at, bytes)) == NULL)
-        abort();
-    return memory;
-}
-
-static void *must_zero(size_t bytes)
-{
-    return memset(must_realloc(NULL, bytes), 0, bytes);
-}
-
-static char *must_copy(const char *text)
-{
-    return strcpy(must_realloc(NULL, strlen(text) + 1), text);
-}
-
-static void face_size(struct face *face, uint64_t bytes)
-{
-    if (bytes > face->bytes_max) {
-        uint64_t bytes_max = face->bytes_max * 2 > bytes ? face->bytes_max * 2 : bytes;
-
-        bytes_max = (bytes_max + SECTOR - 1) / SECTOR * SECTOR;
-        face->at = must_realloc(face->at, bytes_max);
-        memset(face->at + face->bytes_max, 0, bytes_max - face->bytes_max);
-        face->bytes_max = bytes_max;
-    }
-    if (bytes < face->bytes)
-        memset(face->at + bytes, 0, face->bytes - bytes);
-    face->bytes = bytes;
-}
-
-static void inode_drop(struct inode *inode)
-{
-    if (inode == NULL || --inode->refs > 0)
-        return;
-    free(inode->seen.at);
-    free(inode->disk.at);
-    free(inode->dirty);
-    free(inode);
-}
-
-static void mark(struct inode *inode, uint64_t from, uint64_t to)
-{
-    uint64_t sectors = inode->seen.bytes_max / SECTOR + 1;
-
-    if (sectors > inode->dirty_max) {
-        inode->dirty = must_realloc(inode->dirty, sectors * sizeof(bool));
-        memset(inode->dirty + inode->dirty_max, 0, (sectors - inode->dirty_max) * sizeof(bool));
-        inode->dirty_max = sectors;
-    }
-    for (uint64_t i = from / SECTOR; i * SECTOR < to; i++)
-        inode->dirty[i] = true;
-}
-
-static struct name *find(struct names *names, const char *path)
-{
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->at[i].path, path) == 0)
-            return &names->at[i];
-    return NULL;
-}
-
-static void name_set(struct names *names, const char *path, struct inode *inode)
-{
-    struct name *name = find(names, path);
-
-    if (inode)
-        inode->refs++;
-    if (name) {
-        inode_drop(name->inode);
-        name->inode = inode;
-        if (inode == NULL) {
-            free(name->path);
-            *name = names->at[--names->count];
-        }
-    } else if (inode) {
-        if (names->count == names->count_max) {
-            names->count_max = names->count_max ? names->count_max * 2 : 16;
-            names->at = must_realloc(names->at, names->count_max * sizeof(*names->at));
-        }
-        names->at[names->count++] = (struct name){must_copy(path), inode};
-    }
-}
-
-static void change_apply(struct names *names, const struct change *change)
-{
-    name_set(names, change->path, change->inode);
-    if (change->gone)
-        name_set(names, change->gone, NULL);
-}
-
-static void change_add(struct files_mem *mem, const char *path, const char *gone, struct inode *inode)
-{
-    struct change change = {must_copy(path), gone ? must_copy(gone) : NULL, inode};
-
-    if (inode)
-        inode->refs++;
-    if (mem->change_count == mem->change_max) {
-        mem->change_max = mem->change_max ? mem->change_max * 2 : 16;
-        mem->changes = must_realloc(mem->changes, mem->change_max * sizeof(*mem->changes));
-    }
-    mem->changes[mem->change_count++] = change;
-    change_apply(&mem->seen, &change);
-}
-
-static void changes_settle(struct files_mem *mem, size_t count)
-{
-    for (size_t i = 0; i < mem->change_count; i++) {
-        if (i < count)
-            change_apply(&mem->disk, &mem->changes[i]);
-        free(mem->changes[i].path);
-        free(mem->changes[i].gone);
-        inode_drop(mem->changes[i].inode);
-    }
-    mem->change_count = 0;
-}
+#include "support/files_mem_state.h"
 
 static struct inode *inode_of(struct files_mem *mem, int file)
 {
@@ -230,7 +43,7 @@ static hf_err mem_open(void *context, const char *path, unsigned flags, int *ret
 {
     struct files_mem *mem = context;
     hf_err err = enter(mem, FILES_MEM_OPEN);
-    struct name *name = find(&mem->seen, path);
+    struct name *name = files_mem_name_find(&mem->seen, path);
     struct inode *inode = name ? name->inode : NULL;
 
     if (err == HF_OK && mem->read_only && flags & HF_FILE_WRITE)
@@ -244,12 +57,12 @@ static hf_err mem_open(void *context, const char *path, unsigned flags, int *ret
     if (err != HF_OK)
         return leave(mem, err);
     if (inode == NULL) {
-        inode = must_zero(sizeof(*inode));
-        change_add(mem, path, NULL, inode);
+        inode = files_mem_must_zero(sizeof(*inode));
+        files_mem_change_add(mem, path, NULL, inode);
     }
     if (mem->handle_count == mem->handle_max) {
         mem->handle_max = mem->handle_max ? mem->handle_max * 2 : 64;
-        mem->handles = must_realloc(mem->handles, mem->handle_max * sizeof(*mem->handles));
+        mem->handles = files_mem_must_realloc(mem->handles, mem->handle_max * sizeof(*mem->handles));
     }
     inode->refs++;
     inode->locked = inode->locked || flags & HF_FILE_LOCK;
@@ -268,7 +81,7 @@ static void handle_close(struct files_mem *mem, int file)
     if (mem->handles[file].lock)
         inode->locked = false;
     mem->handles[file].inode = NULL;
-    inode_drop(inode);
+    files_mem_inode_drop(inode);
 }
 
 static void mem_close(void *context, int file)
@@ -324,8 +137,8 @@ static hf_err grow(struct files_mem *mem, struct inode *inode, uint64_t bytes)
     if (more > 0) {
         uint64_t from = inode->seen.bytes;
 
-        face_size(&inode->seen, from + more);
-        mark(inode, from, from + more);
+        files_mem_face_size(&inode->seen, from + more);
+        files_mem_inode_mark(inode, from, from + more);
         inode->size_dirty = true;
     }
     return err;
@@ -353,7 +166,7 @@ static hf_err mem_pwritev(void *context, int file, const struct iovec *parts, in
     if (mem->dead)
         return leave(mem, HF_ERR_IO);
     if (err != HF_OK)
-        bytes = random_next(mem) % (bytes + 1);
+        bytes = files_mem_random(mem) % (bytes + 1);
     hf_err grown = grow(mem, inode, position + bytes);
 
     if (grown != HF_OK) {
@@ -367,7 +180,7 @@ static hf_err mem_pwritev(void *context, int file, const struct iovec *parts, in
         done += n;
     }
     if (done > 0)
-        mark(inode, position, position + done);
+        files_mem_inode_mark(inode, position, position + done);
     return leave(mem, err);
 }
 
@@ -384,13 +197,13 @@ static hf_err mem_fdatasync(void *context, int file)
     for (uint64_t i = 0; i < inode->dirty_max; i++) {
         if (inode->dirty[i] && err == HF_OK && i * SECTOR < inode->seen.bytes) {
             if ((i + 1) * SECTOR > inode->disk.bytes)
-                face_size(&inode->disk, (i + 1) * SECTOR);
+                files_mem_face_size(&inode->disk, (i + 1) * SECTOR);
             memcpy(inode->disk.at + i * SECTOR, inode->seen.at + i * SECTOR, SECTOR);
         }
         inode->dirty[i] = false;
     }
     if (err == HF_OK)
-        face_size(&inode->disk, inode->seen.bytes);
+        files_mem_face_size(&inode->disk, inode->seen.bytes);
     inode->size_dirty = inode->size_dirty && err != HF_OK;
     return leave(mem, err);
 }
@@ -424,8 +237,8 @@ static hf_err mem_ftruncate(void *context, int file, uint64_t bytes)
     if (mem->budget != BUDGET_NONE && bytes < inode->seen.bytes)
         mem->budget += inode->seen.bytes - bytes;
     if (bytes < inode->seen.bytes)
-        mark(inode, bytes, inode->seen.bytes);
-    face_size(&inode->seen, bytes);
+        files_mem_inode_mark(inode, bytes, inode->seen.bytes);
+    files_mem_face_size(&inode->seen, bytes);
     inode->size_dirty = true;
     return leave(mem, HF_OK);
 }
@@ -434,14 +247,14 @@ static hf_err mem_rename(void *context, const char *from, const char *to)
 {
     struct files_mem *mem = context;
     hf_err err = enter(mem, FILES_MEM_RENAME);
-    struct name *name = find(&mem->seen, from);
+    struct name *name = files_mem_name_find(&mem->seen, from);
 
     if (err == HF_OK && mem->read_only)
         err = HF_ERR_DENIED;
     if (err == HF_OK && name == NULL)
         err = HF_ERR_NOT_FOUND;
     if (err == HF_OK)
-        change_add(mem, to, from, name->inode);
+        files_mem_change_add(mem, to, from, name->inode);
     return leave(mem, err);
 }
 
@@ -449,7 +262,7 @@ static hf_err mem_unlink(void *context, const char *path)
 {
     struct files_mem *mem = context;
     hf_err err = enter(mem, FILES_MEM_UNLINK);
-    struct name *name = find(&mem->seen, path);
+    struct name *name = files_mem_name_find(&mem->seen, path);
 
     if (err == HF_OK && mem->read_only)
         err = HF_ERR_DENIED;
@@ -458,7 +271,7 @@ static hf_err mem_unlink(void *context, const char *path)
     if (err == HF_OK) {
         if (mem->budget != BUDGET_NONE)
             mem->budget += name->inode->seen.bytes;
-        change_add(mem, path, NULL, NULL);
+        files_mem_change_add(mem, path, NULL, NULL);
     }
     return leave(mem, err);
 }
@@ -494,7 +307,7 @@ static hf_err mem_sync_dir(void *context, const char *dir)
 
     (void)dir;
     if (err == HF_OK)
-        changes_settle(mem, mem->change_count);
+        files_mem_changes_settle(mem, mem->change_count);
     return leave(mem, err);
 }
 
@@ -511,7 +324,7 @@ static hf_err mem_statvfs(void *context, const char *dir, struct hf_file_space *
 
 struct files_mem *files_mem_new(uint64_t seed)
 {
-    struct files_mem *mem = must_zero(sizeof(*mem));
+    struct files_mem *mem = files_mem_must_zero(sizeof(*mem));
 
     mem->random = seed;
     mem->budget = BUDGET_NONE;
@@ -520,13 +333,6 @@ struct files_mem *files_mem_new(uint64_t seed)
                                    mem_pwritev, mem_fdatasync, mem_fallocate, mem_ftruncate, mem_rename,
                                    mem_unlink,  mem_mkdir,     mem_list,      mem_sync_dir,  mem_statvfs};
     return mem;
-}
-
-static void names_free(struct names *names)
-{
-    while (names->count > 0)
-        name_set(names, names->at[0].path, NULL);
-    free(names->at);
 }
 
 static void handles_die(struct files_mem *mem)
@@ -540,9 +346,9 @@ void files_mem_free(struct files_mem *mem)
     if (mem == NULL)
         return;
     handles_die(mem);
-    changes_settle(mem, 0);
-    names_free(&mem->seen);
-    names_free(&mem->disk);
+    files_mem_changes_settle(mem, 0);
+    files_mem_names_free(&mem->seen);
+    files_mem_names_free(&mem->disk);
     free(mem->changes);
     free(mem->handles);
     pthread_mutex_destroy(&mem->lock);
@@ -554,41 +360,18 @@ const struct hf_files *files_mem_files(struct files_mem *mem)
     return &mem->files;
 }
 
-/* Each sector that was not synced is old or new; so is the size. */
-static void inode_power_cut(struct files_mem *mem, struct inode *inode)
-{
-    uint64_t bytes = inode->disk.bytes;
-
-    if (inode->size_dirty && random_next(mem) % 2)
-        bytes = inode->seen.bytes;
-    face_size(&inode->disk, bytes);
-    for (uint64_t i = 0; i < inode->dirty_max; i++) {
-        if (inode->dirty[i] && random_next(mem) % 2 && i * SECTOR < bytes && i * SECTOR < inode->seen.bytes) {
-            uint64_t n = bytes - i * SECTOR < SECTOR ? bytes - i * SECTOR : SECTOR;
-
-            memcpy(inode->disk.at + i * SECTOR, inode->seen.at + i * SECTOR, n);
-        }
-        inode->dirty[i] = false;
-    }
-    inode->size_dirty = false;
-    face_size(&inode->seen, 0);
-    face_size(&inode->seen, bytes);
-    if (bytes > 0)
-        memcpy(inode->seen.at, inode->disk.at, bytes);
-}
-
 void files_mem_power_cut(struct files_mem *mem)
 {
     pthread_mutex_lock(&mem->lock);
     handles_die(mem);
     mem->off_in = 0;
     mem->dying = mem->dead = false;
-    changes_settle(mem, random_next(mem) % (mem->change_count + 1));
-    names_free(&mem->seen);
+    files_mem_changes_settle(mem, files_mem_random(mem) % (mem->change_count + 1));
+    files_mem_names_free(&mem->seen);
     mem->seen = (struct names){0};
     for (size_t i = 0; i < mem->disk.count; i++) {
-        inode_power_cut(mem, mem->disk.at[i].inode);
-        name_set(&mem->seen, mem->disk.at[i].path, mem->disk.at[i].inode);
+        files_mem_inode_power_cut(mem, mem->disk.at[i].inode);
+        files_mem_name_set(&mem->seen, mem->disk.at[i].path, mem->disk.at[i].inode);
     }
     pthread_mutex_unlock(&mem->lock);
 }
@@ -649,7 +432,7 @@ uint64_t files_mem_calls(const struct files_mem *mem, enum files_mem_op op)
 
 char *files_mem_bytes(struct files_mem *mem, const char *path, uint64_t *ret_bytes)
 {
-    struct name *name = find(&mem->seen, path);
+    struct name *name = files_mem_name_find(&mem->seen, path);
 
     if (name == NULL)
         return NULL;
@@ -659,24 +442,24 @@ char *files_mem_bytes(struct files_mem *mem, const char *path, uint64_t *ret_byt
 
 bool files_mem_put(struct files_mem *mem, const char *path, const void *data, uint64_t bytes)
 {
-    struct inode *inode = must_zero(sizeof(*inode));
+    struct inode *inode = files_mem_must_zero(sizeof(*inode));
 
-    face_size(&inode->seen, bytes);
-    face_size(&inode->disk, bytes);
+    files_mem_face_size(&inode->seen, bytes);
+    files_mem_face_size(&inode->disk, bytes);
     if (bytes > 0) {
         memcpy(inode->seen.at, data, bytes);
         memcpy(inode->disk.at, data, bytes);
     }
     pthread_mutex_lock(&mem->lock);
     inode->refs = 1;
-    name_set(&mem->seen, path, inode);
-    name_set(&mem->disk, path, inode);
-    inode_drop(inode);
+    files_mem_name_set(&mem->seen, path, inode);
+    files_mem_name_set(&mem->disk, path, inode);
+    files_mem_inode_drop(inode);
     pthread_mutex_unlock(&mem->lock);
     return true;
 }
 
 bool files_mem_exists(struct files_mem *mem, const char *path)
 {
-    return find(&mem->seen, path) != NULL;
+    return files_mem_name_find(&mem->seen, path) != NULL;
 }

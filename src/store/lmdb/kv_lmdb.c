@@ -1,48 +1,18 @@
 #include "store/lmdb/kv_lmdb.h"
 
 #include <errno.h>
-#include <lmdb.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "base/assert.h"
 #include "base/bytes.h"
+#include "store/lmdb/kv_lmdb_internal.h"
 
 static const char APPLIED_KEY[] = "applied_offset";
-enum { APPLIED_BYTES = 8, FREE_QUARTERS = 4 };
-
-struct txn {
-    struct hf_kv_txn base;
-    struct kv_lmdb *kv;
-    MDB_txn *mdb; /* of a reader in the pool: reset */
-    MDB_cursor *cursors[HF_KV_TXN_CURSORS_MAX];
-    struct txn *next_free;
-    hf_err spoiled; /* of the writer: what every later call says */
-    bool write;
-};
-
-struct kv_lmdb {
-    struct hf_kv base;
-    MDB_env *env;
-    MDB_dbi tables[HF_KV_TABLES];
-    uint64_t map_bytes_max;
-    uint32_t gate_ms;
-    pthread_mutex_t lock; /* all below, but not the writer */
-    pthread_cond_t gate;
-    bool growing; /* no new reader now */
-    struct txn *free_readers;
-    struct hf_kv_stats stats;
-    struct txn writer;
-    bool writing, grow_now; /* the writer's */
-    _Atomic uint64_t applied_offset;
-};
+enum { APPLIED_BYTES = 8 };
 
 static const struct hf_kv_ops lmdb_ops;
 
-static hf_err from_mdb(int code)
+hf_err hf_lmdb_err(int code)
 {
     switch (code) {
     case MDB_SUCCESS: return HF_OK;
@@ -66,24 +36,9 @@ static hf_err from_mdb(int code)
     }
 }
 
-static MDB_val to_val(struct hf_slice slice)
-{
-    return (MDB_val){slice.bytes, (void *)(uintptr_t)slice.at};
-}
-
-static struct hf_slice from_val(MDB_val val)
-{
-    return (struct hf_slice){val.mv_size > 0 ? val.mv_data : "", val.mv_size};
-}
-
 static struct kv_lmdb *of(struct hf_kv *kv)
 {
     return HF_CONTAINER_OF(kv, struct kv_lmdb, base);
-}
-
-static struct txn *txn_of(struct hf_kv_txn *txn)
-{
-    return HF_CONTAINER_OF(txn, struct txn, base);
 }
 
 static void cursors_close(struct txn *txn)
@@ -93,71 +48,6 @@ static void cursors_close(struct txn *txn)
             mdb_cursor_close(txn->cursors[i]);
             txn->cursors[i] = NULL;
         }
-}
-
-/* ---- the gate: growing the map needs a moment without transactions in this process ---- */
-
-static void map_usage(struct kv_lmdb *kv, uint64_t *ret_used, uint64_t *ret_max)
-{
-    MDB_envinfo info;
-    MDB_stat stat;
-
-    (void)mdb_env_info(kv->env, &info);
-    (void)mdb_env_stat(kv->env, &stat);
-    *ret_used =
-        ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize; /* pages once used; free ones are used again */
-    *ret_max = info.me_mapsize;
-}
-
-static bool map_at_max(struct kv_lmdb *kv)
-{
-    uint64_t used, now;
-
-    map_usage(kv, &used, &now);
-    return now >= kv->map_bytes_max;
-}
-
-/* On the writer's thread, without a write transaction. With `must` it waits for readers to leave. */
-static hf_err map_grow(struct kv_lmdb *kv, bool must)
-{
-    uint64_t used, now;
-    struct timespec until;
-    hf_err err = HF_OK;
-
-    map_usage(kv, &used, &now);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += kv->gate_ms / 1000;
-    until.tv_nsec += kv->gate_ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_mutex_lock(&kv->lock);
-    kv->growing = true;
-    while (must && kv->stats.readers > 0 && err == HF_OK)
-        if (pthread_cond_timedwait(&kv->gate, &kv->lock, &until) == ETIMEDOUT)
-            err = HF_ERR_AGAIN;
-    if (kv->stats.readers == 0) {
-        err = from_mdb(mdb_env_set_mapsize(kv->env, HF_MIN(now * 2, kv->map_bytes_max)));
-        kv->stats.grows_total += err == HF_OK;
-    }
-    kv->growing = false;
-    pthread_cond_broadcast(&kv->gate);
-    pthread_mutex_unlock(&kv->lock);
-    return err;
-}
-
-/* In time, when nobody reads; at once, and waiting for readers, when the map was full. */
-static hf_err map_check(struct kv_lmdb *kv)
-{
-    uint64_t used, now;
-    hf_err err;
-
-    map_usage(kv, &used, &now);
-    if (map_at_max(kv) || (!kv->grow_now && now - HF_MIN(used, now) >= now / FREE_QUARTERS))
-        return HF_OK;
-    err = map_grow(kv, kv->grow_now);
-    if (err == HF_OK)
-        kv->grow_now = false;
-    return err;
 }
 
 /* ---- transactions ---- */
@@ -190,7 +80,7 @@ static hf_err reader_take(struct kv_lmdb *kv, struct txn **ret_txn)
             free(txn);
     }
     if (code != MDB_SUCCESS)
-        return from_mdb(code);
+        return hf_lmdb_err(code);
     kv->stats.readers++;
     *ret_txn = txn;
     return HF_OK;
@@ -202,11 +92,11 @@ static hf_err writer_take(struct kv_lmdb *kv)
     hf_err err;
 
     HF_ASSERT(!kv->writing);
-    err = map_check(kv);
+    err = hf_lmdb_map_check(kv);
     if (err != HF_OK)
         return err;
     *txn = (struct txn){.base.ops = &lmdb_ops, .kv = kv, .write = true};
-    err = from_mdb(mdb_txn_begin(kv->env, NULL, 0, &txn->mdb));
+    err = hf_lmdb_err(mdb_txn_begin(kv->env, NULL, 0, &txn->mdb));
     kv->writing = err == HF_OK;
     return err;
 }
@@ -231,7 +121,7 @@ static hf_err lmdb_begin(struct hf_kv *base, bool write, struct hf_kv_txn **ret_
 
 static void lmdb_end(struct hf_kv_txn *base)
 {
-    struct txn *txn = txn_of(base);
+    struct txn *txn = hf_lmdb_txn_of(base);
     struct kv_lmdb *kv = txn->kv;
 
     cursors_close(txn);
@@ -252,9 +142,9 @@ static void lmdb_end(struct hf_kv_txn *base)
 /* After these a write transaction is of no use any more. */
 static hf_err spoil(struct txn *txn, int code)
 {
-    hf_err err = from_mdb(code);
+    hf_err err = hf_lmdb_err(code);
 
-    if (code == MDB_MAP_FULL && map_at_max(txn->kv))
+    if (code == MDB_MAP_FULL && hf_lmdb_map_at_max(txn->kv))
         err = HF_ERR_FULL;
     else if (code == MDB_MAP_FULL)
         txn->kv->grow_now = true;
@@ -274,7 +164,7 @@ static hf_err write_applied(struct txn *txn, uint64_t applied_offset)
 
 static hf_err lmdb_commit(struct hf_kv_txn *base, uint64_t applied_offset)
 {
-    struct txn *txn = txn_of(base);
+    struct txn *txn = hf_lmdb_txn_of(base);
     struct kv_lmdb *kv = txn->kv;
     hf_err err = txn->spoiled;
 
@@ -299,22 +189,22 @@ static hf_err lmdb_commit(struct hf_kv_txn *base, uint64_t applied_offset)
 static hf_err lmdb_get(struct hf_kv_txn *base, enum hf_kv_table table, struct hf_slice key,
                        struct hf_slice *ret_value)
 {
-    struct txn *txn = txn_of(base);
-    MDB_val name = to_val(key), value;
+    struct txn *txn = hf_lmdb_txn_of(base);
+    MDB_val name = hf_lmdb_val(key), value;
     hf_err err = txn->spoiled;
 
     if (err == HF_OK)
-        err = from_mdb(mdb_get(txn->mdb, txn->kv->tables[table], &name, &value));
+        err = hf_lmdb_err(mdb_get(txn->mdb, txn->kv->tables[table], &name, &value));
     if (err == HF_OK)
-        *ret_value = from_val(value);
+        *ret_value = hf_lmdb_slice(value);
     return err;
 }
 
 static hf_err lmdb_put(struct hf_kv_txn *base, enum hf_kv_table table, struct hf_slice key,
                        struct hf_slice value)
 {
-    struct txn *txn = txn_of(base);
-    MDB_val name = to_val(key), data = to_val(value);
+    struct txn *txn = hf_lmdb_txn_of(base);
+    MDB_val name = hf_lmdb_val(key), data = hf_lmdb_val(value);
 
     HF_ASSERT(txn->write);
     if (txn->spoiled != HF_OK)
@@ -324,99 +214,13 @@ static hf_err lmdb_put(struct hf_kv_txn *base, enum hf_kv_table table, struct hf
 
 static hf_err lmdb_del(struct hf_kv_txn *base, enum hf_kv_table table, struct hf_slice key)
 {
-    struct txn *txn = txn_of(base);
-    MDB_val name = to_val(key);
+    struct txn *txn = hf_lmdb_txn_of(base);
+    MDB_val name = hf_lmdb_val(key);
 
     HF_ASSERT(txn->write);
     if (txn->spoiled != HF_OK)
         return txn->spoiled;
     return spoil(txn, mdb_del(txn->mdb, txn->kv->tables[table], &name, NULL));
-}
-
-/* ---- walks ---- */
-
-static hf_err lmdb_scan(struct hf_kv_txn *base, struct hf_kv_cursor *cursor)
-{
-    struct txn *txn = txn_of(base);
-
-    if (txn->spoiled != HF_OK)
-        return txn->spoiled;
-    for (size_t i = 0; i < HF_KV_TXN_CURSORS_MAX; i++) {
-        if (txn->cursors[i] != NULL)
-            continue;
-        hf_err err = from_mdb(mdb_cursor_open(txn->mdb, txn->kv->tables[cursor->table], &txn->cursors[i]));
-
-        if (err != HF_OK)
-            txn->cursors[i] = NULL;
-        cursor->body = &txn->cursors[i];
-        return err;
-    }
-    return HF_ERR_LIMIT;
-}
-
-static int seek_back(MDB_cursor *cursor, enum hf_kv_seek how, MDB_val bound, MDB_val *key, MDB_val *value)
-{
-    MDB_val found = bound;
-    int code;
-
-    if (how == HF_KV_SEEK_LAST)
-        return mdb_cursor_get(cursor, key, value, MDB_LAST);
-    code = mdb_cursor_get(cursor, &found, value, MDB_SET_RANGE); /* the first >= bound */
-    if (code == MDB_NOTFOUND)
-        return mdb_cursor_get(cursor, key, value, MDB_LAST);
-    if (code != MDB_SUCCESS)
-        return code;
-    if (how == HF_KV_SEEK_LE && found.mv_size == bound.mv_size &&
-        memcmp(found.mv_data, bound.mv_data, bound.mv_size) == 0) {
-        *key = found;
-        return MDB_SUCCESS;
-    }
-    return mdb_cursor_get(cursor, key, value, MDB_PREV);
-}
-
-static int seek_forward(MDB_cursor *cursor, enum hf_kv_seek how, MDB_val bound, MDB_val *key, MDB_val *value)
-{
-    int code;
-
-    *key = bound;
-    if (bound.mv_size == 0)
-        return mdb_cursor_get(cursor, key, value, MDB_FIRST);
-    code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-    if (code == MDB_SUCCESS && how == HF_KV_SEEK_GT && key->mv_size == bound.mv_size &&
-        memcmp(key->mv_data, bound.mv_data, bound.mv_size) == 0)
-        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
-    return code;
-}
-
-static hf_err lmdb_seek(struct hf_kv_cursor *cursor, enum hf_kv_seek how, struct hf_slice bound,
-                        struct hf_slice *ret_key, struct hf_slice *ret_value)
-{
-    struct txn *txn = txn_of(cursor->txn);
-    MDB_cursor *mdb = *(MDB_cursor **)cursor->body;
-    MDB_val key, value;
-    int code;
-
-    if (txn->spoiled != HF_OK)
-        return txn->spoiled;
-    if (cursor->started && !txn->write) /* a snapshot: the place found last is still the place */
-        code = mdb_cursor_get(mdb, &key, &value, cursor->backward ? MDB_PREV : MDB_NEXT);
-    else if (how == HF_KV_SEEK_GE || how == HF_KV_SEEK_GT)
-        code = seek_forward(mdb, how, to_val(bound), &key, &value);
-    else
-        code = seek_back(mdb, how, to_val(bound), &key, &value);
-    if (code == MDB_SUCCESS) {
-        *ret_key = from_val(key);
-        *ret_value = from_val(value);
-    }
-    return from_mdb(code);
-}
-
-static void lmdb_scan_end(struct hf_kv_cursor *cursor)
-{
-    MDB_cursor **mdb = cursor->body;
-
-    mdb_cursor_close(*mdb);
-    *mdb = NULL;
 }
 
 /* ---- opening and closing ---- */
@@ -434,7 +238,7 @@ static void lmdb_stats(struct hf_kv *base, struct hf_kv_stats *ret_stats)
 
     pthread_mutex_lock(&kv->lock);
     *ret_stats = kv->stats;
-    map_usage(kv, &ret_stats->bytes_used, &ret_stats->bytes_max);
+    hf_lmdb_map_usage(kv, &ret_stats->bytes_used, &ret_stats->bytes_max);
     pthread_mutex_unlock(&kv->lock);
     ret_stats->applied_offset = atomic_load(&kv->applied_offset);
 }
@@ -467,9 +271,9 @@ static const struct hf_kv_ops lmdb_ops = {.close = lmdb_close,
                                           .get = lmdb_get,
                                           .put = lmdb_put,
                                           .del = lmdb_del,
-                                          .scan = lmdb_scan,
-                                          .seek = lmdb_seek,
-                                          .scan_end = lmdb_scan_end,
+                                          .scan = hf_lmdb_scan,
+                                          .seek = hf_lmdb_seek,
+                                          .scan_end = hf_lmdb_scan_end,
                                           .applied_offset = lmdb_applied_offset,
                                           .stats = lmdb_stats};
 
@@ -484,22 +288,23 @@ static hf_err read_applied(struct kv_lmdb *kv, MDB_txn *mdb)
         return HF_ERR_CORRUPT;
     if (code == MDB_SUCCESS)
         atomic_store(&kv->applied_offset, hf_get_u64(value.mv_data));
-    return from_mdb(code);
+    return hf_lmdb_err(code);
 }
 
 static hf_err open_tables(struct kv_lmdb *kv)
 {
     MDB_txn *mdb;
-    hf_err err = from_mdb(mdb_txn_begin(kv->env, NULL, 0, &mdb));
+    hf_err err = hf_lmdb_err(mdb_txn_begin(kv->env, NULL, 0, &mdb));
 
     if (err != HF_OK)
         return err;
     for (int i = 0; i < HF_KV_TABLES && err == HF_OK; i++)
-        err = from_mdb(mdb_dbi_open(mdb, hf_kv_table_name((enum hf_kv_table)i), MDB_CREATE, &kv->tables[i]));
+        err =
+            hf_lmdb_err(mdb_dbi_open(mdb, hf_kv_table_name((enum hf_kv_table)i), MDB_CREATE, &kv->tables[i]));
     if (err == HF_OK)
         err = read_applied(kv, mdb);
     if (err == HF_OK)
-        return from_mdb(mdb_txn_commit(mdb));
+        return hf_lmdb_err(mdb_txn_commit(mdb));
     mdb_txn_abort(mdb);
     return err;
 }
@@ -510,7 +315,7 @@ static hf_err open_env(struct kv_lmdb *kv, const char *dir, uint64_t map_bytes)
 
     if (code != MDB_SUCCESS) {
         kv->env = NULL;
-        return from_mdb(code);
+        return hf_lmdb_err(code);
     }
     if (code == MDB_SUCCESS)
         code = mdb_env_set_maxdbs(kv->env, HF_KV_TABLES);
@@ -523,7 +328,7 @@ static hf_err open_env(struct kv_lmdb *kv, const char *dir, uint64_t map_bytes)
     if (code == MDB_SUCCESS)
         code = mdb_reader_check(kv->env, &dead);
     kv->stats.stale_readers_cleared_total = (uint64_t)dead;
-    return from_mdb(code);
+    return hf_lmdb_err(code);
 }
 
 hf_err hf_kv_lmdb_open(const char *dir, const struct hf_kv_lmdb_options *options, struct hf_kv **ret_kv)
@@ -536,7 +341,7 @@ hf_err hf_kv_lmdb_open(const char *dir, const struct hf_kv_lmdb_options *options
     if (map_bytes < HF_KV_LMDB_MAP_BYTES_MIN)
         return HF_ERR_INVALID;
     if (mkdir(dir, 0750) != 0 && errno != EEXIST)
-        return from_mdb(errno);
+        return hf_lmdb_err(errno);
     kv = calloc(1, sizeof(*kv));
     if (kv == NULL)
         return HF_ERR_NOMEM;

@@ -23,7 +23,7 @@ struct hf_journal_batch {
     uint64_t time_ms;  /* of the append, set by the log thread */
     uint32_t messages; /* MESSAGE records in it */
     unsigned worker;
-    bool oversized;    /* for one large record; not kept for reuse */
+    bool oversized; /* for one large record; not kept for reuse */
     struct hf_journal_batch *next;
 };
 
@@ -48,7 +48,7 @@ void hf_app_journal_deinit(struct hf_app_journal *journal);
 void hf_app_journal_submit(struct hf_app_journal *journal);
 /* A batch came back, durable: tells its waiters and takes it for reuse. */
 void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_batch *batch);
-bool hf_app_journal_open(const struct hf_app_journal *journal); /* the gate: may devices be read? */
+bool hf_app_journal_open(const struct hf_app_journal *journal);  /* the gate: may devices be read? */
 bool hf_app_journal_empty(const struct hf_app_journal *journal); /* everything appended is durable */
 
 #endif

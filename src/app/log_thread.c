@@ -75,7 +75,8 @@ static void set_failure(struct hf_log_thread *self, hf_err err)
     if (err != HF_OK && !was) {
         atomic_store(&self->failure, err);
         atomic_store(&self->failing_since_ms, hf_clock_ms());
-        hf_log(self->logger, err == HF_ERR_FULL ? HF_LOG_LOG_FULL : HF_LOG_LOG_ERROR, HF_F_ERR(err), HF_F_END);
+        hf_log(self->logger, err == HF_ERR_FULL ? HF_LOG_LOG_FULL : HF_LOG_LOG_ERROR, HF_F_ERR(err),
+               HF_F_END);
     } else if (err == HF_OK && was) {
         hf_log(self->logger, HF_LOG_LOG_SPACE_AGAIN,
                HF_F_U64("failed_for_ms", hf_clock_ms() - atomic_load(&self->failing_since_ms)), HF_F_END);

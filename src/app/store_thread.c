@@ -5,8 +5,9 @@
 
 enum {
     BATCH_EVENTS_MAX = 4096,
-    BATCH_RECORDS_MAX = 65536,  /* looked at; most of them change no table */
-    COMMIT_BEHIND_MAX = 262144, /* records after which the position alone is committed, to keep the replay short */
+    BATCH_RECORDS_MAX = 65536, /* looked at; most of them change no table */
+    COMMIT_BEHIND_MAX =
+        262144, /* records after which the position alone is committed, to keep the replay short */
     RETRY_MS = 500,
     SWEEP_MS = 5000,
 };
@@ -16,8 +17,9 @@ static void note_gap(struct hf_store_thread *self)
     struct hf_log_gap gap = hf_log_reader_gap(self->reader);
 
     /* The tables cannot know what the log has lost. They go on with what is there, and say so. */
-    hf_log(self->logger, HF_LOG_STORE_ERROR, HF_F_STR("what", "the log has a gap that the tables had not applied"),
-           HF_F_U64("from", gap.from), HF_F_U64("to", gap.to), HF_F_REASON(gap.reason), HF_F_END);
+    hf_log(self->logger, HF_LOG_STORE_ERROR,
+           HF_F_STR("what", "the log has a gap that the tables had not applied"), HF_F_U64("from", gap.from),
+           HF_F_U64("to", gap.to), HF_F_REASON(gap.reason), HF_F_END);
     hf_log_reader_skip(self->reader);
 }
 
@@ -133,7 +135,8 @@ static void run(void *context)
         if (err != HF_OK) {
             if (err != HF_ERR_AGAIN && !failed) {
                 failed = true;
-                hf_log(self->logger, HF_LOG_STORE_ERROR, HF_F_ERR(err), HF_F_U64("applied", before), HF_F_END);
+                hf_log(self->logger, HF_LOG_STORE_ERROR, HF_F_ERR(err), HF_F_U64("applied", before),
+                       HF_F_END);
             }
             atomic_fetch_add(&self->failures, 1);
             if (atomic_load(&self->stopping))

@@ -37,8 +37,8 @@ static struct hf_slice keep(char **at, struct hf_slice text)
 }
 
 hf_err hf_tail_new(struct hf_tail_thread *self, unsigned worker, const struct hf_tail_request *request,
-                   void (*on_chunk)(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk), void *user,
-                   struct hf_tail **ret_tail)
+                   void (*on_chunk)(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk),
+                   void *user, struct hf_tail **ret_tail)
 {
     size_t bytes = request->tenant.bytes + request->device.bytes + request->topic_filter.bytes;
 
@@ -169,8 +169,8 @@ static bool add_event(struct hf_tail *tail, const struct hf_event *event)
     for (;; need *= 2) {
         if (need > HF_TAIL_EVENT_BYTES_MAX || !room_for(tail, need))
             return false;
-        size_t bytes =
-            hf_event_text(event, tail->request.form, (char *)tail->data + tail->bytes, tail->room - tail->bytes);
+        size_t bytes = hf_event_text(event, tail->request.form, (char *)tail->data + tail->bytes,
+                                     tail->room - tail->bytes);
         tail->bytes += bytes;
         if (bytes > 0)
             return true;
@@ -183,8 +183,8 @@ static void add_gap(struct hf_tail *tail)
 
     atomic_fetch_add(&tail->thread->gaps, 1);
     if (room_for(tail, 1024))
-        tail->bytes += hf_gap_text(gap.from, gap.to, gap.reason, tail->request.form, (char *)tail->data + tail->bytes,
-                                   tail->room - tail->bytes);
+        tail->bytes += hf_gap_text(gap.from, gap.to, gap.reason, tail->request.form,
+                                   (char *)tail->data + tail->bytes, tail->room - tail->bytes);
     hf_log_reader_skip(tail->reader);
 }
 

@@ -14,8 +14,9 @@
 
 enum {
     HF_TAIL_CHUNK_BYTES = 64 << 10,
-    HF_TAIL_EVENT_BYTES_MAX = 16 << 20, /* the largest event as text: a payload of 1 MiB in which every byte is escaped */
-    HF_TAIL_RECORDS_PER_STEP = 20000,   /* looked at for one reader before others have their turn */
+    HF_TAIL_EVENT_BYTES_MAX =
+        16 << 20, /* the largest event as text: a payload of 1 MiB in which every byte is escaped */
+    HF_TAIL_RECORDS_PER_STEP = 20000, /* looked at for one reader before others have their turn */
 };
 
 struct hf_tail {
@@ -24,9 +25,9 @@ struct hf_tail {
     void *user;
     struct hf_tail_thread *thread;
     unsigned worker;
-    bool asked;              /* worker's: a chunk is on its way */
-    bool closed;             /* worker's: freed when the chunk that is on its way comes back */
-    _Atomic bool canceled;   /* the worker does not want it any more */
+    bool asked;            /* worker's: a chunk is on its way */
+    bool closed;           /* worker's: freed when the chunk that is on its way comes back */
+    _Atomic bool canceled; /* the worker does not want it any more */
     /* the thread's own */
     struct hf_log_reader *reader;
     uint64_t sent; /* events so far */
@@ -43,7 +44,8 @@ struct hf_tail {
 struct hf_tail_thread {
     struct hf_log *log;
     struct hf_inbox *inbox;
-    struct hf_mailbox *from[HF_WORKERS_MAX]; /* posted to by worker i: tails that want a chunk, or are closed */
+    struct hf_mailbox
+        *from[HF_WORKERS_MAX]; /* posted to by worker i: tails that want a chunk, or are closed */
     struct hf_mailbox *to[HF_WORKERS_MAX];
     unsigned workers;
     uint32_t readers_max;
@@ -62,8 +64,8 @@ void hf_tail_thread_deinit(struct hf_tail_thread *self);
 
 /* On worker `worker`. */
 hf_err hf_tail_new(struct hf_tail_thread *self, unsigned worker, const struct hf_tail_request *request,
-                   void (*on_chunk)(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk), void *user,
-                   struct hf_tail **ret_tail);
+                   void (*on_chunk)(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk),
+                   void *user, struct hf_tail **ret_tail);
 void hf_tail_ask(struct hf_tail *tail);
 void hf_tail_drop(struct hf_tail *tail);
 void hf_tail_arrived(struct hf_tail *tail); /* its chunk came by mailbox: calls on_chunk, or frees */

@@ -7,9 +7,14 @@
 
 /* clang-format off */
 #define HF_CLI_COMMANDS(X) \
+    X(dev)                 \
+    X(serve)               \
+    X(connect)             \
+    X(tail)                \
     X(check_config)        \
     X(default_config)      \
     X(doctor)              \
+    X(repair_log)          \
     X(gen)                 \
     X(check)               \
     X(bench)               \

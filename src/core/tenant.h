@@ -28,8 +28,9 @@ struct hf_access_rules; /* core/access.h */
 struct hf_topic_map;    /* core/topic_map.h */
 
 struct hf_tenant_rules {
-    uint32_t heartbeat_interval_ms;                 /* gateway Ping after this silence; default 30,000 */
-    uint32_t heartbeat_dead_ms;                     /* closed after this silence; default 60,000 */
+    uint32_t heartbeat_interval_ms; /* gateway Ping after this silence; default 30,000 */
+    uint32_t heartbeat_repeat_ms;   /* and again after each of these without an answer; default 7,500 */
+    uint32_t heartbeat_dead_ms;     /* closed after this silence; default 60,000 */
     uint32_t queue_high_bytes, queue_low_bytes;     /* per connection: 256 KiB, 64 KiB */
     uint8_t policies[HF_CLASSES];                   /* enum hf_policy by class */
     uint32_t outbox_messages_max, outbox_bytes_max; /* per device: 1,000, 1 MiB */

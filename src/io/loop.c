@@ -246,6 +246,8 @@ void hf_loop_turn(struct hf_loop *loop, unsigned wait_ms)
     int count = wait_for_events(loop, wait_ms);
 
     read_time(loop);
+    if (loop->on_turn_begin != NULL)
+        loop->on_turn_begin(loop);
     hf_stream_pool_run_ready(loop->streams);
     for (int i = 0; i < count; i++) {
         struct hf_handle *handle = loop->events[i].data.ptr;

@@ -105,7 +105,29 @@ void hf_ws_release(struct hf_ws_conn *conn)
 {
     if (conn->link != NULL || conn->acks_open > 0)
         return;
+    hf_list_remove(&conn->dev.unsettled);
     hf_slab_give(conn->site->conns, conn);
+}
+
+void hf_ws_abort(struct hf_ws_conn *conn)
+{
+    conn->link->ops->abort(conn->link);
+    conn->link = NULL;
+    conn->site->stats.ended++;
+    hf_wheel_cancel(conn->site->wheel, &conn->timer);
+    hf_ws_assembly_clear(&conn->assembly, &conn->site->open_config.memory);
+    if (conn->state == HF_WS_STATE_AUTH)
+        extra_free(conn);
+    hf_ws_decoder_deinit(&conn->decoder);
+    hf_list_remove(&conn->dev.unsettled);
+    hf_ws_release(conn);
+}
+
+/* Beside the hub's own use of this list node: a connection that it does not have is found here. */
+static void linger(struct hf_ws_conn *conn)
+{
+    hf_list_init(&conn->dev.unsettled);
+    hf_list_push_back(&conn->site->lingering, &conn->dev.unsettled);
 }
 
 /* The one way out of AUTH and OPEN: the hub hears of it, nothing of the device is touched afterwards. */
@@ -123,8 +145,10 @@ static void end(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, e
     hf_ws_assembly_clear(&conn->assembly, &site->open_config.memory);
     extra_free(conn);
     conn->extra = NULL;
-    if (conn->dev.device != NULL)
+    if (conn->dev.device != NULL) {
         hf_hub_disconnected(site->hub, &conn->dev, evidence, reason, code, conn->last_life_ms);
+        linger(conn);
+    }
     hf_wheel_cancel(site->wheel, &conn->timer);
 }
 
@@ -331,7 +355,9 @@ hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf
         if (conn->admit == NULL)
             goto fail;
         *conn->admit = *admit;
+        linger(conn);
     } else {
+        hf_list_init(&conn->dev.unsettled);
         conn->state = HF_WS_STATE_OPEN; /* before extra: the union */
         if (!extra_take(conn, admit, &admit->identity))
             goto fail;
@@ -369,11 +395,14 @@ hf_err hf_ws_authenticated(struct hf_ws_conn *conn, const struct hf_identity *id
     conn->extra = NULL;
     hf_err err = HF_ERR_NOMEM;
     *ret_reason = HF_REASON_MEMORY_LIMIT;
+    hf_list_remove(&conn->dev.unsettled);
     if (extra_take(conn, admit, identity))
         err = admit_device(conn, admit, identity, ret_reason);
     free(admit);
-    if (err != HF_OK)
+    if (err != HF_OK) {
+        linger(conn);
         return err;
+    }
     hf_ws_decoder_set_config(&conn->decoder, &conn->site->open_config);
     write_auth_ok(conn, identity);
     log_event(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
@@ -398,6 +427,6 @@ bool hf_ws_move_home(struct hf_ws_conn *conn, const struct hf_identity *identity
     conn->link = NULL;
     hf_wheel_cancel(site->wheel, &conn->timer);
     hf_ws_decoder_deinit(&conn->decoder);
-    hf_ws_release(conn);
+    hf_ws_release(conn); /* takes it off the list, too */
     return true;
 }

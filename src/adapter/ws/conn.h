@@ -73,6 +73,7 @@ enum { HF_WS_ACKS_MAX = 1 << 20 }; /* of one worker */
 /* conn.c */
 void hf_ws_close(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, struct hf_slice text);
 void hf_ws_peer_close(struct hf_ws_conn *conn, uint16_t code);
+void hf_ws_abort(struct hf_ws_conn *conn); /* the link goes now, without a goodbye */
 void hf_ws_state(struct hf_ws_conn *conn, enum hf_ws_state state);
 void hf_ws_release(struct hf_ws_conn *conn); /* frees when nothing points here any more */
 hf_err hf_ws_authenticated(struct hf_ws_conn *conn, const struct hf_identity *identity,
@@ -91,7 +92,8 @@ void hf_ws_on_pong(struct hf_ws_conn *conn, struct hf_slice payload);
 
 /* input.c */
 void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes);
-void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms); /* pauses reading */
+void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes,
+                uint32_t wait_ms);          /* pauses reading */
 void hf_ws_unhold(struct hf_ws_conn *conn); /* feeds what was held; reading goes on when all is fed */
 bool hf_ws_holds(const struct hf_ws_conn *conn);
 

@@ -5,14 +5,14 @@
 
 #include "base/bytes.h"
 
-enum { STAGES = 4, PING_BYTES = 8 };
+enum { PING_BYTES = 8 };
 
-/* Silence at which stage k is due: a Ping at 30 s, 37.5 s, 45 s, 52.5 s with the defaults of 30 s and 60 s. */
+/* Silence at which stage k is due: a Ping at 30 s, 37.5 s, 45 s and 52.5 s with the defaults, then the end at 60 s. */
 static uint64_t stage_ms(const struct hf_tenant_rules *rules, unsigned stage)
 {
-    uint64_t interval = rules->heartbeat_interval_ms, dead = rules->heartbeat_dead_ms;
+    uint64_t due_ms = rules->heartbeat_interval_ms + (uint64_t)stage * rules->heartbeat_repeat_ms;
 
-    return interval + stage * (dead - interval) / STAGES;
+    return HF_MIN(due_ms, (uint64_t)rules->heartbeat_dead_ms);
 }
 
 static const struct hf_tenant_rules *rules_of(const struct hf_ws_conn *conn)
@@ -43,8 +43,7 @@ void hf_ws_arm(struct hf_ws_conn *conn)
     switch (conn->state) {
     case HF_WS_STATE_AUTH: due_ms = conn->state_ms + site->limits.auth_timeout_ms; break;
     case HF_WS_STATE_OPEN:
-        earliest(&due_ms, conn->last_life_ms + (conn->stage < STAGES ? stage_ms(rules_of(conn), conn->stage)
-                                                                     : rules_of(conn)->heartbeat_dead_ms));
+        earliest(&due_ms, conn->last_life_ms + stage_ms(rules_of(conn), conn->stage));
         if (conn->expires_ms != 0)
             earliest(&due_ms,
                      site->hub->now_ms +
@@ -101,9 +100,9 @@ static void heartbeat(struct hf_ws_conn *conn, uint64_t now_ms)
         hf_ws_close(conn, HF_REASON_HEARTBEAT_TIMEOUT, 0, (struct hf_slice){NULL, 0});
         return;
     }
-    if (conn->stage < STAGES && silence_ms >= stage_ms(rules, conn->stage)) {
+    if (silence_ms >= stage_ms(rules, conn->stage)) {
         ping(conn);
-        while (conn->stage < STAGES && silence_ms >= stage_ms(rules, conn->stage))
+        while (conn->stage < UINT8_MAX && silence_ms >= stage_ms(rules, conn->stage))
             conn->stage++; /* a late timer sends one Ping, not several */
     }
     if (!conn->quiet && silence_ms >= hf_presence_quiet_ms(rules->heartbeat_interval_ms)) {
@@ -120,13 +119,7 @@ void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
     switch (conn->state) {
     case HF_WS_STATE_AUTH: hf_ws_close(conn, HF_REASON_AUTH_TIMEOUT, 0, none); return;
     case HF_WS_STATE_OPEN: break;
-    default: /* the peer's Close, or the end of its socket, did not come in time */
-        conn->link->ops->abort(conn->link);
-        conn->link = NULL;
-        conn->site->stats.ended++;
-        hf_ws_decoder_deinit(&conn->decoder);
-        hf_ws_release(conn);
-        return;
+    default: /* the peer's Close, or the end of its socket, did not come in time */ hf_ws_abort(conn); return;
     }
     if (conn->expires_ms != 0 && conn->site->hub->utc_ms >= conn->expires_ms) {
         hf_ws_close(conn, HF_REASON_CREDENTIALS_EXPIRED, 0, none);

@@ -44,6 +44,7 @@ hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limit
     site->acks = hf_slab_new("ws_acks", sizeof(struct hf_ws_ack), HF_WS_ACKS_MAX);
     hf_map_init(&site->credentials, credential_eq);
     hf_list_init(&site->held);
+    hf_list_init(&site->lingering);
     hf_ws_site_set_limits(site, limits);
     if (site->conns != NULL && site->acks != NULL)
         return HF_OK;
@@ -112,4 +113,13 @@ unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reaso
         device->devconn->ops->close(device->devconn, reason, (struct hf_slice){NULL, 0});
     }
     return open;
+}
+
+void hf_ws_site_abort(struct hf_ws_site *site)
+{
+    struct hf_list_node *node;
+
+    (void)hf_ws_site_drain(site, UINT32_MAX, HF_REASON_DRAIN);
+    while ((node = hf_list_pop_front(&site->lingering)) != NULL)
+        hf_ws_abort(HF_CONTAINER_OF(node, struct hf_ws_conn, dev.unsettled));
 }

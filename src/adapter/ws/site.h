@@ -70,11 +70,13 @@ struct hf_ws_site { /* one per worker */
     struct hf_ws_inflater *inflater;
     uint8_t *scratch; /* message_bytes_max + room, for inflating and deflating; NULL until the first use */
     size_t scratch_bytes;
-    struct hf_list_node held; /* hf_ws_held: connections whose input waits */
+    struct hf_list_node lingering; /* connections that the hub does not have: not yet, or not any more */
+    struct hf_list_node held;      /* hf_ws_held: connections whose input waits */
     struct hf_ws_stats stats;
 };
 
 hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limits, uint64_t connections_max);
+void hf_ws_site_abort(struct hf_ws_site *site); /* all connections, at the end of the process */
 void hf_ws_site_deinit(struct hf_ws_site *site);
 void hf_ws_site_set_limits(struct hf_ws_site *site,
                            const struct hf_ws_limits *limits); /* from the next frame on */

@@ -1,0 +1,356 @@
+/* app/accept.c - from an accepted socket to the adapter that speaks its protocol, and to the worker that is the home of its device. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/worker.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "codec/http1/problem.h"
+#include "io/clock.h"
+#include "io/entropy.h"
+
+/* A handler for the moment between the stream's opening and the adapter's taking over. */
+static void no_data(struct hf_link *link, uint8_t *data, size_t bytes)
+{
+    (void)link, (void)data, (void)bytes;
+}
+
+static void nothing(struct hf_link *link)
+{
+    (void)link;
+}
+
+static void no_end(struct hf_link *link, enum hf_link_end end, int sys_errno)
+{
+    (void)link, (void)end, (void)sys_errno;
+}
+
+static const struct hf_link_handler fresh = {
+    .on_data = no_data, .on_drained = nothing, .on_blocked = nothing, .on_end = no_end};
+
+/* Unique over workers, restarts and nodes: a counter, mixed with a random seed per worker. Never 0. */
+uint64_t hf_worker_conn_id(struct hf_worker *worker)
+{
+    uint64_t id = hf_hash_mix(worker->conn_seed + ++worker->conn_count);
+
+    return id ? id : 1;
+}
+
+/* ---- refusal before a byte is read ---- */
+
+static void refuse(int fd, bool tls, enum hf_reason reason)
+{
+    char answer[HF_HTTP1_PROBLEM_BYTES_MAX];
+    struct hf_http1_problem_doc doc = {.reason = reason, .close = true};
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, answer, sizeof(answer));
+    if (!tls)
+        (void)hf_http1_problem(&sb, &doc);
+    hf_socket_refuse(fd, answer,
+                     sb.bytes); /* TLS: nothing could be said before a handshake that we do not want to pay */
+}
+
+static uint64_t connections_now(const struct hf_gateway *gateway)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        sum += atomic_load_explicit(&gateway->workers[i]->streams, memory_order_relaxed);
+    return sum;
+}
+
+static enum hf_reason admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls)
+{
+    union hf_address address = hf_address_of(peer);
+    uint64_t now = connections_now(worker->gateway);
+
+    if (address.any.sa_family == AF_INET)
+        return hf_admission_decide(&worker->admission, (const uint8_t *)&address.v4.sin_addr, 4, tls, now,
+                                   worker->loop->now_ms);
+    if (address.any.sa_family == AF_INET6)
+        return hf_admission_decide(&worker->admission, (const uint8_t *)&address.v6.sin6_addr, 16, tls, now,
+                                   worker->loop->now_ms);
+    return HF_REASON_BAD_REQUEST;
+}
+
+/* ---- taking over ---- */
+
+static void on_tls_ready(struct hf_link *link)
+{
+    struct hf_stream *stream = hf_stream_of(link);
+    struct hf_worker *worker = stream->loop->user;
+    struct hf_tls_timing timing;
+
+    hf_tls_timing(hf_stream_ssl(stream), &timing);
+    if (timing.finished_us > timing.handshake_start_us)
+        hf_hist_record(&worker->tls_handshake_us, timing.finished_us - timing.handshake_start_us);
+}
+
+static bool storage_refuses(const struct hf_worker *worker)
+{
+    uint64_t since_ms =
+        atomic_load_explicit(&worker->gateway->log_thread.failing_since_ms, memory_order_relaxed);
+
+    return since_ms != 0 && worker->loop->now_ms > since_ms + worker->rules->config->log.full_grace_ms;
+}
+
+static void on_accept(struct hf_listener *listener, int fd, const struct sockaddr_storage *peer)
+{
+    struct hf_worker_listener *here = hf_listener_user(listener);
+    struct hf_worker *worker = here->worker;
+    struct hf_gateway_listener *shared = here->shared;
+    bool limited = (shared->roles & HF_HTTP_ADMIN) == 0; /* an operator gets in when nobody else does */
+    enum hf_reason reason = limited ? admit(worker, peer, shared->tls != NULL) : HF_REASON_NONE;
+    struct hf_stream *stream = NULL;
+
+    if (reason != HF_REASON_NONE) {
+        refuse(fd, shared->tls != NULL, reason);
+        return;
+    }
+    struct hf_stream_options options = {.conn_id = hf_worker_conn_id(worker), .on_ready = on_tls_ready};
+    if (shared->tls != NULL) {
+        options.ssl = hf_tls_accept_new(shared->tls);
+        if (options.ssl == NULL) {
+            refuse(fd, true, HF_REASON_MEMORY_LIMIT);
+            return;
+        }
+    }
+    if (hf_stream_open(worker->loop, fd, &options, &fresh, NULL, &stream) != HF_OK) {
+        SSL_free(options.ssl);
+        refuse(fd, shared->tls != NULL, HF_REASON_MEMORY_LIMIT);
+        return;
+    }
+    atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
+    struct hf_http_options http = {.roles = shared->roles,
+                                   .tls = shared->tls != NULL,
+                                   .proxy_protocol = shared->proxy_protocol,
+                                   .conn_id = options.conn_id};
+    hf_err err = shared->echo ? hf_echo_open(&worker->echo, &stream->link, worker->loop->now_ms)
+                              : hf_http_open(&worker->http, &stream->link, &http);
+    if (err != HF_OK)
+        stream->link.ops->abort(&stream->link);
+}
+
+hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *shared,
+                        struct hf_worker_listener *ret_listener)
+{
+    struct hf_listener_options options = {
+        .address = shared->address,
+        .user_timeout_ms = (unsigned)worker->rules->config->heartbeat.dead_ms,
+        .refusal = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: "
+                   "close\r\nContent-Length: 0\r\n\r\n",
+        .on_accept = on_accept,
+        .user = ret_listener,
+    };
+
+    if (shared->tls != NULL)
+        options.refusal = NULL;
+    ret_listener->worker = worker;
+    ret_listener->shared = shared;
+    hf_err err = hf_listener_open(worker->loop, &options, &ret_listener->listener);
+    if (err == HF_OK)
+        shared->address = hf_listener_address(
+            ret_listener->listener); /* the first worker learns the port, the others join it */
+    return err;
+}
+
+/* ---- devices ---- */
+
+static hf_err move_link(struct hf_worker *worker, struct hf_link *link, const struct hf_ws_admit *admit,
+                        unsigned home, const uint8_t *unread, size_t bytes)
+{
+    struct hf_move *move = malloc(sizeof(*move));
+
+    if (move == NULL)
+        return HF_ERR_NOMEM;
+    move->admit = *admit;
+    /* Room first: once detached there is no way back to an answer. */
+    if (worker->backlog[home].count > 0 || hf_mailbox_free_entries(worker->to[home]) == 0 ||
+        hf_stream_detach(hf_stream_of(link), unread, bytes, &move->seat) != HF_OK) {
+        free(move);
+        return HF_ERR_BUSY;
+    }
+    hf_err err = hf_worker_post(worker, home, HF_POST_MOVE, move);
+    HF_ASSERT(err == HF_OK);
+    worker->moved_out++;
+    return HF_OK;
+}
+
+/* A refusal after the connection has arrived at its home: the request is still unanswered. */
+static void refuse_link(struct hf_link *link, const struct hf_ws_admit *admit, enum hf_reason reason)
+{
+    char answer[HF_HTTP1_PROBLEM_BYTES_MAX];
+    struct hf_http1_problem_doc doc = {.reason = reason, .close = true};
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, answer, sizeof(answer));
+    if (!admit->upgraded) {
+        (void)hf_http1_problem(&sb, &doc);
+        (void)link->ops->write(link, sb.at, sb.bytes);
+        link->ops->flush(link);
+    }
+    link->ops->abort(link);
+}
+
+void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
+{
+    struct hf_stream *stream = NULL;
+    enum hf_reason reason = HF_REASON_NONE;
+
+    worker->moved_in++;
+    if (hf_stream_attach(worker->loop, &move->seat, &fresh, NULL, &stream) != HF_OK) {
+        hf_stream_seat_discard(&move->seat);
+    } else if (hf_ws_open(&worker->ws, &stream->link, &move->admit, &reason) != HF_OK) {
+        struct hf_identity *identity = &move->admit.identity;
+
+        hf_hub_refused(&worker->hub, identity->tenant->name,
+                       (struct hf_slice){identity->device, identity->device_bytes}, reason);
+        refuse_link(&stream->link, &move->admit, reason);
+    }
+    free(move);
+}
+
+static bool http_connect(void *context, struct hf_link *link, const struct hf_ws_admit *admit,
+                         const uint8_t *unread, size_t unread_bytes, enum hf_reason *ret_reason)
+{
+    struct hf_worker *worker = context;
+    const struct hf_identity *identity = &admit->identity;
+    struct hf_slice device = {identity->device, identity->device_bytes};
+
+    if (worker->draining) {
+        *ret_reason = HF_REASON_DRAIN;
+        return false;
+    }
+    if (storage_refuses(worker)) {
+        *ret_reason = HF_REASON_STORAGE_FULL;
+        return false;
+    }
+    unsigned home = identity->tenant
+                        ? hf_hub_home(identity->tenant->name, device, worker->gateway->worker_count)
+                        : worker->index;
+    if (home != worker->index) {
+        *ret_reason = HF_REASON_BUSY;
+        return move_link(worker, link, admit, home, unread, unread_bytes) == HF_OK;
+    }
+    if (hf_ws_open(&worker->ws, link, admit, ret_reason) != HF_OK) {
+        if (identity->tenant != NULL)
+            hf_hub_refused(&worker->hub, identity->tenant->name, device, *ret_reason);
+        return false;
+    }
+    if (unread_bytes > 0)
+        link->handler->on_data(link, (uint8_t *)unread, unread_bytes); /* frames that came with the request */
+    return true;
+}
+
+static hf_err ws_move(void *context, struct hf_link *link, struct hf_ws_admit *admit, const uint8_t *unread,
+                      size_t bytes)
+{
+    struct hf_worker *worker = context;
+    struct hf_slice device = {admit->identity.device, admit->identity.device_bytes};
+    hf_err err = move_link(worker, link, admit,
+                           hf_hub_home(admit->identity.tenant->name, device, worker->gateway->worker_count),
+                           unread, bytes);
+
+    if (err == HF_OK)
+        free(admit); /* a copy travels */
+    return err;
+}
+
+static bool ws_may_take(void *context)
+{
+    const struct hf_worker *worker = context;
+
+    return !worker->gate_closed && hf_app_journal_open(&worker->journal);
+}
+
+static void random_bytes(void *context, void *out, size_t bytes)
+{
+    (void)context;
+    hf_entropy(out, bytes);
+}
+
+static void ws_log(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
+                   uint16_t code, enum hf_err err)
+{
+    struct hf_worker *worker = context;
+    struct hf_logger *logger = &worker->gateway->logger;
+    bool open = strcmp(event, "OPEN") == 0;
+    enum hf_log_event id = open ? HF_LOG_CONN_OPEN : HF_LOG_CONN_CLOSE;
+    struct hf_ws_conn_info info;
+    char peer[64] = "";
+
+    if (!hf_log_enabled(logger, id))
+        return;
+    hf_ws_conn_info(conn, &info);
+    if (info.link != NULL && open)
+        info.link->ops->peer(info.link, peer, sizeof(peer));
+    if (open)
+        hf_log(logger, id, HF_F_STR("event", event), HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device),
+               HF_F_TENANT(info.tenant), HF_F_STR("peer", peer),
+               HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
+    else
+        hf_log(logger, id, HF_F_STR("event", event), HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device),
+               HF_F_TENANT(info.tenant), HF_F_STR("prev_state", "CONNECTED"), HF_F_CLOSE_CODE(code),
+               HF_F_REASON(reason), HF_F_STR("error", err != HF_OK ? hf_err_name(err) : NULL),
+               HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
+}
+
+static void http_set_peer(void *context, struct hf_link *link, const struct hf_proxy *proxy)
+{
+    union hf_address address = {0};
+
+    (void)context;
+    if (proxy->local)
+        return;
+    if (proxy->family == HF_PROXY_INET) {
+        address.v4.sin_family = AF_INET;
+        address.v4.sin_port = htons(proxy->source.port);
+        memcpy(&address.v4.sin_addr, proxy->source.bytes, 4);
+    } else if (proxy->family == HF_PROXY_INET6) {
+        address.v6.sin6_family = AF_INET6;
+        address.v6.sin6_port = htons(proxy->source.port);
+        memcpy(&address.v6.sin6_addr, proxy->source.bytes, 16);
+    } else {
+        return;
+    }
+    (void)hf_stream_set_peer(hf_stream_of(link), &address);
+}
+
+static void http_certificate(void *context, struct hf_link *link, struct hf_auth_certificate *ret)
+{
+    static _Thread_local struct hf_tls_identity identity; /* lives until the next request of this worker */
+    struct ssl_st *ssl = hf_stream_ssl(hf_stream_of(link));
+
+    (void)context;
+    *ret = (struct hf_auth_certificate){0};
+    if (ssl == NULL || hf_tls_identity(ssl, &identity) != HF_OK)
+        return;
+    ret->tenant = hf_slice_of(identity.tenant);
+    ret->device = hf_slice_of(identity.device);
+    ret->fingerprint = identity.fingerprint;
+    ret->not_after_ms = identity.not_after_utc_ms;
+}
+
+static void http_refused(void *context, struct hf_slice tenant, struct hf_slice device, enum hf_reason reason)
+{
+    struct hf_worker *worker = context;
+
+    hf_hub_refused(&worker->hub, tenant, device, reason);
+    hf_log(&worker->gateway->logger, HF_LOG_AUTH_FAILED, HF_F_DEVICE(device), HF_F_TENANT(tenant),
+           HF_F_REASON(reason), HF_F_END);
+}
+
+const struct hf_http_ops hf_worker_http_ops = {
+    .set_peer = http_set_peer,
+    .certificate = http_certificate,
+    .connect = http_connect,
+    .refused = http_refused,
+};
+
+const struct hf_ws_site_ops hf_worker_ws_ops = {
+    .move = ws_move,
+    .may_take = ws_may_take,
+    .on_log = ws_log,
+    .random = random_bytes,
+};

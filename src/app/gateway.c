@@ -1,0 +1,548 @@
+/* app/gateway.c - builds the gateway from its configuration, in the order of what needs what, and takes it down in the other. */
+#include "app/gateway.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/worker.h"
+#include "base/assert.h"
+#include "codec/json/out.h"
+#include "io/clock.h"
+#include "io/entropy.h"
+#include "io/files_posix.h"
+#include "store/lmdb/kv_lmdb.h"
+#include "store/memory/kv_memory.h"
+
+/* ---- the log tells ---- */
+
+static void on_log_report(void *context, const struct hf_log_report *report)
+{
+    struct hf_gateway *gateway = context;
+    enum hf_log_event event = HF_LOG_LOG_RECOVERED;
+
+    switch (report->event) {
+    case HF_LOG_TORN_TAIL: event = HF_LOG_LOG_CUT; break;
+    case HF_LOG_DAMAGE:
+    case HF_LOG_HEAD_DAMAGED: event = HF_LOG_LOG_DAMAGED; break;
+    case HF_LOG_WRITE_FAILED:
+    case HF_LOG_SYNC_FAILED: event = HF_LOG_LOG_ERROR; break;
+    default: break;
+    }
+    hf_log(&gateway->logger, event, HF_F_STR("what", hf_log_incident_text(report->event)),
+           HF_F_STR("path", report->path), HF_F_U64("position", report->position),
+           HF_F_U64("offset", report->offset), HF_F_U64("bytes", report->bytes),
+           HF_F_STR("error", report->err != HF_OK ? hf_err_name(report->err) : NULL), HF_F_END);
+}
+
+static void wake_workers(struct hf_gateway *gateway)
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        if (atomic_exchange(&gateway->workers[i]->wants_applied, false))
+            hf_loop_wake(gateway->workers[i]->loop);
+}
+
+static void on_applied(void *context)
+{
+    wake_workers(context);
+}
+
+static void on_durable(void *context)
+{
+    struct hf_gateway *gateway = context;
+
+    hf_store_thread_wake(&gateway->store_thread);
+    hf_tail_thread_wake(&gateway->tail_thread);
+}
+
+/* ---- parts ---- */
+
+static enum hf_log_level level_of(enum hf_config_log_level level)
+{
+    switch (level) {
+    case HF_CONFIG_LEVEL_ERROR: return HF_LOG_ERROR;
+    case HF_CONFIG_LEVEL_WARN: return HF_LOG_WARN;
+    case HF_CONFIG_LEVEL_DEBUG: return HF_LOG_DEBUG;
+    default: return HF_LOG_INFO;
+    }
+}
+
+static hf_err open_logging(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                           size_t error_bytes)
+{
+    struct hf_log_sink sink;
+
+    if (hf_log_sink_open(&gateway->sink, config->logging.file, config->logging.to_stderr) != HF_OK) {
+        snprintf(error, error_bytes, "cannot open logging.file '%s': %s", config->logging.file,
+                 strerror(errno));
+        return HF_ERR_IO;
+    }
+    sink = hf_log_sink_of(&gateway->sink);
+    hf_logger_init(&gateway->logger, &sink,
+                   config->logging.format == HF_CONFIG_FORMAT_JSON ? HF_LOG_JSON : HF_LOG_LOGFMT,
+                   level_of(config->logging.level));
+    return HF_OK;
+}
+
+/* Connections are descriptors: take as many as the system lets us have, and say so when that is less than configured. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static hf_err make_data_dir(struct hf_gateway *gateway, const char *dir, char *error, size_t error_bytes)
+{
+    snprintf(gateway->data_dir, sizeof(gateway->data_dir), "%s", dir);
+    if (mkdir(dir, 0750) == 0 || errno == EEXIST)
+        return HF_OK;
+    snprintf(error, error_bytes, "cannot create node.data_dir '%s': %s; create it or name another one", dir,
+             strerror(errno));
+    return HF_ERR_IO;
+}
+
+static hf_err open_log(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                       size_t error_bytes)
+{
+    char dir[HF_LOG_PATH_BYTES_MAX];
+    struct hf_log_options options = {
+        .files = hf_files_posix(),
+        .segment_bytes = HF_MIN(config->log.segment_bytes, (uint64_t)HF_LOG_SEGMENT_BYTES_MAX),
+        .retain_bytes_max = config->log.retention_bytes,
+        .retain_age_ms = config->log.retention_ms,
+        .log_id = hf_entropy_u64() | 1,
+        .now_ms = gateway->started_utc_ms,
+        .readers_max = (uint32_t)config->api.events_readers_max + 8,
+        .report = on_log_report,
+        .report_context = gateway,
+    };
+
+    snprintf(dir, sizeof(dir), "%s/log", gateway->data_dir);
+    hf_err err = hf_log_open(dir, &options, &gateway->log);
+    if (err == HF_ERR_CORRUPT)
+        snprintf(error, error_bytes,
+                 "the event log in '%s' is damaged (see the line log_damaged above for file and offset); "
+                 "`holdfast "
+                 "repair-log --data %s` keeps every intact record and goes on",
+                 dir, gateway->data_dir);
+    else if (err == HF_ERR_BUSY)
+        snprintf(error, error_bytes, "the data directory '%s' is in use by another running gateway",
+                 gateway->data_dir);
+    else if (err != HF_OK)
+        snprintf(error, error_bytes, "cannot open the event log in '%s': %s (%s)", dir, hf_err_text(err),
+                 strerror(errno));
+    return err;
+}
+
+static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                         size_t error_bytes)
+{
+    char dir[HF_LOG_PATH_BYTES_MAX];
+    struct hf_kv_lmdb_options options = {.map_bytes = config->store.map_initial_bytes,
+                                         .map_bytes_max = config->store.map_max_bytes};
+    uint64_t events = 0, begun_ms = hf_clock_ms();
+
+    snprintf(dir, sizeof(dir), "%s/store", gateway->data_dir);
+    hf_err err = config->store.kind == HF_CONFIG_STORE_MEMORY ? hf_kv_memory_open(&gateway->kv)
+                                                              : hf_kv_lmdb_open(dir, &options, &gateway->kv);
+    if (err != HF_OK) {
+        snprintf(error, error_bytes,
+                 "cannot open the store in '%s': %s; if it is damaged, delete it: the event log is replayed "
+                 "into a new one",
+                 dir, hf_err_text(err));
+        return err;
+    }
+    gateway->store_thread.log = gateway->log;
+    gateway->store_thread.kv = gateway->kv;
+    gateway->store_thread.logger = &gateway->logger;
+    gateway->store_thread.idempotency_ms = config->delivery.idempotency_ms;
+    gateway->store_thread.on_applied = on_applied;
+    gateway->store_thread.context = gateway;
+    err = hf_store_thread_replay(&gateway->store_thread, &events);
+    if (err != HF_OK) {
+        snprintf(error, error_bytes, "cannot replay the event log into the store in '%s': %s", dir,
+                 hf_err_text(err));
+        return err;
+    }
+    hf_log(&gateway->logger, HF_LOG_STORE_REPLAYED, HF_F_U64("events", events),
+           HF_F_U64("durable_through", hf_log_durable_through(gateway->log)),
+           HF_F_U64("took_ms", hf_clock_ms() - begun_ms), HF_F_END);
+    return HF_OK;
+}
+
+static uint64_t tls_us(void *user)
+{
+    (void)user;
+    return hf_clock_us();
+}
+
+static uint64_t tls_utc(void *user)
+{
+    (void)user;
+    return hf_clock_utc_ms();
+}
+
+void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
+                           const char *ca_files[1], const char *crl_files[1],
+                           struct hf_tls_config *ret_config)
+{
+    const struct hf_config_tls *tls = &listener->tls;
+
+    ca_files[0] = tls->client_ca_file;
+    crl_files[0] = tls->crl_file;
+    *ret_config = (struct hf_tls_config){
+        .cert_file = tls->cert_file,
+        .key_file = tls->key_file,
+        .ca_files = ca_files,
+        .ca_file_count = tls->client_ca_file != NULL,
+        .crl_files = crl_files,
+        .crl_file_count = tls->crl_file != NULL,
+        .verify = tls->verify == HF_CONFIG_TLS_VERIFY_REQUIRED   ? HF_TLS_VERIFY_REQUIRED
+                  : tls->verify == HF_CONFIG_TLS_VERIFY_OPTIONAL ? HF_TLS_VERIFY_OPTIONAL
+                                                                 : HF_TLS_VERIFY_NONE,
+        .allow_tls12 = tls->min_version == HF_CONFIG_TLS_1_2,
+        .allow_rsa = tls->allow_rsa,
+        .no_resumption = tls->ticket_life_ms == 0,
+        .resume_sessions_max = (uint32_t)tls->resume_sessions_max,
+        .resume_life_s = (uint32_t)(tls->ticket_life_ms / 1000),
+        .cn_tenant = tls->identity_from_cn ? tls->cn_tenant : NULL,
+        .deny = gateway->deny,
+        .clock = {tls_us, tls_utc, NULL},
+    };
+}
+
+static hf_err open_listener(struct hf_gateway *gateway, const struct hf_config_listener *config,
+                            struct hf_gateway_listener *made, char *error, size_t error_bytes)
+{
+    const char *ca_files[1], *crl_files[1];
+    struct hf_tls_config tls;
+    char text[128];
+
+    snprintf(made->name, sizeof(made->name), "%s", config->name);
+    snprintf(text, sizeof(text), strchr(config->address, ':') ? "[%s]:%u" : "%s:%u", config->address,
+             (unsigned)config->port);
+    if (hf_address_parse(text, &made->address) != HF_OK) {
+        snprintf(error, error_bytes, "listeners.%s.address '%s' is not a numeric address", config->name,
+                 config->address);
+        return HF_ERR_INVALID;
+    }
+    made->config = config;
+    made->proxy_protocol = config->proxy_protocol != HF_CONFIG_PROXY_OFF;
+    made->roles = (hf_config_listener_has(config, HF_CONFIG_ROLE_DEVICES) ? HF_HTTP_DEVICES : 0u) |
+                  (hf_config_listener_has(config, HF_CONFIG_ROLE_API) ? HF_HTTP_API : 0u) |
+                  (hf_config_listener_has(config, HF_CONFIG_ROLE_CONSOLE) ? HF_HTTP_CONSOLE : 0u);
+    if (!hf_config_listener_is_tls(config))
+        return HF_OK;
+    if (config->tls.deny_list_file != NULL &&
+        hf_tls_deny_load(gateway->deny, config->tls.deny_list_file, error, error_bytes) != HF_OK)
+        return HF_ERR_INVALID;
+    hf_gateway_tls_config(gateway, config, ca_files, crl_files, &tls);
+    return hf_tls_server_new(&tls, &made->tls, error, error_bytes);
+}
+
+static hf_err open_listeners(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                             size_t error_bytes)
+{
+    hf_err err = HF_OK;
+
+    gateway->listeners = calloc(config->listeners.count + 2, sizeof(*gateway->listeners));
+    gateway->deny = hf_tls_deny_new();
+    if (gateway->listeners == NULL || gateway->deny == NULL)
+        return HF_ERR_NOMEM;
+    for (size_t i = 0; err == HF_OK && i < config->listeners.count; i++)
+        err = open_listener(gateway, &config->listeners.at[i], &gateway->listeners[gateway->listener_count++],
+                            error, error_bytes);
+    if (err == HF_OK && config->admin.enabled) {
+        struct hf_gateway_listener *admin = &gateway->listeners[gateway->listener_count++];
+        char text[128];
+
+        snprintf(admin->name, sizeof(admin->name), "admin");
+        snprintf(text, sizeof(text), strchr(config->admin.address, ':') ? "[%s]:%u" : "%s:%u",
+                 config->admin.address, (unsigned)config->admin.port);
+        err = hf_address_parse(text, &admin->address);
+        admin->roles = HF_HTTP_ADMIN;
+    }
+    if (err == HF_OK && config->dev.echo) {
+        struct hf_gateway_listener *echo = &gateway->listeners[gateway->listener_count++];
+        char text[64];
+
+        snprintf(echo->name, sizeof(echo->name), "echo");
+        snprintf(text, sizeof(text), "127.0.0.1:%u", (unsigned)config->dev.echo_port);
+        err = hf_address_parse(text, &echo->address);
+        echo->echo = true;
+    }
+    return err;
+}
+
+static struct hf_tenant *tenant_of(void *context, struct hf_slice name)
+{
+    return hf_tenants_find(context, name);
+}
+
+static hf_err open_workers(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                           size_t error_bytes)
+{
+    unsigned count = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
+    hf_err err = HF_OK;
+
+    gateway->worker_count = HF_MIN(count, (unsigned)HF_WORKERS_MAX);
+    gateway->workers = calloc(gateway->worker_count, sizeof(struct hf_worker *));
+    if (gateway->workers == NULL)
+        return HF_ERR_NOMEM;
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = hf_worker_new(gateway, i, &gateway->workers[i]);
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = hf_worker_connect(gateway->workers[i]);
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = hf_hub_restore(&gateway->workers[i]->hub, tenant_of, gateway->tenants);
+    if (err != HF_OK)
+        snprintf(error, error_bytes, "cannot make the workers: %s (%s)", hf_err_text(err), strerror(errno));
+    return err;
+}
+
+static hf_err bind_listeners(struct hf_gateway *gateway, char *error, size_t error_bytes)
+{
+    for (unsigned l = 0; l < gateway->listener_count; l++) {
+        for (unsigned i = 0; i < gateway->worker_count; i++) {
+            struct hf_worker *worker = gateway->workers[i];
+            struct hf_gateway_listener *shared = &gateway->listeners[l];
+            hf_err err = hf_worker_listen(worker, shared, &worker->listeners[l]);
+            char text[HF_SOCKET_TEXT_MAX];
+
+            if (err == HF_OK)
+                continue;
+            hf_address_text(&shared->address, text);
+            snprintf(error, error_bytes, "cannot listen on '%s' (listener %s): %s", text, shared->name,
+                     err == HF_ERR_EXISTS   ? "address in use; stop the other program or change the port"
+                     : err == HF_ERR_DENIED ? "the port is privileged"
+                                            : strerror(errno));
+            return err;
+        }
+    }
+    return HF_OK;
+}
+
+static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *error, size_t error_bytes)
+{
+    hf_err err = open_logging(gateway, config, error, error_bytes);
+
+    raise_descriptor_limit();
+    if (err == HF_OK)
+        err = make_data_dir(gateway, config->node.data_dir, error, error_bytes);
+    if (err == HF_OK) {
+        gateway->tenants = hf_tenants_new();
+        err = gateway->tenants ? hf_tenants_load(gateway->tenants, config, gateway->env, error, error_bytes)
+                               : HF_ERR_NOMEM;
+    }
+    if (err == HF_OK)
+        err = open_log(gateway, config, error, error_bytes);
+    if (err == HF_OK)
+        err = open_store(gateway, config, error, error_bytes);
+    if (err == HF_OK)
+        err = open_listeners(gateway, config, error, error_bytes);
+    unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
+    gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
+    gateway->log_thread.logger = &gateway->logger;
+    gateway->log_thread.workers = gateway->tail_thread.workers = HF_MIN(workers, (unsigned)HF_WORKERS_MAX);
+    gateway->log_thread.group_wait_us =
+        0; /* measured: company comes by itself while a sync runs (log/commit.h) */
+    gateway->log_thread.on_durable = on_durable;
+    gateway->log_thread.context = gateway;
+    gateway->tail_thread.readers_max = (uint32_t)config->api.events_readers_max;
+    if (err == HF_OK)
+        err = hf_log_thread_init(&gateway->log_thread);
+    if (err == HF_OK)
+        err = hf_tail_thread_init(&gateway->tail_thread);
+    if (err == HF_OK)
+        err = open_workers(gateway, config, error, error_bytes);
+    return err == HF_OK ? bind_listeners(gateway, error, error_bytes) : err;
+}
+
+hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gateway **ret_gateway,
+                       char *error, size_t error_bytes)
+{
+    struct hf_gateway *gateway = calloc(1, sizeof(*gateway));
+    hf_err err = gateway ? HF_OK : HF_ERR_NOMEM;
+
+    snprintf(error, error_bytes, "out of memory");
+    if (err == HF_OK)
+        err = hf_gateway_rules_new(config, &gateway->rules, error, error_bytes);
+    if (err != HF_OK) {
+        free(gateway);
+        return err;
+    }
+    gateway->env = env;
+    gateway->boot = hf_entropy_u64() >> 1 | 1;
+    gateway->started_utc_ms = hf_clock_utc_ms();
+    gateway->started_ms = hf_clock_ms();
+    err = build(gateway, config, error, error_bytes);
+    if (err != HF_OK) {
+        gateway->rules->config = NULL; /* stays the caller's */
+        hf_gateway_free(gateway);
+        return err;
+    }
+    *ret_gateway = gateway;
+    return HF_OK;
+}
+
+static void record_node(struct hf_gateway *gateway, enum hf_event_type type)
+{
+    char payload[256];
+    struct hf_json_out out;
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, payload, sizeof(payload));
+    hf_json_out_init(&out, &sb);
+    hf_json_out_object(&out, NULL);
+    hf_json_out_cstr(&out, "version", HF_VERSION);
+    hf_json_out_u64(&out, "boot", gateway->boot);
+    hf_json_out_u64(&out, "pid", (uint64_t)getpid());
+    hf_json_out_end(&out);
+    struct hf_event event = {.type = (uint8_t)type,
+                             .format = HF_FORMAT_JSON,
+                             .flags = HF_EVENT_FLAG_TEXT,
+                             .payload = hf_sb_done(&sb)};
+    (void)hf_journal_append(&gateway->workers[0]->journal.base, &event, NULL);
+}
+
+hf_err hf_gateway_start(struct hf_gateway *gateway)
+{
+    hf_err err = hf_log_thread_start(&gateway->log_thread);
+
+    if (err == HF_OK)
+        err = hf_store_thread_start(&gateway->store_thread);
+    if (err == HF_OK)
+        err = hf_tail_thread_start(&gateway->tail_thread);
+    record_node(gateway, HF_EVENT_NODE_STARTED); /* before its worker runs: the journal is still ours */
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = hf_worker_start(gateway->workers[i]);
+    if (err != HF_OK)
+        return err;
+    for (unsigned l = 0; l < gateway->listener_count; l++) {
+        char text[HF_SOCKET_TEXT_MAX];
+
+        hf_address_text(&gateway->listeners[l].address, text);
+        hf_log(&gateway->logger, HF_LOG_LISTENING, HF_F_STR("listener", gateway->listeners[l].name),
+               HF_F_STR("address", text), HF_F_BOOL("tls", gateway->listeners[l].tls != NULL), HF_F_END);
+    }
+    atomic_store(&gateway->started, true);
+    hf_log(&gateway->logger, HF_LOG_STARTED, HF_F_STR("version", HF_VERSION),
+           HF_F_U64("workers", gateway->worker_count),
+           HF_F_U64("took_ms", hf_clock_ms() - gateway->started_ms), HF_F_END);
+    return HF_OK;
+}
+
+void hf_gateway_drain(struct hf_gateway *gateway)
+{
+    if (atomic_exchange(&gateway->draining, true))
+        return;
+    hf_log(&gateway->logger, HF_LOG_DRAIN_STARTED,
+           HF_F_U64("window_ms", gateway->rules->config->drain.window_ms), HF_F_END);
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        atomic_store(&gateway->workers[i]->drain, true);
+        hf_loop_wake(gateway->workers[i]->loop);
+    }
+}
+
+bool hf_gateway_drained(const struct hf_gateway *gateway)
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        if (!atomic_load(&gateway->workers[i]->drained))
+            return false;
+    return true;
+}
+
+void hf_gateway_stop(struct hf_gateway *gateway)
+{
+    hf_log(&gateway->logger, HF_LOG_STOPPING, HF_F_END);
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        atomic_store(&gateway->workers[i]->stop, true);
+        hf_loop_wake(gateway->workers[i]->loop);
+    }
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        hf_thread_join(&gateway->workers[i]->thread);
+    hf_tail_thread_stop(&gateway->tail_thread);
+    /* The workers' threads are gone: what their journals still hold is handed over and waited for here. */
+    record_node(gateway, HF_EVENT_NODE_STOPPED);
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        hf_app_journal_submit(&gateway->workers[i]->journal);
+    hf_log_thread_stop(&gateway->log_thread);
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        hf_loop_turn(gateway->workers[i]->loop, 0);
+    hf_store_thread_stop(&gateway->store_thread);
+    hf_log(&gateway->logger, HF_LOG_STOPPED,
+           HF_F_U64("durable_through", hf_log_durable_through(gateway->log)), HF_F_END);
+}
+
+void hf_gateway_free(struct hf_gateway *gateway)
+{
+    if (gateway == NULL)
+        return;
+    for (unsigned i = 0; gateway->workers != NULL && i < gateway->worker_count; i++)
+        hf_worker_free(gateway->workers[i]);
+    free(gateway->workers);
+    if (gateway->log_thread.inbox != NULL)
+        hf_log_thread_deinit(&gateway->log_thread);
+    if (gateway->tail_thread.inbox != NULL)
+        hf_tail_thread_deinit(&gateway->tail_thread);
+    hf_store_thread_stop(&gateway->store_thread);
+    hf_kv_close(gateway->kv);
+    hf_log_close(gateway->log);
+    for (unsigned l = 0; gateway->listeners != NULL && l < gateway->listener_count; l++)
+        hf_tls_server_free(gateway->listeners[l].tls);
+    free(gateway->listeners);
+    hf_tls_deny_free(gateway->deny);
+    hf_tenants_free(gateway->tenants);
+    for (struct hf_gateway_rules *rules = gateway->rules, *older; rules != NULL; rules = older) {
+        older = rules->older;
+        free(rules->keys);
+        hf_config_free(rules->config);
+        free(rules);
+    }
+    hf_log_sink_close(&gateway->sink);
+    free(gateway);
+}
+
+hf_err hf_gateway_write_run_file(const struct hf_gateway *gateway)
+{
+    char path[1100], temporary[1110], text[8192];
+    struct hf_json_out out;
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, text, sizeof(text));
+    hf_json_out_init(&out, &sb);
+    hf_json_out_object(&out, NULL);
+    hf_json_out_u64(&out, "pid", (uint64_t)getpid());
+    hf_json_out_cstr(&out, "version", HF_VERSION);
+    hf_json_out_array(&out, "listeners");
+    for (unsigned l = 0; l < gateway->listener_count; l++) {
+        const struct hf_gateway_listener *listener = &gateway->listeners[l];
+        char address[HF_SOCKET_TEXT_MAX];
+
+        hf_address_text(&listener->address, address);
+        hf_json_out_object(&out, NULL);
+        hf_json_out_cstr(&out, "name", listener->name);
+        hf_json_out_cstr(&out, "address", address);
+        hf_json_out_u64(&out, "port", hf_address_port(&listener->address));
+        hf_json_out_bool(&out, "tls", listener->tls != NULL);
+        hf_json_out_end(&out);
+    }
+    hf_json_out_end(&out);
+    hf_json_out_end(&out);
+    hf_sb_char(&sb, '\n');
+    snprintf(path, sizeof(path), "%s/run.json", gateway->data_dir);
+    snprintf(temporary, sizeof(temporary), "%s.new", path);
+    FILE *file = fopen(temporary, "w");
+    if (file == NULL)
+        return HF_ERR_IO;
+    bool ok = fwrite(sb.at, 1, sb.bytes, file) == sb.bytes;
+    ok = fclose(file) == 0 && ok && rename(temporary, path) == 0;
+    return ok ? HF_OK : HF_ERR_IO;
+}

@@ -1,0 +1,89 @@
+/* app/gateway.h - the running gateway: what all workers share. gateway.c builds and ends it, worker*.c are its threads, reload.c exchanges
+ * what may change, metrics.c shows it. */
+#ifndef HF_APP_GATEWAY_H
+#define HF_APP_GATEWAY_H
+
+#include "adapter/api/api.h"
+#include "app/config.h"
+#include "app/log_sink.h"
+#include "app/log_thread.h"
+#include "app/store_thread.h"
+#include "app/tail_thread.h"
+#include "app/tenants.h"
+#include "base/logger.h"
+#include "io/listener.h"
+#include "io/tls.h"
+
+enum { HF_GATEWAY_ERROR_BYTES = 1024, HF_TOPIC_INTEREST_SLOTS = 4096 };
+
+struct hf_worker;
+
+/* A listener of the configuration, with its real port; each worker has a socket of its own for it. */
+struct hf_gateway_listener {
+    char name[65];
+    union hf_address address; /* with the real port once open */
+    unsigned roles;           /* HF_HTTP_* */
+    bool proxy_protocol, echo;
+    struct hf_tls *tls; /* owns; NULL = plain */
+    const struct hf_config_listener
+        *config; /* of the configuration in force at start; NULL for admin and echo */
+};
+
+/* What a reload exchanges for the API and the HTTP servers; kept until the process ends, as tenants are. */
+struct hf_gateway_rules {
+    struct hf_gateway_rules *older;
+    struct hf_api_key_config *keys;
+    unsigned key_count;
+    struct hf_config *config; /* owns: texts are borrowed from it */
+};
+
+struct hf_gateway {
+    struct hf_logger logger;
+    struct hf_log_sink_file sink;
+    struct hf_gateway_rules *rules; /* in force */
+    struct hf_tenants *tenants;
+    struct hf_log *log;
+    struct hf_kv *kv;
+    struct hf_log_thread log_thread;
+    struct hf_store_thread store_thread;
+    struct hf_tail_thread tail_thread;
+    struct hf_worker **workers;
+    unsigned worker_count;
+    struct hf_gateway_listener *listeners;
+    unsigned listener_count;
+    struct hf_tls_deny *deny;
+    uint64_t boot, started_utc_ms, started_ms;
+    _Atomic uint32_t
+        interest[HF_TOPIC_INTEREST_SLOTS]; /* subscriptions of topics that hash here, all workers */
+    _Atomic bool draining, started;
+    char *const *env;
+    char data_dir[1024];
+};
+
+/* Builds everything up to open listeners; nothing runs yet. Takes config on HF_OK. error names what failed and the fix. */
+hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gateway **ret_gateway,
+                       char *error, size_t error_bytes);
+hf_err hf_gateway_start(struct hf_gateway *gateway); /* threads; listeners accept from here on */
+/* TERM: stops accepting, closes connections with 1001 spread over the window, ends when all are gone or the window and the
+ * close timeout are over. */
+void hf_gateway_drain(struct hf_gateway *gateway);
+bool hf_gateway_drained(const struct hf_gateway *gateway);
+void hf_gateway_stop(struct hf_gateway *gateway); /* joins everything, what was accepted is durable */
+void hf_gateway_free(struct hf_gateway *gateway); /* NULL is harmless */
+
+/* reload.c - HUP. A configuration with errors changes nothing and is named in the log; likewise a bad certificate. */
+void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_config_settings settings);
+hf_err hf_gateway_rules_new(struct hf_config *config, struct hf_gateway_rules **ret_rules, char *error,
+                            size_t error_bytes);
+void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
+                           const char *ca_files[1], const char *crl_files[1],
+                           struct hf_tls_config *ret_config);
+
+/* metrics.c */
+size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text); /* malloc'ed; 0 = no memory */
+bool hf_gateway_ready(struct hf_gateway *gateway, struct hf_sb *ret_json);
+
+/* run.json in the data directory: what listens where, for tools and tests. */
+hf_err hf_gateway_write_run_file(const struct hf_gateway *gateway);
+
+#endif

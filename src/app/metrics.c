@@ -1,0 +1,410 @@
+/* app/metrics.c - what /metrics and /readyz say. Base units, _total for counters only, a `reason` label, never a device (OBS-1). Values
+ * are copies that each worker makes once a second, so reading them disturbs nobody. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/worker.h"
+#include "codec/json/out.h"
+#include "io/clock.h"
+
+struct text {
+    char *at;
+    size_t bytes, room;
+    bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
+{
+    va_list args;
+
+    for (;;) {
+        va_start(args, format);
+        int need =
+            vsnprintf(text->at ? text->at + text->bytes : NULL, text->room - text->bytes, format, args);
+        va_end(args);
+        if (text->failed || need < 0)
+            return;
+        if (text->bytes + (size_t)need < text->room) {
+            text->bytes += (size_t)need;
+            return;
+        }
+        size_t room = text->room ? text->room * 2 : 32768;
+        char *at = realloc(text->at, room);
+        if (at == NULL) {
+            text->failed = true;
+            return;
+        }
+        text->at = at;
+        text->room = room;
+    }
+}
+
+static void head(struct text *text, const char *name, const char *type, const char *help)
+{
+    add(text, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\n", name, help, name, type);
+}
+
+static void one(struct text *text, const char *name, const char *type, const char *help, double value)
+{
+    head(text, name, type, help);
+    add(text, "holdfast_%s %.15g\n", name, value);
+}
+
+static void by_reason(struct text *text, const char *name, const char *help,
+                      const uint64_t counts[HF_REASONS_MAX])
+{
+    size_t rows;
+    const struct hf_reason_info *table = hf_reason_table(&rows);
+
+    head(text, name, "counter", help);
+    for (size_t i = 0; i < rows; i++)
+        if (counts[table[i].reason] > 0)
+            add(text, "holdfast_%s{reason=\"%s\"} %llu\n", name, table[i].name,
+                (unsigned long long)counts[table[i].reason]);
+}
+
+static void histogram(struct text *text, const char *name, const char *help, const struct hf_hist *us)
+{
+    static const uint64_t bounds_us[] = {100,   250,   500,    1000,   2500,   5000,    10000,
+                                         25000, 50000, 100000, 250000, 500000, 1000000, 5000000};
+    uint64_t counts[HF_COUNT_OF(bounds_us)];
+
+    head(text, name, "histogram", help);
+    hf_hist_cumulative(us, bounds_us, HF_COUNT_OF(bounds_us), counts);
+    for (size_t i = 0; i < HF_COUNT_OF(bounds_us); i++)
+        add(text, "holdfast_%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds_us[i] / 1e6,
+            (unsigned long long)counts[i]);
+    add(text, "holdfast_%s_bucket{le=\"+Inf\"} %llu\nholdfast_%s_sum %.9g\nholdfast_%s_count %llu\n", name,
+        (unsigned long long)hf_hist_count(us), name, hf_hist_sum(us) / 1e6, name,
+        (unsigned long long)hf_hist_count(us));
+}
+
+/* ---- the sums ---- */
+
+#define SUM_U64(into, from, type)                                                         \
+    do {                                                                                  \
+        _Static_assert(sizeof(type) % sizeof(uint64_t) == 0, "all members are counters"); \
+        uint64_t *sum_ = (uint64_t *)(into);                                              \
+        const uint64_t *add_ = (const uint64_t *)(from);                                  \
+        for (size_t i_ = 0; i_ < sizeof(type) / sizeof(uint64_t); i_++)                   \
+            sum_[i_] += add_[i_];                                                         \
+    } while (0)
+
+static void sum_workers(struct hf_gateway *gateway, struct hf_worker_stats *sum,
+                        struct hf_worker_stats *scratch)
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        hf_worker_stats(gateway->workers[i], scratch);
+        SUM_U64(&sum->hub, &scratch->hub, struct hf_hub_stats);
+        SUM_U64(&sum->ws, &scratch->ws, struct hf_ws_stats);
+        SUM_U64(&sum->http, &scratch->http, struct hf_http_stats);
+        SUM_U64(&sum->api, &scratch->api, struct hf_api_stats);
+        SUM_U64(&sum->admission, &scratch->admission, struct hf_admission_stats);
+        SUM_U64(&sum->echo, &scratch->echo, struct hf_echo_stats);
+        hf_ledger_add(&sum->ledger, &scratch->ledger);
+        hf_hist_merge(&sum->loop.stall_us, &scratch->loop.stall_us);
+        hf_hist_merge(&sum->tls_handshake_us, &scratch->tls_handshake_us);
+        sum->loop.turns += scratch->loop.turns;
+        sum->loop.streams_now += scratch->loop.streams_now;
+        sum->loop.received_bytes += scratch->loop.received_bytes;
+        sum->loop.sent_bytes += scratch->loop.sent_bytes;
+        sum->loop.sends += scratch->loop.sends;
+        sum->loop.blocked += scratch->loop.blocked;
+        sum->loop.queue_bytes_now += scratch->loop.queue_bytes_now;
+        sum->loop.handshakes_done += scratch->loop.handshakes_done;
+        sum->loop.handshakes_failed += scratch->loop.handshakes_failed;
+        sum->loop.handshakes_put_off += scratch->loop.handshakes_put_off;
+        sum->loop.handshakes_waiting += scratch->loop.handshakes_waiting;
+        sum->journal_records += scratch->journal_records;
+        sum->journal_refused += scratch->journal_refused;
+        sum->journal_in_flight_bytes += scratch->journal_in_flight_bytes;
+        sum->backlog += scratch->backlog;
+        sum->moved_in += scratch->moved_in;
+        sum->refused_no_descriptor += scratch->refused_no_descriptor;
+        sum->accepted += scratch->accepted;
+    }
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%llu %llu", &total, &resident) != 2)
+        resident = 0;
+    (void)fclose(file);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- the parts of the page ---- */
+
+static void process(struct text *text, const struct hf_gateway *gateway, const struct hf_worker_stats *sum)
+{
+    struct rusage usage;
+    struct rlimit files;
+
+    (void)getrusage(RUSAGE_SELF, &usage);
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    one(text, "process_cpu_seconds_total", "counter", "CPU time of the process, user and system",
+        (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    one(text, "process_resident_memory_bytes", "gauge", "resident memory", (double)resident_bytes());
+    one(text, "process_descriptors", "gauge", "sockets of connections", (double)sum->loop.streams_now);
+    one(text, "process_descriptors_max", "gauge", "open-file limit of the process", (double)files.rlim_cur);
+    one(text, "start_time_seconds", "gauge", "start of the process, UTC",
+        (double)gateway->started_utc_ms / 1000);
+    head(text, "build_info", "gauge", "version of this gateway");
+    add(text, "holdfast_build_info{version=\"%s\"} 1\n", HF_VERSION);
+}
+
+static void connections(struct text *text, const struct hf_worker_stats *sum)
+{
+    head(text, "connections", "gauge", "open connections by state");
+    add(text, "holdfast_connections{state=\"device\"} %llu\n", (unsigned long long)sum->hub.connections);
+    add(text, "holdfast_connections{state=\"other\"} %llu\n",
+        (unsigned long long)(sum->loop.streams_now - HF_MIN(sum->loop.streams_now, sum->hub.connections)));
+    head(text, "devices", "gauge", "devices in memory by presence");
+    for (unsigned i = 0; i < HF_PRESENCES; i++)
+        add(text, "holdfast_devices{presence=\"%s\"} %llu\n", hf_presence_name(i),
+            (unsigned long long)sum->hub.presence[i]);
+    one(text, "connections_opened_total", "counter", "device connections let in", (double)sum->hub.connects);
+    one(text, "connections_accepted_total", "counter", "sockets accepted", (double)sum->accepted);
+    one(text, "connections_admitted_total", "counter", "sockets that admission let in",
+        (double)sum->admission.admitted);
+    by_reason(text, "connections_refused_total", "sockets refused at accept, before TLS",
+              sum->admission.refused);
+    one(text, "connections_refused_descriptors_total", "counter", "refused for want of file descriptors",
+        (double)sum->refused_no_descriptor);
+    by_reason(text, "upgrades_refused_total", "device connections refused at the upgrade",
+              sum->http.upgrades_refused);
+    by_reason(text, "disconnects_total", "device connections ended, each with one reason",
+              sum->hub.disconnects);
+    one(text, "connections_moved_total", "counter", "connections that moved to their home worker",
+        (double)sum->moved_in);
+    one(text, "tls_handshakes_total", "counter", "TLS handshakes completed",
+        (double)sum->loop.handshakes_done);
+    one(text, "tls_handshakes_failed_total", "counter", "TLS handshakes failed",
+        (double)sum->loop.handshakes_failed);
+    one(text, "tls_handshakes_put_off_total", "counter", "turns in which the handshake budget was used up",
+        (double)sum->loop.handshakes_put_off);
+    one(text, "tls_handshakes_waiting", "gauge", "handshakes that wait for CPU",
+        (double)sum->loop.handshakes_waiting);
+    histogram(text, "tls_handshake_seconds", "accept to the client's Finished", &sum->tls_handshake_us);
+}
+
+static void close_codes(struct text *text, const struct hf_worker_stats *sum)
+{
+    size_t rows;
+    const struct hf_reason_info *table = hf_reason_table(&rows);
+
+    head(text, "closes_total", "counter", "device connections ended, by WebSocket close code and reason");
+    for (size_t i = 0; i < rows; i++)
+        if (sum->ws.closes[table[i].reason] > 0)
+            add(text, "holdfast_closes_total{code=\"%u\",reason=\"%s\"} %llu\n",
+                table[i].ws_code ? table[i].ws_code : 1006u, table[i].name,
+                (unsigned long long)sum->ws.closes[table[i].reason]);
+}
+
+static void messages(struct text *text, const struct hf_worker_stats *sum)
+{
+    one(text, "messages_received_total", "counter", "messages from devices", (double)sum->hub.messages_in);
+    one(text, "messages_received_bytes_total", "counter", "their payload",
+        (double)sum->hub.messages_in_bytes);
+    one(text, "messages_sent_total", "counter", "messages given to device sockets",
+        (double)sum->hub.messages_out);
+    one(text, "messages_sent_bytes_total", "counter", "their payload", (double)sum->hub.messages_out_bytes);
+    one(text, "messages_pending", "gauge", "messages and commands that wait for devices",
+        (double)sum->hub.pending);
+    one(text, "acks_sent_total", "counter", "acknowledgements of durable messages", (double)sum->ws.acks_out);
+    one(text, "rate_limited_total", "counter", "times a device was above its rate and was not read",
+        (double)sum->hub.rate_limited);
+    one(text, "input_held_total", "counter", "times input of a device had to wait", (double)sum->ws.held);
+    one(text, "input_held_bytes", "gauge", "input of devices that waits", (double)sum->ws.held_bytes_now);
+    one(text, "results_unmatched_total", "counter", "results of commands that nobody waits for",
+        (double)sum->hub.results_unmatched);
+    one(text, "pings_sent_total", "counter", "WebSocket Pings sent", (double)sum->ws.pings_out);
+    one(text, "pongs_received_total", "counter", "WebSocket Pongs received", (double)sum->ws.pongs_in);
+    one(text, "unknown_types_total", "counter", "raw messages of unknown type, stored under a default topic",
+        (double)sum->ws.unknown_type);
+    one(text, "not_json_total", "counter", "raw text that is not JSON, stored as it is",
+        (double)sum->ws.not_json);
+    one(text, "subscriptions", "gauge", "topic subscriptions of devices", (double)sum->hub.subscriptions);
+    one(text, "echo_messages_total", "counter", "messages of the echo listener", (double)sum->echo.messages);
+}
+
+static void book(struct text *text, const char *name, const struct hf_ledger_counts *counts)
+{
+    size_t rows;
+    const struct hf_reason_info *table = hf_reason_table(&rows);
+
+    add(text, "holdfast_ledger_messages_total{stream=\"%s\",fate=\"accepted\",reason=\"none\"} %llu\n", name,
+        (unsigned long long)counts->accepted);
+    add(text, "holdfast_ledger_messages_total{stream=\"%s\",fate=\"delivered\",reason=\"none\"} %llu\n", name,
+        (unsigned long long)counts->delivered);
+    for (size_t i = 0; i < rows; i++)
+        if (counts->dropped[table[i].reason] > 0)
+            add(text, "holdfast_ledger_messages_total{stream=\"%s\",fate=\"dropped\",reason=\"%s\"} %llu\n",
+                name, table[i].name, (unsigned long long)counts->dropped[table[i].reason]);
+}
+
+static void ledger(struct text *text, const struct hf_worker_stats *sum)
+{
+    const struct hf_ledger_snapshot *books = &sum->ledger;
+
+    head(text, "ledger_messages_total", "counter",
+         "accepted = delivered + pending + dropped, to the message");
+    book(text, "uplink", &books->uplink);
+    book(text, "downlink", &books->downlink);
+    book(text, "broadcast", &books->broadcast);
+    head(text, "ledger_pending", "gauge", "accepted and not yet delivered or dropped");
+    add(text, "holdfast_ledger_pending{stream=\"uplink\"} %llu\n", (unsigned long long)books->uplink.pending);
+    add(text, "holdfast_ledger_pending{stream=\"downlink\"} %llu\n",
+        (unsigned long long)books->downlink.pending);
+    add(text, "holdfast_ledger_pending{stream=\"broadcast\"} %llu\n",
+        (unsigned long long)books->broadcast.pending);
+    one(text, "ledger_difference", "gauge", "what the books do not explain; anything but 0 is a defect",
+        (double)(hf_ledger_difference(&books->uplink) + hf_ledger_difference(&books->downlink) +
+                 hf_ledger_difference(&books->broadcast)));
+}
+
+static void storage(struct text *text, struct hf_gateway *gateway, const struct hf_worker_stats *sum)
+{
+    static struct hf_log_thread_stats commits; /* large; under this page's lock */
+    struct hf_log_stats log;
+    struct hf_kv_stats kv;
+    uint64_t durable = hf_log_durable_through(gateway->log),
+             applied = atomic_load(&gateway->store_thread.applied);
+
+    hf_log_thread_stats(&gateway->log_thread, &commits);
+    hf_log_stats(gateway->log, &log);
+    hf_kv_stats(gateway->kv, &kv);
+    one(text, "log_durable_offset", "gauge", "last offset that is durable", (double)durable);
+    one(text, "log_oldest_offset", "gauge", "first offset that is kept",
+        (double)hf_log_oldest_offset(gateway->log));
+    one(text, "log_bytes", "gauge", "bytes of all segments", (double)log.bytes);
+    one(text, "log_segments", "gauge", "segment files", (double)log.segments);
+    one(text, "log_segments_deleted_total", "counter", "segments that went by retention",
+        (double)log.segments_deleted_total);
+    one(text, "log_groups_total", "counter", "group commits", (double)commits.groups);
+    one(text, "log_records_total", "counter", "records made durable", (double)commits.records);
+    one(text, "log_record_bytes_total", "counter", "bytes made durable", (double)commits.bytes);
+    one(text, "log_failures_total", "counter", "groups that could not be written", (double)commits.failures);
+    one(text, "log_writable", "gauge", "1 while the event log takes data",
+        atomic_load(&gateway->log_thread.failing_since_ms) == 0);
+    one(text, "log_readers", "gauge", "open readers", (double)log.readers);
+    one(text, "journal_in_flight_bytes", "gauge", "bytes on their way to the log",
+        (double)sum->journal_in_flight_bytes);
+    one(text, "journal_refused_total", "counter", "records refused because the log takes nothing",
+        (double)sum->journal_refused);
+    histogram(text, "log_sync_seconds", "write and fdatasync of one group", &commits.sync_us);
+    histogram(text, "log_commit_seconds", "from a worker's batch to durable", &commits.commit_us);
+    one(text, "store_applied_offset", "gauge", "the tables have everything up to this offset",
+        (double)applied);
+    one(text, "store_lag_records", "gauge", "records that the tables have not applied yet",
+        (double)(durable - HF_MIN(durable, applied)));
+    one(text, "store_commits_total", "counter", "transactions of the table store", (double)kv.commits_total);
+    one(text, "store_failures_total", "counter", "failed steps of the table store",
+        (double)atomic_load(&gateway->store_thread.failures));
+    one(text, "store_bytes", "gauge", "bytes used by the table store", (double)kv.bytes_used);
+    one(text, "event_readers", "gauge", "readers of GET /v1/events",
+        (double)atomic_load(&gateway->tail_thread.readers));
+    one(text, "event_readers_max", "gauge", "and their bound", (double)gateway->tail_thread.readers_max);
+    one(text, "event_readers_refused_total", "counter", "readers above the bound",
+        (double)atomic_load(&gateway->tail_thread.readers_refused));
+    one(text, "events_read_total", "counter", "events given to readers",
+        (double)atomic_load(&gateway->tail_thread.events_sent));
+}
+
+static void loops(struct text *text, const struct hf_worker_stats *sum)
+{
+    one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
+    histogram(text, "loop_stall_seconds", "time by which one turn delays a ready event", &sum->loop.stall_us);
+    one(text, "send_queue_bytes", "gauge", "bytes that kernels have not taken",
+        (double)sum->loop.queue_bytes_now);
+    one(text, "network_received_bytes_total", "counter", "bytes read from sockets",
+        (double)sum->loop.received_bytes);
+    one(text, "network_sent_bytes_total", "counter", "bytes written to sockets",
+        (double)sum->loop.sent_bytes);
+    one(text, "sends_total", "counter", "send calls", (double)sum->loop.sends);
+    one(text, "blocked_total", "counter", "times a socket did not take all", (double)sum->loop.blocked);
+    one(text, "worker_backlog", "gauge", "messages between workers that wait for a mailbox",
+        (double)sum->backlog);
+    one(text, "http_requests_total", "counter", "HTTP requests", (double)sum->http.requests);
+    by_reason(text, "http_problems_total", "HTTP answers with a problem document", sum->http.refused_reason);
+    one(text, "api_calls", "gauge", "API calls at work", (double)sum->api.calls_now);
+    one(text, "api_rate_limited_total", "counter", "API requests above the rate of their key",
+        (double)sum->api.rate_limited);
+    one(text, "api_unauthorized_total", "counter", "API requests without a valid key",
+        (double)sum->api.unauthorized);
+}
+
+size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
+{
+    static pthread_mutex_t one_page_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    static struct hf_worker_stats sum, scratch;
+    struct text text = {0};
+
+    pthread_mutex_lock(&one_page_at_a_time);
+    memset(&sum, 0, sizeof(sum));
+    sum_workers(gateway, &sum, &scratch);
+    process(&text, gateway, &sum);
+    connections(&text, &sum);
+    close_codes(&text, &sum);
+    messages(&text, &sum);
+    ledger(&text, &sum);
+    storage(&text, gateway, &sum);
+    loops(&text, &sum);
+    pthread_mutex_unlock(&one_page_at_a_time);
+    if (text.failed) {
+        free(text.at);
+        return 0;
+    }
+    *ret_text = text.at;
+    return text.bytes;
+}
+
+static bool check(struct hf_json_out *out, const char *name, bool ok, const char *reason)
+{
+    hf_json_out_object(out, NULL);
+    hf_json_out_cstr(out, "name", name);
+    hf_json_out_bool(out, "ok", ok);
+    if (!ok)
+        hf_json_out_cstr(out, "reason", reason);
+    hf_json_out_end(out);
+    return ok;
+}
+
+bool hf_gateway_ready(struct hf_gateway *gateway, struct hf_sb *ret_json)
+{
+    enum { LAG_RECORDS_MAX = 1000000 };
+    uint64_t lag = hf_log_durable_through(gateway->log) -
+                   HF_MIN(hf_log_durable_through(gateway->log), atomic_load(&gateway->store_thread.applied));
+    char body[1024];
+    struct hf_json_out out;
+    struct hf_sb sb;
+    bool ready = true;
+
+    hf_sb_init(&sb, body, sizeof(body));
+    hf_json_out_init(&out, &sb);
+    hf_json_out_array(&out, NULL);
+    ready &= check(&out, "started", atomic_load(&gateway->started), "starting");
+    ready &= check(&out, "draining", !atomic_load(&gateway->draining), "drain: this node is shutting down");
+    ready &= check(&out, "log", atomic_load(&gateway->log_thread.failing_since_ms) == 0,
+                   atomic_load(&gateway->log_thread.failure) == HF_ERR_FULL
+                       ? "storage_full: the event log has no space left"
+                       : "storage_failed: the event log cannot be written");
+    ready &= check(&out, "store", lag <= LAG_RECORDS_MAX, "the tables are far behind the log");
+    hf_json_out_end(&out);
+    struct hf_json_out whole;
+    hf_json_out_init(&whole, ret_json);
+    hf_json_out_object(&whole, NULL);
+    hf_json_out_bool(&whole, "ready", ready);
+    hf_json_out_raw(&whole, "checks", hf_sb_done(&sb));
+    hf_json_out_end(&whole);
+    return ready;
+}

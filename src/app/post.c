@@ -1,0 +1,86 @@
+/* app/post.c - messages between workers. A full mailbox never drops: requests are refused to their maker, everything else waits in a
+ * backlog, and while that is long no device is read. */
+#include <stdlib.h>
+
+#include "app/worker.h"
+#include "base/assert.h"
+
+enum { KIND_BITS = 7 };
+_Static_assert(HF_POST_KINDS <= KIND_BITS + 1, "the kind travels in the low bits of a pointer");
+
+static void *tag(enum hf_post_kind kind, void *message)
+{
+    HF_ASSERT(((uintptr_t)message & KIND_BITS) == 0);
+    return (void *)((uintptr_t)message | (uintptr_t)kind);
+}
+
+static void handle(struct hf_worker *worker, void *tagged)
+{
+    void *message = (void *)((uintptr_t)tagged & ~(uintptr_t)KIND_BITS);
+
+    switch ((enum hf_post_kind)((uintptr_t)tagged & KIND_BITS)) {
+    case HF_POST_CALL: hf_worker_on_call(worker, message); return;
+    case HF_POST_ANSWER: hf_worker_on_answer(worker, message); return;
+    case HF_POST_MOVE: hf_worker_on_move(worker, message); return;
+    case HF_POST_PUBLISH: hf_worker_on_publish(worker, message); return;
+    default: HF_UNREACHABLE();
+    }
+}
+
+hf_err hf_worker_post(struct hf_worker *worker, unsigned to, enum hf_post_kind kind, void *message)
+{
+    if (worker->backlog[to].count > 0) /* order is kept: nothing overtakes what waits */
+        return HF_ERR_BUSY;
+    return hf_mailbox_post(worker->to[to], tag(kind, message)) == HF_OK ? HF_OK : HF_ERR_BUSY;
+}
+
+void hf_worker_post_always(struct hf_worker *worker, unsigned to, enum hf_post_kind kind, void *message)
+{
+    struct hf_backlog *backlog = &worker->backlog[to];
+
+    if (hf_worker_post(worker, to, kind, message) == HF_OK)
+        return;
+    if (backlog->count == backlog->room) {
+        unsigned room = backlog->room ? backlog->room * 2 : 64;
+        void **at = realloc(backlog->at, room * sizeof(void *));
+
+        HF_ASSERT(
+            at !=
+            NULL); /* answers are bounded by calls in flight, publications by the gate: some KiB at most */
+        backlog->at = at;
+        backlog->room = room;
+    }
+    backlog->at[backlog->count++] = tag(kind, message);
+    worker->backlog_total++;
+}
+
+void hf_worker_backlog_flush(struct hf_worker *worker)
+{
+    for (unsigned to = 0; to < worker->gateway->worker_count; to++) {
+        struct hf_backlog *backlog = &worker->backlog[to];
+        unsigned sent = 0;
+
+        while (sent < backlog->count && hf_mailbox_post(worker->to[to], backlog->at[sent]) == HF_OK)
+            sent++;
+        if (sent == 0)
+            continue;
+        memmove(backlog->at, backlog->at + sent, (backlog->count - sent) * sizeof(void *));
+        backlog->count -= sent;
+        worker->backlog_total -= sent;
+    }
+    if (worker->backlog_total > 0)
+        hf_loop_wake(worker->loop); /* looked at again in the next turn */
+}
+
+void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message)
+{
+    struct hf_worker *worker = loop->user;
+    unsigned workers = worker->gateway->worker_count;
+
+    if (mailbox < workers)
+        handle(worker, message);
+    else if (mailbox == workers)
+        hf_app_journal_durable(&worker->journal, message);
+    else
+        hf_tail_arrived(message);
+}

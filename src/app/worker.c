@@ -1,0 +1,391 @@
+#include "app/worker.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "io/clock.h"
+#include "io/entropy.h"
+
+/* ---- the log side ---- */
+
+static bool post_batch(void *context, struct hf_journal_batch *batch)
+{
+    struct hf_worker *worker = context;
+
+    return hf_mailbox_post(worker->gateway->log_thread.from[worker->index], batch) == HF_OK;
+}
+
+/* ---- the turn ---- */
+
+static void take_orders(struct hf_worker *worker);
+static void drain_step(struct hf_worker *worker);
+
+static void publish_stats(struct hf_worker *worker)
+{
+    struct hf_worker_stats *stats = &worker->stats;
+
+    pthread_mutex_lock(&worker->stats_mutex);
+    stats->loop = worker->loop->stats;
+    stats->hub = worker->hub.stats;
+    stats->ws = worker->ws.stats;
+    stats->http = worker->http.stats;
+    stats->api = worker->api.stats;
+    stats->admission = worker->admission.stats;
+    stats->ledger = worker->hub.ledger.counts;
+    stats->echo = worker->echo.stats;
+    stats->tls_handshake_us = worker->tls_handshake_us;
+    stats->journal_records = worker->journal.records_total;
+    stats->journal_batches = worker->journal.batches_total;
+    stats->journal_refused = worker->journal.refused_total;
+    stats->journal_in_flight_bytes = worker->journal.in_flight_bytes;
+    stats->journal_held_bytes = worker->journal.held_bytes;
+    stats->backlog = worker->backlog_total;
+    stats->moved_in = worker->moved_in;
+    stats->moved_out = worker->moved_out;
+    stats->refused_no_descriptor = stats->accepted = 0;
+    for (unsigned i = 0; i < worker->gateway->listener_count; i++) {
+        if (worker->listeners[i].listener == NULL)
+            continue;
+        struct hf_listener_stats listener = hf_listener_stats(worker->listeners[i].listener);
+        stats->refused_no_descriptor += listener.refused_no_descriptor;
+        stats->accepted += listener.accepted;
+    }
+    stats->cpu_ns = hf_clock_thread_ns();
+    stats->updated_ms = worker->loop->now_ms;
+    pthread_mutex_unlock(&worker->stats_mutex);
+}
+
+void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats)
+{
+    pthread_mutex_lock(&worker->stats_mutex);
+    *ret_stats = worker->stats;
+    pthread_mutex_unlock(&worker->stats_mutex);
+}
+
+static void on_second(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_worker *worker = HF_CONTAINER_OF(timer, struct hf_worker, second);
+
+    hf_wheel_arm(&worker->loop->wheel, timer, now_ms + (worker->draining ? 100 : HF_WORKER_SWEEP_MS));
+    publish_stats(worker);
+    hf_worker_stale_step(worker);
+    drain_step(worker);
+}
+
+/* The gate opens again: devices that were held back are read on. */
+static void check_gate(struct hf_worker *worker)
+{
+    bool closed = !hf_app_journal_open(&worker->journal) || worker->backlog_total >= HF_WORKER_BACKLOG_MAX;
+
+    if (worker->gate_closed && !closed) {
+        worker->gate_closed = false;
+        hf_ws_site_release(&worker->ws);
+    }
+    worker->gate_closed = closed;
+}
+
+static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
+{
+    struct hf_worker *worker = HF_CONTAINER_OF(hook, struct hf_worker, hook);
+
+    (void)now_ms;
+    if (!hf_list_empty(&worker->barriers))
+        hf_worker_barriers_run(worker);
+    if (worker->backlog_total > 0)
+        hf_worker_backlog_flush(worker);
+    hf_app_journal_submit(&worker->journal);
+    if (!hf_list_empty(&worker->hub.unsettled)) {
+        hf_hub_settle(&worker->hub);
+        hf_app_journal_submit(&worker->journal); /* what settling recorded need not wait for another turn */
+    }
+    check_gate(worker);
+    take_orders(worker);
+    atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
+}
+
+/* ---- orders of the main thread ---- */
+
+hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules)
+{
+    const struct hf_config *config = rules->config;
+    struct hf_ws_limits limits = {
+        .auth_timeout_ms = (uint32_t)config->admission.auth_timeout_ms,
+        .close_timeout_ms = (uint32_t)config->websocket.close_timeout_ms,
+        .write_timeout_ms = (uint32_t)config->websocket.write_timeout_ms,
+        .unauthenticated_message_bytes_max = (uint32_t)config->websocket.unauthenticated_message_bytes_max,
+        .message_bytes_max = (uint32_t)config->websocket.message_bytes_max,
+        .fragments_max =
+            (uint16_t)HF_MIN(config->websocket.fragments_max, (uint64_t)HF_WS_FRAGMENTS_MAX_LIMIT),
+        .deflate_bytes_min = (uint32_t)config->websocket.deflate.min_bytes,
+        .deflate = HF_WS_DEFLATE_DEFAULT,
+    };
+    limits.deflate.on = config->websocket.deflate.enabled;
+    hf_err err = HF_OK;
+    if (worker->ws.conns == NULL)
+        err = hf_ws_site_init(&worker->ws, &limits, config->admission.connections_max);
+    else
+        hf_ws_site_set_limits(&worker->ws, &limits);
+    if (err != HF_OK)
+        return err;
+    worker->http.limits = hf_http_limits_default;
+    worker->http.limits.head_timeout_ms = (uint32_t)config->admission.header_timeout_ms;
+    worker->http.limits.write_timeout_ms = (uint32_t)config->websocket.write_timeout_ms;
+    worker->http.limits.http1.head_bytes_max = (uint32_t)config->admission.header_bytes_max;
+    worker->http.limits.http1.line_bytes_max = (uint32_t)config->admission.header_bytes_max;
+    worker->http.limits.http1.headers_max =
+        (uint32_t)HF_MIN(config->admission.header_lines_max, (uint64_t)HF_HTTP1_HEADERS_MAX);
+    worker->http.limits.http1.body_bytes_max = config->api.body_bytes_max;
+    worker->http.deflate = limits.deflate;
+    worker->http.ws_origins = (const char *const *)config->websocket.origins.at;
+    worker->http.ws_origin_count = (unsigned)config->websocket.origins.count;
+    worker->http.cors_origins = (const char *const *)config->api.cors_origins.at;
+    worker->http.cors_origin_count = (unsigned)config->api.cors_origins.count;
+    worker->api.limits = hf_api_limits_default;
+    worker->api.limits.key_rate = (struct hf_rate_limit){(uint32_t)config->limits.api_key_per_s,
+                                                         (uint32_t)config->limits.api_key_capacity};
+    worker->api.limits.page_items_max = (uint32_t)config->api.page_items_max;
+    worker->api.limits.readers_max = (uint32_t)config->api.events_readers_max;
+    worker->api.limits.wait_ms_max = config->delivery.command_wait_max_ms;
+    worker->api.limits.ttl_ms_max = config->delivery.ttl_max_ms;
+    worker->api.admin_key_required = config->admin.require_key;
+    hf_api_use_keys(&worker->api, rules->keys, rules->key_count);
+    worker->admission.limits = (struct hf_admission_limits){
+        .connections_max = config->admission.connections_max,
+        .plain = {(uint32_t)config->admission.accept_per_s, (uint32_t)config->admission.accept_capacity},
+        .tls = {(uint32_t)config->admission.tls_accept_per_s,
+                (uint32_t)config->admission.tls_accept_capacity},
+        .prefix = {(uint32_t)config->admission.prefix_per_s,
+                   config->admission.prefix_per_s ? (uint32_t)config->admission.prefix_capacity : 0},
+        .prefix_v4_bits = (uint8_t)config->admission.prefix_v4_bits,
+        .prefix_v6_bits = (uint8_t)config->admission.prefix_v6_bits,
+    };
+    worker->rules = rules;
+    worker->auth_set = hf_tenants_set(worker->gateway->tenants);
+    hf_auth_use(worker->auth, worker->auth_set);
+    return HF_OK;
+}
+
+static void begin_drain(struct hf_worker *worker)
+{
+    worker->draining = true;
+    worker->drain_begun_ms = worker->loop->now_ms;
+    worker->drain_total = (unsigned)worker->hub.stats.connections;
+    for (unsigned i = 0; i < worker->gateway->listener_count; i++) {
+        hf_listener_close(worker->listeners[i].listener);
+        worker->listeners[i].listener = NULL;
+    }
+    (void)hf_api_drain(&worker->api);
+    (void)hf_http_site_drain(&worker->http);
+    hf_wheel_arm(&worker->loop->wheel, &worker->second, worker->loop->now_ms);
+}
+
+/* Connections close evenly over the window, so that they do not all come back at once. */
+static void drain_step(struct hf_worker *worker)
+{
+    if (!worker->draining || atomic_load(&worker->drained))
+        return;
+    uint64_t window_ms = worker->rules->config->drain.window_ms;
+    uint64_t passed_ms = worker->loop->now_ms - worker->drain_begun_ms;
+    unsigned open = (unsigned)worker->hub.stats.connections,
+             closed = worker->drain_total - HF_MIN(open, worker->drain_total);
+    unsigned due = passed_ms >= window_ms
+                       ? worker->drain_total
+                       : (unsigned)(worker->drain_total * (passed_ms + 100) / (window_ms ? window_ms : 1));
+
+    if (due > closed)
+        (void)hf_ws_site_drain(&worker->ws, due - closed, HF_REASON_DRAIN);
+    if (passed_ms >= window_ms)
+        (void)hf_ws_site_drain(&worker->ws, UINT32_MAX, HF_REASON_DRAIN);
+    unsigned left = hf_http_site_drain(&worker->http) + hf_api_drain(&worker->api);
+    bool late = passed_ms >= window_ms + worker->rules->config->websocket.close_timeout_ms + 1000;
+    if ((worker->hub.stats.connections == 0 && left == 0 && worker->loop->stats.streams_now == 0 &&
+         hf_app_journal_empty(&worker->journal)) ||
+        late)
+        atomic_store(&worker->drained, true);
+}
+
+static void take_orders(struct hf_worker *worker)
+{
+    if (atomic_exchange_explicit(&worker->reload, false, memory_order_acquire))
+        (void)hf_worker_use_rules(worker, worker->gateway->rules);
+    if (!worker->draining && atomic_load_explicit(&worker->drain, memory_order_acquire))
+        begin_drain(worker);
+    if (!worker->stopping && atomic_load_explicit(&worker->stop, memory_order_acquire)) {
+        worker->stopping = true;
+        hf_loop_stop(worker->loop);
+    }
+}
+
+/* ---- life ---- */
+
+static void turn_begin(struct hf_worker *worker)
+{
+    uint64_t utc_ms = hf_clock_utc_ms();
+
+    hf_hub_time(&worker->hub, worker->loop->now_ms, utc_ms);
+    worker->http.now_ms = worker->loop->now_ms;
+    worker->http.utc_ms = utc_ms;
+    atomic_store_explicit(&worker->turn_ms, worker->loop->now_ms, memory_order_relaxed);
+}
+
+static void on_turn_begin(struct hf_loop *loop)
+{
+    turn_begin(loop->user);
+}
+
+hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker)
+{
+    struct hf_worker *worker = calloc(1, sizeof(*worker));
+    const struct hf_config *config = gateway->rules->config;
+    struct hf_loop_options options = {
+        .streams_max = (uint32_t)config->admission.connections_max,
+        .handshake_budget_us = (uint32_t)config->admission.tls_turn_budget_us,
+        .queue_bytes_hard_max =
+            (uint32_t)(config->delivery.send_queue_high_bytes + 4 * config->websocket.message_bytes_max),
+    };
+    uint8_t key[16];
+
+    if (worker == NULL)
+        return HF_ERR_NOMEM;
+    *ret_worker = worker; /* the caller frees it on failure */
+    worker->gateway = gateway;
+    worker->index = index;
+    worker->conn_seed = hf_entropy_u64();
+    hf_entropy(key, sizeof(key));
+    hf_list_init(&worker->barriers);
+    pthread_mutex_init(&worker->stats_mutex, NULL);
+    worker->loop = hf_loop_new(&options);
+    worker->inbox = hf_inbox_new(gateway->worker_count + 2);
+    worker->to = calloc(gateway->worker_count, sizeof(struct hf_mailbox *));
+    worker->backlog = calloc(gateway->worker_count, sizeof(*worker->backlog));
+    worker->listeners = calloc(gateway->listener_count, sizeof(*worker->listeners));
+    worker->auth = hf_auth_new(gateway->kv);
+    if (!worker->loop || !worker->inbox || !worker->to || !worker->backlog || !worker->listeners ||
+        !worker->auth)
+        return HF_ERR_NOMEM;
+    worker->loop->user = worker;
+    hf_app_journal_init(&worker->journal, &worker->hub, index, post_batch, worker);
+    struct hf_hub_options hub = {
+        .journal = &worker->journal.base,
+        .kv = gateway->kv,
+        .wheel = &worker->loop->wheel,
+        .ops = &hf_worker_hub_ops,
+        .context = worker,
+        .seed = hf_entropy_u64(),
+        .boot = gateway->boot,
+        .worker = index,
+        .workers = gateway->worker_count,
+    };
+    memcpy(hub.hash_key, key, sizeof(key));
+    hf_hub_init(&worker->hub, &hub);
+    worker->ws.hub = &worker->hub;
+    worker->ws.auth = worker->auth;
+    worker->ws.wheel = &worker->loop->wheel;
+    worker->ws.ops = &hf_worker_ws_ops;
+    worker->ws.context = worker;
+    worker->echo.wheel = &worker->loop->wheel;
+    hf_err err = hf_http_site_init(&worker->http, config->admission.connections_max);
+    if (err == HF_OK)
+        err = hf_echo_site_init(&worker->echo, config->admission.connections_max);
+    worker->http.wheel = &worker->loop->wheel;
+    worker->http.ops = &hf_worker_http_ops;
+    worker->http.context = worker;
+    worker->http.auth = worker->auth;
+    worker->backend = (struct hf_backend){
+        .ops = &hf_worker_backend_ops,
+        .kv = gateway->kv,
+        .boot = gateway->boot,
+        .started_ms = gateway->started_utc_ms,
+        .unknown_until_ms = gateway->started_utc_ms + hf_presence_silent_ms(config->heartbeat.idle_ms),
+    };
+    turn_begin(worker);
+    hf_api_init(&worker->api, &worker->backend, worker->auth, &worker->http);
+    struct hf_admission_limits none = {0};
+    hf_admission_init(&worker->admission, &none, key);
+    return err == HF_OK ? hf_worker_use_rules(worker, gateway->rules) : err;
+}
+
+hf_err hf_worker_connect(struct hf_worker *worker)
+{
+    struct hf_gateway *gateway = worker->gateway;
+    uint32_t tails = HF_MAX((uint32_t)HF_MAILBOX_ENTRIES, 2 * gateway->tail_thread.readers_max);
+    hf_err err = HF_OK;
+
+    /* Mailbox i of this inbox is written to by worker i. */
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = hf_inbox_add(worker->inbox, (unsigned)gateway->rules->config->limits.mailbox_entries_max,
+                           &gateway->workers[i]->to[worker->index]);
+    if (err == HF_OK)
+        err = hf_inbox_add(worker->inbox, 0, &worker->from_log);
+    if (err == HF_OK)
+        err = hf_inbox_add(worker->inbox, tails, &worker->from_tail);
+    if (err == HF_OK)
+        err = hf_loop_set_inbox(worker->loop, worker->inbox, hf_worker_on_message);
+    gateway->log_thread.to[worker->index] = worker->from_log;
+    gateway->tail_thread.to[worker->index] = worker->from_tail;
+    return err;
+}
+
+static void run(void *context)
+{
+    struct hf_worker *worker = context;
+
+    worker->hook.on_turn_end = on_turn_end;
+    hf_list_init(&worker->hook.node);
+    hf_loop_hook_add(worker->loop, &worker->hook);
+    hf_timer_init(&worker->second, on_second);
+    hf_wheel_arm(&worker->loop->wheel, &worker->second, hf_clock_ms() + HF_WORKER_SWEEP_MS);
+    worker->loop->on_turn_begin = on_turn_begin;
+    hf_loop_run(worker->loop);
+    publish_stats(worker);
+}
+
+hf_err hf_worker_start(struct hf_worker *worker)
+{
+    char name[HF_THREAD_NAME_MAX + 1];
+    int cpu = worker->gateway->rules->config->node.pin_workers ? (int)(worker->index % hf_thread_cpus())
+                                                               : HF_THREAD_ANY_CPU;
+
+    snprintf(name, sizeof(name), "hf-worker-%u", worker->index);
+    return hf_thread_start(&worker->thread, name, cpu, run, worker);
+}
+
+/* What is still open belongs to this thread now: the worker's own has ended. */
+static void close_all(struct hf_worker *worker)
+{
+    for (unsigned i = 0; i < worker->gateway->listener_count; i++)
+        hf_listener_close(worker->listeners[i].listener);
+    if (worker->ws.conns != NULL)
+        hf_ws_site_abort(&worker->ws);
+    if (worker->echo.conns != NULL)
+        hf_echo_site_abort(&worker->echo);
+}
+
+void hf_worker_free(struct hf_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    if (worker->loop != NULL) {
+        close_all(worker);
+        if (worker->http.conns != NULL) {
+            hf_http_site_deinit(&worker->http);
+            hf_api_deinit(&worker->api);
+        }
+        hf_loop_turn(worker->loop, 0);
+        hf_hub_deinit(&worker->hub);
+        if (worker->ws.conns != NULL)
+            hf_ws_site_deinit(&worker->ws);
+        hf_echo_site_deinit(&worker->echo);
+        hf_app_journal_deinit(&worker->journal);
+        hf_loop_free(worker->loop);
+    }
+    for (unsigned i = 0; worker->backlog != NULL && i < worker->gateway->worker_count; i++)
+        free(worker->backlog[i].at);
+    free(worker->backlog);
+    free(worker->to);
+    free(worker->listeners);
+    hf_auth_free(worker->auth);
+    hf_inbox_free(worker->inbox);
+    pthread_mutex_destroy(&worker->stats_mutex);
+    free(worker);
+}

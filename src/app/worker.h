@@ -1,0 +1,145 @@
+/* app/worker.h - one thread, one loop, and all devices whose home it is. worker.c is its life, accept.c lets connections in, post.c
+ * carries messages between workers, calls.c is what the API asks of the gateway. */
+#ifndef HF_APP_WORKER_H
+#define HF_APP_WORKER_H
+
+#include "adapter/ws/echo.h"
+#include "app/gateway.h"
+#include "core/admission.h"
+#include "core/kvkey.h"
+#include "io/loop.h"
+#include "io/stream.h"
+
+enum {
+    HF_WORKER_BARRIER_MS = 5000, /* a request waits so long for the tables */
+    HF_WORKER_SWEEP_MS = 1000,   /* housekeeping */
+    HF_WORKER_BACKLOG_MAX =
+        4096, /* posts that wait because a mailbox was full: above, devices are not read */
+};
+
+/* What travels between workers. The low bits of the pointer in the mailbox say what it is. */
+enum hf_post_kind {
+    HF_POST_CALL,    /* struct hf_call to the home worker */
+    HF_POST_ANSWER,  /* struct hf_call back to its maker */
+    HF_POST_MOVE,    /* struct hf_move: a connection on its way home */
+    HF_POST_PUBLISH, /* struct hf_publication: for subscribers on other workers */
+    HF_POST_BATCH,   /* struct hf_journal_batch, from the log thread; tagged by its mailbox, not by bits */
+    HF_POST_KINDS
+};
+
+struct hf_move {
+    struct hf_stream_seat seat;
+    struct hf_ws_admit admit;
+};
+
+struct hf_publication {
+    struct hf_tenant *tenant;
+    struct hf_outgoing outgoing; /* texts point into storage */
+    char storage[];
+};
+
+struct hf_backlog { /* posts to one worker that wait for its mailbox */
+    void **at;
+    unsigned count, room;
+};
+
+struct hf_worker_listener {
+    struct hf_worker *worker;
+    struct hf_gateway_listener *shared;
+    struct hf_listener *listener;
+};
+
+/* A copy of the counters for other threads, once a second. */
+struct hf_worker_stats {
+    struct hf_loop_stats loop;
+    struct hf_hub_stats hub;
+    struct hf_ws_stats ws;
+    struct hf_http_stats http;
+    struct hf_api_stats api;
+    struct hf_admission_stats admission;
+    struct hf_ledger_snapshot ledger;
+    struct hf_echo_stats echo;
+    struct hf_hist tls_handshake_us;
+    uint64_t journal_records, journal_batches, journal_refused, journal_in_flight_bytes, journal_held_bytes;
+    uint64_t backlog, moved_in, moved_out, refused_no_descriptor, accepted, cpu_ns;
+    uint64_t updated_ms;
+};
+
+struct hf_worker {
+    struct hf_gateway *gateway;
+    unsigned index;
+    struct hf_loop *loop;
+    struct hf_inbox
+        *inbox; /* mailboxes: 0..n-1 from worker i, n from the log thread, n+1 from the tail thread */
+    struct hf_mailbox **to;                  /* to[i]: worker i's mailbox for us */
+    struct hf_mailbox *from_log, *from_tail; /* given to those threads */
+    struct hf_backlog *backlog;              /* by worker */
+    unsigned backlog_total;
+    struct hf_app_journal journal;
+    struct hf_hub hub;
+    struct hf_auth *auth;
+    struct hf_ws_site ws;
+    struct hf_http_site http;
+    struct hf_api api;
+    struct hf_echo_site echo;
+    struct hf_backend backend; /* HF_CONTAINER_OF finds the worker */
+    struct hf_admission admission;
+    struct hf_list_node barriers;
+    _Atomic bool wants_applied; /* barriers wait: the store thread wakes us */
+    struct hf_turn_hook hook;
+    struct hf_timer second;
+    struct hf_worker_listener *listeners;
+    struct hf_hist tls_handshake_us;
+    uint64_t conn_seed, conn_count;
+    uint64_t moved_in, moved_out;
+    const struct hf_auth_set *auth_set; /* in use here */
+    struct hf_gateway_rules *rules;     /* in use here */
+    bool gate_closed, draining, stopping;
+    uint64_t drain_begun_ms;
+    unsigned drain_total;
+    _Atomic bool reload, drain, stop; /* set by the main thread, with a wake */
+    _Atomic bool drained;
+    _Atomic uint32_t streams; /* open now; the sum over workers is what admission counts */
+    _Atomic uint64_t turn_ms; /* of the last turn: the watchdog's evidence */
+    struct hf_thread thread;
+    pthread_mutex_t stats_mutex;
+    struct hf_worker_stats stats;
+    /* presence left from before the start: see worker_stale.c */
+    bool stale_done;
+    struct hf_kvkey stale_from;
+};
+
+hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker);
+hf_err hf_worker_connect(struct hf_worker *worker); /* mailboxes, once all workers are there */
+hf_err hf_worker_start(struct hf_worker *worker);
+void hf_worker_free(struct hf_worker *worker);
+void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats); /* any thread */
+hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules);
+
+/* accept.c */
+hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *shared,
+                        struct hf_worker_listener *ret_listener);
+uint64_t hf_worker_conn_id(struct hf_worker *worker);
+extern const struct hf_http_ops hf_worker_http_ops;
+extern const struct hf_ws_site_ops hf_worker_ws_ops;
+void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move);
+
+/* post.c */
+hf_err hf_worker_post(struct hf_worker *worker, unsigned to, enum hf_post_kind kind,
+                      void *message); /* HF_ERR_BUSY: full */
+void hf_worker_post_always(struct hf_worker *worker, unsigned to, enum hf_post_kind kind, void *message);
+void hf_worker_backlog_flush(struct hf_worker *worker);
+void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message);
+
+/* calls.c */
+extern const struct hf_backend_ops hf_worker_backend_ops;
+extern const struct hf_hub_ops hf_worker_hub_ops;
+void hf_worker_on_call(struct hf_worker *worker, struct hf_call *call);
+void hf_worker_on_answer(struct hf_worker *worker, struct hf_call *call);
+void hf_worker_on_publish(struct hf_worker *worker, struct hf_publication *publication);
+void hf_worker_barriers_run(struct hf_worker *worker);
+
+/* stale.c */
+void hf_worker_stale_step(struct hf_worker *worker);
+
+#endif

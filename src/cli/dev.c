@@ -22,7 +22,7 @@
 
 extern char **environ;
 
-enum { PATH_BYTES = 1200, TOKEN_LIFE_S = 30 * 24 * 3600, ERROR_BYTES = 1024 };
+enum { PATH_BYTES = 1200, TOKEN_LIFE_S = 30 * 24 * 3600, ERROR_BYTES = 4096 };
 #define DEV_TENANT "default"
 #define DEV_DEVICE "demo-1"
 #define DEV_KID    "dev"

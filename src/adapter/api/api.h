@@ -62,7 +62,8 @@ struct
     uint8_t hash_key[16];
     struct hf_rate audit_rate;
     struct hf_api_stats stats;
-    struct hf_list_node readers; /* event streams */
+    struct hf_list_node requests; /* at work, or waiting for an abandoned call to come back */
+    struct hf_list_node readers;  /* event streams */
 };
 
 extern const struct hf_http_app hf_api_app; /* its context is the struct hf_api */

@@ -127,18 +127,23 @@ static void identifiers(struct hf_json_out *out, const struct hf_event *event)
         hf_json_out_u64(out, "code", event->code);
 }
 
+void hf_event_members_out(struct hf_json_out *out, const struct hf_event *event)
+{
+    hf_json_out_u64(out, "offset", event->offset);
+    hf_json_out_time(out, "time", event->time_ms);
+    hf_json_out_u64(out, "time_ms", event->time_ms);
+    hf_json_out_cstr(out, "type", hf_event_type_name(event->type));
+    identifiers(out, event);
+    members(out, event);
+}
+
 static void event_json(struct hf_sb *sb, const struct hf_event *event)
 {
     struct hf_json_out out;
 
     hf_json_out_init(&out, sb);
     hf_json_out_object(&out, NULL);
-    hf_json_out_u64(&out, "offset", event->offset);
-    hf_json_out_time(&out, "time", event->time_ms);
-    hf_json_out_u64(&out, "time_ms", event->time_ms);
-    hf_json_out_cstr(&out, "type", hf_event_type_name(event->type));
-    identifiers(&out, event);
-    members(&out, event);
+    hf_event_members_out(&out, event);
     hf_json_out_end(&out);
 }
 

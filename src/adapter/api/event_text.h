@@ -12,6 +12,7 @@
 #define HF_ADAPTER_API_EVENT_TEXT_H
 
 #include "adapter/backend.h"
+#include "codec/json/out.h"
 
 enum {
     /* What the text of an event needs beyond its payload: names escaped at worst six-fold. The payload itself grows at most
@@ -27,6 +28,9 @@ bool hf_event_matches(const struct hf_tail_request *request, const struct hf_eve
 
 /* Bytes written (not NUL-terminated), or 0 when it did not fit. */
 size_t hf_event_text(const struct hf_event *event, enum hf_tail_form form, char *out, size_t out_bytes);
+
+/* The members alone, into an object that is open. */
+void hf_event_members_out(struct hf_json_out *out, const struct hf_event *event);
 
 /* {"type":"gap","from":..,"to":..,"reason":"retention","text":".."}: offsets from..to are not there any more. Its SSE id is `to`, so that a reader
  * that resumes goes on behind the gap. As hf_event_text. */

@@ -271,6 +271,7 @@ static bool let_in(struct hf_http_conn *conn, const struct hf_http1_request *req
     wish.end = wish.storage + sizeof(wish.storage);
     if (!judge(conn, request, &wish, &admit))
         return false;
+    conn->link->ops->resume_read(conn->link); /* it may have been paused for a request before this one */
     if (!conn->site->ops->connect(conn->site->context, conn->link, &admit, rest, rest_bytes, &reason))
         return refuse(conn, &(struct hf_http1_problem_doc){.reason = reason});
     conn->site->stats.upgrades++;

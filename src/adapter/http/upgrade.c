@@ -93,6 +93,7 @@ bool hf_http_upgrade(struct hf_http_exchange *exchange, const struct hf_http1_re
             hf_http_count_answer(conn, 101);
             conn->site->stats.upgrades++;
             conn->has_app = false;
+            link->ops->resume_read(link); /* it may have been paused for a request before this one */
             conn->given = *ret_link = link;
             hf_http_forget_link(conn);
             given = true;

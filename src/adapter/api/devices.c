@@ -1,0 +1,251 @@
+/* adapter/api/devices.c - list, get, disconnect. */
+#include "adapter/api/request.h"
+#include "base/base64.h"
+#include "codec/ws/close.h"
+#include "core/kvkey.h"
+#include "core/presence.h"
+#include "core/rows.h"
+
+enum { DEVICE_JSON_BYTES = 512, CURSOR_CHARS_MAX = HF_BASE64URL_BYTES(HF_DEVICE_BYTES_MAX) };
+
+/* ---- the list ---- */
+
+struct list {
+    uint64_t limit;
+    bool by_state;
+    enum hf_presence state;
+    struct hf_slice protocol, prefix, after; /* after: the last device of the page before */
+    char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1], after_storage[HF_DEVICE_BYTES_MAX];
+    struct hf_kv_txn *txn;
+    hf_err err;
+};
+
+static bool take_state(struct hf_api_request *request, struct list *list)
+{
+    char storage[16];
+    struct hf_slice text;
+
+    if (!hf_api_param(request, "state", storage, sizeof(storage), &text))
+        return false;
+    list->by_state = text.at != NULL;
+    for (unsigned i = 0; i < HF_PRESENCES; i++)
+        if (text.at != NULL && hf_slice_is(text, hf_presence_name(i))) {
+            list->state = (enum hf_presence)i;
+            return true;
+        }
+    return text.at == NULL || hf_api_bad(request, "state", "state must be online, offline or unknown");
+}
+
+static bool take_cursor(struct hf_api_request *request, struct list *list)
+{
+    char storage[CURSOR_CHARS_MAX + 1];
+    struct hf_slice text;
+    size_t bytes = 0;
+
+    if (!hf_api_param(request, "cursor", storage, sizeof(storage), &text))
+        return false;
+    if (text.at == NULL)
+        return true;
+    list->after = (struct hf_slice){list->after_storage, 0};
+    if (hf_base64url_decode(text, list->after_storage, sizeof(list->after_storage), &bytes) == HF_OK)
+        list->after.bytes = bytes;
+    return hf_id_valid(list->after, HF_DEVICE_BYTES_MAX) ||
+           hf_api_bad(request, "cursor", "cursor must be the next_cursor of the page before");
+}
+
+static bool take_filters(struct hf_api_request *request, struct list *list)
+{
+    *list = (struct list){.limit = HF_MIN(HF_API_PAGE_ITEMS, request->api->limits.page_items_max)};
+    return hf_api_param_u64(request, "limit", 1, request->api->limits.page_items_max, &list->limit) &&
+           take_state(request, list) && take_cursor(request, list) &&
+           hf_api_param(request, "protocol", list->protocol_storage, sizeof(list->protocol_storage),
+                        &list->protocol) &&
+           hf_api_param(request, "prefix", list->prefix_storage, sizeof(list->prefix_storage), &list->prefix);
+}
+
+static bool wanted(const struct hf_api *api, const struct list *list, const struct hf_device_row *row)
+{
+    return (!list->by_state || hf_api_device_state(api, row, NULL).presence == list->state) &&
+           (list->protocol.at == NULL || hf_slice_eq(list->protocol, row->protocol));
+}
+
+static void write_cursor(struct hf_json_out *out, struct hf_slice device)
+{
+    char text[CURSOR_CHARS_MAX];
+    size_t bytes = 0;
+
+    (void)hf_base64url_encode(device.at, device.bytes, text, sizeof(text), &bytes);
+    hf_json_out_text(out, "next_cursor", (struct hf_slice){text, bytes});
+}
+
+/* Walks at most HF_API_SCAN_ROWS_MAX rows; where it stopped is the cursor. */
+static void write_rows(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
+                       struct hf_kv_cursor *cursor)
+{
+    struct hf_slice key, value, tenant, device, rest;
+    char last[HF_DEVICE_BYTES_MAX];
+    size_t last_bytes = 0, items = 0, rows = 0;
+    hf_err err = HF_OK;
+
+    hf_json_out_array(out, "devices");
+    while (items < list->limit && rows < HF_API_SCAN_ROWS_MAX &&
+           (err = hf_kv_next(cursor, &key, &value)) == HF_OK) {
+        struct hf_device_row row;
+
+        rows++;
+        if (hf_kvkey_parse(key, &tenant, &device, &rest) != HF_OK ||
+            hf_device_row_decode(value, &row) != HF_OK)
+            continue;
+        last_bytes = device.bytes;
+        memcpy(last, device.at, device.bytes);
+        if (!wanted(request->api, list, &row))
+            continue;
+        items++;
+        hf_json_out_object(out, NULL);
+        hf_api_device_members(request->api, out, device, &row, NULL);
+        hf_json_out_end(out);
+    }
+    hf_json_out_end(out);
+    if (err == HF_OK && last_bytes > 0) /* stopped before the end */
+        write_cursor(out, (struct hf_slice){last, last_bytes});
+    else if (err != HF_OK && err != HF_ERR_NOT_FOUND)
+        list->err = err;
+}
+
+static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
+{
+    struct list *list = context;
+    struct hf_kvkey tenant, from;
+    char prefix[HF_KVKEY_BYTES_MAX + 1], start[HF_KVKEY_BYTES_MAX + 1];
+    struct hf_sb prefix_sb, start_sb;
+    struct hf_kv_cursor cursor;
+
+    hf_sb_init(&prefix_sb, prefix, sizeof(prefix));
+    hf_sb_init(&start_sb, start, sizeof(start));
+    list->err = hf_kvkey_tenant(&tenant, request->tenant);
+    if (list->err == HF_OK) {
+        hf_sb_slice(&prefix_sb, hf_kvkey_slice(&tenant));
+        hf_sb_slice(&prefix_sb, list->prefix);
+    }
+    if (list->err == HF_OK && list->after.at != NULL) {
+        list->err = hf_kvkey_device(&from, request->tenant, list->after);
+        hf_sb_slice(&start_sb, hf_kvkey_slice(&from));
+        hf_sb_char(&start_sb, 0); /* the smallest key behind it */
+    }
+    if (list->err == HF_OK)
+        list->err = hf_kv_scan(list->txn, HF_KV_DEVICES, hf_sb_done(&prefix_sb), hf_sb_done(&start_sb), false,
+                               &cursor);
+    hf_json_out_object(out, NULL);
+    if (list->err == HF_OK) {
+        write_rows(request, out, list, &cursor);
+        hf_kv_scan_end(&cursor);
+    }
+    hf_json_out_end(out);
+}
+
+void hf_api_devices_list(struct hf_api_request *request)
+{
+    struct list list;
+
+    if (!take_filters(request, &list))
+        return;
+    hf_err err = hf_kv_read(request->api->backend->kv, &list.txn);
+    if (err != HF_OK) {
+        hf_api_fail_err(request, err);
+        return;
+    }
+    hf_api_reply_json(request,
+                      &(struct hf_api_reply){.status = 200, .bytes_hint = list.limit * DEVICE_JSON_BYTES},
+                      write_list, &list);
+    hf_kv_end(list.txn);
+}
+
+/* ---- one ---- */
+
+struct one {
+    struct hf_slice device;
+    const struct hf_device_row *row;
+    const struct hf_live *live;
+};
+
+static void write_device(struct hf_api_request *request, struct hf_json_out *out, void *context)
+{
+    const struct one *one = context;
+
+    hf_json_out_object(out, NULL);
+    hf_api_device_members(request->api, out, one->device, one->row, one->live);
+    hf_json_out_end(out);
+}
+
+static void on_live(struct hf_api_request *request)
+{
+    struct hf_call *call = request->call;
+    struct hf_device_row row = {0};
+    struct hf_kv_txn *txn = NULL;
+    struct one one = {.device = call->device, .row = &row};
+
+    if (call->reason != HF_REASON_NONE && call->reason != HF_REASON_NOT_FOUND) {
+        hf_api_fail_call(request, call);
+        return;
+    }
+    one.live = call->reason == HF_REASON_NONE && call->live.epoch != 0 ? &call->live : NULL;
+    hf_err err = hf_api_device_row(request->api, request->tenant, call->device, &txn, &row);
+    if (err == HF_ERR_NOT_FOUND && one.live != NULL)
+        err = HF_OK; /* its first record is not in the tables yet */
+    if (err == HF_OK)
+        hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_device, &one);
+    else
+        hf_api_fail_err(request, err);
+    hf_kv_end(txn);
+}
+
+void hf_api_device_get(struct hf_api_request *request)
+{
+    struct hf_call wish = {0};
+
+    if (hf_api_device_argument(request, &wish.device))
+        hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_live);
+}
+
+/* ---- disconnect ---- */
+
+static void write_disconnected(struct hf_api_request *request, struct hf_json_out *out, void *context)
+{
+    (void)context;
+    hf_json_out_object(out, NULL);
+    hf_json_out_text(out, "device", request->call->device);
+    hf_json_out_bool(out, "disconnected", true);
+    hf_json_out_end(out);
+}
+
+static void on_disconnected(struct hf_api_request *request)
+{
+    struct hf_call *call = request->call;
+    struct hf_device_row row;
+    struct hf_kv_txn *txn = NULL;
+
+    if (call->reason == HF_REASON_NONE) {
+        hf_api_audit_request(request, "device.disconnect", "device", call->device);
+        hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_disconnected, NULL);
+        return;
+    }
+    if (call->reason == HF_REASON_DEVICE_OFFLINE &&
+        hf_api_device_row(request->api, request->tenant, call->device, &txn, &row) == HF_ERR_NOT_FOUND)
+        call->reason = HF_REASON_NOT_FOUND;
+    hf_kv_end(txn);
+    hf_api_fail_call(request, call);
+}
+
+void hf_api_device_disconnect(struct hf_api_request *request)
+{
+    struct hf_json_field text = HF_JSON_FIELD("text");
+    char storage[HF_WS_CLOSE_REASON_BYTES_MAX + 1];
+    struct hf_call wish = {0};
+
+    if (!hf_api_device_argument(request, &wish.device) || !hf_api_want_json(request) ||
+        (request->body.bytes > 0 && !hf_api_json(request, &text, 1)) ||
+        !hf_api_member_text(request, &text, HF_WS_CLOSE_REASON_BYTES_MAX, storage, sizeof(storage),
+                            &wish.payload))
+        return;
+    hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DISCONNECT, &wish), on_disconnected);
+}

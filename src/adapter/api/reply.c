@@ -1,0 +1,140 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/api/request.h"
+#include "base/uuid.h"
+
+enum { FIRST_BYTES = 2048, REPLY_BYTES_MAX = 64 << 20 };
+
+static void fail(struct hf_api_request *request, const struct hf_api_trouble *trouble, struct hf_slice detail)
+{
+    if (!hf_api_open(request))
+        return;
+    hf_http_problem(request->exchange, &(struct hf_http1_problem_doc){
+                                           .reason = trouble->reason,
+                                           .status = trouble->status,
+                                           .detail = detail,
+                                           .check = trouble->check,
+                                           .field = trouble->field,
+                                           .has_limit = trouble->has_limit,
+                                           .limit = trouble->limit,
+                                           .has_observed = trouble->has_observed,
+                                           .observed = trouble->observed,
+                                           .retry_after_ms = trouble->retry_ms,
+                                           .headers = trouble->headers,
+                                           .header_count = trouble->header_count,
+                                       });
+}
+
+static struct hf_slice format(char *out, size_t out_bytes, const char *detail, va_list arguments)
+{
+    int bytes = vsnprintf(out, out_bytes, detail, arguments);
+
+    return (struct hf_slice){out, bytes < 0 ? 0 : HF_MIN((size_t)bytes, out_bytes - 1)};
+}
+
+void hf_api_fail(struct hf_api_request *request, const struct hf_api_trouble *trouble, const char *detail,
+                 ...)
+{
+    char storage[HF_HTTP1_DETAIL_BYTES_MAX + 1];
+    va_list arguments;
+
+    va_start(arguments, detail);
+    struct hf_slice text = format(storage, sizeof(storage), detail, arguments);
+    va_end(arguments);
+    fail(request, trouble, text);
+}
+
+bool hf_api_bad(struct hf_api_request *request, const char *field, const char *detail, ...)
+{
+    char storage[HF_HTTP1_DETAIL_BYTES_MAX + 1];
+    va_list arguments;
+
+    va_start(arguments, detail);
+    struct hf_slice text = format(storage, sizeof(storage), detail, arguments);
+    va_end(arguments);
+    fail(request, &(struct hf_api_trouble){.reason = HF_REASON_BAD_REQUEST, .field = field}, text);
+    return false;
+}
+
+void hf_api_fail_call(struct hf_api_request *request, const struct hf_call *call)
+{
+    fail(request,
+         &(struct hf_api_trouble){
+             .reason = (enum hf_reason)call->reason,
+             .has_limit = call->limit != 0,
+             .limit = call->limit,
+             .has_observed = call->observed != 0,
+             .observed = call->observed,
+             .retry_ms = call->retry_ms == HF_RATE_NEVER ? 0 : call->retry_ms,
+         },
+         (struct hf_slice){NULL, 0});
+}
+
+void hf_api_fail_err(struct hf_api_request *request, hf_err err)
+{
+    enum hf_reason reason = err == HF_ERR_NOT_FOUND ? HF_REASON_NOT_FOUND
+                            : err == HF_ERR_LIMIT || err == HF_ERR_BUSY || err == HF_ERR_TIMEOUT
+                                ? HF_REASON_BUSY
+                            : err == HF_ERR_NOMEM   ? HF_REASON_MEMORY_LIMIT
+                            : err == HF_ERR_CORRUPT ? HF_REASON_LOG_DAMAGED
+                                                    : HF_REASON_STORAGE_FAILED;
+
+    fail(request, &(struct hf_api_trouble){.reason = reason}, (struct hf_slice){NULL, 0});
+}
+
+void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply *reply, hf_api_writer *write,
+                       void *context)
+{
+    char first[FIRST_BYTES], *grown = NULL;
+    size_t room = sizeof(first);
+    struct hf_json_out out;
+    struct hf_sb sb;
+
+    if (!hf_api_open(request))
+        return;
+    if (reply->bytes_hint > room) {
+        room = reply->bytes_hint;
+        grown = malloc(room);
+    }
+    for (;;) {
+        if (room > sizeof(first) && grown == NULL) {
+            fail(request, &(struct hf_api_trouble){.reason = HF_REASON_MEMORY_LIMIT},
+                 (struct hf_slice){NULL, 0});
+            return;
+        }
+        hf_sb_init(&sb, grown ? grown : first, room);
+        hf_json_out_init(&out, &sb);
+        write(request, &out, context);
+        if (!sb.overflow)
+            break;
+        free(grown);
+        room *= 4;
+        grown = room <= REPLY_BYTES_MAX ? malloc(room) : NULL;
+    }
+    HF_ASSERT(hf_json_out_complete(&out));
+    hf_http_answer(request->exchange, &(struct hf_http_answer){.status = reply->status,
+                                                               .content_type = "application/json",
+                                                               .body = hf_sb_done(&sb),
+                                                               .headers = reply->headers,
+                                                               .header_count = reply->header_count});
+    free(grown);
+}
+
+size_t hf_api_made_headers(const char *collection, const uint8_t id[16], bool replayed, char storage[96],
+                           struct hf_http1_header headers[2])
+{
+    char text[HF_UUID_TEXT_BYTES + 1];
+    struct hf_sb sb;
+    size_t count = 0;
+
+    hf_uuid_text(id, text);
+    hf_sb_init(&sb, storage, 96);
+    hf_sb_text(&sb, collection);
+    hf_sb_text(&sb, text);
+    headers[count++] = (struct hf_http1_header){HF_SLICE("Location"), hf_sb_done(&sb)};
+    if (replayed)
+        headers[count++] = (struct hf_http1_header){HF_SLICE("Idempotent-Replay"), HF_SLICE("true")};
+    return count;
+}

@@ -1,0 +1,40 @@
+/* adapter/api/stream.h - one reader of events, for events.c (what is read, JSON lines and server-sent events) and events_ws.c (sockets). */
+#ifndef HF_ADAPTER_API_STREAM_H
+#define HF_ADAPTER_API_STREAM_H
+
+#include "adapter/api/request.h"
+#include "codec/ws/frame.h"
+
+struct hf_api_stream;
+struct
+    hf_api_stream_ops { /* how it reaches its reader; each call may end the stream, the request is held by the caller */
+    bool (*ready)(const struct hf_api_stream *stream);                 /* the kernel has taken everything */
+    bool (*write)(struct hf_api_stream *stream, struct hf_slice data); /* false: it is gone */
+    void (*end)(struct hf_api_stream *stream, enum hf_reason reason);
+    void (*idle)(struct hf_api_stream *stream); /* nothing was written for HF_API_KEEPALIVE_MS */
+    /* Once a second; false: it is gone, or only waits for its end. NULL = always true. */
+    bool (*check)(struct hf_api_stream *stream, uint64_t now_ms);
+};
+
+struct hf_api_stream {
+    struct hf_list_node node; /* on api->readers */
+    struct hf_api_request *request;
+    const struct hf_api_stream_ops *ops;
+    struct hf_tail *tail;
+    struct hf_timer timer;
+    uint64_t written_ms;
+    enum hf_tail_form form;
+    bool asked; /* a chunk is on its way */
+    /* Of a socket. */
+    struct hf_link *link; /* NULL: none, or ended */
+    struct hf_ws_decoder decoder;
+    uint64_t closing_ms; /* our Close was sent then; 0 = open */
+    bool finished;       /* finish() was called */
+};
+
+void hf_api_stream_go_on(struct hf_api_stream *stream); /* asks for the next chunk when it can be taken */
+void hf_api_socket_abort(struct hf_api_stream *stream); /* of a socket only */
+/* Upgrades the request; on trouble it is answered. */
+void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *stream);
+
+#endif

@@ -11,6 +11,9 @@
     X(serve)               \
     X(connect)             \
     X(tail)                \
+    X(send)                \
+    X(devices)             \
+    X(explain)             \
     X(check_config)        \
     X(default_config)      \
     X(doctor)              \

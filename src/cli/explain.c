@@ -1,0 +1,149 @@
+/* `holdfast explain`: why a device is as it is, and its last day as a story. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sb.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/event_print.h"
+#include "cli/http_client.h"
+
+struct request {
+    struct hf_cli_remote remote;
+    const char *device;
+    uint64_t limit;
+    bool json;
+};
+
+static void print_member(const cJSON *live, const char *name, const char *label)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(live, name);
+    char *text = cJSON_IsString(item) || item == NULL ? NULL : cJSON_PrintUnformatted(item);
+
+    if (item != NULL) {
+        (void)printf("  %-18s ", label);
+        hf_cli_print_text(stdout, hf_slice_of(cJSON_IsString(item) ? item->valuestring : text));
+        (void)putchar('\n');
+    }
+    free(text);
+}
+
+static void print_now(const cJSON *now)
+{
+    static const struct {
+        const char *name, *label;
+    } rows[] = {
+        {"peer", "peer"},
+        {"trace", "trace"},
+        {"tls", "tls"},
+        {"rtt_ms", "round trip, ms"},
+        {"last_seen", "last seen"},
+        {"credentials_expire", "credentials until"},
+        {"messages_in", "messages from it"},
+        {"messages_out", "messages to it"},
+        {"pending_messages", "waiting for it"},
+        {"send_queue_messages", "in its send queue"},
+    };
+    const cJSON *live = cJSON_GetObjectItemCaseSensitive(now, "live");
+
+    for (size_t i = 0; live != NULL && i < sizeof(rows) / sizeof(rows[0]); i++)
+        print_member(live, rows[i].name, rows[i].label);
+}
+
+/* The gateway gives the newest first; a story begins at its beginning. */
+static void print_story(const cJSON *explain)
+{
+    const char *summary = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(explain, "summary"));
+    const cJSON *history = cJSON_GetObjectItemCaseSensitive(explain, "history");
+
+    if (summary != NULL)
+        hf_cli_print_text(stdout, hf_slice_of(summary));
+    (void)putchar('\n');
+    print_now(cJSON_GetObjectItemCaseSensitive(explain, "now"));
+    if (cJSON_GetArraySize(history) > 0)
+        (void)printf("\nwhat happened, oldest first:\n");
+    for (int i = cJSON_GetArraySize(history) - 1; i >= 0; i--) {
+        (void)fputs("  ", stdout);
+        hf_cli_event_print(stdout, cJSON_GetArrayItem(history, i));
+    }
+}
+
+static int explain(struct request *request, const char *argv0)
+{
+    char path[1024] = "/v1/devices/", query[64];
+    struct hf_cli_http *http = NULL;
+    cJSON *json = NULL;
+    int status = hf_cli_remote_load(&request->remote, argv0, true);
+
+    if (status != HF_CLI_OK)
+        return status;
+    if (!hf_cli_http_encode(path, sizeof(path) - sizeof(query), request->device))
+        return hf_cli_usage_error(argv0, "the device's id is too long");
+    (void)snprintf(query, sizeof(query), "/explain%s%.0llu", request->limit > 0 ? "?limit=" : "",
+                   (unsigned long long)request->limit);
+    (void)strcat(path, query);
+    http = hf_cli_http_new(&request->remote);
+    if (http == NULL)
+        return hf_cli_failed(argv0, "%s", hf_err_text(HF_ERR_NOMEM));
+    json = hf_cli_http_get(http, argv0, path);
+    if (json == NULL) {
+        status = HF_CLI_FAILED;
+    } else if (request->json) {
+        char *text = cJSON_PrintUnformatted(json);
+
+        (void)printf("%s\n", text != NULL ? text : "null");
+        free(text);
+    } else {
+        print_story(json);
+    }
+    cJSON_Delete(json);
+    hf_cli_http_free(http);
+    return status == HF_CLI_OK ? hf_cli_flush(argv0) : status;
+}
+
+static int take_option(int option, const char *argv0, struct request *request)
+{
+    switch (option) {
+    case 'l': return hf_cli_number(argv0, "--limit", optarg, 1, 256, &request->limit);
+    case 'j': request->json = true; return HF_CLI_OK;
+    default:
+        return hf_cli_remote_option(&request->remote, option, optarg)
+                   ? HF_CLI_OK
+                   : hf_cli_usage_error(argv0, "wrong option");
+    }
+}
+
+static int run_explain(int argc, char **argv)
+{
+    static const struct option options[] = {
+        HF_CLI_REMOTE_OPTIONS,
+        {"limit", required_argument, NULL, 'l'},
+        {"json", no_argument, NULL, 'j'},
+        {0},
+    };
+    struct request request = {0};
+    int option, status = HF_CLI_OK;
+
+    while (status == HF_CLI_OK &&
+           (option = getopt_long(argc, argv, HF_CLI_REMOTE_LETTERS "l:j", options, NULL)) != -1)
+        status = take_option(option, argv[0], &request);
+    if (status == HF_CLI_OK && optind + 1 != argc)
+        status = hf_cli_usage_error(argv[0], optind < argc ? "one device at a time" : "which device?");
+    if (status == HF_CLI_OK) {
+        request.device = argv[optind];
+        status = explain(&request, argv[0]);
+    }
+    hf_cli_remote_deinit(&request.remote);
+    return status;
+}
+
+const struct hf_cli_command hf_cli_explain = {
+    .name = "explain",
+    .summary = "say why a device is offline, and what happened to it",
+    .usage = "explain DEVICE [OPTIONS]",
+    .details = "  -l, --limit N        at most so many events of its history, 1 to 256\n"
+               "  -j, --json           the gateway's answer as it is\n" HF_CLI_REMOTE_DETAILS "\n"
+               "  holdfast explain bike-1\n",
+    .run = run_explain,
+};

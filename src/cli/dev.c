@@ -252,9 +252,12 @@ static void on_ready(void *context, struct hf_gateway *gateway)
 
     if (bytes > 0)
         self[bytes] = '\0';
-    if (getcwd(cwd, sizeof(cwd)) != NULL && strncmp(self, cwd, strlen(cwd)) == 0 && self[strlen(cwd)] == '/')
-        memmove(self, self + strlen(cwd) + 1,
-                strlen(self) - strlen(cwd)); /* shorter to read, the same to paste */
+    /* As "./..." where that is right: shorter to read, the same to paste. */
+    if (getcwd(cwd, sizeof(cwd)) != NULL && strncmp(self, cwd, strlen(cwd)) == 0 &&
+        self[strlen(cwd)] == '/') {
+        self[0] = '.';
+        memmove(self + 1, self + strlen(cwd), strlen(self) - strlen(cwd) + 1);
+    }
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
     (void)snprintf(tls_url, sizeof(tls_url), "https://127.0.0.1:%u", tls_port);
     write_dev_file(dev, url, tls_url);

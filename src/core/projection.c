@@ -1,5 +1,7 @@
 #include "core/projection.h"
 
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/sb.h"
@@ -8,7 +10,7 @@
 #include "core/presence.h"
 #include "core/rows.h"
 
-enum { ROW_BYTES_MAX = 512 + HF_RESULT_BYTES_MAX, EVENT_ROW_HEAD_BYTES_MAX = 16 + HF_EVENT_HEAD_BYTES_MAX };
+enum { EVENT_ROW_HEAD_BYTES_MAX = 16 + HF_EVENT_HEAD_BYTES_MAX };
 
 static hf_err put(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice key, const uint8_t *row,
                   size_t bytes)
@@ -143,12 +145,18 @@ static hf_err apply_explain(struct hf_kv_txn *txn, const struct hf_event *event)
 
 /* ---- MESSAGES, OUTBOX, IDEMPOTENCY ---- */
 
+/* Rows can be large (a result, a message): their room comes from the heap for the moment of the put. */
 static hf_err put_message(struct hf_kv_txn *txn, const struct hf_event *event,
                           const struct hf_message_row *row)
 {
-    static _Thread_local uint8_t out[ROW_BYTES_MAX]; /* too large for a stack; one writer thread */
+    size_t room = 512 + row->tenant.bytes + row->device.bytes + row->topic.bytes + row->result.bytes;
+    uint8_t *out = malloc(room);
 
-    return put(txn, HF_KV_MESSAGES, id_key(event), out, hf_message_row_encode(row, out, sizeof(out)));
+    if (out == NULL)
+        return HF_ERR_NOMEM;
+    hf_err err = put(txn, HF_KV_MESSAGES, id_key(event), out, hf_message_row_encode(row, out, room));
+    free(out);
+    return err;
 }
 
 static hf_err put_idempotency(struct hf_kv_txn *txn, const struct hf_event *event)
@@ -175,18 +183,16 @@ static hf_err put_idempotency(struct hf_kv_txn *txn, const struct hf_event *even
 
 static hf_err put_outbox(struct hf_kv_txn *txn, const struct hf_event *event)
 {
+    size_t room = 16 + hf_event_bytes(event);
     struct hf_kvkey key;
-    struct hf_slice room;
-    size_t bytes = 16 + hf_event_bytes(event);
-    static _Thread_local uint8_t out[EVENT_ROW_HEAD_BYTES_MAX + (1 << 20) + 1];
 
     hf_err err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->seq);
-    if (err != HF_OK)
-        return err;
-    if (bytes > sizeof(out))
-        return HF_ERR_CORRUPT; /* nothing of that size is accepted */
-    room = (struct hf_slice){(const char *)out, hf_event_row_encode(event, out, sizeof(out))};
-    return hf_kv_put(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key), room);
+    uint8_t *out = err == HF_OK ? malloc(room) : NULL;
+    if (out == NULL)
+        return err == HF_OK ? HF_ERR_NOMEM : err;
+    err = put(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key), out, hf_event_row_encode(event, out, room));
+    free(out);
+    return err;
 }
 
 static hf_err apply_queued(struct hf_kv_txn *txn, const struct hf_event *event)
@@ -231,26 +237,15 @@ static enum hf_fate fate_of(const struct hf_event *event)
                                                  : HF_FATE_FAILED;
 }
 
-static hf_err apply_fate(struct hf_kv_txn *txn, const struct hf_event *event)
+static hf_err put_fate(struct hf_kv_txn *txn, const struct hf_event *event, struct hf_slice value,
+                       bool *ret_ended)
 {
-    static _Thread_local char
-        storage[ROW_BYTES_MAX]; /* the texts borrow from the value that put() replaces */
-    struct hf_message_row row;
-    struct hf_slice value;
-    struct hf_kvkey key;
     enum hf_fate fate = fate_of(event);
+    struct hf_message_row row;
 
-    hf_err err = hf_kv_get(txn, HF_KV_MESSAGES, id_key(event), &value);
-    if (err == HF_ERR_NOT_FOUND)
-        return HF_OK; /* swept, or from before the tables were begun anew */
-    if (err == HF_OK && value.bytes > sizeof(storage))
-        err = HF_ERR_CORRUPT;
-    if (err != HF_OK)
-        return err;
-    memcpy(storage, value.at, value.bytes);
-    value.at = storage;
+    *ret_ended = false;
     if (hf_message_row_decode(value, &row) != HF_OK || row.fate > fate)
-        return HF_OK;
+        return HF_OK; /* a replay: it went on from there already */
     row.fate = fate;
     row.reason = event->reason;
     row.updated_ms = event->time_ms;
@@ -259,8 +254,22 @@ static hf_err apply_fate(struct hf_kv_txn *txn, const struct hf_event *event)
         row.format = event->format;
         row.flags = event->flags;
     }
-    err = put_message(txn, event, &row);
-    if (err != HF_OK || !hf_fate_final(fate, row.command))
+    *ret_ended = hf_fate_final(fate, row.command);
+    return put_message(txn, event, &row);
+}
+
+static hf_err apply_fate(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_slice value;
+    struct hf_kvkey key;
+    bool ended = false;
+
+    hf_err err = hf_kv_get(txn, HF_KV_MESSAGES, id_key(event), &value);
+    if (err != HF_OK)
+        return err == HF_ERR_NOT_FOUND ? HF_OK : err; /* swept, or from before the tables were begun anew */
+    err = put_fate(txn, event, value,
+                   &ended); /* copies before it replaces the value that the texts borrow from */
+    if (err != HF_OK || !ended)
         return err;
     err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->seq);
     if (err == HF_OK)

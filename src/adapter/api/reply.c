@@ -27,7 +27,8 @@ static void fail(struct hf_api_request *request, const struct hf_api_trouble *tr
                                        });
 }
 
-static struct hf_slice format(char *out, size_t out_bytes, const char *detail, va_list arguments)
+__attribute__((format(printf, 3, 0))) static struct hf_slice format(char *out, size_t out_bytes,
+                                                                    const char *detail, va_list arguments)
 {
     int bytes = vsnprintf(out, out_bytes, detail, arguments);
 

@@ -209,5 +209,6 @@ void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *s
     hf_ws_decoder_init(&stream->decoder, &config, false);
     link->handler = &handler;
     link->user = stream;
+    link->ops->flush(link); /* the 101: on_drained comes only to those that were blocked */
     hf_api_stream_go_on(stream);
 }

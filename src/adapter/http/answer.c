@@ -228,6 +228,8 @@ bool hf_http_stream_begin(struct hf_http_exchange *exchange, const struct hf_htt
     if (put(conn, hf_sb_done(&sb))) {
         conn->state = HF_HTTP_STREAM;
         hf_http_arm(conn);
+        /* Now, because a carrier says on_drained only after it was blocked: whoever asks stream_ready() next must not see the head. */
+        conn->link->ops->flush(conn->link);
         if (exchange->method == HF_HTTP1_HEAD)
             done(conn);
     }

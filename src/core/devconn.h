@@ -21,6 +21,7 @@ struct hf_outgoing {
     struct hf_slice topic; /* or the command's name */
     struct hf_slice payload;
     uint64_t expires_ms; /* UTC; 0 = never */
+    uint64_t except;     /* PUBLISH: the connection it came from, which does not get it back; 0 = none */
 };
 
 enum { HF_DEVCONN_VARIANTS = 4 }; /* encodings that one broadcast may need; an adapter numbers its own */

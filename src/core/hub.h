@@ -174,7 +174,7 @@ void hf_hub_settle(struct hf_hub *hub);
 /* Takes the call; it comes back through ops->answer. For SEND, CANCEL, DISCONNECT and DEVICE this is the device's home; for BROADCAST
  * and LEDGER each worker gets its own part; RECORD may run anywhere. tenant: of the call, never NULL but for LEDGER and RECORD. */
 void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
-/* To this worker's subscribers of outgoing->topic, except `except` (the publisher's connection id, 0 = none). Returns how many. */
+/* To this worker's subscribers of outgoing->topic, except the connection outgoing->except. Returns how many. */
 uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_outgoing *outgoing);
 
 /* ---- for the parts of the hub (core/hub_*.c, core/outbox.c) and tests ---- */

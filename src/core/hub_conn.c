@@ -151,7 +151,8 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
                                        .format = incoming->format,
                                        .flags = incoming->flags,
                                        .topic = incoming->topic,
-                                       .payload = incoming->payload};
+                                       .payload = incoming->payload,
+                                       .except = devconn->conn_id};
 
         hub->options.ops->publish(hub->options.context, device->tenant, &outgoing);
     }

@@ -194,10 +194,11 @@ uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const stru
     /* A receiver that is closed on the way takes its own subscription away and, if it was the last one, the topic. */
     for (struct hf_list_node *at = topic->subscriptions.next; at != &topic->subscriptions; at = next) {
         bool last = at->next == &topic->subscriptions;
+        struct hf_devconn *devconn = HF_CONTAINER_OF(at, struct subscription, of_topic)->devconn;
 
         next = at->next;
-        written +=
-            push_one(hub, HF_CONTAINER_OF(at, struct subscription, of_topic)->devconn, outgoing, variants);
+        if (outgoing->except == 0 || devconn->conn_id != outgoing->except)
+            written += push_one(hub, devconn, outgoing, variants);
         if (last)
             break;
     }

@@ -1,0 +1,239 @@
+"""Start, reload, drain, restart, silence: what happens to connections when something around them changes."""
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.gateway import BINARY, eventually
+from lib.rawws import CLOSE, PING, Refused, close_payload
+
+
+FAST = {"heartbeat": {"idle_ms": 1000, "repeat_ms": 500, "repeats_max": 1, "dead_ms": 2000}}
+
+
+def test_cold_start(gateways):
+    gw = gateways(start=False)
+    begin = time.monotonic()
+    gw.start()
+    assert time.monotonic() - begin < 2.0
+    assert gw.api(None).do("GET", "/livez", base=gw.admin_url).status == 200
+    assert gw.api(None).do("GET", "/readyz", base=gw.admin_url).json["ready"] is True
+
+
+def test_a_silent_client_that_answers_pings_stays(gateways):
+    gw = gateways(FAST)
+    with gw.connect("quiet") as ws:
+        for _ in range(4):  # longer than dead_ms
+            opcode, payload = ws.recv(answer_pings=False)
+            assert opcode == PING and len(payload) <= 125
+            ws.send(10, payload)
+        assert gw.api().device("quiet")["state"] == "online"
+
+
+def test_a_silent_client_that_does_not_is_closed(gateways):
+    gw = gateways(FAST)
+    begin = time.monotonic()
+    with gw.connect("dead") as ws:
+        pings = 0
+        while True:
+            opcode, payload = ws.recv(answer_pings=False)
+            if opcode == CLOSE:
+                break
+            pings += opcode == PING
+        assert 1.8 < time.monotonic() - begin < 4
+        assert payload[:2] == (4408).to_bytes(2, "big") and b"heartbeat_timeout" in payload and pings >= 2
+    event = gw.api().wait("offline,unknown", device="dead", where=lambda e: e["reason"] == "heartbeat_timeout")
+    assert event["code"] == 4408
+    gone = gw.api().wait("offline", device="dead", timeout_s=20)
+    assert gone["reason"] in ("heartbeat_timeout", "silence")
+
+
+def test_python_websockets_answers_pings_by_itself(gateways):
+    import asyncio
+    import websockets
+    gw = gateways(FAST)
+
+    async def stay():
+        address = "ws://%s:%d/v1/connect/lib" % gw.address()
+        async with websockets.connect(address, extra_headers={"Authorization": "Bearer " + gw.token("lib")},
+                                      ping_interval=None) as ws:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(ws.recv(), 3)  # silent for longer than dead_ms
+            await ws.send('{"type":"data","id":1,"payload":{"from":"library"}}')
+            assert json.loads(await ws.recv())["type"] == "ack"
+            assert "permessage-deflate" not in ws.response_headers.get("Sec-WebSocket-Extensions", "")
+
+    asyncio.run(stay())
+    assert gw.api().wait("offline", device="lib")["reason"] == "normal"
+
+
+def test_python_websockets_with_compression(gateways):
+    import asyncio
+    import websockets
+    gw = gateways({"websocket": {"deflate": {"enabled": True}}})
+
+    async def talk():
+        address = "ws://%s:%d/v1/connect/zip" % gw.address()
+        async with websockets.connect(address, extra_headers={"Authorization": "Bearer " + gw.token("zip")},
+                                      compression="deflate") as ws:
+            assert "permessage-deflate" in ws.response_headers["Sec-WebSocket-Extensions"]
+            for i in range(5):
+                await ws.send(json.dumps({"type": "data", "id": i, "payload": "x" * 5000}))
+                assert json.loads(await ws.recv())["id"] == i
+            gw.api().send("zip", {"big": "y" * 20000})
+            assert json.loads(await ws.recv()) == {"big": "y" * 20000}
+
+    asyncio.run(talk())
+
+
+# ---- reload ----
+
+def test_reload_takes_over_what_is_live(gw):
+    with gw.connect("witness") as ws:
+        gw.write_config({"websocket": {"message_bytes_max": 2048}})
+        gw.reload()
+        with gw.connect("after-reload") as new:
+            new.text("x" * 3000)
+            assert new.recv_close()[0] == 1009
+        ws.text('{"type":"ping"}')
+        assert "pong" in ws.recv_text()
+        gw.write_config({"websocket": {"message_bytes_max": "1MiB"}})
+        gw.reload()
+    with gw.connect("after-reload-2") as new:
+        new.text('{"type":"data","id":1,"payload":"%s"}' % ("x" * 3000))
+        assert "ack" in new.recv_text()
+
+
+@pytest.mark.parametrize("text,named", [
+    ("websocket: {mesage_bytes_max: 2048}", "message_bytes_max"),
+    ("websocket: {message_bytes_max: many}", "message_bytes_max"),
+    ("}{", ""),
+])
+def test_a_bad_reload_changes_nothing_and_is_named(gw, text, named):
+    with gw.connect("survivor") as ws:
+        gw.write_config(text=text)
+        said = gw.reload()
+        assert "error" in said.lower() and named in said
+        ws.text('{"type":"ping"}')
+        assert "pong" in ws.recv_text()
+    gw.write_config()
+    gw.reload()
+    assert gw.connect("survivor").close()[0] == 1000
+
+
+def test_keys_and_tenants_change_with_a_reload(gateways):
+    gw = gateways()
+    with gw.connect("stays") as ws:
+        rows = gw.config["tenants"]
+        gw.write_config({"tenants": [{**rows[0], "jwt_keys": [gw.jwt_row("k2")]}, {"name": "umbrella"}]})
+        gw.reload()
+        with pytest.raises(Refused):
+            gw.connect("late")
+        from lib.tokens import jwt
+        gw.connect("late", token=jwt(gw.other_secret, "late", kid="k2")).close()
+        ws.text('{"type":"ping"}')
+        assert "pong" in ws.recv_text()
+
+
+# ---- end ----
+
+def test_drain_says_1001_and_exits_with_0(gateways):
+    gw = gateways({"drain": {"window_ms": "500ms"}})
+    devices = [gw.connect(f"drained-{i}") for i in range(20)]
+    gw.signal(signal.SIGTERM)
+    for ws in devices:
+        code, reason = ws.recv_close()
+        assert code == 1001 and "retry_ms=" in reason
+        ws.send(CLOSE, close_payload(1001))
+        ws.expect_end()
+    assert gw.stop() == 0
+    gw.start()
+    events = gw.api().events(type="offline,unknown")
+    assert {e["reason"] for e in events if e["device"].startswith("drained")} <= {"drain", "node_restart"}
+    assert gw.api().events(type="node.stopped") and len(gw.api().events(type="node.started")) == 2
+
+
+def test_drain_does_not_wait_for_the_deaf(gateways):
+    gw = gateways({"websocket": {"close_timeout_ms": 500}})
+    deaf = [gw.connect(f"deaf-{i}") for i in range(3)]
+    begin = time.monotonic()
+    assert gw.stop() == 0
+    assert time.monotonic() - begin < 5
+    for ws in deaf:
+        ws.abort()
+
+
+def test_usr1_reopens_the_log_file(gateways, tmp_path):
+    path = tmp_path / "holdfast.log"
+    gw = gateways({"logging": {"file": str(path)}})
+    gw.connect("before").close()
+    eventually(lambda: "before" in path.read_text())
+    path.rename(tmp_path / "holdfast.log.1")
+    gw.signal(signal.SIGUSR1)
+    eventually(path.exists)
+    gw.connect("after").close()
+    eventually(lambda: "after" in path.read_text())
+    assert "after" not in (tmp_path / "holdfast.log.1").read_text()
+
+
+def test_restart_presence_is_unknown_then_offline(gateways):
+    gw = gateways({"heartbeat": {"idle_ms": 1000, "dead_ms": 2000, "repeat_ms": 500, "repeats_max": 1}})
+    ws = gw.connect("waiting")
+    assert gw.api().device("waiting")["state"] == "online"
+    gw.kill()
+    ws.abort()
+    gw.start()
+    assert gw.api().device("waiting")["state"] == "unknown"
+    eventually(lambda: gw.api().device("waiting")["state"] == "offline", timeout_s=15)
+    with gw.connect("waiting"):
+        online = gw.api().events(type="online", device="waiting")
+        assert gw.api().device("waiting")["state"] == "online"
+        assert [e["epoch"] for e in online] == sorted({e["epoch"] for e in online}), "the epoch only grows"
+
+
+def test_one_gateway_for_each_data_directory(gw):
+    second = subprocess.run([str(BINARY), "serve", "--config", str(gw.folder / "holdfast.yaml")], capture_output=True,
+                            text=True, timeout=20)
+    assert second.returncode == 1
+    assert gw.config["node"]["data_dir"] in second.stderr
+
+
+@pytest.mark.parametrize("changes,named", [
+    ({"listeners": [{"name": "main", "address": "0.0.0.0", "port": 0}]}, "insecure"),
+    ({"node": {"data_dir": "/proc/nowhere"}}, "/proc/nowhere"),
+    ({"tenants": [{"name": "acme", "jwt_keys": [{"kid": "k", "alg": "HS256", "secret_file": "/nowhere/key"}]}]}, "/nowhere/key"),
+    ({"listeners": [{"name": "main", "port": 0, "tls": {"cert_file": "/nowhere/cert.pem", "key_file": "/nowhere/key.pem"}}]},
+     "/nowhere/"),
+    ({"websocket": {"mesage_bytes_max": 1}}, "message_bytes_max"),
+    ({"nonsense": 1}, "nonsense"),
+])
+def test_a_start_that_cannot_be_names_the_key(gateways, changes, named):
+    gw = gateways(changes, start=False)
+    done = subprocess.run([str(BINARY), "serve", "--config", str(gw.write_config())], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and named in done.stderr, done.stderr
+
+
+def test_a_port_in_use_is_named(gw, gateways):
+    port = gw.listener()["port"]
+    other = gateways({"listeners": [{"name": "main", "address": "127.0.0.1", "port": port}]}, start=False)
+    done = subprocess.run([str(BINARY), "serve", "--config", str(other.write_config())], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and f"127.0.0.1:{port}" in done.stderr and "in use" in done.stderr.lower()
+
+
+def test_everything_is_given_back(gateways):
+    """WS-19: after connections died together, descriptors are back at the baseline, exactly."""
+    gw = gateways()
+    gw.connect("warm").close()
+    baseline = eventually(lambda: gw.fds())
+    for _ in range(2):
+        devices = [gw.connect(f"mortal-{i}") for i in range(100)]
+        assert gw.fds() >= baseline + 100
+        for ws in devices:
+            ws.abort()
+        eventually(lambda: gw.fds() <= baseline, timeout_s=30)
+    eventually(lambda: gw.api().get("/v1/devices?limit=1") is not None)
+    assert os.path.exists(f"/proc/{gw.process.pid}") and Path(gw.config["node"]["data_dir"]).exists()

@@ -43,7 +43,8 @@ static void key_row(struct hf_json_out *out, const struct hf_event *event)
     text(out, "key", event->key);
     if (hf_key_row_decode(event->payload, &row) != HF_OK)
         return;
-    text(out, "name", row.name);
+    if (row.name.bytes > 0)
+        text(out, "name", row.name);
     text(out, "scopes", row.scopes);
     hf_time_out(out, "expires", row.expires_ms);
 }

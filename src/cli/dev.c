@@ -281,7 +281,7 @@ static void on_ready(void *context, struct hf_gateway *gateway)
                  url, dev->api_key, dev->api_key, url);
     (void)printf(
         "  # a message to the device; a command that waits for its answer; why it is or is not online\n"
-        "  curl -s -H 'Authorization: Bearer %s' -d '{\"payload\":{\"hello\":\"world\"}}' "
+        "  curl -s -H 'Authorization: Bearer %s' --json '{\"payload\":{\"hello\":\"world\"}}' "
         "%s/v1/devices/%s/messages\n"
         "  %s send --data %s --command reboot --wait 10s %s '{\"delay_s\":1}'\n"
         "  %s explain --data %s %s\n\n",

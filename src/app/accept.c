@@ -137,6 +137,7 @@ hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *sh
 {
     struct hf_listener_options options = {
         .address = shared->address,
+        .first = worker->index == 0,
         .user_timeout_ms = (unsigned)worker->rules->config->heartbeat.dead_ms,
         .refusal = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: "
                    "close\r\nContent-Length: 0\r\n\r\n",

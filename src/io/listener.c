@@ -137,6 +137,22 @@ static hf_err error_of(int err)
     }
 }
 
+/* Whether somebody listens there: without SO_REUSEPORT on both sides the kernel says so. */
+static bool is_taken(const struct hf_listener_options *options)
+{
+    const union hf_address *address = &options->address;
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1,
+        v6_only = options->v6_only;
+    bool taken = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                 (address->any.sa_family != AF_INET6 ||
+                  setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) == 0) &&
+                 bind(fd, &address->any, hf_address_bytes(address)) != 0 && errno == EADDRINUSE;
+
+    if (fd >= 0)
+        close(fd);
+    return taken;
+}
+
 static int listening_socket(const struct hf_listener_options *options)
 {
     const union hf_address *address = &options->address;
@@ -175,7 +191,9 @@ hf_err hf_listener_open(struct hf_loop *loop, const struct hf_listener_options *
     hf_timer_init(&listener->pause_timer, on_pause_over);
     listener->reserve_fd = reserve_open();
     listener->handle = (struct hf_handle){.on_event = on_acceptable, .fd = -1};
-    if (listener->reserve_fd >= 0)
+    if (options->first && hf_address_port(&options->address) != 0 && is_taken(options))
+        errno = EADDRINUSE;
+    else if (listener->reserve_fd >= 0)
         listener->handle.fd = listening_socket(&listener->options);
     if (listener->handle.fd < 0)
         err = error_of(errno);

@@ -30,6 +30,9 @@ typedef void hf_accept_fn(struct hf_listener *listener, int fd, const struct soc
 struct hf_listener_options {
     union hf_address address; /* port 0: the kernel chooses, see hf_listener_address */
     bool v6_only;             /* for an IPv6 address; otherwise it takes IPv4, too */
+    /* The first listener of this address in this process: another process there is HF_ERR_EXISTS. Without it SO_REUSEPORT
+     * would let both of the same user listen, and each would get a share of the connections. */
+    bool first;
     unsigned backlog, budget; /* 0 = default */
     unsigned user_timeout_ms; /* TCP_USER_TIMEOUT, 0 = default */
     const char *refusal; /* sent to a connection refused for want of descriptors; borrowed, may be NULL */

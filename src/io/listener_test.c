@@ -274,6 +274,8 @@ static void opening_tells_what_is_wrong(void **state)
     /* Two workers share an address. */
     assert_int_equal(hf_listener_open(loop, &options, &listener), HF_OK);
     assert_int_equal(hf_listener_open(loop, &options, &second), HF_OK);
+    options.first = true; /* as another process would: the address is taken */
+    assert_int_equal(hf_listener_open(loop, &options, &(struct hf_listener *){NULL}), HF_ERR_EXISTS);
     hf_listener_close(listener);
     hf_listener_close(second);
     hf_loop_free(loop);

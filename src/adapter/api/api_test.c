@@ -548,5 +548,8 @@ int main(void)
         TEST(options_says_what_is_offered),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    gateway_inline = true;
+    return failed + cmocka_run_group_tests_name("answered at once", tests, NULL, NULL);
 }

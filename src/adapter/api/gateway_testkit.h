@@ -165,6 +165,8 @@ static inline void gateway_answer(void)
     }
 }
 
+static bool gateway_inline; /* calls are answered before call() returns, as those of the own worker are */
+
 static inline hf_err gateway_call(struct hf_backend *backend, struct hf_call *call)
 {
     (void)backend;
@@ -179,6 +181,8 @@ static inline hf_err gateway_call(struct hf_backend *backend, struct hf_call *ca
                  call->payload.at);
     }
     g.calls[g.call_count++] = call;
+    if (gateway_inline && !g.hold_calls)
+        gateway_answer();
     return HF_OK;
 }
 

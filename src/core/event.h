@@ -39,7 +39,7 @@
     X(HF_EVENT_COMMAND_FAILED, 16,                                                                         \
       "command.failed")                    /* id, seq, reason; payload: the device's error, if any */      \
     X(HF_EVENT_BROADCAST, 20, "broadcast") /* id; topic; payload */                                        \
-    X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: in the ledger */ \
+    X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: devices meant */ \
     X(HF_EVENT_LEDGER, 22, "ledger") /* reason; from..to: count of messages; key: policy; topic: stream */ \
     X(HF_EVENT_KEY_CREATED, 30, "key.created") /* key: key id; payload: row of the KEYS table */           \
     X(HF_EVENT_KEY_REVOKED, 31, "key.revoked") /* key: key id */                                           \
@@ -57,7 +57,7 @@ enum hf_format { HF_FORMAT_OPAQUE, HF_FORMAT_JSON, HF_FORMAT_PROTOBUF, HF_FORMAT
 
 enum {
     HF_EVENT_FLAG_TEXT = 1,      /* the payload is valid UTF-8 */
-    HF_EVENT_FLAG_TELEMETRY = 2, /* message class, see core/delivery.h; neither bit = message */
+    HF_EVENT_FLAG_TELEMETRY = 2, /* message class, see core/call.h; neither bit = message */
     HF_EVENT_FLAG_COMMAND = 4,
 };
 
@@ -66,6 +66,7 @@ enum {
     HF_DEVICE_BYTES_MAX = 128,
     HF_TOPIC_BYTES_MAX = 256,
     HF_KEY_BYTES_MAX = 256,
+    HF_DOWNLINK_BYTES_MAX = (2 << 20) - 4096, /* payload to one device: a record of the log and a row of a table */
     HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 5 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
                               HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX,
 };

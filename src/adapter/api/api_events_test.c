@@ -273,7 +273,7 @@ static void events_read_as_their_type_says(void **state)
          ",\"name\":\"reboot\",\"class\":\"command\"}"},
         {{.type = HF_EVENT_COMMAND_DONE, .format = HF_FORMAT_JSON, .payload = HF_SLICE("{}")},
          ",\"payload\":{}}"},
-        {{.type = HF_EVENT_BROADCAST_DONE, .from = 5, .to = 2}, ",\"written\":5,\"dropped\":2}"},
+        {{.type = HF_EVENT_BROADCAST_DONE, .from = 2, .to = 5}, ",\"written\":2,\"targets\":5}"},
         {{.type = HF_EVENT_LEDGER,
           .reason = HF_REASON_DROP_OLDEST,
           .from = 1,

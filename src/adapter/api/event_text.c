@@ -78,7 +78,7 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
     case HF_EVENT_COMMAND_FAILED: text(out, "name", event->topic); break;
     case HF_EVENT_BROADCAST_DONE:
         hf_json_out_u64(out, "written", event->from);
-        hf_json_out_u64(out, "dropped", event->to);
+        hf_json_out_u64(out, "targets", event->to);
         break;
     case HF_EVENT_LEDGER:
         text(out, "stream", event->topic);

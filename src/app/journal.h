@@ -12,7 +12,7 @@
 struct hf_hub;
 
 enum {
-    HF_JOURNAL_BATCH_BYTES = 256 << 10,
+    HF_JOURNAL_BATCH_BYTES = 64 << 10,
     HF_JOURNAL_GATE_BYTES = 4 << 20,
     HF_JOURNAL_BYTES_MAX = 32 << 20,
 };
@@ -24,6 +24,7 @@ struct hf_journal_batch {
     uint32_t messages; /* MESSAGE records in it */
     unsigned worker;
     bool oversized; /* for one large record; not kept for reuse */
+    bool lost;      /* set by the log thread when it ends over a disk that fails: never became durable */
     struct hf_journal_batch *next;
 };
 
@@ -46,7 +47,9 @@ void hf_app_journal_init(struct hf_app_journal *journal, struct hf_hub *hub, uns
 void hf_app_journal_deinit(struct hf_app_journal *journal);
 /* At the end of a turn: hands over what is due. */
 void hf_app_journal_submit(struct hf_app_journal *journal);
-/* A batch came back, durable: tells its waiters and takes it for reuse. */
+/* At the end of the process: hands over everything, without waiting for company. */
+void hf_app_journal_flush(struct hf_app_journal *journal);
+/* A batch came back: tells its waiters, unless it is lost, and takes it for reuse. */
 void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_batch *batch);
 bool hf_app_journal_open(const struct hf_app_journal *journal);  /* the gate: may devices be read? */
 bool hf_app_journal_empty(const struct hf_app_journal *journal); /* everything appended is durable */

@@ -74,7 +74,7 @@ uint64_t hf_process_rss_bytes(pid_t pid)
 
 uint64_t hf_process_private_bytes(pid_t pid)
 {
-    return lines_sum(proc_open(pid, "smaps_rollup"), "Private_Clean:", "Private_Dirty:") * KIB;
+    return lines_sum(proc_open(pid, "status"), "RssAnon:", NULL) * KIB;
 }
 
 uint64_t hf_process_files_max(pid_t pid)

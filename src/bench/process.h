@@ -11,7 +11,7 @@ uint64_t hf_process_cpu_ns(
     pid_t pid);                    /* user and system, all threads, ended ones too; clock_getcpuclockid(3) */
 uint64_t hf_process_wait_ns(void); /* we were ready to run but did not (/proc/self/schedstat) */
 uint64_t hf_process_rss_bytes(pid_t pid);
-uint64_t hf_process_private_bytes(pid_t pid); /* Private_Clean + Private_Dirty of smaps_rollup */
+uint64_t hf_process_private_bytes(pid_t pid); /* RssAnon: memory of its own, without pages of files */
 uint64_t hf_process_files_max(pid_t pid);     /* soft limit of open files */
 bool hf_process_alive(pid_t pid);
 

@@ -258,6 +258,9 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         self[0] = '.';
         memmove(self + 1, self + strlen(cwd), strlen(self) - strlen(cwd) + 1);
     }
+    char from[PATH_BYTES + 16] = ""; /* the other commands look at ./data/dev.json by themselves */
+    if (strncmp(dev->data, cwd, strlen(cwd)) != 0 || strcmp(dev->data + strlen(cwd), "/data") != 0)
+        (void)snprintf(from, sizeof(from), " --dev-file %.1000s/dev.json", dev->data);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
     (void)snprintf(tls_url, sizeof(tls_url), "https://127.0.0.1:%u", tls_port);
     write_dev_file(dev, url, tls_url);
@@ -273,8 +276,8 @@ static void on_ready(void *context, struct hf_gateway *gateway)
                  dev->token, DEV_DEVICE);
     (void)printf("Paste these, each in a terminal of its own:\n\n");
     (void)printf("  # a device: type a line, it becomes a durable event; what is sent to it is printed\n"
-                 "  %s connect --data %s\n\n",
-                 self, dev->data);
+                 "  %s connect%s --auto-result '{\"ok\":true}'\n\n",
+                 self, from);
     (void)printf("  # the events, as they become durable (or open it in a browser: "
                  "%s/v1/events?follow=true&from=earliest&key=%s)\n"
                  "  curl -sN -H 'Authorization: Bearer %s' '%s/v1/events?follow=true&from=earliest'\n\n",
@@ -283,9 +286,9 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         "  # a message to the device; a command that waits for its answer; why it is or is not online\n"
         "  curl -s -H 'Authorization: Bearer %s' --json '{\"payload\":{\"hello\":\"world\"}}' "
         "%s/v1/devices/%s/messages\n"
-        "  %s send --data %s --command reboot --wait 10s %s '{\"delay_s\":1}'\n"
-        "  %s explain --data %s %s\n\n",
-        dev->api_key, url, DEV_DEVICE, self, dev->data, DEV_DEVICE, self, dev->data, DEV_DEVICE);
+        "  %s send%s %s --command reboot '{\"delay_s\":1}' --wait 10s\n"
+        "  %s explain%s %s\n\n",
+        dev->api_key, url, DEV_DEVICE, self, from, DEV_DEVICE, self, from, DEV_DEVICE);
     (void)fflush(stdout);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "core/event.h"
 #include "core/topic.h"
 
@@ -65,21 +66,29 @@ static bool device_matches(struct hf_slice pattern, struct hf_slice device)
     return device.bytes >= pattern.bytes - 1 && memcmp(device.at, pattern.at, pattern.bytes - 1) == 0;
 }
 
+static const char device_mark[] = "{device}";
+enum { MARK_BYTES = sizeof(device_mark) - 1 };
+
 /* Puts the device's id where the filter says {device}; ids hold no wildcard, so this cannot widen a filter. */
 static bool topic_matches(struct hf_slice filter, struct hf_slice device, struct hf_slice topic)
 {
-    static const char mark[] = "{device}";
-    char storage[HF_TOPIC_BYTES_MAX + HF_DEVICE_BYTES_MAX + 1];
-    const char *at = memmem(filter.at, filter.bytes, mark, sizeof(mark) - 1);
+    char storage[HF_TOPIC_BYTES_MAX / MARK_BYTES * HF_DEVICE_BYTES_MAX + MARK_BYTES];
+    const char *mark = memmem(filter.at, filter.bytes, device_mark, MARK_BYTES);
     struct hf_sb sb;
 
-    if (at == NULL)
+    if (mark == NULL)
         return hf_topic_matches(filter, topic);
     hf_sb_init(&sb, storage, sizeof(storage));
-    hf_sb_add(&sb, filter.at, (size_t)(at - filter.at));
-    hf_sb_slice(&sb, device);
-    at += sizeof(mark) - 1;
-    hf_sb_add(&sb, at, (size_t)(filter.at + filter.bytes - at));
+    for (; mark != NULL; mark = memmem(filter.at, filter.bytes, device_mark, MARK_BYTES)) {
+        size_t taken = (size_t)(mark - filter.at) + MARK_BYTES;
+
+        hf_sb_add(&sb, filter.at, taken - MARK_BYTES);
+        hf_sb_slice(&sb, device);
+        filter.at += taken;
+        filter.bytes -= taken;
+    }
+    hf_sb_slice(&sb, filter);
+    HF_ASSERT(!sb.overflow); /* the most marks that a filter has room for, each as long as the longest id */
     return hf_topic_matches(hf_sb_done(&sb), topic);
 }
 

@@ -159,8 +159,11 @@ static const uint8_t *take(struct reader *reader, size_t bytes)
 static uint64_t take_number(struct reader *reader, bool present)
 {
     const uint8_t *at = present ? take(reader, 8) : NULL;
+    uint64_t value = at ? hf_get_u64(at) : 0;
 
-    return at ? hf_get_u64(at) : 0;
+    if (present && value == 0)
+        reader->ok = false; /* a zero is not written: one event has one spelling */
+    return value;
 }
 
 static struct hf_slice take_text(struct reader *reader, bool present, size_t length_bytes, size_t bytes_max)
@@ -178,10 +181,12 @@ static struct hf_slice take_text(struct reader *reader, bool present, size_t len
 
 hf_err hf_event_decode(const uint8_t *body, size_t body_bytes, struct hf_event *ret_event)
 {
+    if (body_bytes < FIXED_BYTES) /* nor is anything added to a NULL */
+        return HF_ERR_MALFORMED;
     struct reader reader = {body, body + body_bytes, true};
     const uint8_t *at = take(&reader, FIXED_BYTES);
 
-    if (at == NULL || at[0] != EVENT_VERSION)
+    if (at[0] != EVENT_VERSION)
         return HF_ERR_MALFORMED;
     unsigned fields = hf_get_u16(at + 6);
     if (fields & ~(unsigned)FIELDS_ALL)
@@ -191,6 +196,7 @@ hf_err hf_event_decode(const uint8_t *body, size_t body_bytes, struct hf_event *
     if (fields & FIELD_CODE) {
         at = take(&reader, 2);
         ret_event->code = at ? hf_get_u16(at) : 0;
+        reader.ok = ret_event->code != 0;
     }
     ret_event->epoch = take_number(&reader, fields & FIELD_EPOCH);
     ret_event->conn = take_number(&reader, fields & FIELD_CONN);
@@ -200,6 +206,8 @@ hf_err hf_event_decode(const uint8_t *body, size_t body_bytes, struct hf_event *
     at = fields & FIELD_ID ? take(&reader, sizeof(ret_event->id)) : NULL;
     if (at != NULL)
         memcpy(ret_event->id, at, sizeof(ret_event->id));
+    if ((fields & FIELD_ID) && !id_is_set(ret_event->id))
+        reader.ok = false;
     ret_event->tenant = take_text(&reader, fields & FIELD_TENANT, 1, HF_TENANT_BYTES_MAX);
     ret_event->device = take_text(&reader, fields & FIELD_DEVICE, 1, HF_DEVICE_BYTES_MAX);
     ret_event->topic = take_text(&reader, fields & FIELD_TOPIC, 2, HF_TOPIC_BYTES_MAX);

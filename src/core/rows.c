@@ -31,10 +31,11 @@ static size_t row_encode(const uint64_t *numbers, unsigned number_count, const s
 static hf_err row_decode(struct hf_slice value, uint64_t *numbers, unsigned number_count,
                          struct hf_slice *texts, unsigned text_count)
 {
-    const uint8_t *at = (const uint8_t *)value.at, *end = at + value.bytes;
+    const uint8_t *at = (const uint8_t *)value.at;
 
     if (value.bytes < HEAD_BYTES || at[0] != ROW_VERSION)
         return HF_ERR_CORRUPT;
+    const uint8_t *end = at + value.bytes;
     unsigned stored_numbers = at[1], stored_texts = at[2];
     at += HEAD_BYTES;
     if ((size_t)(end - at) < 8u * stored_numbers)

@@ -1,14 +1,18 @@
 #include "core/topic.h"
 
+#include "codec/json/utf8.h"
 #include "core/event.h"
 
 static bool plain(struct hf_slice text, const char *forbidden)
 {
     if (text.bytes == 0 || text.bytes > HF_TOPIC_BYTES_MAX)
         return false;
-    for (size_t i = 0; i < text.bytes; i++)
-        if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f || strchr(forbidden, text.at[i]) != NULL)
+    for (size_t i = 0, step; i < text.bytes; i += step) {
+        step = hf_utf8_sequence_bytes(text.at + i, text.bytes - i);
+        if (step == 0 || (unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f ||
+            strchr(forbidden, text.at[i]) != NULL)
             return false;
+    }
     return true;
 }
 
@@ -39,8 +43,10 @@ static struct hf_slice take_level(struct hf_slice *rest, bool *ret_more)
     struct hf_slice level = {rest->at, slash ? (size_t)(slash - rest->at) : rest->bytes};
 
     *ret_more = slash != NULL;
-    rest->at += level.bytes + (slash ? 1 : 0);
-    rest->bytes -= level.bytes + (slash ? 1 : 0);
+    if (rest->bytes > 0) { /* an absent topic has no address to move */
+        rest->at += level.bytes + (slash ? 1 : 0);
+        rest->bytes -= level.bytes + (slash ? 1 : 0);
+    }
     return level;
 }
 

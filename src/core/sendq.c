@@ -95,38 +95,46 @@ static void make_room(struct hf_sendq *sendq, uint64_t bytes, uint64_t bytes_max
     }
 }
 
+/* Would it fit if `older` and everything droppable went? Asked first, so that nothing is thrown away for a message that is
+ * refused all the same. */
+static bool can_fit(const struct hf_sendq *sendq, const struct node *older, const struct hf_sendq_item *item,
+                    uint64_t bytes_max)
+{
+    uint64_t left = sendq->bytes - (older ? older->item.frame->bytes : 0);
+
+    if (left + item->frame->bytes <= bytes_max)
+        return true;
+    for (struct hf_list_node *at = sendq->nodes.next; droppable(item) && at != &sendq->nodes; at = at->next)
+        if (node_of(at) != older && droppable(&node_of(at)->item))
+            left -= node_of(at)->item.frame->bytes;
+    return left + item->frame->bytes <= bytes_max;
+}
+
 enum hf_sendq_verdict hf_sendq_push(struct hf_sendq *sendq, const struct hf_sendq_item *item,
                                     uint64_t bytes_max, hf_sendq_drop_fn *on_drop, void *context)
 {
-    struct hf_list_node *place = &sendq->nodes;
     struct node *older = item->policy == HF_POLICY_LATEST ? same_topic(sendq, item->topic_hash) : NULL;
 
-    if (older != NULL) {
-        place = older->node.next;
-        drop(sendq, older, HF_REASON_CONFLATED, on_drop, context);
-    }
-    if (sendq->bytes + item->frame->bytes > bytes_max) {
-        struct hf_list_node *after = place == &sendq->nodes ? NULL : place;
-
-        if (droppable(item)) {
-            make_room(sendq, item->frame->bytes, bytes_max, on_drop, context);
-            if (after != NULL)
-                place = &sendq->nodes; /* its neighbour may be gone: the end of the line is always a place */
-        }
-        if (sendq->bytes + item->frame->bytes > bytes_max)
-            return item->policy == HF_POLICY_MUST_DELIVER ? HF_SENDQ_SPILL
-                   : item->policy == HF_POLICY_DISCONNECT ? HF_SENDQ_DISCONNECT
-                                                          : HF_SENDQ_REFUSED;
-    }
+    if (!can_fit(sendq, older, item, bytes_max))
+        return item->policy == HF_POLICY_MUST_DELIVER ? HF_SENDQ_SPILL
+               : item->policy == HF_POLICY_DISCONNECT ? HF_SENDQ_DISCONNECT
+                                                      : HF_SENDQ_REFUSED;
     struct node *node = malloc(sizeof(*node));
     if (node == NULL)
         return HF_SENDQ_NOMEM;
     node->item = *item;
     node->item.frame = hf_shared_ref(item->frame);
     hf_list_init(&node->node);
-    hf_list_push_back(place, &node->node); /* before `place` */
+    hf_list_push_back(older ? &older->node : &sendq->nodes, &node->node); /* before `older`, or at the end */
+    if (older != NULL)
+        drop(sendq, older, HF_REASON_CONFLATED, on_drop, context);
+    /* It is in line but not counted yet, and must not make room for itself. */
+    node->item.policy = HF_POLICY_MUST_DELIVER;
+    make_room(sendq, item->frame->bytes, bytes_max, on_drop, context);
+    node->item.policy = item->policy;
     sendq->bytes += item->frame->bytes;
     sendq->messages++;
+    HF_ASSERT(sendq->bytes <= bytes_max);
     return HF_SENDQ_TAKEN;
 }
 

@@ -66,7 +66,8 @@ enum {
     HF_DEVICE_BYTES_MAX = 128,
     HF_TOPIC_BYTES_MAX = 256,
     HF_KEY_BYTES_MAX = 256,
-    HF_DOWNLINK_BYTES_MAX = (2 << 20) - 4096, /* payload to one device: a record of the log and a row of a table */
+    HF_DOWNLINK_BYTES_MAX =
+        (2 << 20) - 4096, /* payload to one device: a record of the log and a row of a table */
     HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 5 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
                               HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX,
 };

@@ -19,6 +19,11 @@ bool hf_projection_wants(const struct hf_event *event);
 /* HF_OK, or the error of the write transaction (core/kv.h), which is spoilt then. */
 hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event);
 
+struct hf_idempotency_row;
+/* Does a key still stand for its first request? From its acceptance until idempotency_ms after that one's end (ST-5). */
+bool hf_idempotency_counts(struct hf_kv_txn *txn, const struct hf_idempotency_row *row, uint64_t utc_ms,
+                           uint64_t idempotency_ms);
+
 /* Deletes rows whose time is over, a bounded number a call. `state` is zeroed before the first call and the caller's.
  * idempotency_ms: how long keys count. */
 struct hf_sweep {

@@ -60,7 +60,7 @@
 #define HF_IDEMPOTENCY_ROW_MAP(NUMBER, TEXT)        \
     NUMBER(created_ms)                              \
     TEXT(id)   /* 16 bytes, of the first message */ \
-    TEXT(hash) /* 32 bytes, SHA-256 of the first body */
+    TEXT(hash) /* 8 bytes, of the SHA-256 of the first body */
 
 enum { HF_RESULT_BYTES_MAX = 64 * 1024 };
 

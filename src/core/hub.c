@@ -40,6 +40,7 @@ void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
     hf_map_init(&hub->topics, hf_topic_eq);
     hf_list_init(&hub->online);
     hf_list_init(&hub->unsettled);
+    hf_list_init(&hub->open_records);
     hf_rng_seed(&hub->rng, options->seed);
 }
 
@@ -67,7 +68,16 @@ static bool discard(struct hf_map_node *node, void *context)
 
 void hf_hub_deinit(struct hf_hub *hub)
 {
+    struct hf_list_node *node;
+
     HF_ASSERT(hf_list_empty(&hub->online));
+    while ((node = hf_list_pop_front(&hub->open_records)) !=
+           NULL) { /* the journal forgets its waiters, too */
+        struct hf_open_record *record = HF_CONTAINER_OF(node, struct hf_open_record, node);
+
+        hf_call_free(record->call);
+        free(record);
+    }
     hf_map_each(&hub->devices, discard, hub);
     HF_ASSERT(hub->pending.count == 0 && hub->topics.count == 0);
     hf_map_deinit(&hub->devices);
@@ -88,18 +98,23 @@ struct hf_device *hf_hub_find(struct hf_hub *hub, struct hf_slice tenant, struct
     return node ? HF_CONTAINER_OF(node, struct hf_device, node) : NULL;
 }
 
-static void read_row(struct hf_hub *hub, struct hf_device *device)
+/* What the tables know of the device; nothing is fine, too. Any other failure is the caller's: to go on with a fresh epoch and
+ * sequence would undo what was promised with the old ones. */
+static hf_err read_row(struct hf_hub *hub, struct hf_device *device)
 {
     struct hf_kv_txn *txn = NULL;
     struct hf_device_row row;
     struct hf_slice value;
     struct hf_kvkey key;
 
-    if (hf_kvkey_device(&key, device->tenant->name, hf_device_name(device)) != HF_OK ||
-        hf_kv_read(hub->options.kv, &txn) != HF_OK)
-        return;
-    if (hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value) == HF_OK &&
-        hf_device_row_decode(value, &row) == HF_OK) {
+    hf_err err = hf_kvkey_device(&key, device->tenant->name, hf_device_name(device));
+    if (err == HF_OK)
+        err = hf_kv_read(hub->options.kv, &txn);
+    if (err == HF_OK)
+        err = hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value);
+    if (err == HF_OK)
+        err = hf_device_row_decode(value, &row);
+    if (err == HF_OK) {
         device->epoch = row.epoch;
         device->seq = row.seq;
         device->conn_id = row.conn;
@@ -107,15 +122,27 @@ static void read_row(struct hf_hub *hub, struct hf_device *device)
         device->last_offset = row.offset;
         device->reason = (uint16_t)row.reason;
         device->code = (uint16_t)row.code;
-        if (row.boot == hub->options.boot || row.presence == HF_OFFLINE)
+        if (row.boot == hub->options.boot || row.presence == HF_OFFLINE) {
             device->presence = (uint8_t)row.presence;
-        else
-            device->reason = HF_REASON_NODE_RESTART; /* whatever it was before we started, nobody knows now */
+        } else if (row.epoch > 0) { /* whatever it was before we started, nobody knows now */
+            device->reason = HF_REASON_NODE_RESTART;
+            device->last_life_ms = HF_MAX(hub->now_ms, (uint64_t)1); /* its silence counts from here */
+        }
     }
     hf_kv_end(txn);
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
+}
+
+enum hf_reason hf_load_reason(hf_err err)
+{
+    return err == HF_ERR_NOMEM || err == HF_ERR_LIMIT  ? HF_REASON_MEMORY_LIMIT
+           : err == HF_ERR_IO || err == HF_ERR_CORRUPT ? HF_REASON_STORAGE_FAILED
+           : err == HF_ERR_INVALID                     ? HF_REASON_BAD_REQUEST
+                                                       : HF_REASON_BUSY;
 }
 
 static void on_device_timer(struct hf_timer *timer, uint64_t now_ms);
+static void record_again(struct hf_hub *hub, struct hf_device *device);
 
 hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice id,
                    struct hf_device **ret_device)
@@ -125,9 +152,10 @@ hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
     *ret_device = device;
     if (device != NULL)
         return HF_OK;
+    if (id.bytes > HF_DEVICE_BYTES_MAX)
+        return HF_ERR_INVALID;
     if (hub->stats.devices >= HF_HUB_DEVICES_MAX)
         return HF_ERR_LIMIT;
-    HF_ASSERT(id.bytes <= HF_DEVICE_BYTES_MAX);
     device = calloc(1, sizeof(*device) + id.bytes);
     if (device == NULL)
         return HF_ERR_NOMEM;
@@ -138,12 +166,14 @@ hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
     device->presence = HF_UNKNOWN;
     hf_list_init(&device->peers);
     hf_timer_init(&device->timer, on_device_timer);
-    if (hf_map_insert(&hub->devices, &device->node, table_hash(hub, tenant->name, id)) != HF_OK) {
+    hf_err err = read_row(hub, device);
+    if (err == HF_OK)
+        err = hf_map_insert(&hub->devices, &device->node, table_hash(hub, tenant->name, id));
+    if (err != HF_OK) {
         free(device);
-        return HF_ERR_NOMEM;
+        return err;
     }
     hub->stats.devices++;
-    read_row(hub, device);
     hub->stats.presence[device->presence]++;
     *ret_device = device;
     return HF_OK;
@@ -153,11 +183,13 @@ void hf_device_rest(struct hf_hub *hub, struct hf_device *device)
 {
     uint64_t due_ms = hub->now_ms + HF_DEVICE_LINGER_MS;
 
-    if (device->devconn != NULL) {
+    if (device->devconn != NULL && !device->unrecorded) {
         hf_wheel_cancel(hub->options.wheel, &device->timer);
         return;
     }
-    if (device->presence == HF_UNKNOWN && device->last_life_ms != 0)
+    if (device->unrecorded)
+        due_ms = hub->now_ms + HF_DEVICE_RETRY_MS;
+    else if (device->presence == HF_UNKNOWN && device->last_life_ms != 0)
         due_ms =
             device->last_life_ms + hf_presence_silent_ms(hf_rules(device->tenant)->heartbeat_interval_ms);
     hf_wheel_arm(hub->options.wheel, &device->timer, due_ms);
@@ -169,9 +201,15 @@ static void on_device_timer(struct hf_timer *timer, uint64_t now_ms)
     struct hf_hub *hub = device->hub;
 
     (void)now_ms; /* the hub's own is of the same turn */
+    if (device->unrecorded) {
+        record_again(hub, device);
+        hf_device_rest(hub, device);
+        return;
+    }
     HF_ASSERT(device->devconn == NULL);
     if (device->presence == HF_UNKNOWN && device->last_life_ms != 0) {
-        hf_device_presence(hub, device, HF_EVIDENCE_SILENT, (enum hf_reason)device->reason, device->code, 0);
+        hf_device_presence(hub, device, HF_EVIDENCE_SILENT, (enum hf_reason)device->reason, device->code,
+                           false);
         device->last_life_ms = 0;
         hf_device_rest(hub, device);
     } else if (device->outbox == NULL && device->records_open == 0 &&
@@ -182,20 +220,49 @@ static void on_device_timer(struct hf_timer *timer, uint64_t now_ms)
     } /* else: whoever ends the last pending message calls hf_device_rest() */
 }
 
-/* A presence record is awaited only so that the device stays in memory until the tables can know it. */
-struct presence_waiter {
-    struct hf_waiter waiter;
-    struct hf_device *device;
-};
-
-static void on_presence_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
 {
-    struct presence_waiter *owner = HF_CONTAINER_OF(waiter, struct presence_waiter, waiter);
+    struct hf_open_record *record = HF_CONTAINER_OF(waiter, struct hf_open_record, waiter);
+    struct hf_call *call = record->call;
+    struct hf_hub *hub = record->hub;
 
     (void)time_ms;
-    owner->device->records_open--;
-    owner->device->last_offset = offset;
-    free(owner);
+    if (record->device != NULL) {
+        record->device->records_open--;
+        record->device->last_offset = offset;
+    }
+    hf_list_remove(&record->node);
+    free(record);
+    if (call == NULL)
+        return;
+    call->offset = offset;
+    call->reason = HF_REASON_NONE;
+    hub->options.ops->answer(hub->options.context, call);
+}
+
+hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf_device *device,
+                     struct hf_call *call)
+{
+    struct hf_open_record *record =
+        calloc(1, sizeof(*record)); /* per connect, disconnect or request, not per message */
+
+    if (record == NULL)
+        return HF_ERR_NOMEM;
+    record->waiter.on_durable = on_recorded;
+    record->hub = hub;
+    record->device = device;
+    record->call = call;
+    hf_list_init(&record->node);
+    hf_err err = hf_journal_append(hub->options.journal, event, &record->waiter);
+    if (err != HF_OK) {
+        hub->stats.journal_refused++;
+        free(record);
+        return err;
+    }
+    hf_list_push_back(&hub->open_records, &record->node);
+    if (device != NULL)
+        device->records_open++;
+    return HF_OK;
 }
 
 hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_event *event,
@@ -209,29 +276,43 @@ hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_
     return err;
 }
 
-static void record_presence(struct hf_hub *hub, struct hf_device *device, struct hf_event *event)
+/* The event of the device's presence as it is now. */
+static struct hf_event presence_event(const struct hf_hub *hub, const struct hf_device *device)
 {
-    struct presence_waiter *waiter =
-        calloc(1, sizeof(*waiter)); /* per connect and disconnect, not per message */
+    return (struct hf_event){
+        .type = device->presence == HF_ONLINE    ? HF_EVENT_ONLINE
+                : device->presence == HF_OFFLINE ? HF_EVENT_OFFLINE
+                                                 : HF_EVENT_UNKNOWN,
+        .reason = device->reason,
+        .code = device->code,
+        .epoch = device->epoch,
+        .conn = device->conn_id,
+        .to = hub->options.boot,
+        .tenant = device->tenant->name,
+        .device = hf_device_name(device),
+    };
+}
 
-    if (waiter != NULL) {
-        waiter->waiter.on_durable = on_presence_durable;
-        waiter->device = device;
-    }
-    if (hf_device_record(hub, device, event, waiter ? &waiter->waiter : NULL) != HF_OK)
-        free(waiter);
-    else if (waiter != NULL)
-        device->records_open++;
+static void record_again(struct hf_hub *hub, struct hf_device *device)
+{
+    struct hf_event event = presence_event(hub, device);
+
+    device->unrecorded = hf_hub_record(hub, &event, device, NULL) != HF_OK;
+}
+
+static uint64_t connected_for_ms(const struct hf_hub *hub, const struct hf_device *device)
+{
+    return hub->utc_ms > device->connected_ms ? hub->utc_ms - device->connected_ms : 0;
 }
 
 void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_evidence evidence,
-                        enum hf_reason reason, uint16_t code, uint64_t connected_ms)
+                        enum hf_reason reason, uint16_t code, bool ended)
 {
     struct hf_presence_step step = hf_presence_apply((enum hf_presence)device->presence, evidence);
 
     if (step.ignored)
         hub->stats.evidence_ignored++;
-    if (!step.changed && connected_ms == 0)
+    if (!step.changed && !ended)
         return;
     hub->stats.presence[device->presence]--;
     hub->stats.presence[step.next]++;
@@ -240,43 +321,40 @@ void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_ev
     device->code = code;
     if (step.changed)
         device->since_ms = hub->utc_ms;
-    struct hf_event event = {
-        .type = step.next == HF_ONLINE    ? HF_EVENT_ONLINE
-                : step.next == HF_OFFLINE ? HF_EVENT_OFFLINE
-                                          : HF_EVENT_UNKNOWN,
-        .reason = (uint16_t)reason,
-        .code = code,
-        .epoch = device->epoch,
-        .conn = device->conn_id,
-        .from = connected_ms,
-        .to = hub->options.boot,
-    };
-    record_presence(hub, device, &event);
+    struct hf_event event = presence_event(hub, device);
+    event.from = ended ? connected_for_ms(hub, device) : 0;
+    device->unrecorded = hf_hub_record(hub, &event, device, NULL) != HF_OK;
 }
 
-void hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect)
+hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect)
 {
-    hub->stats.presence[device->presence]--;
-    hub->stats.presence[HF_ONLINE]++;
-    device->presence = HF_ONLINE;
-    device->reason = HF_REASON_CONNECTED;
-    device->code = 0;
-    device->since_ms = hub->utc_ms;
-    device->last_life_ms = 0;
     struct hf_event event = {
         .type = HF_EVENT_ONLINE,
         .reason = HF_REASON_CONNECTED,
         .epoch = device->epoch,
         .conn = device->conn_id,
         .to = hub->options.boot,
+        .tenant = device->tenant->name,
+        .device = hf_device_name(device),
         .topic = connect->protocol,
         .key = connect->trace,
     };
-    record_presence(hub, device, &event);
+
+    hf_err err = hf_hub_record(hub, &event, device, NULL);
+    if (err != HF_OK)
+        return err;
+    hub->stats.presence[device->presence]--;
+    hub->stats.presence[HF_ONLINE]++;
+    device->presence = HF_ONLINE;
+    device->reason = HF_REASON_CONNECTED;
+    device->code = 0;
+    device->since_ms = device->connected_ms = hub->utc_ms;
+    device->last_life_ms = 0;
+    device->unrecorded = false;
+    return HF_OK;
 }
 
-void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code,
-                     uint64_t connected_ms)
+void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code)
 {
     struct hf_event event = {
         .type = HF_EVENT_DISCONNECTED,
@@ -284,8 +362,9 @@ void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reaso
         .code = code,
         .epoch = device->epoch,
         .conn = device->conn_id,
-        .from = connected_ms,
+        .from = connected_for_ms(hub, device),
         .to = hub->options.boot,
     };
-    record_presence(hub, device, &event);
+
+    (void)hf_device_record(hub, device, &event, NULL); /* the new connection's record is awaited */
 }

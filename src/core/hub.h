@@ -44,6 +44,7 @@ struct hf_device { /* one allocation with its id; owned by the hub */
     struct hf_outbox *outbox;   /* owns; NULL while nothing is pending */
     uint64_t epoch, seq;        /* last ones given */
     uint64_t since_ms;          /* UTC of the presence */
+    uint64_t connected_ms;      /* UTC when the last connection was let in */
     uint64_t last_offset;  /* of its last record known durable: the tables must be there before eviction */
     uint64_t conn_id;      /* of the last connection */
     uint64_t last_life_ms; /* monotonic, as of the end of the last connection */
@@ -51,6 +52,7 @@ struct hf_device { /* one allocation with its id; owned by the hub */
     uint32_t records_open; /* appended, not yet durable */
     uint16_t reason, code;
     uint8_t presence, id_bytes;
+    bool unrecorded; /* the journal could not take the last change of presence: tried again by the timer */
     char id[];
 };
 
@@ -92,6 +94,7 @@ struct hf_hub {
     uint64_t now_ms, utc_ms;
     struct hf_map devices, pending, topics;
     struct hf_list_node online, unsettled;
+    struct hf_list_node open_records; /* those with a waiter of their own (struct hf_open_record) */
     struct hf_rng rng;
     struct hf_ledger ledger;
     struct hf_hub_stats stats;
@@ -128,7 +131,8 @@ struct hf_hub_connect {
 
 /* devconn->ops, conn_id and variant are set. An older connection of the device is closed with reason replaced first. On HF_OK
  * devconn->device is set, the epoch has grown, the ONLINE record is on its way and what waits for the device begins to flow
- * from the next turn on. Otherwise *ret_reason says why not (tenant_limit, memory_limit, busy). */
+ * from the next turn on. Otherwise *ret_reason says why not (tenant_limit, memory_limit, storage_full, storage_failed, busy); an older connection
+ * may have been closed all the same. */
 hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
                       enum hf_reason *ret_reason);
 /* The connection is over (exactly one call for each successful connect). code: the Close code seen or sent, 0 = none.
@@ -158,10 +162,12 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
 bool hf_hub_uplink_ready(const struct hf_hub *hub, const struct hf_devconn *devconn, uint32_t *ret_wait_ms);
 /* So many MESSAGE records of this worker have become durable: the journal says so once per batch. */
 void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages);
-/* The answer to a command. HF_ERR_NOT_FOUND: no such command is open for this device (counted); HF_ERR_LIMIT as above. */
+/* The answer to a command, also to one that was written to an earlier connection: its id proves that it arrived. HF_ERR_NOT_FOUND:
+ * no such command is open for this device (counted); HF_ERR_LIMIT as above. */
 hf_err hf_hub_result(struct hf_hub *hub, struct hf_devconn *devconn, const uint8_t id[16], bool failed,
                      uint8_t format, uint8_t flags, struct hf_slice payload);
-/* HF_ERR_LIMIT: the connection's bound of topics; HF_ERR_DENIED: an access rule. HF_OK also when it was so already. */
+/* HF_ERR_LIMIT: the connection's bound of topics; HF_ERR_DENIED: an access rule. HF_OK also when it was so already.
+ * Unsubscribe: HF_ERR_NOT_FOUND when it was not subscribed. */
 hf_err hf_hub_subscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice topic);
 hf_err hf_hub_unsubscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice topic);
 /* The link has nothing queued any more. */

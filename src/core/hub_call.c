@@ -1,6 +1,4 @@
 /* core/hub_call.c - requests of applications at the home worker of their device, and what is taken up at start. */
-#include <stdlib.h>
-
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
 #include "core/rows.h"
@@ -54,25 +52,8 @@ static void describe(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_cal
     answer(hub, call, HF_REASON_NONE);
 }
 
-struct record_waiter {
-    struct hf_waiter waiter;
-    struct hf_hub *hub;
-    struct hf_call *call;
-};
-
-static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
-{
-    struct record_waiter *owner = HF_CONTAINER_OF(waiter, struct record_waiter, waiter);
-
-    (void)time_ms;
-    owner->call->offset = offset;
-    answer(owner->hub, owner->call, HF_REASON_NONE);
-    free(owner);
-}
-
 static void record(struct hf_hub *hub, struct hf_call *call)
 {
-    struct record_waiter *waiter = calloc(1, sizeof(*waiter));
     struct hf_event event = {
         .type = call->event_type,
         .format = call->format,
@@ -86,19 +67,10 @@ static void record(struct hf_hub *hub, struct hf_call *call)
         .payload = call->payload,
     };
 
-    if (waiter == NULL) {
-        answer(hub, call, HF_REASON_MEMORY_LIMIT);
-        return;
-    }
     memcpy(event.id, call->id, sizeof(event.id));
-    waiter->waiter.on_durable = on_recorded;
-    waiter->hub = hub;
-    waiter->call = call;
-    if (hf_journal_append(hub->options.journal, &event, &waiter->waiter) != HF_OK) {
-        free(waiter);
-        hub->stats.journal_refused++;
-        answer(hub, call, HF_REASON_STORAGE_FULL);
-    }
+    hf_err err = hf_hub_record(hub, &event, NULL, call);
+    if (err != HF_OK)
+        answer(hub, call, err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT : HF_REASON_STORAGE_FULL);
 }
 
 void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)

@@ -2,6 +2,10 @@
 #include "core/access.h"
 #include "core/hub_parts.h"
 
+enum {
+    UPLINK_WAIT_MS_MAX = 60000
+}; /* also of a device that may never send: asked again, the rules may have changed */
+
 static bool tenant_admit(struct hf_tenant *tenant)
 {
     uint32_t limit = hf_rules(tenant)->connections_max;
@@ -30,6 +34,14 @@ static void join_groups(struct hf_hub *hub, struct hf_devconn *devconn, const st
     }
 }
 
+/* A connection was not let in. If an older one was closed in its favour, the device is without any now. */
+static void turned_away(struct hf_hub *hub, struct hf_device *device)
+{
+    if (device->presence == HF_ONLINE)
+        hf_device_presence(hub, device, HF_EVIDENCE_SOCKET_LOST, HF_REASON_REPLACED, 0, false);
+    hf_device_rest(hub, device);
+}
+
 hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
                       enum hf_reason *ret_reason)
 {
@@ -37,19 +49,29 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
 
     hf_err err = hf_hub_load(hub, connect->tenant, connect->device, &device);
     if (err != HF_OK) {
-        *ret_reason = HF_REASON_MEMORY_LIMIT;
+        *ret_reason = hf_load_reason(err);
         return err;
     }
     if (device->devconn != NULL) /* the newer one wins (RC-9); its slot in the tenant's limit is free then */
         device->devconn->ops->close(device->devconn, HF_REASON_REPLACED, (struct hf_slice){NULL, 0});
     HF_ASSERT(device->devconn == NULL);
     if (!tenant_admit(connect->tenant)) {
-        hf_device_rest(hub, device);
         *ret_reason = HF_REASON_TENANT_LIMIT;
+        turned_away(hub, device);
         return HF_ERR_LIMIT;
     }
+    uint64_t conn_id_before = device->conn_id;
     device->epoch++;
     device->conn_id = devconn->conn_id;
+    err = hf_device_connected(hub, device, connect);
+    if (err != HF_OK) { /* an epoch that is not on its way to the log could be given twice */
+        *ret_reason = err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT : HF_REASON_STORAGE_FULL;
+        device->epoch--;
+        device->conn_id = conn_id_before;
+        atomic_fetch_sub(&connect->tenant->connections, 1);
+        turned_away(hub, device);
+        return err;
+    }
     device->devconn = devconn;
     devconn->device = device;
     devconn->sendq = NULL;
@@ -62,7 +84,6 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     hf_list_push_back(&hub->online, &device->peers);
     hub->stats.connections++;
     hub->stats.connects++;
-    hf_device_connected(hub, device, connect);
     hf_device_rest(hub, device);
     join_groups(hub, devconn, connect);
     if (devconn->spilled)
@@ -76,7 +97,6 @@ void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf
                          enum hf_reason reason, uint16_t code, uint64_t last_life_ms)
 {
     struct hf_device *device = devconn->device;
-    uint64_t connected_ms = hub->utc_ms > device->since_ms ? hub->utc_ms - device->since_ms : 0;
 
     HF_ASSERT(device->devconn == devconn);
     hf_topics_leave(hub, devconn);
@@ -90,9 +110,9 @@ void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf
     hub->stats.connections--;
     hub->stats.disconnects[reason]++;
     if (reason == HF_REASON_REPLACED)
-        hf_device_ended(hub, device, reason, code, connected_ms);
+        hf_device_ended(hub, device, reason, code);
     else
-        hf_device_presence(hub, device, evidence, reason, code, connected_ms + 1);
+        hf_device_presence(hub, device, evidence, reason, code, true);
     hf_device_rest(hub, device);
 }
 
@@ -111,7 +131,8 @@ void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evi
     struct hf_device *device = devconn->device;
 
     hf_device_presence(hub, device, evidence,
-                       evidence == HF_EVIDENCE_LIFE ? HF_REASON_CONNECTED : HF_REASON_SILENCE, 0, 0);
+                       evidence == HF_EVIDENCE_LIFE ? HF_REASON_CONNECTED : HF_REASON_SILENCE, 0, false);
+    hf_device_rest(hub, device);
 }
 
 hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_incoming *incoming,
@@ -124,7 +145,7 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         !hf_access_allowed(rules->access, hf_device_name(device), incoming->topic, HF_ACCESS_UP))
         return HF_ERR_DENIED;
     if (!hf_rate_take(&devconn->uplink_rate, &rules->uplink, 1, hub->now_ms)) {
-        *ret_wait_ms = (uint32_t)hf_rate_wait_ms(&devconn->uplink_rate, &rules->uplink, 1, hub->now_ms);
+        (void)hf_hub_uplink_ready(hub, devconn, ret_wait_ms);
         hub->stats.rate_limited++;
         return HF_ERR_BUSY;
     }
@@ -163,7 +184,7 @@ bool hf_hub_uplink_ready(const struct hf_hub *hub, const struct hf_devconn *devc
 {
     *ret_wait_ms = (uint32_t)HF_MIN(
         hf_rate_wait_ms(&devconn->uplink_rate, &hf_rules(devconn->device->tenant)->uplink, 1, hub->now_ms),
-        (uint64_t)60000);
+        (uint64_t)UPLINK_WAIT_MS_MAX);
     return *ret_wait_ms == 0;
 }
 
@@ -179,7 +200,7 @@ hf_err hf_hub_result(struct hf_hub *hub, struct hf_devconn *devconn, const uint8
     struct hf_event result = {.format = format, .flags = flags, .payload = payload};
 
     if (pending == NULL || pending->device != devconn->device || !pending->command ||
-        (pending->state != HF_PENDING_WRITTEN && pending->state != HF_PENDING_SENT)) {
+        pending->state == HF_PENDING_RECORDING || pending->state == HF_PENDING_ENDING) {
         hub->stats.results_unmatched++;
         return HF_ERR_NOT_FOUND;
     }

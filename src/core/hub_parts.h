@@ -30,7 +30,8 @@ struct hf_pending {
     struct hf_waiter waiter;     /* of QUEUED and of the final record: never both at once */
     struct hf_hub *hub;
     struct hf_device *device;
-    struct hf_call *call; /* ours to answer: RECORDING, or waiting for the end; else NULL */
+    struct hf_call *call;     /* ours to answer: RECORDING, or waiting for the end; else NULL */
+    struct hf_call *canceler; /* ours to answer when the end is durable; else NULL */
     uint64_t seq, expires_ms, offset;
     uint8_t id[16];
     uint32_t bytes;
@@ -52,6 +53,15 @@ struct hf_recent_key {
     char key[];
 };
 
+/* A record that is awaited: so that its device stays in memory until the tables can know it, or so that a call is answered. */
+struct hf_open_record {
+    struct hf_waiter waiter;
+    struct hf_list_node node; /* on hub->open_records */
+    struct hf_hub *hub;
+    struct hf_device *device; /* or NULL */
+    struct hf_call *call;     /* or NULL; ours to answer */
+};
+
 struct hf_outbox {
     struct hf_list_node line, written;
     struct hf_list_node keys; /* hf_recent_key */
@@ -70,12 +80,18 @@ void hf_device_rest(struct hf_hub *hub, struct hf_device *device); /* re-arms it
 /* Appends an event of this device; the waiter may be NULL. Counts refusals. */
 hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_event *event,
                         struct hf_waiter *waiter);
+/* ended: with its connection, so there is something to record whether the presence changes or not. */
 void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_evidence evidence,
-                        enum hf_reason reason, uint16_t code, uint64_t connected_ms);
-void hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect);
+                        enum hf_reason reason, uint16_t code, bool ended);
+/* HF_ERR_NOMEM, or the journal's error: nothing has changed. */
+hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device,
+                           const struct hf_hub_connect *connect);
 /* A connection ended and the device stays as it is, because a newer one took over. */
-void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code,
-                     uint64_t connected_ms);
+void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code);
+/* Appends and waits for it; on HF_OK the record is on hub->open_records. HF_ERR_NOMEM, or the journal's error. */
+hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf_device *device,
+                     struct hf_call *call);
+enum hf_reason hf_load_reason(hf_err err); /* why hf_hub_load() failed, for whoever asked */
 
 /* outbox.c */
 void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);

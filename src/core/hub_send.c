@@ -3,8 +3,9 @@
 #include "core/hub_parts.h"
 
 enum {
-    LEDGER_REPORT_MS = 1000
-}; /* drops of one slow connection are recorded once a second, not one by one */
+    LEDGER_REPORT_MS = 1000, /* drops of one slow connection are recorded once a second, not one by one */
+    ENCODED_HEAD_BYTES_MAX = 512,
+};
 
 void hf_hub_touch(struct hf_hub *hub, struct hf_devconn *devconn)
 {
@@ -75,6 +76,12 @@ static struct hf_shared *frame_of(struct hf_devconn *devconn, const struct hf_ou
     return variants[devconn->variant] ? hf_shared_ref(variants[devconn->variant]) : NULL;
 }
 
+/* A bound for every encoding: text in JSON may take six bytes for one. */
+static uint64_t encoded_bytes_max(const struct hf_outgoing *outgoing)
+{
+    return ENCODED_HEAD_BYTES_MAX + 6 * (uint64_t)(outgoing->topic.bytes + outgoing->payload.bytes);
+}
+
 static enum hf_push push_queue(struct hf_hub *hub, struct hf_devconn *devconn,
                                const struct hf_outgoing *outgoing, struct hf_shared *frame,
                                struct hf_pending *pending, enum hf_reason *ret_reason)
@@ -114,25 +121,38 @@ static enum hf_push push_queue(struct hf_hub *hub, struct hf_devconn *devconn,
     return HF_PUSH_DROPPED;
 }
 
+/* Straight to the link while that is below its low mark. What would take it above the high mark waits until it is empty, so that the
+ * mark holds to the byte and only a message that is larger by itself is ever above it. *ret_frame: encoded on the way, or NULL. */
+static hf_err write_through(struct hf_devconn *devconn, const struct hf_outgoing *outgoing,
+                            struct hf_shared **variants, struct hf_shared **ret_frame)
+{
+    const struct hf_tenant_rules *rules = hf_rules(devconn->device->tenant);
+    size_t held = devconn->ops->queued_bytes(devconn);
+
+    if (held > rules->queue_low_bytes) {
+        devconn->ops->flush(devconn); /* much of this turn: the kernel may well take it */
+        held = devconn->ops->queued_bytes(devconn);
+    }
+    if (held > rules->queue_low_bytes)
+        return HF_ERR_LIMIT;
+    if (variants == NULL && (held == 0 || held + encoded_bytes_max(outgoing) <= rules->queue_high_bytes))
+        return devconn->ops->write(devconn, outgoing);
+    *ret_frame = frame_of(devconn, outgoing, variants);
+    if (*ret_frame == NULL)
+        return HF_ERR_NOMEM;
+    if (held > 0 && held + (*ret_frame)->bytes > rules->queue_high_bytes)
+        return HF_ERR_LIMIT;
+    return devconn->ops->write_shared(devconn, *ret_frame);
+}
+
 enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing,
                          struct hf_shared **variants, struct hf_pending *pending, enum hf_reason *ret_reason)
 {
-    const struct hf_tenant_rules *rules = hf_rules(devconn->device->tenant);
     struct hf_shared *frame = NULL;
     hf_err err = HF_ERR_LIMIT;
 
-    if (hf_sendq_messages(devconn->sendq) == 0) {
-        if (devconn->ops->queued_bytes(devconn) > rules->queue_low_bytes)
-            devconn->ops->flush(devconn); /* much of this turn: the kernel may well take it */
-        if (devconn->ops->queued_bytes(devconn) <= rules->queue_low_bytes) {
-            if (variants == NULL) {
-                err = devconn->ops->write(devconn, outgoing);
-            } else {
-                frame = frame_of(devconn, outgoing, variants);
-                err = frame ? devconn->ops->write_shared(devconn, frame) : HF_ERR_NOMEM;
-            }
-        }
-    }
+    if (hf_sendq_messages(devconn->sendq) == 0)
+        err = write_through(devconn, outgoing, variants, &frame);
     if (err == HF_OK) {
         hf_shared_unref(frame);
         if (pending == NULL)
@@ -149,6 +169,8 @@ enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const s
     }
     enum hf_push push = push_queue(hub, devconn, outgoing, frame, pending, ret_reason);
     hf_shared_unref(frame);
+    if (push == HF_PUSH_QUEUED && devconn->ops->queued_bytes(devconn) == 0)
+        hf_hub_touch(hub, devconn); /* the link had no memory: no drain of its own will bring us back */
     return push;
 }
 
@@ -207,7 +229,10 @@ static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
     devconn->ops->flush(devconn);
     if (devconn->ops->queued_bytes(devconn) == 0) {
         settle_written(hub, devconn);
-        free_queue_if_empty(hub, devconn);
+        if (hf_sendq_messages(devconn->sendq) > 0)
+            hf_hub_touch(hub, devconn); /* it could not be given to the link: again in the next turn */
+        else
+            free_queue_if_empty(hub, devconn);
     } /* else hf_hub_drained() will come */
 }
 

@@ -4,6 +4,7 @@
 #include "core/access.h"
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
+#include "core/projection.h"
 #include "core/rows.h"
 
 static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms);
@@ -44,18 +45,18 @@ static struct hf_recent_key *key_of(struct hf_list_node *node)
     return HF_CONTAINER_OF(node, struct hf_recent_key, node);
 }
 
-/* Keys whose rows are in the tables by now need no copy here. */
+/* Keys whose rows are in the tables by now need no copy here. They stand in the order of their records. */
 static void forget_keys(struct hf_hub *hub, struct hf_outbox *outbox, bool all)
 {
     uint64_t applied = hf_kv_applied_offset(hub->options.kv);
-    struct hf_list_node *next;
 
-    for (struct hf_list_node *at = outbox->keys.next; at != &outbox->keys; at = next) {
-        next = at->next;
-        if (all || (key_of(at)->offset != 0 && key_of(at)->offset <= applied)) {
-            hf_list_remove(at);
-            free(key_of(at));
-        }
+    while (!hf_list_empty(&outbox->keys)) {
+        struct hf_recent_key *first = key_of(outbox->keys.next);
+
+        if (!all && (first->offset == 0 || first->offset > applied))
+            return;
+        hf_list_remove(&first->node);
+        free(first);
     }
 }
 
@@ -84,7 +85,7 @@ static void pending_free(struct hf_pending *pending)
     struct hf_hub *hub = pending->hub;
     struct hf_outbox *outbox = pending->device->outbox;
 
-    HF_ASSERT(pending->call == NULL);
+    HF_ASSERT(pending->call == NULL && pending->canceler == NULL);
     hf_wheel_cancel(hub->options.wheel, &pending->expiry);
     hf_wheel_cancel(hub->options.wheel, &pending->patience);
     hf_map_remove(&hub->pending, &pending->node);
@@ -155,6 +156,11 @@ static uint64_t body_hash(const struct hf_call *call)
     return hash;
 }
 
+static bool same_hash(struct hf_slice stored, uint64_t hash)
+{
+    return stored.bytes == sizeof(hash) && memcmp(stored.at, &hash, sizeof(hash)) == 0;
+}
+
 /* Answers with the first request's message when the key is known. True when the call was answered. */
 static bool replay(struct hf_hub *hub, struct hf_device *device, struct hf_call *call)
 {
@@ -167,6 +173,8 @@ static bool replay(struct hf_hub *hub, struct hf_device *device, struct hf_call 
     bool found = false;
     uint64_t hash = body_hash(call);
 
+    if (device->outbox != NULL) /* here, so that they stay few also when the line never empties */
+        forget_keys(hub, device->outbox, false);
     for (struct hf_list_node *at = device->outbox ? device->outbox->keys.next : NULL;
          at != NULL && at != &device->outbox->keys; at = at->next) {
         struct hf_recent_key *recent = key_of(at);
@@ -185,23 +193,27 @@ static bool replay(struct hf_hub *hub, struct hf_device *device, struct hf_call 
         return true;
     }
     hf_sb_init(&sb, storage, sizeof(storage));
-    if (hf_kvkey_device(&key, device->tenant->name, hf_device_name(device)) != HF_OK)
-        return false;
+    hf_err err = hf_kvkey_device(&key, device->tenant->name, hf_device_name(device));
+    HF_ASSERT(err == HF_OK && call->key.bytes <= HF_KEY_BYTES_MAX);
     hf_sb_slice(&sb, hf_kvkey_slice(&key));
     hf_sb_slice(&sb, call->key);
-    if (sb.overflow || hf_kv_read(hub->options.kv, &txn) != HF_OK)
-        return false;
-    if (hf_kv_get(txn, HF_KV_IDEMPOTENCY, hf_sb_done(&sb), &value) == HF_OK &&
-        hf_idempotency_row_decode(value, &row) == HF_OK && row.id.bytes == sizeof(call->id) &&
-        row.created_ms + hf_rules(device->tenant)->idempotency_ms > hub->utc_ms) {
+    err = hf_kv_read(hub->options.kv, &txn);
+    if (err == HF_OK)
+        err = hf_kv_get(txn, HF_KV_IDEMPOTENCY, hf_sb_done(&sb), &value);
+    if (err == HF_OK && hf_idempotency_row_decode(value, &row) == HF_OK && row.id.bytes == sizeof(call->id) &&
+        hf_idempotency_counts(txn, &row, hub->utc_ms, hf_rules(device->tenant)->idempotency_ms)) {
         found = true;
-        call->replayed = row.hash.bytes == sizeof(hash) && memcmp(row.hash.at, &hash, sizeof(hash)) == 0;
-        memcpy(call->id, row.id.at, sizeof(call->id));
+        call->replayed = same_hash(row.hash, hash);
+        if (call->replayed)
+            memcpy(call->id, row.id.at, sizeof(call->id));
     }
     hf_kv_end(txn);
     if (found)
         answer(hub, call, call->replayed ? HF_REASON_NONE : HF_REASON_ID_CONFLICT);
-    return found;
+    else if (err != HF_OK && err != HF_ERR_NOT_FOUND)
+        answer(hub, call,
+               HF_REASON_BUSY); /* unknown whether it is known: to send it would risk a second time */
+    return found || (err != HF_OK && err != HF_ERR_NOT_FOUND);
 }
 
 static hf_err remember_key(struct hf_outbox *outbox, const struct hf_call *call)
@@ -233,22 +245,25 @@ static bool refuse(struct hf_hub *hub, struct hf_device *device, struct hf_call 
 {
     const struct hf_tenant_rules *rules = hf_rules(device->tenant);
     struct hf_outbox *outbox = device->outbox;
+    uint64_t messages = outbox ? outbox->messages : 0;
+    uint64_t bytes = (outbox ? outbox->bytes : 0) + call->payload.bytes;
 
     if (rules->access != NULL &&
         !hf_access_allowed(rules->access, hf_device_name(device), call->topic, HF_ACCESS_DOWN)) {
         answer(hub, call, HF_REASON_FORBIDDEN);
     } else if (device->devconn == NULL && rules->policies[call->class] != HF_POLICY_MUST_DELIVER) {
         answer(hub, call, HF_REASON_DEVICE_OFFLINE); /* its class does not wait for anybody */
-    } else if (outbox != NULL && outbox->messages >= rules->outbox_messages_max) {
-        answer_limit(hub, call, HF_REASON_QUEUE_FULL, rules->outbox_messages_max, outbox->messages, 0);
-    } else if (outbox != NULL && outbox->bytes + call->payload.bytes > rules->outbox_bytes_max) {
-        answer_limit(hub, call, HF_REASON_QUEUE_FULL, rules->outbox_bytes_max,
-                     outbox->bytes + call->payload.bytes, 0);
+    } else if (call->payload.bytes > HF_DOWNLINK_BYTES_MAX) {
+        answer_limit(hub, call, HF_REASON_MESSAGE_TOO_BIG, HF_DOWNLINK_BYTES_MAX, call->payload.bytes, 0);
+    } else if (messages >= rules->outbox_messages_max) {
+        answer_limit(hub, call, HF_REASON_QUEUE_FULL, rules->outbox_messages_max, messages, 0);
+    } else if (bytes > rules->outbox_bytes_max) {
+        answer_limit(hub, call, HF_REASON_QUEUE_FULL, rules->outbox_bytes_max, bytes, 0);
     } else if (hub->stats.pending >= HF_HUB_PENDING_MAX) {
         answer_limit(hub, call, HF_REASON_BUSY, HF_HUB_PENDING_MAX, hub->stats.pending, 0);
     } else if (call->class == HF_CLASS_COMMAND &&
                !hf_rate_take(&device->command_rate, &rules->commands, 1, hub->now_ms)) {
-        answer_limit(hub, call, HF_REASON_RATE_LIMIT, 0, 0,
+        answer_limit(hub, call, HF_REASON_RATE_LIMIT, rules->commands.per_second, 0,
                      hf_rate_wait_ms(&device->command_rate, &rules->commands, 1, hub->now_ms));
     } else {
         return false;
@@ -256,13 +271,20 @@ static bool refuse(struct hf_hub *hub, struct hf_device *device, struct hf_call 
     return true;
 }
 
+static void rest_if_idle(struct hf_hub *hub, struct hf_device *device)
+{
+    if (device->devconn == NULL && device->outbox == NULL)
+        hf_device_rest(hub, device);
+}
+
 void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
 {
     struct hf_device *device = NULL;
 
     HF_ASSERT(call->class < HF_CLASSES);
-    if (hf_hub_load(hub, tenant, call->device, &device) != HF_OK) {
-        answer(hub, call, HF_REASON_MEMORY_LIMIT);
+    hf_err err = hf_hub_load(hub, tenant, call->device, &device);
+    if (err != HF_OK) {
+        answer(hub, call, hf_load_reason(err));
         return;
     }
     if (device->epoch ==
@@ -272,8 +294,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         return;
     }
     if ((call->key.bytes > 0 && replay(hub, device, call)) || refuse(hub, device, call)) {
-        if (device->devconn == NULL && device->outbox == NULL)
-            hf_device_rest(hub, device);
+        rest_if_idle(hub, device);
         return;
     }
     const struct hf_tenant_rules *rules = hf_rules(tenant);
@@ -285,6 +306,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         if (pending != NULL)
             pending_free(pending);
         hf_outbox_free_if_idle(hub, device);
+        rest_if_idle(hub, device); /* also when not even an outbox could be had */
         answer(hub, call, HF_REASON_MEMORY_LIMIT);
         return;
     }
@@ -327,6 +349,17 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
 
 /* ---- delivery ---- */
 
+/* Looks at the connection again in another turn. */
+static void later(struct hf_hub *hub, struct hf_outbox *outbox)
+{
+    hub->options.ops->barrier(hub->options.context, &outbox->barrier, 0);
+}
+
+static bool may_wait(const struct hf_pending *pending)
+{
+    return hf_rules(pending->device->tenant)->policies[pending->class] == HF_POLICY_MUST_DELIVER;
+}
+
 static void deliver(struct hf_hub *hub, struct hf_pending *pending, const struct hf_outgoing *outgoing)
 {
     struct hf_devconn *devconn = pending->device->devconn;
@@ -338,7 +371,11 @@ static void deliver(struct hf_hub *hub, struct hf_pending *pending, const struct
         hf_list_push_back(&pending->device->outbox->written, &pending->written);
         break;
     case HF_PUSH_QUEUED: pending->state = HF_PENDING_IN_QUEUE; break;
-    case HF_PUSH_SPILLED: devconn->spilled = true; break;
+    case HF_PUSH_SPILLED:
+        devconn->spilled = true;
+        if (devconn->ops->queued_bytes(devconn) == 0 && hf_sendq_messages(devconn->sendq) == 0)
+            later(hub, pending->device->outbox); /* no memory: nothing drains that would bring us back */
+        break;
     case HF_PUSH_DROPPED: (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, reason, NULL); break;
     case HF_PUSH_CLOSED: break; /* it waits for the next connection, or its end was recorded there */
     }
@@ -388,6 +425,8 @@ static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_
         struct hf_outgoing outgoing = outgoing_of(pending, &queued);
 
         deliver(hub, pending, &outgoing); /* straight from the request: the tables need not be asked */
+    } else if (device->devconn == NULL && !may_wait(pending)) {
+        (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_CONNECTION_GONE, NULL);
     }
     if (!(call->wait && call->class == HF_CLASS_COMMAND))
         answer(hub, call, HF_REASON_NONE);
@@ -427,7 +466,7 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
     devconn->spilled = false; /* deliver() sets it again when the queue fills */
     if (hf_kv_read(hub->options.kv, &txn) != HF_OK) {
         devconn->spilled = true;
-        hub->options.ops->barrier(hub->options.context, &outbox->barrier, 0); /* another turn */
+        later(hub, outbox);
         return;
     }
     for (struct hf_list_node *at = outbox->line.next; at != &outbox->line; at = next) {
@@ -441,9 +480,15 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
             hub->options.ops->barrier(hub->options.context, &outbox->barrier, pending->offset);
             break;
         }
-        if (load_one(hub, txn, pending) ==
-            HF_ERR_NOT_FOUND) /* cannot be, unless the tables were tampered with */
-            (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_INTERNAL_ERROR, NULL);
+        hf_err err = load_one(hub, txn, pending);
+        if (err == HF_ERR_NOT_FOUND ||
+            err == HF_ERR_CORRUPT) { /* cannot be, unless the tables were damaged */
+            (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_LOG_DAMAGED, NULL);
+        } else if (err != HF_OK) { /* none overtakes it */
+            devconn->spilled = true;
+            later(hub, outbox);
+            break;
+        }
         if (device->devconn != devconn)
             break; /* a policy closed the connection */
         if (devconn->spilled)
@@ -485,17 +530,26 @@ void hf_outbox_sent(struct hf_hub *hub, struct hf_pending *pending)
 
 void hf_outbox_disconnected(struct hf_hub *hub, struct hf_device *device)
 {
+    struct hf_outbox *outbox = device->outbox;
     struct hf_list_node *node;
 
-    (void)hub;
-    if (device->outbox == NULL)
+    if (outbox == NULL)
         return;
-    while ((node = hf_list_pop_front(&device->outbox->written)) != NULL) {
+    while ((node = hf_list_pop_front(&outbox->written)) != NULL) {
         struct hf_pending *pending = HF_CONTAINER_OF(node, struct hf_pending, written);
 
-        if (pending->state == HF_PENDING_WRITTEN)
-            pending->state =
-                HF_PENDING_WAITING; /* the kernel never took all of it: the next connection gets it again */
+        HF_ASSERT(pending->state == HF_PENDING_WRITTEN);
+        pending->state =
+            HF_PENDING_WAITING; /* the kernel never took all of it: the next connection gets it again */
+        if (!hf_timer_armed(&pending->expiry)) /* its time ran out while it was with the link */
+            hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms);
+    }
+    /* An end is only recorded here and frees nothing, so the line stays as it is. */
+    for (struct hf_list_node *at = outbox->line.next; at != &outbox->line; at = at->next) {
+        struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
+
+        if (pending->state == HF_PENDING_WAITING && !may_wait(pending))
+            (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_CONNECTION_GONE, NULL);
     }
 }
 
@@ -581,23 +635,30 @@ hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fat
     return HF_OK;
 }
 
+static void answer_end(struct hf_hub *hub, const struct hf_pending *pending, struct hf_call **asker)
+{
+    struct hf_call *call = *asker;
+
+    *asker = NULL;
+    if (call == NULL)
+        return;
+    call->fate = pending->end_fate;
+    call->fate_reason = pending->end_reason;
+    memcpy(call->id, pending->id, sizeof(call->id));
+    answer(hub, call, HF_REASON_NONE);
+}
+
 static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
 {
     struct hf_pending *pending = HF_CONTAINER_OF(waiter, struct hf_pending, waiter);
     struct hf_hub *hub = pending->hub;
     struct hf_device *device = pending->device;
-    struct hf_call *call = pending->call;
 
     (void)time_ms;
     if (offset > device->last_offset)
         device->last_offset = offset;
-    pending->call = NULL;
-    if (call != NULL) {
-        call->fate = pending->end_fate;
-        call->fate_reason = pending->end_reason;
-        memcpy(call->id, pending->id, sizeof(call->id));
-        answer(hub, call, HF_REASON_NONE);
-    }
+    answer_end(hub, pending, &pending->call);
+    answer_end(hub, pending, &pending->canceler);
     pending_free(pending);
     hf_outbox_free_if_idle(hub, device);
 }
@@ -631,7 +692,8 @@ void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_ca
 {
     struct hf_pending *pending = hf_pending_find(hub, call->id);
 
-    if (pending == NULL || pending->device->tenant != tenant) {
+    if (pending == NULL || pending->device->tenant != tenant ||
+        !hf_slice_eq(hf_device_name(pending->device), call->device)) {
         answer(hub, call, HF_REASON_NOT_FOUND);
         return;
     }
@@ -640,15 +702,7 @@ void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_ca
         answer(hub, call, HF_REASON_IN_PROGRESS);
         return;
     }
-    if (pending->call !=
-        NULL) { /* somebody waits for it: they hear that it was canceled, in on_end_durable */
-        call->fate = HF_FATE_CANCELED;
-        call->fate_reason = HF_REASON_CANCELED;
-        (void)hf_outbox_end(hub, pending, HF_FATE_CANCELED, HF_REASON_CANCELED, NULL);
-        answer(hub, call, HF_REASON_NONE);
-        return;
-    }
-    pending->call = call;
+    pending->canceler = call; /* answered when that is durable; so is whoever waits for the result */
     (void)hf_outbox_end(hub, pending, HF_FATE_CANCELED, HF_REASON_CANCELED, NULL);
 }
 
@@ -681,6 +735,8 @@ hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const str
     hf_ledger_restore(&hub->ledger.counts.downlink);
     uint64_t left_ms = pending->expires_ms > hub->utc_ms ? pending->expires_ms - hub->utc_ms : 0;
     hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + left_ms);
+    hf_device_rest(hub,
+                   device); /* one that was online before the start is offline unless it comes back in time */
     return HF_OK;
 }
 
@@ -695,7 +751,8 @@ void hf_outbox_discard(struct hf_hub *hub, struct hf_device *device)
         struct hf_pending *pending = HF_CONTAINER_OF(outbox->line.next, struct hf_pending, line);
 
         hf_call_free(pending->call); /* its maker went with the API connections */
-        pending->call = NULL;
+        hf_call_free(pending->canceler);
+        pending->call = pending->canceler = NULL;
         pending_free(pending);
     }
     forget_keys(hub, outbox, true);

@@ -75,7 +75,7 @@ function(hf_module name)
     add_executable(${test} EXCLUDE_FROM_ALL ${file})
     target_link_libraries(${test} PRIVATE hf_${name} hf_test_support ${CMOCKA_LIBRARY})
     add_test(NAME ${test} COMMAND ${test})
-    if(name STREQUAL "adapter") # its tests use tables in memory
+    if(name MATCHES "^(adapter|core)$") # their tests use tables in memory
       target_link_libraries(${test} PRIVATE hf_store)
     endif()
     if(test MATCHES "_fail_test$")

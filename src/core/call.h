@@ -18,7 +18,7 @@ enum hf_call_type {
     HF_CALL_DEVICE,     /* live state of one device: answer in `live`; not_found when it is not in memory */
     HF_CALL_BROADCAST,  /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */
     HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
-    HF_CALL_REVOKE,     /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
+    HF_CALL_REVOKE, /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
 };
 
@@ -54,7 +54,7 @@ struct hf_live {
     uint32_t rtt_ms; /* last Ping to Pong; 0 = not measured */
     uint32_t pending_messages, send_queue_messages;
     uint64_t pending_bytes, send_queue_bytes;
-    uint64_t messages_in, messages_out, bytes_in, bytes_out; /* of this connection */
+    uint64_t messages_in, messages_out; /* of this connection, modulo 2^32 */
     char peer[64];                                           /* address:port, after PROXY protocol */
     char trace[33];                                          /* client's trace id or "" */
     char protocol[24];                                       /* "raw" */

@@ -48,6 +48,7 @@ struct hf_devconn {
     struct hf_list_node unsettled; /* on hub->unsettled while something was written and not yet seen taken */
     struct hf_list_node topics;    /* its subscriptions */
     uint64_t conn_id;
+    uint32_t messages_in, messages_out;
     uint32_t written_untracked; /* messages given to the link since it was last empty */
     uint16_t subscriptions;
     uint8_t variant; /* 0 .. HF_DEVCONN_VARIANTS-1 */

@@ -44,6 +44,8 @@ static void describe(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_cal
     }
     if (device->devconn != NULL) {
         live->connected = true;
+        live->messages_in = device->devconn->messages_in;
+        live->messages_out = device->devconn->messages_out;
         live->send_queue_messages = hf_sendq_messages(device->devconn->sendq);
         live->send_queue_bytes =
             hf_sendq_bytes(device->devconn->sendq) + device->devconn->ops->queued_bytes(device->devconn);

@@ -75,7 +75,7 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     device->devconn = devconn;
     devconn->device = device;
     devconn->sendq = NULL;
-    devconn->written_untracked = 0;
+    devconn->written_untracked = devconn->messages_in = devconn->messages_out = 0;
     devconn->subscriptions = 0;
     devconn->spilled = device->outbox != NULL;
     devconn->uplink_rate = (struct hf_rate){0};
@@ -164,6 +164,7 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         return err;
     hf_ledger_accept(&hub->ledger.counts.uplink,
                      1); /* delivered when its batch is durable: hf_hub_uplink_durable() */
+    devconn->messages_in++;
     hub->stats.messages_in++;
     hub->stats.messages_in_bytes += incoming->payload.bytes;
     if (incoming->publish) {

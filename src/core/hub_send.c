@@ -59,8 +59,9 @@ static void report_drops(struct hf_hub *hub, struct hf_devconn *devconn)
         record_drops(hub, devconn, reason, messages, hf_reason_name(reason));
 }
 
-static void count_out(struct hf_hub *hub, size_t bytes)
+static void count_out(struct hf_hub *hub, struct hf_devconn *devconn, size_t bytes)
 {
+    devconn->messages_out++;
     hub->stats.messages_out++;
     hub->stats.messages_out_bytes += bytes;
 }
@@ -158,7 +159,7 @@ enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const s
         if (pending == NULL)
             devconn->written_untracked++;
         hf_hub_touch(hub, devconn);
-        count_out(hub, outgoing->payload.bytes);
+        count_out(hub, devconn, outgoing->payload.bytes);
         return HF_PUSH_WRITTEN;
     }
     if (frame == NULL)
@@ -184,7 +185,7 @@ static void pump(struct hf_hub *hub, struct hf_devconn *devconn)
         if (devconn->ops->write_shared(devconn, hf_sendq_front(devconn->sendq)->frame) != HF_OK)
             return;
         struct hf_sendq_item item = hf_sendq_pop(devconn->sendq);
-        count_out(hub, item.frame->bytes);
+        count_out(hub, devconn, item.frame->bytes);
         hf_shared_unref(item.frame);
         if (item.pending != NULL) {
             item.pending->state = HF_PENDING_WRITTEN;

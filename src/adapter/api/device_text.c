@@ -33,8 +33,6 @@ static void live_out(struct hf_json_out *out, const struct hf_live *live)
             hf_json_out_u64(out, "rtt_ms", live->rtt_ms);
         hf_json_out_u64(out, "messages_in", live->messages_in);
         hf_json_out_u64(out, "messages_out", live->messages_out);
-        hf_json_out_u64(out, "bytes_in", live->bytes_in);
-        hf_json_out_u64(out, "bytes_out", live->bytes_out);
         hf_json_out_u64(out, "send_queue_messages", live->send_queue_messages);
         hf_json_out_u64(out, "send_queue_bytes", live->send_queue_bytes);
     }

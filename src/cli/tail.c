@@ -157,7 +157,7 @@ static void wait_a_while(struct run *run)
 static bool follow_once(struct run *run, int *ret_status)
 {
     struct hf_cli_http_request request = {
-        .method = "GET", .accept = "application/x-ndjson", .on_data = on_data, .user = run};
+        .method = "GET", .on_data = on_data, .user = run};
     struct hf_cli_http_answer answer;
     uint64_t begin_ms = hf_clock_ms();
     char path[8192];

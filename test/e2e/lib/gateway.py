@@ -161,6 +161,12 @@ class Gateway:
         auth = {"Authorization": "Bearer " + (token or self.token(device))} if token != "" else {}
         return RawWs(self.address(listener), path or f"/v1/connect/{device}", {**auth, **(headers or {})}, **options)
 
+    def known(self, *devices):
+        """Devices that were here once: to a stranger nothing can be sent."""
+        for device in devices:
+            self.connect(device).close()
+        return self
+
     def metrics(self):
         """{("name", (("label", "value"), ...)): number}"""
         from lib.metrics import parse

@@ -48,15 +48,21 @@ void hf_ws_conn_info(const struct hf_ws_conn *conn, struct hf_ws_conn_info *ret_
     }
 }
 
-void hf_ws_index_credential(struct hf_ws_conn *conn, uint64_t hash)
+static hf_err index_credential(struct hf_ws_extra *extra, uint64_t hash)
 {
-    struct hf_ws_extra *extra = conn->extra;
+    struct hf_map *credentials = &extra->conn->site->credentials;
 
+    if (extra->credential_hash == hash)
+        return HF_OK;
     if (extra->credential_hash != 0)
-        hf_map_remove(&conn->site->credentials, &extra->credential);
+        hf_map_remove(credentials, &extra->credential);
     extra->credential_hash = 0;
-    if (hash != 0 && hf_map_insert(&conn->site->credentials, &extra->credential, hash) == HF_OK)
+    if (hash == 0)
+        return HF_OK;
+    hf_err err = hf_map_insert(credentials, &extra->credential, hash);
+    if (err == HF_OK)
         extra->credential_hash = hash;
+    return err;
 }
 
 static void extra_free(struct hf_ws_conn *conn)
@@ -68,27 +74,40 @@ static void extra_free(struct hf_ws_conn *conn)
     }
     if (conn->extra == NULL)
         return;
-    hf_ws_index_credential(conn, 0);
+    (void)index_credential(conn->extra, 0);
     free(conn->extra);
     conn->extra = NULL;
 }
 
-/* Makes what the connection needs beyond the common; true also when it needs nothing. */
-static bool extra_take(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
-                       const struct hf_identity *identity)
+static hf_err extra_new(struct hf_ws_conn *conn, size_t topic_bytes)
+{
+    conn->extra = calloc(1, sizeof(*conn->extra) + topic_bytes);
+    if (conn->extra == NULL)
+        return HF_ERR_NOMEM;
+    conn->extra->conn = conn;
+    return HF_OK;
+}
+
+/* Makes what the connection needs beyond the common; HF_OK also when it needs nothing. */
+static hf_err extra_take(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
+                         const struct hf_identity *identity)
 {
     if (admit->trace[0] == '\0' && admit->topic_bytes == 0 && identity->credential_hash == 0)
-        return true;
-    struct hf_ws_extra *extra = calloc(1, sizeof(*extra) + admit->topic_bytes);
-    if (extra == NULL)
-        return false;
-    extra->conn = conn;
-    memcpy(extra->trace, admit->trace, sizeof(extra->trace));
-    extra->topic_bytes = admit->topic_bytes;
-    memcpy(extra->topic, admit->topic, admit->topic_bytes);
-    conn->extra = extra;
-    hf_ws_index_credential(conn, identity->credential_hash);
-    return true;
+        return HF_OK;
+    if (extra_new(conn, admit->topic_bytes) != HF_OK)
+        return HF_ERR_NOMEM;
+    memcpy(conn->extra->trace, admit->trace, sizeof(conn->extra->trace));
+    conn->extra->topic_bytes = admit->topic_bytes;
+    memcpy(conn->extra->topic, admit->topic, admit->topic_bytes);
+    return index_credential(conn->extra, identity->credential_hash);
+}
+
+hf_err hf_ws_use_credential(struct hf_ws_conn *conn, uint64_t hash)
+{
+    HF_ASSERT(conn->state == HF_WS_STATE_OPEN);
+    if (conn->extra == NULL && (hash == 0 || extra_new(conn, 0) != HF_OK))
+        return hash == 0 ? HF_OK : HF_ERR_NOMEM;
+    return index_credential(conn->extra, hash);
 }
 
 static void held_free(struct hf_ws_conn *conn)
@@ -116,6 +135,7 @@ void hf_ws_abort(struct hf_ws_conn *conn)
     conn->site->stats.ended++;
     hf_wheel_cancel(conn->site->wheel, &conn->timer);
     hf_ws_assembly_clear(&conn->assembly, &conn->site->open_config.memory);
+    held_free(conn);
     if (conn->state == HF_WS_STATE_AUTH)
         extra_free(conn);
     hf_ws_decoder_deinit(&conn->decoder);
@@ -195,8 +215,7 @@ void hf_ws_close(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, 
     hf_ws_arm(conn);
 }
 
-/* The closing handshake is through on our side: the gateway ends TCP first (WS-10). */
-static void finish(struct hf_ws_conn *conn)
+void hf_ws_finish(struct hf_ws_conn *conn)
 {
     hf_ws_state(conn, HF_WS_STATE_ENDING);
     conn->link->ops->resume_read(conn->link);
@@ -210,7 +229,7 @@ void hf_ws_peer_close(struct hf_ws_conn *conn, uint16_t code)
 
     conn->received_code = code;
     if (conn->state == HF_WS_STATE_CLOSING) {
-        finish(conn);
+        hf_ws_finish(conn);
         return;
     }
     if (conn->state > HF_WS_STATE_OPEN)
@@ -220,7 +239,7 @@ void hf_ws_peer_close(struct hf_ws_conn *conn, uint16_t code)
     conn->sent_code = code;
     (void)hf_ws_send_control(conn, HF_WS_OP_CLOSE, payload,
                              hf_ws_close_payload(payload, code, (struct hf_slice){"", 0}));
-    finish(conn);
+    hf_ws_finish(conn);
 }
 
 static void on_end(struct hf_link *link, enum hf_link_end link_end, int sys_errno)
@@ -244,7 +263,13 @@ static bool may_read(struct hf_link *link)
 {
     struct hf_ws_conn *conn = link->user;
 
-    if (conn->state > HF_WS_STATE_OPEN || conn->site->ops->may_take(conn->site->context))
+    if (conn->state > HF_WS_STATE_OPEN)
+        return true;
+    if (conn->held != NULL) { /* what is held comes first */
+        link->ops->pause_read(link);
+        return false;
+    }
+    if (conn->site->ops->may_take(conn->site->context))
         return true;
     hf_ws_hold(conn, NULL, 0, 0); /* nothing was read yet: only the place in line is kept */
     return false;
@@ -285,7 +310,7 @@ static void write_greeting(struct hf_ws_conn *conn, const struct hf_ws_admit *ad
     (void)conn->link->ops->write(conn->link, sb.at, sb.bytes);
 }
 
-static void write_auth_ok(struct hf_ws_conn *conn, const struct hf_identity *identity)
+void hf_ws_send_auth_ok(struct hf_ws_conn *conn, const struct hf_identity *identity)
 {
     char text[HF_WS_OUT_HEAD_BYTES_MAX];
     struct hf_json_out out;
@@ -330,7 +355,9 @@ static hf_err admit_device(struct hf_ws_conn *conn, const struct hf_ws_admit *ad
     conn->expires_ms = identity->expires_ms;
     conn->dev.conn_id = admit->conn_id;
     conn->dev.ops = &hf_ws_devconn_ops;
-    conn->dev.variant = admit->deflate.on && admit->deflate.server_max_window_bits == HF_WS_DEFLATE_BITS_MAX;
+    /* The compressor is shared, so its window is everyone's: who agreed to a smaller one gets messages as they are. */
+    conn->dev.variant = admit->deflate.on && admit->deflate.server_max_window_bits >=
+                                                 conn->site->limits.deflate.server_max_window_bits;
     return hf_hub_connect(conn->site->hub, &conn->dev, &connect, ret_reason);
 }
 
@@ -359,7 +386,7 @@ hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf
     } else {
         hf_list_init(&conn->dev.unsettled);
         conn->state = HF_WS_STATE_OPEN; /* before extra: the union */
-        if (!extra_take(conn, admit, &admit->identity))
+        if (extra_take(conn, admit, &admit->identity) != HF_OK)
             goto fail;
         err = admit_device(conn, admit, &admit->identity, ret_reason);
         if (err != HF_OK)
@@ -371,7 +398,7 @@ hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf
     link->user = conn;
     site->stats.opened++;
     if (admit->upgraded)
-        write_auth_ok(conn, &admit->identity);
+        hf_ws_send_auth_ok(conn, &admit->identity);
     else
         write_greeting(conn, admit);
     if (identified)
@@ -396,7 +423,7 @@ hf_err hf_ws_authenticated(struct hf_ws_conn *conn, const struct hf_identity *id
     hf_err err = HF_ERR_NOMEM;
     *ret_reason = HF_REASON_MEMORY_LIMIT;
     hf_list_remove(&conn->dev.unsettled);
-    if (extra_take(conn, admit, identity))
+    if (extra_take(conn, admit, identity) == HF_OK)
         err = admit_device(conn, admit, identity, ret_reason);
     free(admit);
     if (err != HF_OK) {
@@ -404,7 +431,7 @@ hf_err hf_ws_authenticated(struct hf_ws_conn *conn, const struct hf_identity *id
         return err;
     }
     hf_ws_decoder_set_config(&conn->decoder, &conn->site->open_config);
-    write_auth_ok(conn, identity);
+    hf_ws_send_auth_ok(conn, identity);
     log_event(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
     hf_ws_arm(conn);
     return HF_OK;
@@ -425,6 +452,7 @@ bool hf_ws_move_home(struct hf_ws_conn *conn, const struct hf_identity *identity
     }
     conn->admit = NULL; /* travels with the connection */
     conn->link = NULL;
+    site->stats.ended++; /* here; its home counts it as opened once more */
     hf_wheel_cancel(site->wheel, &conn->timer);
     hf_ws_decoder_deinit(&conn->decoder);
     hf_ws_release(conn); /* takes it off the list, too */

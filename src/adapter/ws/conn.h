@@ -64,6 +64,7 @@ struct hf_ws_conn {
 /* An acknowledgement {"type":"ack"} on its way: told by the journal when the message is durable. */
 struct hf_ws_ack {
     struct hf_waiter waiter;
+    struct hf_list_node node; /* on site->acks_open: those that the log never tells go with the site */
     struct hf_ws_conn *conn;
     uint8_t id_bytes;
     char id[HF_WS_CLIENT_ID_BYTES_MAX];
@@ -82,7 +83,10 @@ hf_err hf_ws_authenticated(struct hf_ws_conn *conn, const struct hf_identity *id
  * closed. */
 bool hf_ws_move_home(struct hf_ws_conn *conn, const struct hf_identity *identity, const uint8_t *rest,
                      size_t rest_bytes);
-void hf_ws_index_credential(struct hf_ws_conn *conn, uint64_t hash);
+/* A revocation of `hash` (0 = none) reaches this connection from now on, and no longer one of an earlier hash. HF_ERR_NOMEM: as before. */
+hf_err hf_ws_use_credential(struct hf_ws_conn *conn, uint64_t hash);
+void hf_ws_finish(struct hf_ws_conn *conn); /* both sides are done: the gateway ends TCP first (WS-10) */
+void hf_ws_send_auth_ok(struct hf_ws_conn *conn, const struct hf_identity *identity);
 
 /* heartbeat.c */
 void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms);
@@ -93,9 +97,9 @@ void hf_ws_on_pong(struct hf_ws_conn *conn, struct hf_slice payload);
 /* input.c */
 void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes);
 void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes,
-                uint32_t wait_ms);          /* pauses reading */
-void hf_ws_unhold(struct hf_ws_conn *conn); /* feeds what was held; reading goes on when all is fed */
-bool hf_ws_holds(const struct hf_ws_conn *conn);
+                uint32_t wait_ms); /* pauses reading */
+void hf_ws_unhold(
+    struct hf_ws_conn *conn); /* feeds what was held; reading goes on when all is fed. conn may be gone */
 
 /* raw.c: one whole message; payload is valid during the call. */
 void hf_ws_raw_message(struct hf_ws_conn *conn, bool text, struct hf_slice payload, const uint8_t *rest,
@@ -107,6 +111,8 @@ hf_err hf_ws_send_control(struct hf_ws_conn *conn, enum hf_ws_opcode opcode, con
                           size_t bytes);
 hf_err hf_ws_send_text(struct hf_ws_conn *conn, struct hf_slice text);
 void hf_ws_send_error(struct hf_ws_conn *conn, enum hf_reason reason, struct hf_slice id, const char *detail);
-hf_err hf_ws_scratch(struct hf_ws_site *site); /* the shared buffer is there */
+/* The buffer is there, with room for a whole message. inflated and deflated are two: a message that was inflated may be
+ * published, and thus compressed, while it is being handled. */
+hf_err hf_ws_scratch(struct hf_ws_site *site, struct hf_ws_scratch *scratch);
 
 #endif

@@ -43,7 +43,8 @@ void hf_ws_arm(struct hf_ws_conn *conn)
     switch (conn->state) {
     case HF_WS_STATE_AUTH: due_ms = conn->state_ms + site->limits.auth_timeout_ms; break;
     case HF_WS_STATE_OPEN:
-        earliest(&due_ms, conn->last_life_ms + stage_ms(rules_of(conn), conn->stage));
+        if (conn->held == NULL) /* while we do not read, silence says nothing about the peer */
+            earliest(&due_ms, conn->last_life_ms + stage_ms(rules_of(conn), conn->stage));
         if (conn->expires_ms != 0)
             earliest(&due_ms,
                      site->hub->now_ms +
@@ -55,7 +56,10 @@ void hf_ws_arm(struct hf_ws_conn *conn)
         break;
     default: due_ms = conn->state_ms + site->limits.close_timeout_ms; break;
     }
-    hf_wheel_arm(site->wheel, &conn->timer, due_ms);
+    if (due_ms != 0)
+        hf_wheel_arm(site->wheel, &conn->timer, due_ms);
+    else
+        hf_wheel_cancel(site->wheel, &conn->timer);
 }
 
 static void ping(struct hf_ws_conn *conn)
@@ -131,7 +135,7 @@ void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
     }
     if (conn->held != NULL && conn->held->resume_ms != 0 && now_ms >= conn->held->resume_ms)
         hf_ws_unhold(conn);
-    if (conn->state == HF_WS_STATE_OPEN)
+    if (conn->state == HF_WS_STATE_OPEN && conn->held == NULL)
         heartbeat(conn, now_ms);
     hf_ws_arm(conn);
 }

@@ -13,14 +13,12 @@ static void fail(struct hf_ws_conn *conn, enum hf_ws_rule rule)
                             : info->close_code == HF_WS_CODE_INTERNAL   ? HF_REASON_MEMORY_LIMIT
                                                                         : HF_REASON_PROTOCOL_ERROR;
 
-    conn->site->stats.protocol_errors[rule]++;
-    hf_ws_close(conn, reason, info->close_code,
-                hf_slice_of(info->name)); /* the rule's name says more than the reason's */
-}
-
-bool hf_ws_holds(const struct hf_ws_conn *conn)
-{
-    return conn->held != NULL;
+    if (conn->state <= HF_WS_STATE_OPEN)
+        conn->site->stats.protocol_errors[rule]++;
+    hf_ws_close(conn, reason, info->close_code, (struct hf_slice){NULL, 0});
+    if (conn->decoder.rule != HF_WS_RULE_NONE && conn->state == HF_WS_STATE_CLOSING)
+        hf_ws_finish(
+            conn); /* nothing more can be read, so the peer's Close cannot be awaited (RFC 6455 7.1.7) */
 }
 
 void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms)
@@ -28,6 +26,7 @@ void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint
     struct hf_ws_site *site = conn->site;
     struct hf_ws_held *held = NULL;
 
+    HF_ASSERT(conn->held == NULL && conn->state <= HF_WS_STATE_OPEN);
     if (site->stats.held_bytes_now + bytes <= HF_WS_HELD_BYTES_TOTAL_MAX)
         held = malloc(sizeof(*held) + bytes);
     if (held == NULL) {
@@ -77,15 +76,15 @@ static void inflated_message(struct hf_ws_conn *conn, bool text, struct hf_slice
     enum hf_ws_rule rule = HF_WS_RULE_NO_MEMORY;
     size_t bytes = 0, got = 0;
     bool done = false;
-    hf_err err = hf_ws_scratch(site);
+    hf_err err = hf_ws_scratch(site, &site->inflated);
 
     if (err == HF_OK && site->inflater == NULL)
         err = hf_ws_inflater_new(&site->open_config.memory, HF_WS_DEFLATE_BITS_MAX, &site->inflater);
     if (err == HF_OK)
         hf_ws_inflater_begin(site->inflater, false, text, conn->decoder.config->message_bytes_max);
     while (err == HF_OK && !done) {
-        err = hf_ws_inflater_feed(site->inflater, &in, true, site->scratch + bytes,
-                                  site->scratch_bytes - bytes, &got, &done, &rule);
+        err = hf_ws_inflater_feed(site->inflater, &in, true, site->inflated.at + bytes,
+                                  site->inflated.bytes - bytes, &got, &done, &rule);
         bytes += got;
     }
     if (err != HF_OK) {
@@ -93,7 +92,8 @@ static void inflated_message(struct hf_ws_conn *conn, bool text, struct hf_slice
         return;
     }
     site->stats.inflated++;
-    message(conn, text, (struct hf_slice){(const char *)site->scratch, bytes}, rest, rest_bytes, ret_moved);
+    message(conn, text, (struct hf_slice){(const char *)site->inflated.at, bytes}, rest, rest_bytes,
+            ret_moved);
 }
 
 static void on_part(struct hf_ws_conn *conn, const struct hf_ws_event *event, const uint8_t *rest,
@@ -159,7 +159,8 @@ static void on_event(struct hf_ws_conn *conn, const struct hf_ws_event *event, c
     }
 }
 
-static void feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
+/* False: the connection has moved to its home worker, the rest of the input with it; this object is gone. */
+static bool feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
 {
     bool moved = false;
 
@@ -170,18 +171,19 @@ static void feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
 
         if (!hf_ws_decoder_mid_message(&conn->decoder) && must_wait(conn, &wait_ms)) {
             hf_ws_hold(conn, data, bytes, wait_ms);
-            return;
+            return true;
         }
         if (hf_ws_decoder_feed(&conn->decoder, data, bytes, &taken, &event) != HF_OK) {
             fail(conn, (enum hf_ws_rule)conn->decoder.rule);
-            return;
+            return true;
         }
         data += taken;
         bytes -= taken;
         on_event(conn, &event, data, bytes, &moved);
         if (moved)
-            return; /* to its home worker, the rest of the input with it; this object is gone */
+            return false;
     }
+    return true;
 }
 
 void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes)
@@ -210,7 +212,7 @@ void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes)
         free(held);
         return;
     }
-    feed(conn, data, bytes);
+    (void)feed(conn, data, bytes);
 }
 
 void hf_ws_unhold(struct hf_ws_conn *conn)
@@ -222,9 +224,13 @@ void hf_ws_unhold(struct hf_ws_conn *conn)
     conn->held = NULL;
     hf_list_remove(&held->node);
     conn->site->stats.held_bytes_now -= held->bytes;
-    feed(conn, held->data, held->bytes);
+    /* Something had come, and we made it wait: that silence was ours. */
+    hf_ws_life(conn);
+    bool here = feed(conn, held->data, held->bytes);
     free(held);
-    /* Feeding may have held the rest again, closed the connection, or moved it; only an open one that is free reads on. */
-    if (conn->state == HF_WS_STATE_OPEN && conn->held == NULL && conn->link != NULL)
+    /* Feeding may have held the rest again or closed the connection; only one that is free reads on. */
+    if (here && conn->state <= HF_WS_STATE_OPEN && conn->held == NULL) {
         conn->link->ops->resume_read(conn->link);
+        hf_ws_arm(conn);
+    }
 }

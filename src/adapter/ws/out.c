@@ -131,17 +131,17 @@ static struct hf_slice deflated(struct hf_ws_conn *conn, struct hf_slice payload
     size_t bytes = 0, kept = hf_ws_deflate_kept_bytes_max(payload.bytes) + HF_WS_DEFLATE_ROOM_BYTES;
 
     if (conn->dev.variant == 0 || payload.bytes < site->limits.deflate_bytes_min ||
-        hf_ws_scratch(site) != HF_OK || kept > site->scratch_bytes)
+        hf_ws_scratch(site, &site->deflated) != HF_OK || kept > site->deflated.bytes)
         return payload;
     if (site->deflater == NULL &&
-        hf_ws_deflater_new(&site->open_config.memory, HF_WS_DEFLATE_BITS_MAX, HF_WS_DEFLATE_LEVEL,
-                           HF_WS_DEFLATE_MEM_LEVEL, &site->deflater) != HF_OK)
+        hf_ws_deflater_new(&site->open_config.memory, site->limits.deflate.server_max_window_bits,
+                           HF_WS_DEFLATE_LEVEL, HF_WS_DEFLATE_MEM_LEVEL, &site->deflater) != HF_OK)
         return payload;
-    if (hf_ws_deflater_message(site->deflater, false, payload, site->scratch, kept, &bytes) != HF_OK)
+    if (hf_ws_deflater_message(site->deflater, false, payload, site->deflated.at, kept, &bytes) != HF_OK)
         return payload;
     *flags |= HF_WS_COMPRESSED;
     site->stats.deflated++;
-    return (struct hf_slice){(const char *)site->scratch, bytes};
+    return (struct hf_slice){(const char *)site->deflated.at, bytes};
 }
 
 static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outgoing *outgoing)

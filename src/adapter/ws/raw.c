@@ -52,9 +52,15 @@ static void on_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_
         hf_sb_text(&sb, ",\"offset\":");
         hf_sb_u64(&sb, offset);
         hf_sb_char(&sb, '}');
-        if (hf_ws_send_text(conn, hf_sb_done(&sb)) == HF_OK)
+        hf_err err = hf_ws_send_text(conn, hf_sb_done(&sb));
+        if (err == HF_OK)
             site->stats.acks_out++;
+        else if (
+            err !=
+            HF_ERR_CLOSED) /* else its end is on its way; an ack that is missing in between would mislead */
+            hf_ws_close(conn, HF_REASON_SLOW_READER, 0, (struct hf_slice){NULL, 0});
     }
+    hf_list_remove(&ack->node);
     hf_slab_give(site->acks, ack);
     hf_ws_release(conn);
 }
@@ -66,6 +72,7 @@ static struct hf_ws_ack *ack_new(struct hf_ws_conn *conn, const struct hf_json_f
     if (ack == NULL)
         return NULL;
     ack->conn = conn;
+    hf_list_init(&ack->node);
     ack->waiter.on_durable = on_durable;
     ack->id_bytes = (uint8_t)id->raw.bytes;
     memcpy(ack->id, id->raw.at, id->raw.bytes);
@@ -78,12 +85,18 @@ static hf_err submit(struct hf_ws_conn *conn, const struct hf_incoming *incoming
     uint32_t wait_ms = 0;
     hf_err err = hf_hub_message(conn->site->hub, &conn->dev, incoming, ack ? &ack->waiter : NULL, &wait_ms);
 
-    if (err == HF_OK && ack != NULL)
+    if (err == HF_OK && ack != NULL) {
         conn->acks_open++;
+        hf_list_push_back(&conn->site->acks_open, &ack->node);
+    }
     if (err != HF_OK && ack != NULL)
         hf_slab_give(conn->site->acks, ack);
     if (err == HF_ERR_LIMIT || err == HF_ERR_NOMEM)
         hf_ws_close(conn, HF_REASON_STORAGE_FULL, 0, (struct hf_slice){NULL, 0});
+    else if (
+        err ==
+        HF_ERR_BUSY) /* it had waited for its turn; only a reload in between can have taken it away again */
+        hf_ws_close(conn, HF_REASON_RATE_LIMIT, 0, (struct hf_slice){NULL, 0});
     return err;
 }
 
@@ -92,7 +105,11 @@ static void submit_opaque(struct hf_ws_conn *conn, struct hf_slice topic, struct
 {
     struct hf_incoming incoming = {.topic = topic, .payload = payload, .format = format, .flags = flags};
 
-    (void)submit(conn, &incoming, NULL);
+    if (submit(conn, &incoming, NULL) != HF_ERR_DENIED)
+        return;
+    conn->site->stats.denied++; /* nothing is lost silently, not even what had no business here */
+    hf_ws_send_error(conn, HF_REASON_FORBIDDEN, (struct hf_slice){NULL, 0},
+                     "an access rule does not allow this topic");
 }
 
 /* ---- the types ---- */
@@ -150,8 +167,10 @@ static void on_data_type(struct hf_ws_conn *conn, struct raw_text *text)
         }
     }
     incoming.payload = payload->found ? payload->raw : text->whole;
-    if (submit(conn, &incoming, ack) == HF_ERR_DENIED)
-        bad(conn, text, HF_REASON_FORBIDDEN, "an access rule does not allow this topic");
+    if (submit(conn, &incoming, ack) != HF_ERR_DENIED)
+        return;
+    conn->site->stats.denied++;
+    bad(conn, text, HF_REASON_FORBIDDEN, "an access rule does not allow this topic");
 }
 
 /* The sender's own fields come back with type pong; browsers cannot send Ping frames. */
@@ -214,13 +233,21 @@ static void on_subscribe_type(struct hf_ws_conn *conn, struct raw_text *text)
         bad(conn, text, HF_REASON_MEMORY_LIMIT, "no memory left for a subscription");
 }
 
+/* The record of an identified device that was not let in; who did not say who he is leaves none. */
+static void refused(struct hf_ws_site *site, const struct hf_identity *identity, enum hf_reason reason)
+{
+    if (identity->tenant != NULL)
+        hf_hub_refused(site->hub, identity->tenant->name,
+                       (struct hf_slice){identity->device, identity->device_bytes}, reason);
+}
+
 /* A fresh token: the first one binds the device, a later one prolongs the connection without a reconnect. */
 static void on_auth_type(struct hf_ws_conn *conn, struct raw_text *text)
 {
     struct hf_ws_site *site = conn->site;
     char storage[HF_JWT_TOKEN_BYTES_MAX];
     struct hf_slice token = {NULL, 0}, wanted = {NULL, 0};
-    struct hf_identity identity;
+    struct hf_identity identity = {0};
     const char *check = "token";
     enum hf_reason reason = HF_REASON_CREDENTIALS_MISSING;
 
@@ -234,15 +261,18 @@ static void on_auth_type(struct hf_ws_conn *conn, struct raw_text *text)
         reason = HF_REASON_IDENTITY_MISMATCH;
     if (reason != HF_REASON_NONE) {
         site->stats.auth_refused++;
+        refused(site, &identity, reason);
         hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
         return;
     }
     site->stats.auth_in_band++;
     if (conn->state == HF_WS_STATE_OPEN) {
+        if (hf_ws_use_credential(conn, identity.credential_hash) != HF_OK) {
+            hf_ws_close(conn, HF_REASON_MEMORY_LIMIT, 0, (struct hf_slice){NULL, 0});
+            return;
+        }
         conn->expires_ms = identity.expires_ms;
-        if (conn->extra != NULL)
-            hf_ws_index_credential(conn, identity.credential_hash);
-        (void)hf_ws_send_text(conn, HF_SLICE("{\"type\":\"auth_ok\"}"));
+        hf_ws_send_auth_ok(conn, &identity);
         hf_ws_arm(conn);
         return;
     }
@@ -251,8 +281,10 @@ static void on_auth_type(struct hf_ws_conn *conn, struct raw_text *text)
         text->moved = hf_ws_move_home(conn, &identity, text->rest, text->rest_bytes);
         return;
     }
-    if (hf_ws_authenticated(conn, &identity, &reason) != HF_OK)
-        hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
+    if (hf_ws_authenticated(conn, &identity, &reason) == HF_OK)
+        return;
+    refused(site, &identity, reason);
+    hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
 }
 
 static const struct {

@@ -27,15 +27,24 @@ static struct hf_ws_config config_of(uint32_t message_bytes_max, uint16_t fragme
     };
 }
 
+static void scratch_free(struct hf_ws_scratch *scratch)
+{
+    free(scratch->at);
+    *scratch = (struct hf_ws_scratch){NULL, 0};
+}
+
 void hf_ws_site_set_limits(struct hf_ws_site *site, const struct hf_ws_limits *limits)
 {
+    uint8_t bits = site->limits.deflate.server_max_window_bits;
+
     site->limits = *limits;
+    if (bits != 0) /* connections have agreed to it and share the compressor: it stays until a restart */
+        site->limits.deflate.server_max_window_bits = bits;
     site->open_config = config_of(limits->message_bytes_max, limits->fragments_max);
     site->auth_config = config_of(
         HF_MIN(limits->unauthenticated_message_bytes_max, limits->message_bytes_max), limits->fragments_max);
-    free(site->scratch); /* made anew at the size that is right now */
-    site->scratch = NULL;
-    site->scratch_bytes = 0;
+    scratch_free(&site->inflated); /* made anew at the size that is right now */
+    scratch_free(&site->deflated);
 }
 
 hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limits, uint64_t connections_max)
@@ -45,6 +54,7 @@ hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limit
     hf_map_init(&site->credentials, credential_eq);
     hf_list_init(&site->held);
     hf_list_init(&site->lingering);
+    hf_list_init(&site->acks_open);
     hf_ws_site_set_limits(site, limits);
     if (site->conns != NULL && site->acks != NULL)
         return HF_OK;
@@ -56,22 +66,23 @@ void hf_ws_site_deinit(struct hf_ws_site *site)
 {
     hf_ws_deflater_free(site->deflater);
     hf_ws_inflater_free(site->inflater);
-    free(site->scratch);
+    scratch_free(&site->inflated);
+    scratch_free(&site->deflated);
     hf_map_deinit(&site->credentials);
     hf_slab_free(site->conns);
     hf_slab_free(site->acks);
     site->conns = site->acks = NULL;
 }
 
-hf_err hf_ws_scratch(struct hf_ws_site *site)
+hf_err hf_ws_scratch(struct hf_ws_site *site, struct hf_ws_scratch *scratch)
 {
-    size_t bytes = site->limits.message_bytes_max + HF_WS_DEFLATE_ROOM_BYTES;
+    size_t bytes = site->limits.message_bytes_max + (size_t)HF_WS_DEFLATE_ROOM_BYTES;
 
-    if (site->scratch != NULL)
+    if (scratch->at != NULL)
         return HF_OK;
-    site->scratch = malloc(bytes);
-    site->scratch_bytes = site->scratch ? bytes : 0;
-    return site->scratch ? HF_OK : HF_ERR_NOMEM;
+    scratch->at = malloc(bytes);
+    scratch->bytes = scratch->at ? bytes : 0;
+    return scratch->at ? HF_OK : HF_ERR_NOMEM;
 }
 
 void hf_ws_site_release(struct hf_ws_site *site)
@@ -120,6 +131,20 @@ void hf_ws_site_abort(struct hf_ws_site *site)
     struct hf_list_node *node;
 
     (void)hf_ws_site_drain(site, UINT32_MAX, HF_REASON_DRAIN);
-    while ((node = hf_list_pop_front(&site->lingering)) != NULL)
-        hf_ws_abort(HF_CONTAINER_OF(node, struct hf_ws_conn, dev.unsettled));
+    while ((node = site->lingering.next) != &site->lingering) {
+        struct hf_ws_conn *conn = HF_CONTAINER_OF(node, struct hf_ws_conn, dev.unsettled);
+
+        hf_list_remove(node);
+        if (conn->link != NULL) /* else it only waits for its acknowledgements, below */
+            hf_ws_abort(conn);
+    }
+    /* What the log has not said by now it never will: its thread has ended, perhaps over a full disk. */
+    while ((node = hf_list_pop_front(&site->acks_open)) != NULL) {
+        struct hf_ws_ack *ack = HF_CONTAINER_OF(node, struct hf_ws_ack, node);
+        struct hf_ws_conn *conn = ack->conn;
+
+        hf_slab_give(site->acks, ack);
+        conn->acks_open--;
+        hf_ws_release(conn);
+    }
 }

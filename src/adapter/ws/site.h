@@ -34,7 +34,7 @@ struct hf_ws_limits { /* changeable at run time */
 struct hf_ws_stats {
     uint64_t opened, ended, closes[HF_REASONS_MAX];
     uint64_t messages_text, messages_binary, pings_in, pongs_in, pings_out, acks_out;
-    uint64_t not_json, unknown_type, bad_requests, results, auth_in_band, auth_refused;
+    uint64_t not_json, unknown_type, bad_requests, denied, results, auth_in_band, auth_refused;
     uint64_t held, held_bytes_now, held_refused;
     uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
     uint64_t deflated, inflated;
@@ -42,6 +42,11 @@ struct hf_ws_stats {
 
 struct hf_ws_conn;
 struct hf_ws_admit;
+
+struct hf_ws_scratch { /* message_bytes_max + HF_WS_DEFLATE_ROOM_BYTES; NULL until the first use */
+    uint8_t *at;
+    size_t bytes;
+};
 
 /* What the adapter needs of the rest of the gateway. */
 struct hf_ws_site_ops {
@@ -68,8 +73,8 @@ struct hf_ws_site { /* one per worker */
     struct hf_map credentials;                    /* live connections by credential_hash */
     struct hf_ws_deflater *deflater;              /* shared; NULL until the first use */
     struct hf_ws_inflater *inflater;
-    uint8_t *scratch; /* message_bytes_max + room, for inflating and deflating; NULL until the first use */
-    size_t scratch_bytes;
+    struct hf_ws_scratch inflated, deflated;
+    struct hf_list_node acks_open; /* hf_ws_ack */
     struct hf_list_node lingering; /* connections that the hub does not have: not yet, or not any more */
     struct hf_list_node held;      /* hf_ws_held: connections whose input waits */
     struct hf_ws_stats stats;

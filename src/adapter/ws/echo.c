@@ -30,10 +30,21 @@ static void ignore(struct hf_link *link)
     (void)link;
 }
 
+/* Who does not read his echoes is not read: nothing piles up, nothing is dropped. */
+static void on_blocked(struct hf_link *link)
+{
+    link->ops->pause_read(link);
+}
+
+static void on_drained(struct hf_link *link)
+{
+    link->ops->resume_read(link);
+}
+
 static const struct hf_link_handler request_handler = {
     .on_data = on_request_data, .on_drained = ignore, .on_blocked = ignore, .on_end = on_end};
 static const struct hf_link_handler echo_handler = {
-    .on_data = on_upgraded_data, .on_drained = ignore, .on_blocked = ignore, .on_end = on_end};
+    .on_data = on_upgraded_data, .on_drained = on_drained, .on_blocked = on_blocked, .on_end = on_end};
 
 static void *memory_resize(void *user, void *old, size_t old_bytes, size_t new_bytes)
 {
@@ -198,7 +209,8 @@ static void send_frame(struct echo *echo, enum hf_ws_opcode opcode, const void *
     if (bytes <= sizeof(frame) - HF_WS_HEAD_BYTES_MAX) {
         if (bytes > 0)
             memcpy(frame + head, payload, bytes);
-        (void)echo->link->ops->write(echo->link, frame, head + bytes);
+        if (echo->link->ops->write(echo->link, frame, head + bytes) != HF_OK && !echo->closing)
+            finish(echo); /* an echo that is missing would be worse than an end */
         return;
     }
     if (echo->link->ops->write(echo->link, frame, head) != HF_OK ||

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/sb.h"
 #include "codec/jwt/token_cache.h"
 #include "core/event.h"
@@ -126,6 +127,16 @@ static void set_device(struct hf_identity *identity, struct hf_slice device)
     identity->device[device.bytes] = '\0';
 }
 
+/* When the connection ends: at exp, to the second; a token that is only good because clocks may differ, when that is no excuse
+ * any more. Otherwise it would be let in and thrown out in the same breath. */
+static uint64_t expires_ms(const struct hf_jwt_claims *claims, const struct hf_jwt_policy *policy,
+                           uint64_t utc_ms)
+{
+    uint64_t at_s = HF_MIN(claims->expires_s, UINT64_MAX / 2000);
+
+    return at_s * 1000 > utc_ms ? at_s * 1000 : (at_s + policy->leeway_s) * 1000;
+}
+
 static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, struct hf_slice wanted,
                                uint64_t utc_ms, struct hf_identity *identity, const char **ret_check)
 {
@@ -164,15 +175,15 @@ static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, stru
     }
     identity->tenant = tenant->tenant;
     identity->auth_tenant = tenant;
-    identity->expires_ms = claims.expires_s * 1000;
+    identity->expires_ms = expires_ms(&claims, &tenant->policy, utc_ms);
     set_device(identity, device);
     if (claims.id.bytes > 0) {
         identity->credential_hash = hf_auth_jti_hash(tenant->tenant->name, claims.id);
-        if (claims.id.bytes > HF_AUTH_JTI_BYTES_MAX ||
-            revoked(auth, tenant->tenant->name, "token:", claims.id)) {
-            *ret_check = "jti";
+        *ret_check = "jti";
+        if (claims.id.bytes > HF_AUTH_JTI_BYTES_MAX)
+            return HF_REASON_CREDENTIALS_INVALID; /* it could not be revoked */
+        if (revoked(auth, tenant->tenant->name, "token:", claims.id))
             return HF_REASON_REVOKED;
-        }
     }
     return HF_REASON_NONE;
 }

@@ -1,0 +1,229 @@
+/* One identity per device, whatever it shows (SEC-1): tokens of two tenants, certificates, both, and what was revoked. */
+#include "adapter/ws/ws_testkit.h"
+
+static struct kit kit;
+
+static int begin(void **state)
+{
+    (void)state;
+    kit_new(&kit);
+    return 0;
+}
+
+static int done(void **state)
+{
+    (void)state;
+    kit_free(&kit);
+    return 0;
+}
+
+static struct hf_identity identity;
+static const char *check;
+
+static enum hf_reason ask(const char *token, const struct hf_auth_certificate *certificate,
+                          const char *wanted)
+{
+    return hf_auth_device(kit.auth, hf_slice_of(token), certificate, hf_slice_of(wanted), kit.hub.utc_ms,
+                          &identity, &check);
+}
+
+static void revoke(const char *tenant, const char *what)
+{
+    struct hf_event event = {
+        .type = HF_EVENT_REVOKED, .tenant = hf_slice_of(tenant), .key = hf_slice_of(what)};
+
+    assert_int_equal(kit_append(&kit.journal, &event, NULL), HF_OK);
+    kit_durable(&kit);
+}
+
+static const uint8_t fingerprint[32] = {1, 2, 3};
+
+static struct hf_auth_certificate certificate(const char *tenant, const char *device)
+{
+    return (struct hf_auth_certificate){hf_slice_of(tenant), hf_slice_of(device), fingerprint,
+                                        KIT_UTC + 90000};
+}
+
+static void token_names_tenant_and_device(void **state)
+{
+    static const struct {
+        const char *kid, *device, *wanted, *check;
+        unsigned tenant;
+        enum hf_reason reason;
+    } rows[] = {
+        {"k1", "d1", NULL, NULL, 0, HF_REASON_NONE},
+        {"k2", "d1", NULL, NULL, 1, HF_REASON_NONE},
+        {"k1", "d1", "d1", NULL, 0, HF_REASON_NONE},
+        {"k1", "d1", "d2", "device", 0, HF_REASON_IDENTITY_MISMATCH},
+        {"k1", "*", "d2", NULL, 0, HF_REASON_NONE}, /* any device of its tenant */
+        {"k1", "*", NULL, "device", 0, HF_REASON_CREDENTIALS_INVALID},
+        {"k1", "*", "not/an/id", "device", 0, HF_REASON_CREDENTIALS_INVALID},
+        {"k1", "a b", NULL, "claims", 0, HF_REASON_CREDENTIALS_INVALID},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        const char *token = kit_token(&kit, rows[i].kid, rows[i].device, NULL, KIT_UTC + 60000);
+
+        for (unsigned again = 0; again < 2; again++) { /* the second time from the cache of verified tokens */
+            assert_int_equal(ask(token, NULL, rows[i].wanted), rows[i].reason);
+            if (rows[i].reason != HF_REASON_NONE) {
+                assert_string_equal(check, rows[i].check);
+                continue;
+            }
+            assert_ptr_equal(identity.tenant, &kit.tenant[rows[i].tenant]);
+            assert_string_equal(identity.device, rows[i].wanted ? rows[i].wanted : rows[i].device);
+            assert_int_equal(identity.expires_ms, KIT_UTC + 60000);
+            assert_int_equal(identity.credential_hash, 0);
+        }
+    }
+}
+
+static void bad_tokens_say_which_check_failed(void **state)
+{
+    char token[2048];
+
+    (void)state;
+    assert_int_equal(ask(NULL, NULL, NULL), HF_REASON_CREDENTIALS_MISSING);
+    assert_int_equal(ask("x", NULL, NULL), HF_REASON_CREDENTIALS_INVALID);
+    snprintf(token, sizeof(token), "%s", kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000));
+    token[strlen(token) - 2] ^= 1;
+    assert_int_equal(ask(token, NULL, NULL), HF_REASON_CREDENTIALS_INVALID);
+    assert_string_equal(check, "signature");
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", NULL, KIT_UTC - 1000), NULL, NULL),
+                     HF_REASON_CREDENTIALS_EXPIRED);
+    assert_string_equal(check, "exp");
+    kit.set.tenant_count = 1; /* the key's tenant left the configuration */
+    assert_int_equal(ask(kit_token(&kit, "k2", "d1", NULL, KIT_UTC + 60000), NULL, NULL),
+                     HF_REASON_CREDENTIALS_INVALID);
+    assert_string_equal(check, "signature"); /* an unknown key and a wrong signature answer alike (SEC-6) */
+    kit.set.tenant_count = 2;
+}
+
+static void token_within_the_leeway_lives_to_its_end(void **state)
+{
+    (void)state;
+    kit.tenants[0].policy.leeway_s = 60;
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", NULL, KIT_UTC - 10000), NULL, NULL), HF_REASON_NONE);
+    assert_int_equal(identity.expires_ms, KIT_UTC + 50000); /* not thrown out in the same breath */
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 10000), NULL, NULL), HF_REASON_NONE);
+    assert_int_equal(identity.expires_ms, KIT_UTC + 10000);
+}
+
+static void scopes_must_allow_connecting(void **state)
+{
+    static const struct {
+        const char *scope;
+        enum hf_reason reason;
+    } rows[] = {{"connect", HF_REASON_NONE}, {"read", HF_REASON_FORBIDDEN}};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_jwt_claims claims = {
+            .device = HF_SLICE("d1"), .expires_s = KIT_UTC / 1000 + 60, .scope_count = 1};
+        char token[1024];
+        size_t bytes;
+
+        claims.scopes[0] = hf_slice_of(rows[i].scope);
+        assert_int_equal(hf_jwt_sign(kit.set.keys, HF_SLICE("k1"), &claims, (struct hf_slice){NULL, 0}, token,
+                                     sizeof(token), &bytes),
+                         HF_OK);
+        assert_int_equal(ask(token, NULL, NULL), rows[i].reason);
+    }
+}
+
+static void certificates_alone_and_beside_a_token(void **state)
+{
+    static const struct {
+        const char *tenant, *device, *kid, *claim, *wanted;
+        enum hf_reason reason;
+    } rows[] = {
+        {"acme", "d1", NULL, NULL, NULL, HF_REASON_NONE},
+        {"acme", "d1", NULL, NULL, "d1", HF_REASON_NONE},
+        {"acme", "d1", NULL, NULL, "d2", HF_REASON_IDENTITY_MISMATCH},
+        {"other", "d1", NULL, NULL, NULL, HF_REASON_CREDENTIALS_INVALID},
+        {"acme", "a b", NULL, NULL, NULL, HF_REASON_CREDENTIALS_INVALID},
+        {"acme", "d1", "k1", "d1", NULL, HF_REASON_NONE},
+        {"acme", "d1", "k1", "d2", NULL, HF_REASON_IDENTITY_MISMATCH},
+        {"acme", "d1", "k2", "d1", NULL, HF_REASON_IDENTITY_MISMATCH}, /* the same name in another tenant */
+        {"acme", "d1", "k1", "*", "d1", HF_REASON_NONE},
+        {"acme", "d1", "k1", "*", "d2", HF_REASON_IDENTITY_MISMATCH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_auth_certificate shown = certificate(rows[i].tenant, rows[i].device);
+        const char *token =
+            rows[i].kid ? kit_token(&kit, rows[i].kid, rows[i].claim, "j", KIT_UTC + 60000) : NULL;
+
+        assert_int_equal(ask(token, &shown, rows[i].wanted), rows[i].reason);
+        if (rows[i].reason != HF_REASON_NONE)
+            continue;
+        assert_true(identity.by_certificate);
+        assert_true(identity.credential_hash != 0);
+        assert_int_equal(identity.expires_ms,
+                         token ? KIT_UTC + 60000 : KIT_UTC + 90000); /* what ends first */
+    }
+    struct hf_auth_certificate none = {0};
+    assert_int_equal(ask(NULL, &none, "d1"), HF_REASON_CREDENTIALS_MISSING);
+}
+
+static void revoked_is_revoked(void **state)
+{
+    char jti[80];
+
+    (void)state;
+    revoke("acme", "token:j1");
+    revoke("acme", "device:d2");
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", "j1", KIT_UTC + 60000), NULL, NULL), HF_REASON_REVOKED);
+    assert_string_equal(check, "jti");
+    assert_string_equal(identity.device, "d1"); /* it is known whom this was */
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", "j2", KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
+    assert_int_equal(ask(kit_token(&kit, "k2", "d1", "j1", KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
+    assert_int_equal(ask(kit_token(&kit, "k1", "d2", NULL, KIT_UTC + 60000), NULL, NULL), HF_REASON_REVOKED);
+    assert_string_equal(check, "device");
+    assert_int_equal(ask(kit_token(&kit, "k2", "d2", NULL, KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
+    struct hf_auth_certificate shown = certificate("acme", "d2");
+    assert_int_equal(ask(NULL, &shown, NULL), HF_REASON_REVOKED);
+    memset(jti, 'j', sizeof(jti));
+    jti[65] = '\0'; /* longer than one that could be revoked */
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", jti, KIT_UTC + 60000), NULL, NULL),
+                     HF_REASON_CREDENTIALS_INVALID);
+    jti[64] = '\0';
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", jti, KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
+}
+
+static void new_set_forgets_what_the_old_one_had_verified(void **state)
+{
+    static struct hf_auth_set next;
+    char token[2048];
+
+    (void)state;
+    snprintf(token, sizeof(token), "%s", kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000));
+    assert_int_equal(ask(token, NULL, NULL), HF_REASON_NONE);
+    next = kit.set;
+    next.keys = hf_jwt_keys_new();
+    next.generation = 2;
+    hf_auth_use(kit.auth, &next);
+    assert_ptr_equal(hf_auth_set(kit.auth), &next);
+    assert_int_equal(ask(token, NULL, NULL), HF_REASON_CREDENTIALS_INVALID);
+    hf_auth_use(kit.auth, &kit.set);
+    hf_jwt_keys_free(next.keys);
+    assert_null(hf_auth_tenant_find(kit.auth, HF_SLICE("nobody")));
+    hf_auth_free(NULL);
+}
+
+int main(void)
+{
+#define ROW(name) cmocka_unit_test_setup_teardown(name, begin, done)
+    const struct CMUnitTest tests[] = {
+        ROW(token_names_tenant_and_device),
+        ROW(bad_tokens_say_which_check_failed),
+        ROW(token_within_the_leeway_lives_to_its_end),
+        ROW(scopes_must_allow_connecting),
+        ROW(certificates_alone_and_beside_a_token),
+        ROW(revoked_is_revoked),
+        ROW(new_set_forgets_what_the_old_one_had_verified),
+    };
+    return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
+}

@@ -272,6 +272,11 @@ static void refusals_name_what_is_wrong(void **state)
         {"GET /v1/connect?token=x.y.z HTTP/1.1\r\n" UP "\r\n", 401, "\"reason\":\"credentials_invalid\""},
         {"GET /v1/connect/d2?token=$T HTTP/1.1\r\n" UP "\r\n", 403, "\"reason\":\"identity_mismatch\""},
         {"GET /v1/connect?token=$T HTTP/1.1\r\nAuthorization: Bearer $T\r\n" UP "\r\n", 400, "one token"},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.token.$T\r\n" UP "\r\n", 400,
+         "one token"},
+        {"GET /v1/connect HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.token.$T, holdfast.token.$T\r\n" UP
+         "\r\n",
+         400, "one token"},
         {"GET /v1/connect?token=$T HTTP/1.1\r\nOrigin: https://evil.example\r\n" UP "\r\n", 403,
          "\"reason\":\"origin_forbidden\""},
         {"GET /v1/connect?token=$T HTTP/1.1\r\nHost: h\r\n\r\n", 426, "Upgrade: websocket\r\n"},

@@ -70,7 +70,7 @@ struct hf_http_ops {
                     const uint8_t *unread, size_t unread_bytes, enum hf_reason *ret_reason);
     /* An identified device was not let in by its credentials. */
     void (*refused)(void *context, struct hf_slice tenant, struct hf_slice device, enum hf_reason reason);
-    /* An answer was given; for an access log. path is masked of secrets by the caller's hf_uri_mask. May be NULL. */
+    /* An answer was given, or 101; for an access log. May be NULL. */
     void (*on_log)(void *context, const struct hf_http_exchange *exchange, unsigned status);
 };
 

@@ -120,6 +120,8 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
         .deflate = HF_WS_DEFLATE_DEFAULT,
     };
     limits.deflate.on = config->websocket.deflate.enabled;
+    limits.deflate.server_max_window_bits = (uint8_t)config->websocket.deflate.server_window_bits;
+    limits.deflate.client_max_window_bits = (uint8_t)config->websocket.deflate.client_window_bits;
     hf_err err = HF_OK;
     if (worker->ws.conns == NULL)
         err = hf_ws_site_init(&worker->ws, &limits, config->admission.connections_max);
@@ -135,7 +137,7 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     worker->http.limits.http1.headers_max =
         (uint32_t)HF_MIN(config->admission.header_lines_max, (uint64_t)HF_HTTP1_HEADERS_MAX);
     worker->http.limits.http1.body_bytes_max = config->api.body_bytes_max;
-    worker->http.deflate = limits.deflate;
+    worker->http.deflate = worker->ws.limits.deflate;
     worker->http.ws_origins = (const char *const *)config->websocket.origins.at;
     worker->http.ws_origin_count = (unsigned)config->websocket.origins.count;
     worker->http.cors_origins = (const char *const *)config->api.cors_origins.at;
@@ -147,6 +149,7 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     worker->api.limits.readers_max = (uint32_t)config->api.events_readers_max;
     worker->api.limits.wait_ms_max = config->delivery.command_wait_max_ms;
     worker->api.limits.ttl_ms_max = config->delivery.ttl_max_ms;
+    worker->api.limits.payload_bytes_max = (uint32_t)config->websocket.message_bytes_max;
     worker->api.admin_key_required = config->admin.require_key;
     hf_api_use_keys(&worker->api, rules->keys, rules->key_count);
     worker->admission.limits = (struct hf_admission_limits){

@@ -156,6 +156,29 @@ hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *sh
     return err;
 }
 
+static bool certificate_good(struct hf_link *link)
+{
+    struct ssl_st *ssl = hf_stream_ssl(hf_stream_of(link));
+    enum hf_tls_reject reject;
+
+    return ssl == NULL || hf_tls_recheck(ssl, &reject) == HF_OK;
+}
+
+/* A deny-list, CRL or CA set has changed: live sessions it names end within a second (TLS-3). */
+void hf_worker_recheck_certificates(struct hf_worker *worker)
+{
+    uint64_t generation = hf_tls_deny_generation(worker->gateway->deny);
+
+    if (generation == worker->deny_generation)
+        return;
+    worker->deny_generation = generation;
+    unsigned closed = hf_ws_site_recheck(&worker->ws, certificate_good);
+    if (closed > 0)
+        hf_log(&worker->gateway->logger, HF_LOG_AUDIT,
+               HF_F_STR("what", "certificates denied, sessions closed"), HF_F_U64("sessions", closed),
+               HF_F_END);
+}
+
 /* ---- devices ---- */
 
 static hf_err move_link(struct hf_worker *worker, struct hf_link *link, const struct hf_ws_admit *admit,

@@ -68,6 +68,7 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
 
     hf_wheel_arm(&worker->loop->wheel, timer, now_ms + (worker->draining ? 100 : HF_WORKER_SWEEP_MS));
     publish_stats(worker);
+    hf_worker_recheck_certificates(worker);
     hf_worker_stale_step(worker);
     drain_step(worker);
 }
@@ -209,8 +210,11 @@ static void drain_step(struct hf_worker *worker)
 
 static void take_orders(struct hf_worker *worker)
 {
-    if (atomic_exchange_explicit(&worker->reload, false, memory_order_acquire))
+    if (atomic_exchange_explicit(&worker->reload, false, memory_order_acquire)) {
         (void)hf_worker_use_rules(worker, worker->gateway->rules);
+        worker->deny_generation = UINT64_MAX; /* CRL and CA files may have changed with it */
+        hf_worker_recheck_certificates(worker);
+    }
     if (!worker->draining && atomic_load_explicit(&worker->drain, memory_order_acquire))
         begin_drain(worker);
     if (!worker->stopping && atomic_load_explicit(&worker->stop, memory_order_acquire)) {

@@ -94,6 +94,7 @@ struct hf_worker {
     uint64_t moved_in, moved_out;
     const struct hf_auth_set *auth_set; /* in use here */
     struct hf_gateway_rules *rules;     /* in use here */
+    uint64_t deny_generation; /* of the deny-list when certificates were last looked at */
     bool gate_closed, draining, stopping;
     uint64_t drain_begun_ms;
     unsigned drain_total;
@@ -122,6 +123,7 @@ hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *sh
 uint64_t hf_worker_conn_id(struct hf_worker *worker);
 extern const struct hf_http_ops hf_worker_http_ops;
 extern const struct hf_ws_site_ops hf_worker_ws_ops;
+void hf_worker_recheck_certificates(struct hf_worker *worker);
 void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move);
 
 /* post.c */

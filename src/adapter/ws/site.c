@@ -114,6 +114,24 @@ unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash)
     return closed;
 }
 
+unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link))
+{
+    unsigned closed = 0;
+    struct hf_list_node *next;
+
+    for (struct hf_list_node *at = site->hub->online.next; at != &site->hub->online; at = next) {
+        struct hf_device *device = HF_CONTAINER_OF(at, struct hf_device, peers);
+        struct hf_ws_conn *conn = HF_CONTAINER_OF(device->devconn, struct hf_ws_conn, dev);
+
+        next = at->next;
+        if (!conn->tls || good(conn->link))
+            continue;
+        hf_ws_close(conn, HF_REASON_REVOKED, 0, (struct hf_slice){NULL, 0});
+        closed++;
+    }
+    return closed;
+}
+
 unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason)
 {
     unsigned open = (unsigned)site->hub->stats.connections;

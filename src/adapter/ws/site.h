@@ -89,6 +89,9 @@ void hf_ws_site_set_limits(struct hf_ws_site *site,
 void hf_ws_site_release(struct hf_ws_site *site);
 /* Closes every live connection that came with this credential (SEC-5, TLS-3), without a scan. Returns how many. */
 unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash);
+/* Closes, with reason revoked, every device connection whose link `good` does not approve of. For when a list of denied
+ * certificates has changed as a whole; one credential alone is found by hf_ws_site_revoke. Returns how many. */
+unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link));
 /* Drain: closes at most `count` connections with 1001 and the retry hint; returns how many were still open before. */
 unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason);
 

@@ -98,6 +98,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
 void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
 void hf_outbox_load(struct hf_hub *hub,
                     struct hf_device *device); /* moves what waits towards the connection */
+void hf_outbox_later(struct hf_hub *hub, struct hf_device *device); /* the same in another turn */
 void hf_outbox_sent(struct hf_hub *hub, struct hf_pending *pending);
 /* result: format, flags, payload; or NULL. Fails only with a result, when the journal cannot take it: then nothing has changed. */
 hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate, enum hf_reason reason,

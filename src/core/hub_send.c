@@ -234,6 +234,8 @@ static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
             hf_hub_touch(hub, devconn); /* it could not be given to the link: again in the next turn */
         else
             free_queue_if_empty(hub, devconn);
+        if (devconn->spilled) /* what did not fit beside the bytes that have just gone */
+            hf_outbox_later(hub, devconn->device);
     } /* else hf_hub_drained() will come */
 }
 

@@ -349,10 +349,10 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
 
 /* ---- delivery ---- */
 
-/* Looks at the connection again in another turn. */
-static void later(struct hf_hub *hub, struct hf_outbox *outbox)
+void hf_outbox_later(struct hf_hub *hub, struct hf_device *device)
 {
-    hub->options.ops->barrier(hub->options.context, &outbox->barrier, 0);
+    if (device->outbox != NULL)
+        hub->options.ops->barrier(hub->options.context, &device->outbox->barrier, 0);
 }
 
 static bool may_wait(const struct hf_pending *pending)
@@ -374,7 +374,7 @@ static void deliver(struct hf_hub *hub, struct hf_pending *pending, const struct
     case HF_PUSH_SPILLED:
         devconn->spilled = true;
         if (devconn->ops->queued_bytes(devconn) == 0 && hf_sendq_messages(devconn->sendq) == 0)
-            later(hub, pending->device->outbox); /* no memory: nothing drains that would bring us back */
+            hf_outbox_later(hub, pending->device); /* no memory: nothing drains that would bring us back */
         break;
     case HF_PUSH_DROPPED: (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, reason, NULL); break;
     case HF_PUSH_CLOSED: break; /* it waits for the next connection, or its end was recorded there */
@@ -466,7 +466,7 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
     devconn->spilled = false; /* deliver() sets it again when the queue fills */
     if (hf_kv_read(hub->options.kv, &txn) != HF_OK) {
         devconn->spilled = true;
-        later(hub, outbox);
+        hf_outbox_later(hub, device);
         return;
     }
     for (struct hf_list_node *at = outbox->line.next; at != &outbox->line; at = next) {
@@ -486,7 +486,7 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
             (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_LOG_DAMAGED, NULL);
         } else if (err != HF_OK) { /* none overtakes it */
             devconn->spilled = true;
-            later(hub, outbox);
+            hf_outbox_later(hub, device);
             break;
         }
         if (device->devconn != devconn)

@@ -1,0 +1,79 @@
+"""/metrics: the format, the names, and that the numbers are true."""
+import re
+
+import pytest
+
+from lib.gateway import eventually
+from lib.metrics import parse
+
+
+@pytest.fixture(scope="module")
+def text(gw):
+    with gw.connect("metric-1") as ws:
+        ws.text('{"type":"data","id":1,"payload":1}')
+        ws.recv_text()
+        gw.api().send("metric-1", 1)
+        ws.recv_text()
+    return gw.api(None).text("GET", "/metrics", base=gw.admin_url)
+
+
+def test_format_names_and_labels(text):
+    samples, types, helps = parse(text, with_types=True)
+    assert len(types) > 40
+    for name, kind in types.items():
+        assert name.startswith("holdfast_") and re.fullmatch(r"[a-z][a-z0-9_]*", name), name
+        assert name in helps, f"{name} has no help"
+        assert (kind == "counter") == name.endswith("_total"), f"{name} is a {kind}"
+        assert not re.search(r"_(ms|us|kb|mb|minutes|percent)(_|$)", name), f"{name} is not in base units"
+    for name, labels in samples:
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        assert name in types or (base in types and types[base] == "histogram"), f"{name} has no type"
+        assert not {"device", "id", "conn", "token", "peer"} & {label for label, _ in labels}, f"{name}{labels}"
+    for name, kind in types.items():
+        if kind == "histogram":
+            rows = [(dict(labels), value) for (n, labels), value in samples.items() if n == name + "_bucket"]
+            values = [value for _, value in rows]
+            assert values == sorted(values) and rows[-1][0]["le"] == "+Inf"
+            assert values[-1] == samples[(name + "_count", ())]
+    assert "metric-1" not in text
+
+
+def test_the_required_ones_are_there(text):
+    names = set(parse(text, with_types=True)[1])
+    for wanted in ("holdfast_connections", "holdfast_connections_opened_total", "holdfast_messages_received_total",
+                   "holdfast_closes_total", "holdfast_loop_stall_seconds", "holdfast_process_descriptors",
+                   "holdfast_process_descriptors_max", "holdfast_process_resident_memory_bytes"):
+        assert wanted in names
+
+
+def test_numbers_are_true(gateways):
+    gw = gateways()
+    devices = [gw.connect(f"m-{n}") for n in range(7)]
+    for n, ws in enumerate(devices):
+        for i in range(n):
+            ws.text('{"type":"data","id":%d,"payload":1}' % i)
+            ws.recv_text()
+    eventually(lambda: gw.metric("holdfast_messages_received_total") == 21)
+    eventually(lambda: gw.metric("holdfast_connections", state="device") == 7)
+    assert gw.metric("holdfast_devices", presence="online") == 7
+    for ws in devices:
+        ws.close()
+    eventually(lambda: gw.metric("holdfast_connections", state="device") == 0)
+    eventually(lambda: gw.metric("holdfast_disconnects_total") == 7)
+    assert gw.metric("holdfast_disconnects_total", reason="normal") == 7, "reasons sum to disconnects"
+    eventually(lambda: gw.metric("holdfast_ledger_messages_total", stream="uplink", fate="delivered") == 21)
+
+
+def test_metrics_need_a_key_on_the_api_listener(gw):
+    assert gw.api(None).do("GET", "/metrics").status == 401
+    assert gw.api("reader").do("GET", "/metrics").status == 403
+    assert gw.api("admin").do("GET", "/metrics").status in (200, 403)
+    assert gw.api("operator").do("GET", "/metrics").status == 200
+    assert gw.api("operator").do("GET", "/v1/devices", base=gw.admin_url).status == 404, "the admin listener has no API"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/startupz"])
+def test_health(gw, path):
+    for base in (gw.admin_url, None):
+        answer = gw.api(None).do("GET", path, base=base)
+        assert answer.status == 200

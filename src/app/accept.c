@@ -9,6 +9,8 @@
 #include "io/clock.h"
 #include "io/entropy.h"
 
+enum { ACCEPTS_PER_TURN = 32 }; /* live traffic has its turn between them, also in a storm of connects */
+
 /* A handler for the moment between the stream's opening and the adapter's taking over. */
 static void no_data(struct hf_link *link, uint8_t *data, size_t bytes)
 {
@@ -38,17 +40,24 @@ uint64_t hf_worker_conn_id(struct hf_worker *worker)
 
 /* ---- refusal before a byte is read ---- */
 
-static void refuse(int fd, bool tls, enum hf_reason reason)
+/* Answers are rationed: an answered refusal is four system calls and a whole TCP goodbye, a reset is one. A flood gets resets, a client
+ * that is refused in ordinary times hears why and when to come back. */
+static const struct hf_rate_limit answered_refusals = {.per_second = 500, .capacity = 1000};
+
+static void refuse(struct hf_worker *worker, int fd, bool tls, enum hf_reason reason)
 {
     char answer[HF_HTTP1_PROBLEM_BYTES_MAX];
     struct hf_http1_problem_doc doc = {.reason = reason, .close = true};
     struct hf_sb sb;
 
+    /* TLS: nothing could be said before a handshake that we do not want to pay. */
+    if (tls || !hf_rate_take(&worker->refusals, &answered_refusals, 1, worker->loop->now_ms)) {
+        hf_socket_reset(fd);
+        return;
+    }
     hf_sb_init(&sb, answer, sizeof(answer));
-    if (!tls)
-        (void)hf_http1_problem(&sb, &doc);
-    hf_socket_refuse(fd, answer,
-                     sb.bytes); /* TLS: nothing could be said before a handshake that we do not want to pay */
+    (void)hf_http1_problem(&sb, &doc);
+    hf_socket_refuse(fd, answer, sb.bytes);
 }
 
 static uint64_t connections_now(const struct hf_gateway *gateway)
@@ -95,6 +104,26 @@ static bool storage_refuses(const struct hf_worker *worker)
     return since_ms != 0 && worker->loop->now_ms > since_ms + worker->rules->config->log.full_grace_ms;
 }
 
+/* Who may say who the peer is: only the load balancers that are listed, or anybody could take any address (WS-22). */
+static bool proxy_allowed(const struct hf_worker *worker, const struct hf_gateway_listener *shared,
+                          const struct sockaddr_storage *peer)
+{
+    const struct hf_config *config = worker->rules->config;
+    union hf_address address = hf_address_of(peer);
+    bool v6 = address.any.sa_family == AF_INET6;
+    const uint8_t *bytes =
+        v6 ? (const uint8_t *)&address.v6.sin6_addr : (const uint8_t *)&address.v4.sin_addr;
+
+    for (size_t l = 0; l < config->listeners.count; l++) {
+        const struct hf_config_listener *listener = &config->listeners.at[l];
+
+        for (size_t i = 0; strcmp(listener->name, shared->name) == 0 && i < listener->proxy_allow.count; i++)
+            if (hf_config_cidr_holds(listener->proxy_allow.at[i], bytes, v6 ? 16 : 4))
+                return true;
+    }
+    return false;
+}
+
 static void on_accept(struct hf_listener *listener, int fd, const struct sockaddr_storage *peer)
 {
     struct hf_worker_listener *here = hf_listener_user(listener);
@@ -104,21 +133,23 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
     enum hf_reason reason = limited ? admit(worker, peer, shared->tls != NULL) : HF_REASON_NONE;
     struct hf_stream *stream = NULL;
 
+    if (reason == HF_REASON_NONE && shared->proxy_protocol && !proxy_allowed(worker, shared, peer))
+        reason = HF_REASON_FORBIDDEN;
     if (reason != HF_REASON_NONE) {
-        refuse(fd, shared->tls != NULL, reason);
+        refuse(worker, fd, shared->tls != NULL, reason);
         return;
     }
     struct hf_stream_options options = {.conn_id = hf_worker_conn_id(worker), .on_ready = on_tls_ready};
     if (shared->tls != NULL) {
         options.ssl = hf_tls_accept_new(shared->tls);
         if (options.ssl == NULL) {
-            refuse(fd, true, HF_REASON_MEMORY_LIMIT);
+            refuse(worker, fd, true, HF_REASON_MEMORY_LIMIT);
             return;
         }
     }
     if (hf_stream_open(worker->loop, fd, &options, &fresh, NULL, &stream) != HF_OK) {
         SSL_free(options.ssl);
-        refuse(fd, shared->tls != NULL, HF_REASON_MEMORY_LIMIT);
+        refuse(worker, fd, shared->tls != NULL, HF_REASON_MEMORY_LIMIT);
         return;
     }
     atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
@@ -138,6 +169,7 @@ hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *sh
     struct hf_listener_options options = {
         .address = shared->address,
         .first = worker->index == 0,
+        .budget = ACCEPTS_PER_TURN,
         .user_timeout_ms = (unsigned)worker->rules->config->heartbeat.dead_ms,
         .refusal = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: "
                    "close\r\nContent-Length: 0\r\n\r\n",

@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include "app/config_check.h"
 #include "base/assert.h"
@@ -48,6 +49,28 @@ bool hf_config_cidr_is_valid(const char *text)
         return true;
     return hf_slice_to_u64(hf_slice_of(slash + 1), &bits) &&
            bits <= (strchr(address, ':') != NULL ? 128u : 32u);
+}
+
+bool hf_config_cidr_holds(const char *cidr, const uint8_t *address, size_t address_bytes)
+{
+    const char *slash = strchr(cidr, '/');
+    char text[INET6_ADDRSTRLEN + 1];
+    struct in6_addr v6;
+    struct in_addr v4;
+    bool is_v6;
+    uint64_t bits;
+
+    snprintf(text, sizeof(text), "%.*s", slash ? (int)(slash - cidr) : (int)strlen(cidr), cidr);
+    if (!parse_address(text, &v6, &v4, &is_v6) || address_bytes != (is_v6 ? sizeof(v6) : sizeof(v4)))
+        return false;
+    const uint8_t *range = is_v6 ? v6.s6_addr : (const uint8_t *)&v4;
+    if (slash == NULL || !hf_slice_to_u64(hf_slice_of(slash + 1), &bits))
+        bits = 8 * address_bytes;
+    size_t whole = (size_t)bits / 8;
+    unsigned rest = (unsigned)bits % 8;
+
+    return memcmp(range, address, whole) == 0 &&
+           (rest == 0 || (range[whole] ^ address[whole]) >> (8 - rest) == 0);
 }
 
 static void check_tls(const struct hf_config *config, const struct hf_config_listener *listener,

@@ -84,6 +84,7 @@ struct hf_worker {
     struct hf_echo_site echo;
     struct hf_backend backend; /* HF_CONTAINER_OF finds the worker */
     struct hf_admission admission;
+    struct hf_rate refusals; /* of those that get an answer */
     struct hf_list_node barriers;
     _Atomic bool wants_applied; /* barriers wait: the store thread wakes us */
     struct hf_turn_hook hook;

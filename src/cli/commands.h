@@ -14,6 +14,7 @@
     X(send)                \
     X(devices)             \
     X(explain)             \
+    X(top)                 \
     X(check_config)        \
     X(default_config)      \
     X(doctor)              \

@@ -64,6 +64,7 @@ static struct hf_journal_batch *batch_new(struct hf_app_journal *journal, size_t
     batch->waiters = NULL;
     batch->waiters_end = &batch->waiters;
     batch->messages = 0;
+    batch->lost = false;
     batch->worker = journal->worker;
     batch->next = NULL;
     return batch;
@@ -105,8 +106,10 @@ static hf_err append(struct hf_journal *base, const struct hf_event *event, stru
     size_t bytes = hf_event_bytes(event), room = bytes + HF_LOG_RECORD_HEAD_BYTES;
     char *at = NULL;
 
-    if (bytes > HF_LOG_BODY_BYTES_MAX)
+    if (bytes > HF_LOG_BODY_BYTES_MAX) {
+        journal->refused_total++;
         return HF_ERR_LIMIT;
+    }
     if (journal->filling != NULL) {
         at = hf_log_batch_reserve(&journal->filling->log, bytes);
         if (at == NULL)
@@ -145,15 +148,23 @@ void hf_app_journal_submit(struct hf_app_journal *journal)
     hand_over(journal);
 }
 
+void hf_app_journal_flush(struct hf_app_journal *journal)
+{
+    if (journal->filling != NULL)
+        seal(journal);
+    hand_over(journal);
+}
+
 void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_batch *batch)
 {
     uint64_t first = batch->log.first_offset;
 
     journal->in_flight--;
     journal->in_flight_bytes -= batch->log.bytes;
-    if (batch->messages > 0)
+    if (batch->messages > 0 && !batch->lost)
         hf_hub_uplink_durable(journal->hub, batch->messages);
-    for (struct hf_waiter *waiter = batch->waiters, *next; waiter != NULL; waiter = next) {
+    for (struct hf_waiter *waiter = batch->lost ? NULL : batch->waiters, *next; waiter != NULL;
+         waiter = next) {
         next = waiter->next; /* its owner may be gone after the call */
         waiter->on_durable(waiter, first + waiter->index, batch->time_ms);
     }

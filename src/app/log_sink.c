@@ -1,5 +1,6 @@
 #include "app/log_sink.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@ static void write_all(int fd, const char *line, size_t bytes)
     while (bytes > 0) {
         ssize_t written = write(fd, line, bytes);
 
+        if (written < 0 && errno == EINTR)
+            continue;
         if (written <= 0)
             return; /* a log that cannot be written must not stop the gateway */
         line += written;

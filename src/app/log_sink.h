@@ -10,7 +10,7 @@
 
 struct hf_log_sink_file {
     pthread_mutex_t mutex;
-    char path[1024]; /* "" = none */
+    char path[1024 + 1]; /* "" = none */
     int fd;
     bool to_stderr;
 };

@@ -114,33 +114,47 @@ static hf_err write_group(struct hf_log_thread *self, struct group *group)
 }
 
 /* Back to the workers. Their mailbox has room for every batch a worker can have. */
-static void give_back(struct hf_log_thread *self, struct group *group)
+static void give_back(struct hf_log_thread *self, struct group *group, bool lost)
 {
     for (unsigned i = 0; i < group->commit.batches; i++) {
         struct hf_journal_batch *batch = group->batches[i];
-        hf_err err = hf_mailbox_post(self->to[batch->worker], batch);
 
+        batch->lost = lost;
+        hf_err err = hf_mailbox_post(self->to[batch->worker], batch);
         HF_ASSERT(err == HF_OK);
     }
+}
+
+/* The end, with a disk that takes nothing: what else came in goes back as it is, so that its memory has an owner. */
+static void give_up(struct hf_log_thread *self, struct group *group)
+{
+    do {
+        hf_commit_done(&group->commit);
+        (void)hf_inbox_drain(self->inbox, on_batch, self, HF_MAILBOX_ENTRIES);
+        take_waiting(self, group);
+        give_back(self, group, true);
+    } while (group->commit.batches > 0);
 }
 
 static void commit(struct hf_log_thread *self, struct group *group)
 {
     hf_err err;
 
-    while ((err = write_group(self, group)) != HF_OK) {
+    while ((err = write_group(self, group)) != HF_OK) { /* the group is kept as it is */
         set_failure(self, err);
         pthread_mutex_lock(&self->stats_mutex);
         self->stats.failures++;
         pthread_mutex_unlock(&self->stats_mutex);
-        if (atomic_load(&self->stopping))
-            return; /* nothing of it was acknowledged; whoever waits learns it by the end of the process */
+        if (atomic_load(&self->stopping)) {
+            give_back(self, group, true); /* nothing of it was acknowledged: promise 1 holds */
+            return;
+        }
         (void)hf_inbox_wait(self->inbox, RETRY_MS);
         (void)hf_inbox_drain(self->inbox, on_batch, self, HF_MAILBOX_ENTRIES);
         hf_log_tick(self->log, hf_clock_utc_ms());
     }
     set_failure(self, HF_OK);
-    give_back(self, group);
+    give_back(self, group, false);
     self->on_durable(self->context);
     hf_log_tick(self->log, hf_clock_utc_ms());
 }
@@ -167,8 +181,10 @@ static void run(void *context)
         }
         commit(self, group);
         hf_commit_done(&group->commit);
-        if (atomic_load(&self->stopping) && atomic_load(&self->failing_since_ms) != 0)
+        if (atomic_load(&self->stopping) && atomic_load(&self->failing_since_ms) != 0) {
+            give_up(self, group);
             break;
+        }
     }
     free(group);
 }

@@ -42,7 +42,7 @@ struct hf_log_thread {
 /* log, logger, to[], workers, on_durable are set by the caller; makes inbox and from[]. */
 hf_err hf_log_thread_init(struct hf_log_thread *self);
 hf_err hf_log_thread_start(struct hf_log_thread *self);
-/* Writes what was posted before, then ends. */
+/* Writes what was posted before, then ends. With a disk that fails it tries once more and gives the batches back as lost. */
 void hf_log_thread_stop(struct hf_log_thread *self);
 void hf_log_thread_deinit(struct hf_log_thread *self);
 void hf_log_thread_stats(struct hf_log_thread *self, struct hf_log_thread_stats *ret_stats); /* any thread */

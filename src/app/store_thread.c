@@ -7,7 +7,8 @@ enum {
     BATCH_EVENTS_MAX = 4096,
     BATCH_RECORDS_MAX = 65536, /* looked at; most of them change no table */
     COMMIT_BEHIND_MAX =
-        262144, /* records after which the position alone is committed, to keep the replay short */
+        262144,       /* records after which the position alone is committed, to keep the replay short */
+    GROWTHS_MAX = 64, /* of the map during one replay: each doubles it */
     RETRY_MS = 500,
     SWEEP_MS = 5000,
 };
@@ -99,8 +100,11 @@ hf_err hf_store_thread_replay(struct hf_store_thread *self, uint64_t *ret_events
     hf_err err = self->inbox ? open_reader(self) : HF_ERR_NOMEM;
     while (err == HF_OK && more) {
         err = apply_batch(self, &more, ret_events);
-        if (err == HF_ERR_AGAIN && ++tries < 64) /* the map has to grow: once more from what is committed */
+        if (err == HF_ERR_AGAIN &&
+            ++tries < GROWTHS_MAX) { /* the map has to grow: once more from what is committed */
             err = open_reader(self);
+            more = true; /* it may have been the last batch that did not fit */
+        }
     }
     return err;
 }
@@ -129,7 +133,7 @@ static void run(void *context)
 
     while (!atomic_load(&self->stopping) || hf_log_durable_through(self->log) > atomic_load(&self->applied)) {
         uint64_t before = atomic_load(&self->applied), events = 0;
-        bool more = false;
+        bool more = self->reader == NULL; /* opened now, read in the next round */
         hf_err err = self->reader ? apply_batch(self, &more, &events) : open_reader(self);
 
         if (err != HF_OK) {

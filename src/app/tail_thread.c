@@ -16,7 +16,9 @@ hf_err hf_tail_thread_init(struct hf_tail_thread *self)
     if (self->inbox == NULL)
         return HF_ERR_NOMEM;
     for (unsigned i = 0; i < self->workers; i++) {
-        hf_err err = hf_inbox_add(self->inbox, 0, &self->from[i]);
+        /* A reader has one message in it at most, so all of them always fit. */
+        hf_err err = hf_inbox_add(self->inbox, HF_MAX((unsigned)HF_MAILBOX_ENTRIES, self->readers_max),
+                                  &self->from[i]);
 
         if (err != HF_OK)
             return err;
@@ -164,16 +166,16 @@ static bool room_for(struct hf_tail *tail, size_t bytes)
 
 static bool add_event(struct hf_tail *tail, const struct hf_event *event)
 {
-    size_t need = 4096 + event->payload.bytes;
+    size_t need = HF_MIN(4096 + event->payload.bytes, (size_t)HF_TAIL_EVENT_BYTES_MAX);
 
-    for (;; need *= 2) {
-        if (need > HF_TAIL_EVENT_BYTES_MAX || !room_for(tail, need))
+    for (;; need = HF_MIN(2 * need, (size_t)HF_TAIL_EVENT_BYTES_MAX)) {
+        if (!room_for(tail, need))
             return false;
         size_t bytes = hf_event_text(event, tail->request.form, (char *)tail->data + tail->bytes,
                                      tail->room - tail->bytes);
         tail->bytes += bytes;
-        if (bytes > 0)
-            return true;
+        if (bytes > 0 || need == HF_TAIL_EVENT_BYTES_MAX)
+            return bytes > 0;
     }
 }
 
@@ -181,10 +183,13 @@ static void add_gap(struct hf_tail *tail)
 {
     struct hf_log_gap gap = hf_log_reader_gap(tail->reader);
 
+    if (!room_for(tail, 1024)) { /* a gap that nobody is told of would be a loss */
+        tail->err = HF_ERR_NOMEM;
+        return;
+    }
     atomic_fetch_add(&tail->thread->gaps, 1);
-    if (room_for(tail, 1024))
-        tail->bytes += hf_gap_text(gap.from, gap.to, gap.reason, tail->request.form,
-                                   (char *)tail->data + tail->bytes, tail->room - tail->bytes);
+    tail->bytes += hf_gap_text(gap.from, gap.to, gap.reason, tail->request.form,
+                               (char *)tail->data + tail->bytes, tail->room - tail->bytes);
     hf_log_reader_skip(tail->reader);
 }
 
@@ -198,10 +203,12 @@ static bool step(struct hf_tail *tail)
 
     if (err == HF_ERR_NOT_FOUND || err == HF_ERR_CORRUPT) {
         add_gap(tail);
-        return true;
+        return tail->err == HF_OK && tail->bytes < HF_TAIL_CHUNK_BYTES - 4096;
     }
     if (err == HF_ERR_AGAIN) {
-        tail->end = !request->follow;
+        /* A filtered reader may never be shown the record that ends it. */
+        tail->end =
+            !request->follow || (request->until != 0 && hf_log_reader_offset(tail->reader) > request->until);
         return false;
     }
     if (err == HF_ERR_BUSY) /* a filtered reader read much and found nothing: others first */
@@ -263,6 +270,11 @@ static void on_asked(void *context, unsigned mailbox, void *message)
 
     (void)mailbox;
     tail->bytes = 0;
+    if (tail->room > 4 * HF_TAIL_CHUNK_BYTES) { /* one large event does not cost its reader memory for ever */
+        free(tail->data);
+        tail->data = NULL;
+        tail->room = 0;
+    }
     hf_list_push_back(&self->ready, &tail->node);
 }
 

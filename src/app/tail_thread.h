@@ -15,7 +15,7 @@
 enum {
     HF_TAIL_CHUNK_BYTES = 64 << 10,
     HF_TAIL_EVENT_BYTES_MAX =
-        16 << 20, /* the largest event as text: a payload of 1 MiB in which every byte is escaped */
+        16 << 20, /* the largest event as text: a record of 2 MiB in which every byte is escaped */
     HF_TAIL_RECORDS_PER_STEP = 20000, /* looked at for one reader before others have their turn */
 };
 

@@ -8,8 +8,6 @@
 #include "core/access.h"
 #include "core/topic_map.h"
 
-enum { SUBSCRIPTIONS_MAX = 64 };
-
 struct entry { /* a tenant, for the life of the process */
     struct entry *next;
     struct hf_tenant tenant;
@@ -72,12 +70,20 @@ void hf_tenants_free(struct hf_tenants *tenants)
     free(tenants);
 }
 
-struct hf_tenant *hf_tenants_find(const struct hf_tenants *tenants, struct hf_slice name)
+static struct hf_tenant *find(const struct hf_tenants *tenants, struct hf_slice name)
 {
     for (struct entry *entry = atomic_load(&tenants->entries); entry != NULL; entry = entry->next)
         if (hf_slice_eq(entry->tenant.name, name))
             return &entry->tenant;
     return NULL;
+}
+
+struct hf_tenant *hf_tenants_find(const struct hf_tenants *tenants, struct hf_slice name)
+{
+    struct hf_tenant *tenant = find(tenants, name);
+
+    /* Without rules it comes from a load that failed half-way, and is none. */
+    return tenant != NULL && atomic_load(&tenant->rules) != NULL ? tenant : NULL;
 }
 
 const struct hf_auth_set *hf_tenants_set(const struct hf_tenants *tenants)
@@ -89,7 +95,7 @@ const struct hf_auth_set *hf_tenants_set(const struct hf_tenants *tenants)
 
 static struct hf_tenant *find_or_add(struct hf_tenants *tenants, const char *name)
 {
-    struct hf_tenant *known = hf_tenants_find(tenants, hf_slice_of(name));
+    struct hf_tenant *known = find(tenants, hf_slice_of(name));
     size_t bytes = strlen(name);
 
     if (known != NULL)
@@ -209,7 +215,7 @@ static hf_err build_rules(const struct hf_config *config, const struct hf_config
         .commands = {.per_second = (uint32_t)config->limits.command_per_s,
                      .capacity = (uint32_t)config->limits.command_capacity},
         .connections_max = (uint32_t)tenant->connections_max,
-        .subscriptions_max = SUBSCRIPTIONS_MAX,
+        .subscriptions_max = (uint32_t)config->limits.subscriptions_max,
         .idempotency_ms = config->delivery.idempotency_ms,
     };
     hf_err err = build_topics(tenant, made);

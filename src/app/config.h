@@ -106,7 +106,10 @@ const char *hf_config_scope_name(enum hf_config_scope scope); /* "devices:read",
 /* Whether the text is a numeric loopback address (127.0.0.0/8, ::1). */
 bool hf_config_address_is_loopback(const char *address);
 
-/* One difference between two configurations: its path ("log.segment_bytes", "tenants.acme.devices_max") and whether a
+/* Whether the address (4 or 16 bytes, network order) lies in a checked range such as 10.0.0.0/8 or ::1. */
+bool hf_config_cidr_holds(const char *cidr, const uint8_t *address, size_t address_bytes);
+
+/* One difference between two configurations: its path ("log.segment_bytes", "tenants.acme.connections_max") and whether a
  * running gateway takes it over. */
 struct hf_config_change {
     char path[128];

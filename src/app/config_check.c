@@ -63,7 +63,6 @@ static void check_orders(const struct hf_config *config, struct hf_config_errors
     const struct hf_config_websocket *websocket = &config->websocket;
     const struct hf_config_heartbeat *heartbeat = &config->heartbeat;
     const struct hf_config_delivery *delivery = &config->delivery;
-    const struct hf_config_limits *limits = &config->limits;
     const struct order orders[] = {
         {HF_CONFIG_KIND_BYTES, "delivery.send_queue_low_bytes", "delivery.send_queue_high_bytes",
          delivery->send_queue_low_bytes, delivery->send_queue_high_bytes, false},
@@ -71,17 +70,10 @@ static void check_orders(const struct hf_config *config, struct hf_config_errors
          delivery->ttl_max_ms, true},
         {HF_CONFIG_KIND_BYTES, "websocket.unauthenticated_message_bytes_max", "websocket.message_bytes_max",
          websocket->unauthenticated_message_bytes_max, websocket->message_bytes_max, true},
-        {HF_CONFIG_KIND_MS, "heartbeat.idle_ms + heartbeat.repeats_max * heartbeat.repeat_ms",
-         "heartbeat.dead_ms", heartbeat->idle_ms + heartbeat->repeats_max * heartbeat->repeat_ms,
-         heartbeat->dead_ms, false},
-        {HF_CONFIG_KIND_MS, "heartbeat.adaptive_min_ms", "heartbeat.adaptive_max_ms",
-         heartbeat->adaptive_min_ms, heartbeat->adaptive_max_ms, true},
-        {HF_CONFIG_KIND_U64, "limits.pool_warn_percent", "limits.pool_critical_percent",
-         limits->pool_warn_percent, limits->pool_critical_percent, false},
+        {HF_CONFIG_KIND_MS, "heartbeat.idle_ms + heartbeat.repeat_ms", "heartbeat.dead_ms",
+         heartbeat->idle_ms + heartbeat->repeat_ms, heartbeat->dead_ms, false},
         {HF_CONFIG_KIND_BYTES, "twice log.segment_bytes", "log.retention_bytes",
          2 * config->log.segment_bytes, config->log.retention_bytes, true},
-        {HF_CONFIG_KIND_BYTES, "log.group_bytes_max", "log.segment_bytes", config->log.group_bytes_max,
-         config->log.segment_bytes, true},
         {HF_CONFIG_KIND_BYTES, "store.map_initial_bytes", "store.map_max_bytes",
          config->store.map_initial_bytes, config->store.map_max_bytes, true},
     };
@@ -92,17 +84,10 @@ static void check_orders(const struct hf_config *config, struct hf_config_errors
 
 static void check_policies(const struct hf_config *config, struct hf_config_errors *errors)
 {
-    if (config->delivery.command != HF_CONFIG_POLICY_MUST_DELIVER)
-        hf_config_error(errors, NULL,
-                        "delivery.command must be must_deliver; limit commands with limits.command_per_s or "
-                        "delivery.outbox_messages_max instead");
     if (config->delivery.telemetry == HF_CONFIG_POLICY_INHERIT ||
         config->delivery.message == HF_CONFIG_POLICY_INHERIT)
         hf_config_error(errors, NULL,
                         "delivery: inherit is for tenants; there is nothing above to inherit from");
-    if (config->heartbeat.profile == HF_CONFIG_PROFILE_INHERIT)
-        hf_config_error(errors, NULL,
-                        "heartbeat.profile: inherit is for tenants; write default, ha or adaptive");
 }
 
 void hf_config_check(const struct hf_config *config, struct hf_config_errors *errors)
@@ -126,14 +111,10 @@ void hf_config_inherit(struct hf_config *config)
     for (size_t i = 0; i < config->tenants.count; i++) {
         struct hf_config_tenant *tenant = &config->tenants.at[i];
 
-        if (tenant->uplink_per_s > 0 && tenant->uplink_capacity == 0)
-            tenant->uplink_capacity = 2 * tenant->uplink_per_s;
         if (tenant->device_uplink_per_s == 0)
             tenant->device_uplink_per_s = config->limits.device_uplink_per_s;
         if (tenant->device_uplink_capacity == 0)
             tenant->device_uplink_capacity = config->limits.device_uplink_capacity;
-        if (tenant->heartbeat_profile == HF_CONFIG_PROFILE_INHERIT)
-            tenant->heartbeat_profile = config->heartbeat.profile;
         if (tenant->telemetry == HF_CONFIG_POLICY_INHERIT)
             tenant->telemetry = config->delivery.telemetry;
         if (tenant->message == HF_CONFIG_POLICY_INHERIT)

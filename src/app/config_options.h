@@ -41,7 +41,6 @@
     X(TEXT, _, name, "", 1, 64, RESTART, "Name in logs and metrics; unique.") \
     X(TEXT, _, address, "127.0.0.1", 1, 64, RESTART, "Numeric IPv4 or IPv6 address; 0.0.0.0 or :: for all.") \
     X(U64, _, port, "8080", 0, 65535, RESTART, "TCP port. 0: the kernel chooses one, printed at start.") \
-    X(ENUM, protocol, protocol, "http", 0, 0, RESTART, "What is spoken: http is WebSocket and HTTP on one port.") \
     X(FLAGS, role, roles, "[devices, api, console]", 1, 3, RESTART, "What this listener serves.") \
     X(SECTION, tls, tls, "", 0, 0, LIVE, "TLS of this listener; without cert_file it speaks plain text.") \
     X(ENUM, proxy_protocol, proxy_protocol, "off", 0, 0, RESTART, "Expect the PROXY protocol (v1 or v2) from the load balancer in front.") \
@@ -67,21 +66,18 @@
     X(U64, _, prefix_capacity, "5000", 1, 1000000, LIVE, "Connections from one prefix a worker takes at once after a quiet time.") \
     X(U64, _, header_bytes_max, "8192", 1024, 65536, LIVE, "Bytes of a request header; above: 431.") \
     X(U64, _, header_lines_max, "64", 8, 256, LIVE, "Lines of a request header; above: 431.") \
-    X(MS, _, header_timeout_ms, "10s", 1000, 60000, LIVE, "A request header is complete this long after accept, or 408.") \
+    X(MS, _, header_timeout_ms, "10s", 1000, 60000, LIVE, "A request header, and before it the TLS handshake, is complete this long after accept, or 408.") \
     X(MS, _, auth_timeout_ms, "5s", 1000, 60000, LIVE, "A connection without credentials ends after this (4401 auth_timeout).") \
-    X(MS, _, tls_handshake_timeout_ms, "10s", 5000, 30000, LIVE, "A TLS handshake is complete in this time or the connection ends.") \
-    X(US, _, tls_turn_budget_us, "2000", 100, 100000, LIVE, "CPU time for handshakes in one turn of a loop, so that live traffic goes on.")
+    X(US, _, tls_turn_budget_us, "2000", 100, 100000, RESTART, "CPU time for handshakes in one turn of a loop, so that live traffic goes on.")
 
 #define HF_CONFIG_ROWS_deflate(X) \
     X(BOOL, _, enabled, "false", 0, 1, LIVE, "Offer permessage-deflate (RFC 7692) to peers that ask for it.") \
-    X(BOOL, _, server_context_takeover, "false", 0, 1, LIVE, "Keep the sender's window between messages; costs up to 256 KiB a connection.") \
-    X(BOOL, _, client_context_takeover, "false", 0, 1, LIVE, "Let the peer keep its window; costs up to 44 KiB a connection here.") \
-    X(U64, _, server_window_bits, "12", 9, 15, LIVE, "Largest window of our compressor, as a power of two.") \
+    X(U64, _, server_window_bits, "12", 9, 15, RESTART, "Largest window of our compressor, as a power of two.") \
     X(U64, _, client_window_bits, "12", 9, 15, LIVE, "Largest window of the peer's compressor, as a power of two.") \
     X(BYTES, _, min_bytes, "512", 0, 1048576, LIVE, "Smaller messages are sent as they are.")
 
 #define HF_CONFIG_ROWS_websocket(X) \
-    X(BYTES, _, message_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest message, after decompression; above: 1009 message_too_big.") \
+    X(BYTES, _, message_bytes_max, "1MiB", 1024, 2096128, LIVE, "Largest message, after decompression; above: 1009 message_too_big.") \
     X(BYTES, _, unauthenticated_message_bytes_max, "4KiB", 256, 1048576, LIVE, "Largest message before authentication.") \
     X(U64, _, fragments_max, "1024", 1, 65535, LIVE, "Most fragments of one message; above: 1009.") \
     X(MS, _, close_timeout_ms, "5s", 100, 60000, LIVE, "How long the peer's Close frame is awaited.") \
@@ -90,30 +86,21 @@
     X(TEXTS, _, origins, "[]", 0, 256, LIVE, "Origins that browsers may connect from, such as https://console.example.com; * for any. A request without Origin is no browser and passes.")
 
 #define HF_CONFIG_ROWS_heartbeat(X) \
-    X(ENUM, profile, profile, "default", 0, 0, LIVE, "Liveness rules of connections that do not ask for others.") \
-    X(MS, _, idle_ms, "30s", 1000, 60000, LIVE, "default: a Ping after this long without inbound data.") \
-    X(MS, _, repeat_ms, "7500ms", 500, 60000, LIVE, "default: the Ping is repeated after this long without an answer.") \
-    X(U64, _, repeats_max, "2", 0, 10, LIVE, "default: repeats before the connection counts as degraded.") \
-    X(MS, _, dead_ms, "60s", 2000, 60000, LIVE, "default: silent this long means dead (4408 heartbeat_timeout). Nothing may be silent longer than 60 s.") \
-    X(MS, _, unsent_ms, "5s", 500, 60000, LIVE, "A Ping that the kernel has not taken after this long counts as unanswered.") \
-    X(MS, _, ha_interval_ms, "2s", 500, 60000, LIVE, "ha: beat of the device.") \
-    X(MS, _, adaptive_min_ms, "5s", 500, 60000, LIVE, "adaptive: shortest beat of a healthy device.") \
-    X(MS, _, adaptive_max_ms, "60s", 500, 60000, LIVE, "adaptive: longest beat of a healthy device.") \
-    X(U64, _, misses_max, "3", 2, 10, LIVE, "ha and adaptive: beats missed before the connection is dead.")
+    X(MS, _, idle_ms, "30s", 1000, 60000, LIVE, "A Ping after this long without inbound data.") \
+    X(MS, _, repeat_ms, "7500ms", 500, 60000, LIVE, "The Ping is repeated after each of these without an answer.") \
+    X(MS, _, dead_ms, "60s", 2000, 60000, LIVE, "Silent this long means dead (4408 heartbeat_timeout). Nothing may be silent longer than 60 s.")
 
 #define HF_CONFIG_ROWS_delivery(X) \
     X(BYTES, _, send_queue_high_bytes, "256KiB", 4096, 67108864, LIVE, "Bytes queued for one connection from which the class policy acts; control frames are exempt.") \
     X(BYTES, _, send_queue_low_bytes, "64KiB", 1024, 67108864, LIVE, "Below this the connection counts as drained again.") \
     X(ENUM, policy, telemetry, "drop_oldest", 0, 0, LIVE, "What happens to telemetry above the high mark.") \
     X(ENUM, policy, message, "must_deliver", 0, 0, LIVE, "What happens to messages above the high mark.") \
-    X(ENUM, policy, command, "must_deliver", 0, 0, LIVE, "What happens to commands above the high mark. Only must_deliver: a command is never dropped silently.") \
     X(U64, _, outbox_messages_max, "1000", 1, 1000000, LIVE, "Messages waiting for one device; above: 429 queue_full.") \
     X(BYTES, _, outbox_bytes_max, "1MiB", 1024, 1073741824, LIVE, "Bytes waiting for one device; above: 429 queue_full.") \
     X(MS, _, ttl_default_ms, "24h", 1000, 604800000, LIVE, "Time to live of messages and commands that name none.") \
     X(MS, _, ttl_max_ms, "24h", 1000, 604800000, LIVE, "Longest time to live that may be asked for.") \
     X(MS, _, command_wait_max_ms, "60s", 1000, 300000, LIVE, "Longest time an API call may wait for a command's result.") \
-    X(MS, _, idempotency_ms, "1h", 60000, 604800000, LIVE, "Results are kept this long under their idempotency key after completion.") \
-    X(MS, _, session_resume_ms, "300s", 1000, 86400000, LIVE, "A session can be resumed this long after its connection was lost.")
+    X(MS, _, idempotency_ms, "1h", 60000, 604800000, LIVE, "Results are kept this long under their idempotency key after completion.")
 
 #define HF_CONFIG_ROWS_limits(X) \
     X(U64, _, device_uplink_per_s, "1000", 1, 1000000, LIVE, "Messages a second from one device; above, its socket is not read.") \
@@ -123,27 +110,19 @@
     X(U64, _, subscriptions_max, "64", 1, 1024, LIVE, "Topics one connection may subscribe to.") \
     X(U64, _, api_key_per_s, "2000", 1, 1000000, LIVE, "Requests a second with one API key; above: 429 rate_limit.") \
     X(U64, _, api_key_capacity, "4000", 1, 1000000, LIVE, "Requests with one API key at once after a quiet time.") \
-    X(U64, _, dependency_calls_max, "10", 1, 1000, LIVE, "Calls at a time to one scarce dependency; above: 503 busy.") \
-    X(U64, _, mailbox_entries_max, "1024", 64, 65536, RESTART, "Entries of a mailbox between two threads; full means that the socket is not read.") \
-    X(U64, _, pool_warn_percent, "90", 1, 100, LIVE, "A pool filled to this share gives a warning.") \
-    X(U64, _, pool_critical_percent, "95", 1, 100, LIVE, "A pool filled to this share for pool_critical_ms is critical.") \
-    X(MS, _, pool_critical_ms, "3m", 1000, 3600000, LIVE, "See pool_critical_percent.") \
-    X(MS, _, pool_hold_ms, "60s", 1000, 3600000, LIVE, "An item held longer than this is reported with its owner.")
+    X(U64, _, mailbox_entries_max, "1024", 64, 65536, RESTART, "Entries of a mailbox between two threads; full means that the socket is not read.")
 
 #define HF_CONFIG_ROWS_log(X) \
     X(BYTES, _, segment_bytes, "64MiB", 1048576, 4294967296, RESTART, "Size of one segment file of the event log.") \
     X(BYTES, _, retention_bytes, "20GiB", 2097152, 1099511627776000, LIVE, "The log is cut at its old end above this size.") \
     X(MS, _, retention_ms, "7d", 60000, 31536000000, LIVE, "Segments older than this are removed.") \
-    X(U64, _, group_records_max, "4096", 1, 65536, LIVE, "Records in one group commit.") \
-    X(BYTES, _, group_bytes_max, "1MiB", 4096, 67108864, LIVE, "Bytes in one group commit.") \
-    X(MS, _, group_wait_ms, "2ms", 0, 1000, LIVE, "How long a record waits for company before its sync.") \
+    X(US, _, group_wait_us, "0", 0, 2000, RESTART, "How long a record waits for company before its sync. 0: company comes by itself while a sync runs; a wait saves syncs on disks that are paid or worn by them.") \
     X(MS, _, full_grace_ms, "10s", 0, 600000, LIVE, "With a full disk devices are held back this long, then refused with storage_full.")
 
 #define HF_CONFIG_ROWS_store(X) \
     X(ENUM, store_kind, kind, "lmdb", 0, 0, RESTART, "Where keyed state is kept; memory is for tests and loses it at exit.") \
     X(BYTES, _, map_initial_bytes, "256MiB", 1048576, 1099511627776, RESTART, "First size of the LMDB map; it grows by itself.") \
-    X(BYTES, _, map_max_bytes, "64GiB", 1048576, 17592186044416, RESTART, "The LMDB map grows up to this.") \
-    X(MS, _, reasons_keep_ms, "24h", 60000, 2592000000, LIVE, "explain answers for this long after a disconnect.")
+    X(BYTES, _, map_max_bytes, "64GiB", 1048576, 17592186044416, RESTART, "The LMDB map grows up to this.")
 
 #define HF_CONFIG_ROWS_api_key(X) \
     X(TEXT, _, id, "", 8, 32, LIVE, "The part between hfk_ and the second _ of the key: its name in logs and limits.") \
@@ -153,10 +132,10 @@
 
 #define HF_CONFIG_ROWS_api(X) \
     X(TEXTS, _, cors_origins, "[]", 0, 256, LIVE, "Origins whose pages may call the API; * for any.") \
-    X(BYTES, _, body_bytes_max, "1MiB", 1024, 67108864, LIVE, "Largest request body; above: 413.") \
+    X(BYTES, _, body_bytes_max, "1MiB", 1024, 2096128, LIVE, "Largest request body; above: 413.") \
     X(U64, _, page_items_max, "1000", 1, 1000, LIVE, "Most items in one page of a list.") \
     X(U64, _, calls_max, "1024", 1, 65536, LIVE, "API calls at work at a time on one worker; above: 503 busy.") \
-    X(U64, _, events_readers_max, "256", 1, 65536, LIVE, "Event readers (SSE, WebSocket) at a time; above: 503 busy.") \
+    X(U64, _, events_readers_max, "256", 1, 65536, RESTART, "Event readers (SSE, WebSocket) at a time; above: 503 busy.") \
     X(LIST, api_key, api_keys, "", 0, 4096, LIVE, "Keys of applications.")
 
 #define HF_CONFIG_ROWS_jwt_key(X) \
@@ -184,13 +163,9 @@
     X(TEXT, _, issuer, "", 0, 256, LIVE, "Required `iss` of tokens. Empty: not checked.") \
     X(MS, _, token_leeway_ms, "60s", 0, 300000, LIVE, "Clocks may differ by this when exp and nbf of tokens are checked.") \
     X(MS, _, token_life_max_ms, "0", 0, 31536000000, LIVE, "Longest life of a token that is taken. 0: any.") \
-    X(U64, _, devices_max, "0", 0, 100000000, LIVE, "Devices of this tenant. 0: no limit of its own.") \
     X(U64, _, connections_max, "0", 0, 10000000, LIVE, "Connections of this tenant. 0: no limit of its own.") \
-    X(U64, _, uplink_per_s, "0", 0, 10000000, LIVE, "Messages a second from all devices of this tenant. 0: no limit of its own.") \
-    X(U64, _, uplink_capacity, "0", 0, 10000000, LIVE, "Messages of this tenant at once after a quiet time. 0: twice uplink_per_s.") \
     X(U64, _, device_uplink_per_s, "0", 0, 1000000, LIVE, "Instead of limits.device_uplink_per_s. 0: that one.") \
     X(U64, _, device_uplink_capacity, "0", 0, 1000000, LIVE, "Instead of limits.device_uplink_capacity. 0: that one.") \
-    X(ENUM, profile, heartbeat_profile, "inherit", 0, 0, LIVE, "Instead of heartbeat.profile.") \
     X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.") \
     X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
     X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \
@@ -199,10 +174,9 @@
 
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \
-    X(ENUM, log_format, format, "logfmt", 0, 0, LIVE, "Form of a line.") \
-    X(TEXT, _, file, "", 0, 1024, LIVE, "File for the lines; reopened on USR1. Empty: standard error only.") \
-    X(BOOL, _, to_stderr, "true", 0, 1, LIVE, "Write to standard error, also when there is a file.") \
-    X(BOOL, _, messages, "false", 0, 1, LIVE, "One line for every message (MSG), never with its payload. Only for small loads.")
+    X(ENUM, log_format, format, "logfmt", 0, 0, RESTART, "Form of a line.") \
+    X(TEXT, _, file, "", 0, 1024, RESTART, "File for the lines; reopened on USR1. Empty: standard error only.") \
+    X(BOOL, _, to_stderr, "true", 0, 1, RESTART, "Write to standard error, also when there is a file.")
 
 #define HF_CONFIG_ROWS_dev(X) \
     X(BOOL, _, echo, "false", 0, 1, RESTART, "An echo server for measurements: every frame comes back.") \
@@ -241,8 +215,6 @@
 #define HF_CONFIG_CHOICES_tls_version(C) \
     C(HF_CONFIG_TLS_1_2, "1.2", "TLS 1.2 and 1.3") \
     C(HF_CONFIG_TLS_1_3, "1.3", "TLS 1.3 only")
-#define HF_CONFIG_CHOICES_protocol(C) \
-    C(HF_CONFIG_PROTOCOL_HTTP, "http", "WebSocket and HTTP")
 #define HF_CONFIG_CHOICES_role(C) \
     C(HF_CONFIG_ROLE_DEVICES, "devices", "WebSocket connections of devices") \
     C(HF_CONFIG_ROLE_API, "api", "the HTTP API") \
@@ -250,11 +222,6 @@
 #define HF_CONFIG_CHOICES_proxy_protocol(C) \
     C(HF_CONFIG_PROXY_OFF, "off", "the peer is the client") \
     C(HF_CONFIG_PROXY_V1V2, "v1v2", "every connection begins with a PROXY header")
-#define HF_CONFIG_CHOICES_profile(C) \
-    C(HF_CONFIG_PROFILE_INHERIT, "inherit", "the value of the section above") \
-    C(HF_CONFIG_PROFILE_DEFAULT, "default", "the gateway pings") \
-    C(HF_CONFIG_PROFILE_HA, "ha", "the device beats every 2 s, loss seen in about 6 s") \
-    C(HF_CONFIG_PROFILE_ADAPTIVE, "adaptive", "the device beats as the round-trip time allows")
 #define HF_CONFIG_CHOICES_policy(C) \
     C(HF_CONFIG_POLICY_INHERIT, "inherit", "the value of the section above") \
     C(HF_CONFIG_POLICY_MUST_DELIVER, "must_deliver", "kept in the device's outbox until it reads again") \
@@ -296,7 +263,7 @@
     C(HF_CONFIG_FORMAT_JSON, "json", "one JSON object a line")
 
 #define HF_CONFIG_CHOICE_SETS(S) \
-    S(tls_verify) S(tls_version) S(protocol) S(role) S(proxy_protocol) S(profile) S(policy) S(store_kind) S(scope) \
+    S(tls_verify) S(tls_version) S(role) S(proxy_protocol) S(policy) S(store_kind) S(scope) \
     S(jwt_alg) S(direction) S(log_level) S(log_format)
 /* clang-format on */
 

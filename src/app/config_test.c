@@ -75,9 +75,9 @@ static void every_mistake_is_named_with_its_place_and_its_fix(void **state)
          "holdfast.yaml:2: unknown key 'heartbeat.idel_ms'; did you mean 'heartbeat.idle_ms'?"},
         {"heartbeat: {idle: 3s}\n", NULL, "did you mean 'heartbeat.idle_ms'?"},
         {"zzz: 1\n", NULL, "unknown key 'zzz'; `holdfast default-config` shows all"},
-        {"admission:\n\n  tls_handshake_timeout_ms: 60s\n", NULL,
-         "holdfast.yaml:3: admission.tls_handshake_timeout_ms is 60s, outside 5s to 30s; lower it to 30s"},
-        {"admission: {tls_handshake_timeout_ms: 4999}\n", NULL, "raise it to 5s"},
+        {"admission:\n\n  header_timeout_ms: 90s\n", NULL,
+         "holdfast.yaml:3: admission.header_timeout_ms is 90s, outside 1s to 1m; lower it to 1m"},
+        {"admission: {header_timeout_ms: 999}\n", NULL, "raise it to 1s"},
         {"heartbeat: {dead_ms: 90s}\n", NULL, "heartbeat.dead_ms is 90s, outside 2s to 1m"},
         {"log: {segment_bytes: 64MB}\n", NULL,
          "log.segment_bytes is '64MB'; write a size such as 512B, 64KiB"},
@@ -118,12 +118,9 @@ static void every_mistake_is_named_with_its_place_and_its_fix(void **state)
         {"admin: {address: 0.0.0.0, require_key: true}\n", NULL, "admin.insecure: true"},
         {"delivery: {send_queue_low_bytes: 256KiB}\n", NULL,
          "delivery.send_queue_low_bytes (256KiB) must be below delivery.send_queue_high_bytes (256KiB)"},
-        {"delivery: {command: drop_oldest}\n", NULL, "delivery.command must be must_deliver"},
         {"delivery: {message: inherit}\n", NULL, "inherit is for tenants"},
-        {"heartbeat: {idle_ms: 50s}\n", NULL, "must be below heartbeat.dead_ms (1m)"},
-        {"heartbeat: {profile: inherit}\n", NULL, "heartbeat.profile: inherit is for tenants"},
+        {"heartbeat: {idle_ms: 55s}\n", NULL, "must be below heartbeat.dead_ms (1m)"},
         {"log: {retention_bytes: 64MiB}\n", NULL, "twice log.segment_bytes (128MiB) must be at most"},
-        {"limits: {pool_warn_percent: 95}\n", NULL, "limits.pool_warn_percent (95) must be below"},
         {"api: {api_keys: [{id: abcdefgh, tenant: x, sha256: 00}]}\n", NULL,
          "sha256 has 2 bytes, at least 64"},
         {"api: {api_keys: [{id: abcdefgh, tenant: x}]}\n", NULL, "api.api_keys.abcdefgh.sha256 is missing"},
@@ -265,15 +262,13 @@ static void tenants_inherit_what_they_do_not_set(void **state)
     struct hf_config *config;
 
     (void)state;
-    assert_int_equal(parse("delivery: {telemetry: latest}\nheartbeat: {profile: ha}\n"
-                           "tenants: [{name: a, uplink_per_s: 10, jwt_keys: [{alg: HS256, secret_env: S}]},\n"
+    assert_int_equal(parse("delivery: {telemetry: latest}\n"
+                           "tenants: [{name: a, jwt_keys: [{alg: HS256, secret_env: S}]},\n"
                            "          {name: b, telemetry: drop_newest, device_uplink_per_s: 3}]\n",
                            NULL, NULL, &config),
                      HF_OK);
     assert_int_equal(config->tenants.at[0].telemetry, HF_CONFIG_POLICY_LATEST);
     assert_int_equal(config->tenants.at[0].message, HF_CONFIG_POLICY_MUST_DELIVER);
-    assert_int_equal(config->tenants.at[0].heartbeat_profile, HF_CONFIG_PROFILE_HA);
-    assert_int_equal(config->tenants.at[0].uplink_capacity, 20);
     assert_int_equal(config->tenants.at[0].device_uplink_per_s, 1000);
     assert_int_equal(config->tenants.at[1].telemetry, HF_CONFIG_POLICY_DROP_NEWEST);
     assert_int_equal(config->tenants.at[1].device_uplink_per_s, 3);
@@ -289,7 +284,7 @@ static void a_reload_knows_what_needs_a_restart(void **state)
     (void)state;
     assert_int_equal(parse("tenants: [{name: a}, {name: b}]\nlisteners: [{name: x}]\n", NULL, NULL, &before),
                      HF_OK);
-    assert_int_equal(parse("tenants: [{name: c}, {name: b, devices_max: 3}]\nlisteners: [{name: y}]\n"
+    assert_int_equal(parse("tenants: [{name: c}, {name: b, connections_max: 3}]\nlisteners: [{name: y}]\n"
                            "log: {retention_ms: 1d, segment_bytes: 1MiB}\n",
                            NULL, NULL, &after),
                      HF_OK);
@@ -301,7 +296,7 @@ static void a_reload_knows_what_needs_a_restart(void **state)
         bool restart;
     } want[] = {
         {"listeners.x", true},       {"listeners.y", true}, {"log.segment_bytes", true},
-        {"log.retention_ms", false}, {"tenants.a", false},  {"tenants.b.devices_max", false},
+        {"log.retention_ms", false}, {"tenants.a", false},  {"tenants.b.connections_max", false},
         {"tenants.c", false},
     };
     assert_int_equal(diff.count, HF_COUNT_OF(want));
@@ -479,6 +474,32 @@ static void a_secret_that_others_can_read_is_refused(void **state)
     (void)close(fd);
 }
 
+static void an_address_is_in_a_range_or_not(void **state)
+{
+    static const struct {
+        const char *cidr;
+        uint8_t address[16];
+        size_t bytes;
+        bool holds;
+    } rows[] = {
+        {"10.0.0.0/8", {10, 1, 2, 3}, 4, true},
+        {"10.0.0.0/8", {11, 1, 2, 3}, 4, false},
+        {"192.0.2.7", {192, 0, 2, 7}, 4, true},
+        {"192.0.2.7", {192, 0, 2, 8}, 4, false},
+        {"192.0.2.128/25", {192, 0, 2, 200}, 4, true},
+        {"192.0.2.128/25", {192, 0, 2, 100}, 4, false},
+        {"0.0.0.0/0", {1, 2, 3, 4}, 4, true},
+        {"0.0.0.0/0", {0}, 16, false}, /* another family */
+        {"::1", {[15] = 1}, 16, true},
+        {"2001:db8::/33", {0x20, 1, 0x0d, 0xb8, 0x7f}, 16, true},
+        {"2001:db8::/33", {0x20, 1, 0x0d, 0xb8, 0x80}, 16, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++)
+        assert_int_equal(hf_config_cidr_holds(rows[i].cidr, rows[i].address, rows[i].bytes), rows[i].holds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +511,7 @@ int main(void)
         cmocka_unit_test(a_mistyped_variable_is_found),
         cmocka_unit_test(tenants_inherit_what_they_do_not_set),
         cmocka_unit_test(a_reload_knows_what_needs_a_restart),
+        cmocka_unit_test(an_address_is_in_a_range_or_not),
         cmocka_unit_test(loopback_and_ranges),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(every_number_has_its_edges),

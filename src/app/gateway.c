@@ -60,7 +60,7 @@ static void on_durable(void *context)
 
 /* ---- parts ---- */
 
-static enum hf_log_level level_of(enum hf_config_log_level level)
+enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level)
 {
     switch (level) {
     case HF_CONFIG_LEVEL_ERROR: return HF_LOG_ERROR;
@@ -83,7 +83,7 @@ static hf_err open_logging(struct hf_gateway *gateway, const struct hf_config *c
     sink = hf_log_sink_of(&gateway->sink);
     hf_logger_init(&gateway->logger, &sink,
                    config->logging.format == HF_CONFIG_FORMAT_JSON ? HF_LOG_JSON : HF_LOG_LOGFMT,
-                   level_of(config->logging.level));
+                   hf_gateway_log_level(config->logging.level));
     return HF_OK;
 }
 
@@ -351,8 +351,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
     gateway->log_thread.logger = &gateway->logger;
     gateway->log_thread.workers = gateway->tail_thread.workers = HF_MIN(workers, (unsigned)HF_WORKERS_MAX);
-    gateway->log_thread.group_wait_us =
-        0; /* measured: company comes by itself while a sync runs (log/commit.h) */
+    gateway->log_thread.group_wait_us = (uint32_t)config->log.group_wait_us;
     gateway->log_thread.on_durable = on_durable;
     gateway->log_thread.context = gateway;
     gateway->tail_thread.readers_max = (uint32_t)config->api.events_readers_max;
@@ -472,7 +471,7 @@ void hf_gateway_stop(struct hf_gateway *gateway)
     /* The workers' threads are gone: what their journals still hold is handed over and waited for here. */
     record_node(gateway, HF_EVENT_NODE_STOPPED);
     for (unsigned i = 0; i < gateway->worker_count; i++)
-        hf_app_journal_submit(&gateway->workers[i]->journal);
+        hf_app_journal_flush(&gateway->workers[i]->journal);
     hf_log_thread_stop(&gateway->log_thread);
     for (unsigned i = 0; i < gateway->worker_count; i++)
         hf_loop_turn(gateway->workers[i]->loop, 0);

@@ -7,6 +7,7 @@
 #include "app/config.h"
 #include "app/log_sink.h"
 #include "app/log_thread.h"
+#include "app/pools.h"
 #include "app/store_thread.h"
 #include "app/tail_thread.h"
 #include "app/tenants.h"
@@ -52,6 +53,7 @@ struct hf_gateway {
     struct hf_gateway_listener *listeners;
     unsigned listener_count;
     struct hf_tls_deny *deny;
+    struct hf_pools pools; /* watched by the first worker */
     uint64_t boot, started_utc_ms, started_ms;
     _Atomic uint32_t
         interest[HF_TOPIC_INTEREST_SLOTS]; /* subscriptions of topics that hash here, all workers */
@@ -75,6 +77,7 @@ void hf_gateway_free(struct hf_gateway *gateway); /* NULL is harmless */
 void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_config_settings settings);
 hf_err hf_gateway_rules_new(struct hf_config *config, struct hf_gateway_rules **ret_rules, char *error,
                             size_t error_bytes);
+enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level);
 void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
                            const char *ca_files[1], const char *crl_files[1],
                            struct hf_tls_config *ret_config);

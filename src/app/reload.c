@@ -144,6 +144,7 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
     }
     log_changes(gateway, gateway->rules->config, config);
     reload_tls(gateway, config);
+    hf_logger_set_level(&gateway->logger, hf_gateway_log_level(config->logging.level));
     hf_log_set_retention(gateway->log, config->log.retention_bytes, config->log.retention_ms);
     rules->older = gateway->rules;
     gateway->rules = rules;

@@ -69,6 +69,8 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     hf_wheel_arm(&worker->loop->wheel, timer, now_ms + (worker->draining ? 100 : HF_WORKER_SWEEP_MS));
     publish_stats(worker);
     hf_worker_recheck_certificates(worker);
+    if (worker->index == 0)
+        hf_pools_watch(&worker->gateway->pools, worker->gateway, now_ms);
     hf_worker_stale_step(worker);
     drain_step(worker);
 }
@@ -147,6 +149,7 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     worker->api.limits.key_rate = (struct hf_rate_limit){(uint32_t)config->limits.api_key_per_s,
                                                          (uint32_t)config->limits.api_key_capacity};
     worker->api.limits.page_items_max = (uint32_t)config->api.page_items_max;
+    worker->api.limits.calls_max = (uint32_t)config->api.calls_max;
     worker->api.limits.readers_max = (uint32_t)config->api.events_readers_max;
     worker->api.limits.wait_ms_max = config->delivery.command_wait_max_ms;
     worker->api.limits.ttl_ms_max = config->delivery.ttl_max_ms;

@@ -12,7 +12,7 @@ from lib.gateway import BINARY, eventually
 from lib.rawws import CLOSE, PING, Refused, close_payload
 
 
-FAST = {"heartbeat": {"idle_ms": 1000, "repeat_ms": 500, "repeats_max": 1, "dead_ms": 2000}}
+FAST = {"heartbeat": {"idle_ms": 1000, "repeat_ms": 500, "dead_ms": 2000}}
 
 
 def test_cold_start(gateways):
@@ -182,7 +182,7 @@ def test_usr1_reopens_the_log_file(gateways, tmp_path):
 
 
 def test_restart_presence_is_unknown_then_offline(gateways):
-    gw = gateways({"heartbeat": {"idle_ms": 1000, "dead_ms": 2000, "repeat_ms": 500, "repeats_max": 1}})
+    gw = gateways({"heartbeat": {"idle_ms": 1000, "dead_ms": 2000, "repeat_ms": 500}})
     ws = gw.connect("waiting")
     gw.api().wait("online", device="waiting")
     gw.kill()

@@ -320,6 +320,16 @@ static void storage(struct text *text, struct hf_gateway *gateway, const struct 
         (double)atomic_load(&gateway->tail_thread.events_sent));
 }
 
+static void pools(struct text *text, const struct hf_pool_use use[HF_POOLS])
+{
+    head(text, "pool_used", "gauge", "what is taken from a bounded pool");
+    for (unsigned i = 0; i < HF_POOLS; i++)
+        add(text, "holdfast_pool_used{pool=\"%s\"} %llu\n", hf_pool_name(i), (unsigned long long)use[i].used);
+    head(text, "pool_max", "gauge", "and its bound");
+    for (unsigned i = 0; i < HF_POOLS; i++)
+        add(text, "holdfast_pool_max{pool=\"%s\"} %llu\n", hf_pool_name(i), (unsigned long long)use[i].max);
+}
+
 static void loops(struct text *text, const struct hf_worker_stats *sum)
 {
     one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
@@ -347,6 +357,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
 {
     static pthread_mutex_t one_page_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     static struct hf_worker_stats sum, scratch;
+    struct hf_pool_use use[HF_POOLS];
     struct text text = {0};
 
     pthread_mutex_lock(&one_page_at_a_time);
@@ -358,6 +369,8 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     messages(&text, &sum);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
+    hf_pools_measure(gateway, &scratch, use);
+    pools(&text, use);
     loops(&text, &sum);
     pthread_mutex_unlock(&one_page_at_a_time);
     if (text.failed) {

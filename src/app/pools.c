@@ -1,0 +1,83 @@
+#include "app/pools.h"
+
+#include <sys/resource.h>
+
+#include "app/worker.h"
+#include "base/assert.h"
+
+static const char *const names[HF_POOLS] = {
+#define HF_POOL_NAME(id, name) [id] = name,
+    HF_POOL_MAP(HF_POOL_NAME)
+#undef HF_POOL_NAME
+};
+
+const char *hf_pool_name(unsigned pool)
+{
+    HF_ASSERT(pool < HF_POOLS);
+    return names[pool];
+}
+
+static bool above(struct hf_pool_use use, unsigned percent)
+{
+    return use.max > 0 && use.used * 100 >= use.max * percent;
+}
+
+unsigned hf_pools_judge(struct hf_pools *pools, unsigned pool, struct hf_pool_use use, uint64_t now_ms)
+{
+    pools->use[pool] = use;
+    if (!above(use, HF_POOL_CRITICAL_PERCENT))
+        pools->critical_since_ms[pool] = 0;
+    else if (pools->critical_since_ms[pool] == 0)
+        pools->critical_since_ms[pool] = now_ms;
+    if (pools->said[pool] > 0 && !above(use, HF_POOL_CALM_PERCENT)) {
+        pools->said[pool] = 0;
+        return 3;
+    }
+    if (pools->said[pool] == 0 && above(use, HF_POOL_WARN_PERCENT))
+        return pools->said[pool] = 1;
+    if (pools->said[pool] == 1 && pools->critical_since_ms[pool] != 0 &&
+        now_ms - pools->critical_since_ms[pool] >= HF_POOL_CRITICAL_MS)
+        return pools->said[pool] = 2;
+    return 0;
+}
+
+void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratch,
+                      struct hf_pool_use use[HF_POOLS])
+{
+    struct rlimit files = {0};
+    uint64_t streams = 0, journal = 0, held = 0, pending = 0, workers = gateway->worker_count;
+
+    for (unsigned i = 0; i < workers; i++) {
+        hf_worker_stats(gateway->workers[i], scratch);
+        streams += scratch->loop.streams_now;
+        journal += scratch->journal_held_bytes;
+        held += scratch->ws.held_bytes_now;
+        pending += scratch->hub.pending;
+    }
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    use[HF_POOL_CONNECTIONS] =
+        (struct hf_pool_use){streams, gateway->rules->config->admission.connections_max};
+    use[HF_POOL_DESCRIPTORS] = (struct hf_pool_use){streams, files.rlim_cur};
+    use[HF_POOL_EVENT_READERS] =
+        (struct hf_pool_use){atomic_load(&gateway->tail_thread.readers), gateway->tail_thread.readers_max};
+    use[HF_POOL_JOURNAL_BYTES] = (struct hf_pool_use){journal, workers * HF_JOURNAL_BYTES_MAX};
+    use[HF_POOL_HELD_BYTES] = (struct hf_pool_use){held, workers * HF_WS_HELD_BYTES_TOTAL_MAX};
+    use[HF_POOL_PENDING] = (struct hf_pool_use){pending, workers * HF_HUB_PENDING_MAX};
+}
+
+void hf_pools_watch(struct hf_pools *pools, struct hf_gateway *gateway, uint64_t now_ms)
+{
+    static const char *const said[] = {"", "nearly full", "nearly full for minutes", "calm again"};
+    static struct hf_worker_stats scratch; /* large; one thread watches */
+    struct hf_pool_use use[HF_POOLS];
+
+    hf_pools_measure(gateway, &scratch, use);
+    for (unsigned pool = 0; pool < HF_POOLS; pool++) {
+        unsigned level = hf_pools_judge(pools, pool, use[pool], now_ms);
+
+        if (level > 0)
+            hf_log(&gateway->logger, HF_LOG_POOL_WARNING, HF_F_STR("pool", names[pool]),
+                   HF_F_STR("state", said[level]), HF_F_U64("used", use[pool].used),
+                   HF_F_U64("max", use[pool].max), HF_F_END);
+    }
+}

@@ -183,7 +183,7 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
 /* To this worker's subscribers of outgoing->topic, except the connection outgoing->except. Returns how many. */
 uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_outgoing *outgoing);
 
-/* ---- for the parts of the hub (core/hub_*.c, core/outbox.c) and tests ---- */
+/* ---- for the parts of the hub (core/hub_*.c, core/outbox*.c) and tests ---- */
 
 struct hf_device *hf_hub_find(struct hf_hub *hub, struct hf_slice tenant,
                               struct hf_slice device); /* in memory, or NULL */

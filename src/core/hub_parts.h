@@ -1,4 +1,4 @@
-/* core/hub_parts.h - what the parts of the hub share with each other: hub.c (devices), hub_conn.c (connections), outbox.c (tracked
+/* core/hub_parts.h - what the parts of the hub share with each other: hub.c (devices), hub_conn.c (connections), outbox*.c (tracked
  * messages), hub_send.c (queues and settling), hub_topics.c (fan-out), hub_call.c (requests). Nobody else includes this. */
 #ifndef HF_CORE_HUB_PARTS_H
 #define HF_CORE_HUB_PARTS_H
@@ -111,6 +111,22 @@ void hf_outbox_discard(struct hf_hub *hub,
 struct hf_pending *hf_pending_find(struct hf_hub *hub, const uint8_t id[16]);
 hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued,
                          bool sent);
+
+void hf_pending_free(struct hf_pending *pending); /* nobody waits for it */
+void hf_call_answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason);
+
+/* outbox_end.c: hf_outbox_end(), hf_outbox_cancel() and the timers */
+void hf_pending_expired(struct hf_timer *timer, uint64_t now_ms);
+void hf_pending_patience_over(struct hf_timer *timer, uint64_t now_ms);
+
+/* outbox_keys.c */
+uint64_t hf_call_body_hash(const struct hf_call *call);
+/* Answers with the first request's message when the key is known. True when the call was answered. */
+bool hf_outbox_replay(struct hf_hub *hub, struct hf_device *device, struct hf_call *call);
+hf_err hf_outbox_remember_key(struct hf_outbox *outbox, const struct hf_call *call);       /* HF_ERR_NOMEM */
+struct hf_recent_key *hf_outbox_key_by_id(struct hf_outbox *outbox, const uint8_t id[16]); /* or NULL */
+void hf_outbox_forget_keys(struct hf_hub *hub, struct hf_outbox *outbox,
+                           bool all); /* those that the tables have */
 
 /* hub_send.c */
 enum hf_push { HF_PUSH_WRITTEN, HF_PUSH_QUEUED, HF_PUSH_SPILLED, HF_PUSH_DROPPED, HF_PUSH_CLOSED };

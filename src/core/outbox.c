@@ -4,13 +4,9 @@
 #include "core/access.h"
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
-#include "core/projection.h"
 #include "core/rows.h"
 
 static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms);
-static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms);
-static void on_expired(struct hf_timer *timer, uint64_t now_ms);
-static void on_patience_over(struct hf_timer *timer, uint64_t now_ms);
 static void on_applied(struct hf_barrier *barrier, hf_err err);
 
 struct hf_pending *hf_pending_find(struct hf_hub *hub, const uint8_t id[16])
@@ -40,38 +36,18 @@ static struct hf_outbox *outbox_of(struct hf_hub *hub, struct hf_device *device)
     return outbox;
 }
 
-static struct hf_recent_key *key_of(struct hf_list_node *node)
-{
-    return HF_CONTAINER_OF(node, struct hf_recent_key, node);
-}
-
-/* Keys whose rows are in the tables by now need no copy here. They stand in the order of their records. */
-static void forget_keys(struct hf_hub *hub, struct hf_outbox *outbox, bool all)
-{
-    uint64_t applied = hf_kv_applied_offset(hub->options.kv);
-
-    while (!hf_list_empty(&outbox->keys)) {
-        struct hf_recent_key *first = key_of(outbox->keys.next);
-
-        if (!all && (first->offset == 0 || first->offset > applied))
-            return;
-        hf_list_remove(&first->node);
-        free(first);
-    }
-}
-
 void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device)
 {
     struct hf_outbox *outbox = device->outbox;
 
     if (outbox == NULL || !hf_list_empty(&outbox->line))
         return;
-    forget_keys(hub, outbox, false);
+    hf_outbox_forget_keys(hub, outbox, false);
     if (!hf_list_empty(&outbox->keys)) {
         /* Tried again when the tables have caught up: the barrier is free, nothing is left to load. */
         if (!hf_list_linked(&outbox->barrier.node))
             hub->options.ops->barrier(hub->options.context, &outbox->barrier,
-                                      key_of(outbox->keys.prev)->offset);
+                                      HF_CONTAINER_OF(outbox->keys.prev, struct hf_recent_key, node)->offset);
         return;
     }
     hub->options.ops->barrier_cancel(hub->options.context, &outbox->barrier);
@@ -80,7 +56,7 @@ void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device)
     hf_device_rest(hub, device);
 }
 
-static void pending_free(struct hf_pending *pending)
+void hf_pending_free(struct hf_pending *pending)
 {
     struct hf_hub *hub = pending->hub;
     struct hf_outbox *outbox = pending->device->outbox;
@@ -125,15 +101,15 @@ static struct hf_pending *pending_new(struct hf_hub *hub, struct hf_device *devi
     pending->device = device;
     hf_list_init(&pending->line);
     hf_list_init(&pending->written);
-    hf_timer_init(&pending->expiry, on_expired);
-    hf_timer_init(&pending->patience, on_patience_over);
+    hf_timer_init(&pending->expiry, hf_pending_expired);
+    hf_timer_init(&pending->patience, hf_pending_patience_over);
     hf_list_push_back(&outbox->line, &pending->line);
     outbox->messages++;
     hub->stats.pending++;
     return pending;
 }
 
-static void answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason)
+void hf_call_answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason)
 {
     call->reason = (uint16_t)reason;
     hub->options.ops->answer(hub->options.context, call);
@@ -145,99 +121,7 @@ static void answer_limit(struct hf_hub *hub, struct hf_call *call, enum hf_reaso
     call->limit = limit;
     call->observed = observed;
     call->retry_ms = retry_ms;
-    answer(hub, call, reason);
-}
-
-static uint64_t body_hash(const struct hf_call *call)
-{
-    uint64_t hash;
-
-    memcpy(&hash, call->body_hash, sizeof(hash));
-    return hash;
-}
-
-static bool same_hash(struct hf_slice stored, uint64_t hash)
-{
-    return stored.bytes == sizeof(hash) && memcmp(stored.at, &hash, sizeof(hash)) == 0;
-}
-
-/* Answers with the first request's message when the key is known. True when the call was answered. */
-static bool replay(struct hf_hub *hub, struct hf_device *device, struct hf_call *call)
-{
-    struct hf_kv_txn *txn = NULL;
-    struct hf_slice value;
-    struct hf_idempotency_row row;
-    struct hf_kvkey key;
-    char storage[HF_KVKEY_BYTES_MAX + HF_KEY_BYTES_MAX];
-    struct hf_sb sb;
-    bool found = false;
-    uint64_t hash = body_hash(call);
-
-    if (device->outbox != NULL) /* here, so that they stay few also when the line never empties */
-        forget_keys(hub, device->outbox, false);
-    for (struct hf_list_node *at = device->outbox ? device->outbox->keys.next : NULL;
-         at != NULL && at != &device->outbox->keys; at = at->next) {
-        struct hf_recent_key *recent = key_of(at);
-
-        if (!hf_slice_eq((struct hf_slice){recent->key, recent->bytes}, call->key))
-            continue;
-        if (recent->hash != hash)
-            answer(hub, call, HF_REASON_ID_CONFLICT);
-        else if (recent->offset == 0)
-            answer(hub, call, HF_REASON_IN_PROGRESS);
-        else {
-            memcpy(call->id, recent->id, sizeof(call->id));
-            call->replayed = true;
-            answer(hub, call, HF_REASON_NONE);
-        }
-        return true;
-    }
-    hf_sb_init(&sb, storage, sizeof(storage));
-    hf_err err = hf_kvkey_device(&key, device->tenant->name, hf_device_name(device));
-    HF_ASSERT(err == HF_OK && call->key.bytes <= HF_KEY_BYTES_MAX);
-    hf_sb_slice(&sb, hf_kvkey_slice(&key));
-    hf_sb_slice(&sb, call->key);
-    err = hf_kv_read(hub->options.kv, &txn);
-    if (err == HF_OK)
-        err = hf_kv_get(txn, HF_KV_IDEMPOTENCY, hf_sb_done(&sb), &value);
-    if (err == HF_OK && hf_idempotency_row_decode(value, &row) == HF_OK && row.id.bytes == sizeof(call->id) &&
-        hf_idempotency_counts(txn, &row, hub->utc_ms, hf_rules(device->tenant)->idempotency_ms)) {
-        found = true;
-        call->replayed = same_hash(row.hash, hash);
-        if (call->replayed)
-            memcpy(call->id, row.id.at, sizeof(call->id));
-    }
-    hf_kv_end(txn);
-    if (found)
-        answer(hub, call, call->replayed ? HF_REASON_NONE : HF_REASON_ID_CONFLICT);
-    else if (err != HF_OK && err != HF_ERR_NOT_FOUND)
-        answer(hub, call,
-               HF_REASON_BUSY); /* unknown whether it is known: to send it would risk a second time */
-    return found || (err != HF_OK && err != HF_ERR_NOT_FOUND);
-}
-
-static hf_err remember_key(struct hf_outbox *outbox, const struct hf_call *call)
-{
-    struct hf_recent_key *recent = malloc(sizeof(*recent) + call->key.bytes);
-
-    if (recent == NULL)
-        return HF_ERR_NOMEM;
-    hf_list_init(&recent->node);
-    recent->offset = 0;
-    recent->hash = body_hash(call);
-    memcpy(recent->id, call->id, sizeof(recent->id));
-    recent->bytes = (uint16_t)call->key.bytes;
-    memcpy(recent->key, call->key.at, call->key.bytes);
-    hf_list_push_back(&outbox->keys, &recent->node);
-    return HF_OK;
-}
-
-static struct hf_recent_key *key_by_id(struct hf_outbox *outbox, const uint8_t id[16])
-{
-    for (struct hf_list_node *at = outbox->keys.next; at != &outbox->keys; at = at->next)
-        if (memcmp(key_of(at)->id, id, 16) == 0)
-            return key_of(at);
-    return NULL;
+    hf_call_answer(hub, call, reason);
 }
 
 /* What speaks against taking the call; HF_REASON_NONE when nothing does. Answers in that case. */
@@ -250,9 +134,9 @@ static bool refuse(struct hf_hub *hub, struct hf_device *device, struct hf_call 
 
     if (rules->access != NULL &&
         !hf_access_allowed(rules->access, hf_device_name(device), call->topic, HF_ACCESS_DOWN)) {
-        answer(hub, call, HF_REASON_FORBIDDEN);
+        hf_call_answer(hub, call, HF_REASON_FORBIDDEN);
     } else if (device->devconn == NULL && rules->policies[call->class] != HF_POLICY_MUST_DELIVER) {
-        answer(hub, call, HF_REASON_DEVICE_OFFLINE); /* its class does not wait for anybody */
+        hf_call_answer(hub, call, HF_REASON_DEVICE_OFFLINE); /* its class does not wait for anybody */
     } else if (call->payload.bytes > HF_DOWNLINK_BYTES_MAX) {
         answer_limit(hub, call, HF_REASON_MESSAGE_TOO_BIG, HF_DOWNLINK_BYTES_MAX, call->payload.bytes, 0);
     } else if (messages >= rules->outbox_messages_max) {
@@ -284,16 +168,16 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
     HF_ASSERT(call->class < HF_CLASSES);
     hf_err err = hf_hub_load(hub, tenant, call->device, &device);
     if (err != HF_OK) {
-        answer(hub, call, hf_load_reason(err));
+        hf_call_answer(hub, call, hf_load_reason(err));
         return;
     }
     if (device->epoch ==
         0) { /* never connected: a message to a name that was mistyped would wait for nobody */
         hf_device_rest(hub, device);
-        answer(hub, call, HF_REASON_NOT_FOUND);
+        hf_call_answer(hub, call, HF_REASON_NOT_FOUND);
         return;
     }
-    if ((call->key.bytes > 0 && replay(hub, device, call)) || refuse(hub, device, call)) {
+    if ((call->key.bytes > 0 && hf_outbox_replay(hub, device, call)) || refuse(hub, device, call)) {
         rest_if_idle(hub, device);
         return;
     }
@@ -302,12 +186,12 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
     bool command = call->class == HF_CLASS_COMMAND;
     struct hf_pending *pending =
         pending_new(hub, device, call->id, command ? call->topic : (struct hf_slice){NULL, 0});
-    if (pending == NULL || (call->key.bytes > 0 && remember_key(device->outbox, call) != HF_OK)) {
+    if (pending == NULL || (call->key.bytes > 0 && hf_outbox_remember_key(device->outbox, call) != HF_OK)) {
         if (pending != NULL)
-            pending_free(pending);
+            hf_pending_free(pending);
         hf_outbox_free_if_idle(hub, device);
         rest_if_idle(hub, device); /* also when not even an outbox could be had */
-        answer(hub, call, HF_REASON_MEMORY_LIMIT);
+        hf_call_answer(hub, call, HF_REASON_MEMORY_LIMIT);
         return;
     }
     pending->call = call;
@@ -325,7 +209,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         .flags = (uint8_t)(call->flags | (call->class == HF_CLASS_TELEMETRY ? HF_EVENT_FLAG_TELEMETRY : 0) |
                            (command ? HF_EVENT_FLAG_COMMAND : 0)),
         .seq = pending->seq,
-        .from = call->key.bytes > 0 ? body_hash(call) : 0,
+        .from = call->key.bytes > 0 ? hf_call_body_hash(call) : 0,
         .to = pending->expires_ms,
         .topic = call->topic,
         .key = call->key,
@@ -333,7 +217,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
     };
     memcpy(event.id, call->id, sizeof(event.id));
     if (hf_device_record(hub, device, &event, &pending->waiter) != HF_OK) {
-        struct hf_recent_key *recent = key_by_id(device->outbox, call->id);
+        struct hf_recent_key *recent = hf_outbox_key_by_id(device->outbox, call->id);
 
         if (recent != NULL) {
             hf_list_remove(&recent->node);
@@ -341,9 +225,9 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         }
         device->seq--;
         pending->call = NULL;
-        pending_free(pending);
+        hf_pending_free(pending);
         hf_outbox_free_if_idle(hub, device);
-        answer(hub, call, HF_REASON_STORAGE_FULL);
+        hf_call_answer(hub, call, HF_REASON_STORAGE_FULL);
     }
 }
 
@@ -401,7 +285,7 @@ static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_
     struct hf_hub *hub = pending->hub;
     struct hf_device *device = pending->device;
     struct hf_call *call = pending->call;
-    struct hf_recent_key *recent = key_by_id(device->outbox, pending->id);
+    struct hf_recent_key *recent = hf_outbox_key_by_id(device->outbox, pending->id);
 
     (void)time_ms;
     if (recent != NULL)
@@ -429,7 +313,7 @@ static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_
         (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_CONNECTION_GONE, NULL);
     }
     if (!(call->wait && call->class == HF_CLASS_COMMAND))
-        answer(hub, call, HF_REASON_NONE);
+        hf_call_answer(hub, call, HF_REASON_NONE);
 }
 
 /* Reads one waiting message back from the tables. HF_ERR_AGAIN: they are not there yet. */
@@ -553,159 +437,6 @@ void hf_outbox_disconnected(struct hf_hub *hub, struct hf_device *device)
     }
 }
 
-/* ---- the end ---- */
-
-static uint8_t end_type(const struct hf_pending *pending, enum hf_fate fate)
-{
-    if (pending->command)
-        return fate == HF_FATE_DONE ? HF_EVENT_COMMAND_DONE : HF_EVENT_COMMAND_FAILED;
-    return fate == HF_FATE_SENT ? HF_EVENT_SENT : HF_EVENT_FAILED;
-}
-
-static void keep_result(struct hf_call *call, const struct hf_event *result)
-{
-    if (call == NULL || result == NULL || result->payload.bytes == 0)
-        return;
-    call->result = malloc(result->payload.bytes);
-    if (call->result == NULL)
-        return; /* the event has it */
-    memcpy(call->result, result->payload.at, result->payload.bytes);
-    call->result_bytes = result->payload.bytes;
-    call->result_format = result->format;
-    call->result_flags = result->flags;
-}
-
-static hf_err record_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate,
-                         enum hf_reason reason, const struct hf_event *result)
-{
-    struct hf_event event = {
-        .type = end_type(pending, fate),
-        .reason = (uint16_t)reason,
-        .epoch = pending->device->epoch,
-        .seq = pending->seq,
-        .topic = pending->name,
-    };
-
-    memcpy(event.id, pending->id, sizeof(event.id));
-    if (result != NULL) {
-        event.format = result->format;
-        event.flags = result->flags;
-        event.payload = result->payload;
-    }
-    pending->waiter.on_durable = on_end_durable;
-    return hf_device_record(hub, pending->device, &event, &pending->waiter);
-}
-
-static void on_end_retry(struct hf_timer *timer, uint64_t now_ms)
-{
-    struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, expiry);
-    struct hf_hub *hub = pending->hub;
-
-    (void)now_ms;
-    if (record_end(hub, pending, (enum hf_fate)pending->end_fate, (enum hf_reason)pending->end_reason,
-                   NULL) != HF_OK)
-        hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + HF_DEVICE_RETRY_MS);
-}
-
-hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate, enum hf_reason reason,
-                     const struct hf_event *result)
-{
-    struct hf_device *device = pending->device;
-
-    HF_ASSERT(pending->state != HF_PENDING_RECORDING && pending->state != HF_PENDING_ENDING);
-    hf_err err = record_end(hub, pending, fate, reason, result);
-    if (err != HF_OK && result != NULL)
-        return err; /* nothing has happened: the device may answer again */
-    if (pending->state == HF_PENDING_IN_QUEUE && device->devconn != NULL)
-        (void)hf_sendq_forget(device->devconn->sendq, pending);
-    hf_list_remove(&pending->written);
-    hf_wheel_cancel(hub->options.wheel, &pending->expiry);
-    pending->state = HF_PENDING_ENDING;
-    pending->end_fate = (uint8_t)fate;
-    pending->end_reason = (uint16_t)reason;
-    keep_result(pending->call, result);
-    if (fate == HF_FATE_SENT || fate == HF_FATE_DONE || reason == HF_REASON_DEVICE_REFUSED)
-        hf_ledger_deliver(&hub->ledger.counts.downlink, 1); /* an error of the device is an answer, too */
-    else
-        hf_ledger_drop(&hub->ledger.counts.downlink, reason, 1);
-    if (err != HF_OK) { /* the journal is at its bound: the end stays to be recorded */
-        hf_timer_init(&pending->expiry, on_end_retry);
-        hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + HF_DEVICE_RETRY_MS);
-    }
-    return HF_OK;
-}
-
-static void answer_end(struct hf_hub *hub, const struct hf_pending *pending, struct hf_call **asker)
-{
-    struct hf_call *call = *asker;
-
-    *asker = NULL;
-    if (call == NULL)
-        return;
-    call->fate = pending->end_fate;
-    call->fate_reason = pending->end_reason;
-    memcpy(call->id, pending->id, sizeof(call->id));
-    answer(hub, call, HF_REASON_NONE);
-}
-
-static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
-{
-    struct hf_pending *pending = HF_CONTAINER_OF(waiter, struct hf_pending, waiter);
-    struct hf_hub *hub = pending->hub;
-    struct hf_device *device = pending->device;
-
-    (void)time_ms;
-    if (offset > device->last_offset)
-        device->last_offset = offset;
-    answer_end(hub, pending, &pending->call);
-    answer_end(hub, pending, &pending->canceler);
-    pending_free(pending);
-    hf_outbox_free_if_idle(hub, device);
-}
-
-static void on_expired(struct hf_timer *timer, uint64_t now_ms)
-{
-    struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, expiry);
-
-    (void)now_ms;
-    if (pending->state != HF_PENDING_WRITTEN || pending->command)
-        (void)hf_outbox_end(
-            pending->hub, pending, HF_FATE_EXPIRED,
-            pending->state == HF_PENDING_SENT ? HF_REASON_DEADLINE_EXCEEDED : HF_REASON_EXPIRED, NULL);
-    /* A plain message whose bytes are with the link is as good as sent; its end follows from the link. */
-}
-
-static void on_patience_over(struct hf_timer *timer, uint64_t now_ms)
-{
-    struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, patience);
-    struct hf_call *call = pending->call;
-
-    (void)now_ms;
-    if (call == NULL || pending->state == HF_PENDING_ENDING)
-        return;
-    pending->call = NULL;
-    call->fate = pending->state >= HF_PENDING_SENT ? HF_FATE_SENT : HF_FATE_QUEUED;
-    answer(pending->hub, call, HF_REASON_NONE);
-}
-
-void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
-{
-    struct hf_pending *pending = hf_pending_find(hub, call->id);
-
-    if (pending == NULL || pending->device->tenant != tenant ||
-        !hf_slice_eq(hf_device_name(pending->device), call->device)) {
-        answer(hub, call, HF_REASON_NOT_FOUND);
-        return;
-    }
-    if (pending->state == HF_PENDING_RECORDING || pending->state == HF_PENDING_ENDING ||
-        (pending->state == HF_PENDING_WRITTEN && !pending->command)) {
-        answer(hub, call, HF_REASON_IN_PROGRESS);
-        return;
-    }
-    pending->canceler = call; /* answered when that is durable; so is whoever waits for the result */
-    (void)hf_outbox_end(hub, pending, HF_FATE_CANCELED, HF_REASON_CANCELED, NULL);
-}
-
 /* ---- start and stop ---- */
 
 hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued,
@@ -753,9 +484,9 @@ void hf_outbox_discard(struct hf_hub *hub, struct hf_device *device)
         hf_call_free(pending->call); /* its maker went with the API connections */
         hf_call_free(pending->canceler);
         pending->call = pending->canceler = NULL;
-        pending_free(pending);
+        hf_pending_free(pending);
     }
-    forget_keys(hub, outbox, true);
+    hf_outbox_forget_keys(hub, outbox, true);
     device->outbox = NULL;
     free(outbox);
 }

@@ -564,6 +564,8 @@ static inline unsigned tk_count(const struct tk *tk, unsigned type, struct hf_ev
 {
     unsigned count = 0;
 
+    if (ret_event != NULL)
+        *ret_event = (struct hf_event){0};
     for (size_t i = 0; i < tk->appended; i++) {
         struct hf_event event = tk_event(tk, i);
 

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "codec/http1/problem.h"
+#include "codec/ws/close.h"
 #include "io/clock.h"
 #include "io/entropy.h"
 
@@ -241,11 +242,19 @@ static void refuse_link(struct hf_link *link, const struct hf_ws_admit *admit, e
     struct hf_sb sb;
 
     hf_sb_init(&sb, answer, sizeof(answer));
-    if (!admit->upgraded) {
+    if (admit->upgraded) { /* a Close frame before every deliberate end (WS-10) */
+        const struct hf_reason_info *info = hf_reason_info(reason);
+        uint8_t payload[HF_WS_CLOSE_PAYLOAD_BYTES_MAX], head[HF_WS_HEAD_BYTES_MAX];
+        size_t bytes = hf_ws_close_payload_named(payload, info->ws_code ? info->ws_code : HF_WS_CODE_INTERNAL,
+                                                 hf_slice_of(info->name), info->retry_ms);
+
+        hf_sb_add(&sb, head, hf_ws_encode_head(head, HF_WS_OP_CLOSE, HF_WS_FIN, bytes, NULL));
+        hf_sb_add(&sb, payload, bytes);
+    } else {
         (void)hf_http1_problem(&sb, &doc);
-        (void)link->ops->write(link, sb.at, sb.bytes);
-        link->ops->flush(link);
     }
+    (void)link->ops->write(link, sb.at, sb.bytes);
+    link->ops->flush(link);
     link->ops->abort(link);
 }
 

@@ -543,6 +543,7 @@ KIT bool kit_next(struct kit_link *link, struct kit_frame *ret_frame)
     const uint8_t *at = (const uint8_t *)link->out + link->read_at;
     size_t left = link->out_bytes - link->read_at, head = 2, bytes;
 
+    *ret_frame = (struct kit_frame){.payload = payload};
     if (left == 0)
         return false;
     assert_true(left >= 2);

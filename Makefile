@@ -1,6 +1,10 @@
 # holdfast: see CONTRIBUTING.md for what each target is for.
+#   make run ARGS="--set listeners.plain.port=9080"   more options of `holdfast dev`, such as other ports
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 BUILD ?= build
 JOBS ?= $(shell nproc)
+ARGS ?=
 
 .PHONY: build run test check bench tsan format docs setup setup-test clean
 
@@ -11,11 +15,12 @@ setup-test:
 	@scripts/setup
 
 build: setup
+	@test -x $(BUILD)/holdfast || echo "building into $(BUILD)/; about a minute" >&2
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
-	@ninja -C $(BUILD) -j $(JOBS) --quiet
+	@ninja -C $(BUILD) -j $(JOBS) --quiet | sed -u '/^ninja: no work to do\.$$/d'
 
 run: build
-	@$(BUILD)/holdfast dev --data ./data
+	@$(BUILD)/holdfast dev --data ./data $(ARGS)
 
 test: setup-test build
 	@scripts/test

@@ -321,6 +321,23 @@ static void closed_gate_holds_everybody_and_opens_again(void **state)
     assert_true(kit_next(two, &frame) && frame.opcode == HF_WS_OP_PING);
 }
 
+static void timer_that_fires_meanwhile_judges_nobody(void **state)
+{
+    (void)state;
+    struct kit_link *link = kit_open(&kit, "d1");
+
+    kit.gate_closed = true;
+    assert_false(link->link.handler->may_read(&link->link));
+    kit_run_to(&kit, 55000);
+    link->blocked_since_ms = 55000;
+    link->link.handler->on_blocked(&link->link);
+    kit_run_to(&kit, 60000);
+    link->blocked_since_ms = 0; /* the timer was armed for 65 s, and finds a silence of that length */
+    kit_run_to(&kit, 66000);
+    kit_expect_nothing(link);
+    kit.gate_closed = false;
+}
+
 static void gate_before_authentication_opens_again(void **state)
 {
     (void)state;
@@ -452,6 +469,7 @@ int main(void)
         ROW(damaged_compression_is_1007),
         ROW(above_the_rate_waits_in_order),
         ROW(closed_gate_holds_everybody_and_opens_again),
+        ROW(timer_that_fires_meanwhile_judges_nobody),
         ROW(gate_before_authentication_opens_again),
         ROW(mid_message_is_read_to_its_end),
         ROW(held_input_goes_with_its_connection),

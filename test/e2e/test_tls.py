@@ -1,0 +1,197 @@
+"""TLS: device certificates made by the product's own tools, expired and revoked ones, renewal without dropping anybody."""
+import json
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from lib.gateway import BINARY, eventually
+from lib.rawws import CLOSE, RawWs, Refused, close_payload
+
+
+def gen(folder, *args):
+    done = subprocess.run([str(BINARY), "gen", *args], cwd=folder, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pki")
+    gen(folder, "ca", "--out", "ca")
+    gen(folder, "ca", "--out", "other")
+    gen(folder, "cert", "--ca", "ca", "--server", "localhost", "--server", "127.0.0.1", "--out", "server")
+    for name in ("good", "revoked", "listed"):
+        gen(folder, "cert", "--ca", "ca", "--device", f"acme/{name}", "--out", name)
+    gen(folder, "cert", "--ca", "other", "--device", "acme/stranger", "--out", "stranger")
+    gen(folder, "cert", "--ca", "ca", "--device", "nobody/x", "--out", "unknown-tenant")
+    expired(folder)
+    return folder
+
+
+def expired(folder):
+    from datetime import datetime, timedelta
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    ca = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    ca_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.utcnow()
+    cert = (x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(ca.subject).public_key(key.public_key())
+            .serial_number(77).not_valid_before(now - timedelta(days=9)).not_valid_after(now - timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier("urn:holdfast:acme:expired")]), True)
+            .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+            .sign(ca_key, hashes.SHA256()))
+    (folder / "expired.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (folder / "expired.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                                           serialization.NoEncryption()))
+
+
+def context(pki, name=None, ca="ca"):
+    made = ssl.create_default_context(cafile=str(pki / f"{ca}.pem"))
+    if name:
+        made.load_cert_chain(pki / f"{name}.pem", pki / f"{name}.key")
+    return made
+
+
+def config(pki, **tls):
+    return {"listeners": [{"name": "main", "address": "127.0.0.1", "port": 0, "roles": ["devices", "api"]},
+                          {"name": "tls", "address": "127.0.0.1", "port": 0, "roles": ["devices", "api"],
+                           "tls": {"cert_file": str(pki / "server.pem"), "key_file": str(pki / "server.key"),
+                                   "client_ca_file": str(pki / "ca.pem"), "verify": "required", **tls}}]}
+
+
+@pytest.fixture(scope="module")
+def tls_gw(shared_gateway, pki):
+    return shared_gateway(config(pki))
+
+
+def enter(gw, pki, name, **options):
+    return RawWs(gw.address("tls"), "/v1/connect", context=context(pki, name), **options)
+
+
+def test_a_certificate_is_an_identity(tls_gw, pki):
+    with enter(tls_gw, pki, "good") as ws:
+        assert ws.sock.version() == "TLSv1.3"
+        ws.text('{"type":"data","id":1,"payload":1}')
+        assert json.loads(ws.recv_text())["type"] == "ack"
+        assert tls_gw.api().device("good")["live"]["tls"] is True
+        assert ws.close()[0] == 1000
+    assert tls_gw.api().wait("message", device="good")
+
+
+def test_both_credentials_must_name_the_same_device(tls_gw, pki):
+    with enter(tls_gw, pki, "good", headers={"Authorization": "Bearer " + tls_gw.token("good")}) as ws:
+        assert ws.close()[0] == 1000
+    with pytest.raises(Refused) as refused:
+        enter(tls_gw, pki, "good", headers={"Authorization": "Bearer " + tls_gw.token("else")})
+    assert refused.value.status == 403 and json.loads(refused.value.body)["reason"] == "identity_mismatch"
+
+
+@pytest.mark.parametrize("name", ["expired", "stranger", None])
+def test_certificates_that_are_none(tls_gw, pki, name):
+    """A TLS 1.3 client learns of its refusal only when it reads."""
+    with pytest.raises((ssl.SSLError, ConnectionError, OSError)):
+        enter(tls_gw, pki, name)
+
+
+def test_a_certificate_of_an_unknown_tenant(tls_gw, pki):
+    with pytest.raises(Refused) as refused:
+        enter(tls_gw, pki, "unknown-tenant")
+    assert refused.value.status == 401
+
+
+def test_old_versions_are_refused(tls_gw, pki):
+    made = context(pki, "good")
+    made.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        RawWs(tls_gw.address("tls"), "/v1/connect", context=made)
+
+
+def test_the_product_s_own_client(tls_gw, pki):
+    url = f"wss://127.0.0.1:{tls_gw.listener('tls')['port']}"
+    done = subprocess.run([str(BINARY), "connect", url, "--ca", str(pki / "ca.pem"), "--cert", str(pki / "good.pem"),
+                           "--key", str(pki / "good.key"), "--count", "1", "--json"], input='{"type":"ping"}\n',
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and "pong" in done.stdout, done.stderr
+    wrong = subprocess.run([str(BINARY), "connect", url, "--ca", str(pki / "other.pem"), "--cert", str(pki / "good.pem"),
+                            "--key", str(pki / "good.key")], input="", capture_output=True, text=True, timeout=20)
+    assert wrong.returncode == 1 and "TLS_FAILED" in wrong.stderr
+
+
+def fingerprint(pki, name):
+    import hashlib
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert((pki / f"{name}.pem").read_text())).hexdigest()
+
+
+def test_the_deny_list_closes_live_sessions_within_a_second(gateways, pki, tmp_path):
+    deny = tmp_path / "deny"
+    deny.write_text("# none yet\n")
+    gw = gateways(config(pki, deny_list_file=str(deny)))
+    with enter(gw, pki, "listed") as ws, enter(gw, pki, "good") as other:
+        deny.write_text(f"sha256 {fingerprint(pki, 'listed')}\n")
+        begin = time.monotonic()
+        gw.reload()
+        code, reason = ws.recv_close()
+        assert code == 4403 and "revoked" in reason and time.monotonic() - begin < 1.5
+        ws.send(CLOSE, close_payload(4403))
+        other.text('{"type":"ping"}')
+        assert "pong" in other.recv_text()
+        with pytest.raises((ssl.SSLError, OSError, Refused)):
+            enter(gw, pki, "listed")
+
+
+def test_certificates_are_renewed_without_dropping_anybody(gateways, pki, tmp_path):
+    import shutil
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("server.pem", "server.key", "ca.pem", "ca.key"):
+        shutil.copy(pki / name, own / name)
+    gw = gateways(config(pki, cert_file=str(own / "server.pem"), key_file=str(own / "server.key")))
+
+    def serial():
+        made = context(pki, "good")
+        with socket.create_connection(gw.address("tls")) as raw, made.wrap_socket(raw, server_hostname="localhost") as sock:
+            return sock.getpeercert()["serialNumber"]
+
+    before = serial()
+    with enter(gw, pki, "good") as ws:
+        gen(own, "cert", "--ca", "ca", "--server", "localhost", "--server", "127.0.0.1", "--out", "server", "--overwrite")
+        gw.reload()
+        eventually(lambda: serial() != before)
+        renewed = serial()
+        (own / "server.pem").write_text("no certificate")
+        said = gw.reload()
+        assert "server.pem" in said, said
+        assert serial() == renewed, "a bad file keeps the old one"
+        ws.text('{"type":"ping"}')
+        assert "pong" in ws.recv_text()
+
+
+def test_a_stalled_handshake_costs_only_itself(gateways, pki):
+    gw = gateways(config(pki))
+    stalled = [socket.create_connection(gw.address("tls")) for _ in range(20)]
+    begin = time.monotonic()
+    with enter(gw, pki, "good") as ws:
+        ws.text('{"type":"ping"}')
+        assert "pong" in ws.recv_text() and time.monotonic() - begin < 2
+    for sock in stalled:  # and its own time is 10 s (TLS-4)
+        sock.settimeout(15)
+        try:
+            assert sock.recv(100) == b""
+        except ConnectionResetError:
+            pass
+        sock.close()
+    assert 9 < time.monotonic() - begin < 12
+
+
+def test_garbage_instead_of_tls(tls_gw, pki):
+    with socket.create_connection(tls_gw.address("tls"), 10) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        while sock.recv(100):
+            pass
+    with enter(tls_gw, pki, "good") as ws:
+        assert ws.close()[0] == 1000
+    eventually(lambda: tls_gw.metric("holdfast_tls_handshakes_failed_total") >= 1)

@@ -230,6 +230,14 @@ static void hub_interest(void *context, struct hf_tenant *tenant, uint64_t topic
         atomic_fetch_sub(slot, 1);
 }
 
+static bool hub_listened(void *context, struct hf_tenant *tenant, struct hf_slice topic)
+{
+    const struct hf_worker *worker = context;
+    unsigned slot = interest_slot(hf_device_hash(tenant->name, topic));
+
+    return atomic_load_explicit(&worker->gateway->interest[slot], memory_order_relaxed) > 0;
+}
+
 static struct hf_publication *publication_new(struct hf_tenant *tenant, const struct hf_outgoing *outgoing)
 {
     struct hf_publication *made = malloc(sizeof(*made) + outgoing->topic.bytes + outgoing->payload.bytes);
@@ -250,11 +258,7 @@ static struct hf_publication *publication_new(struct hf_tenant *tenant, const st
 static void hub_publish(void *context, struct hf_tenant *tenant, const struct hf_outgoing *outgoing)
 {
     struct hf_worker *worker = context;
-    uint64_t hash = hf_device_hash(tenant->name, outgoing->topic);
 
-    /* Nearly always nobody listens: one look tells. */
-    if (atomic_load_explicit(&worker->gateway->interest[interest_slot(hash)], memory_order_relaxed) == 0)
-        return;
     (void)hf_hub_publish(&worker->hub, tenant, outgoing);
     for (unsigned i = 0; i < worker->gateway->worker_count; i++) {
         if (i == worker->index)
@@ -389,6 +393,7 @@ const struct hf_backend_ops hf_worker_backend_ops = {
 const struct hf_hub_ops hf_worker_hub_ops = {
     .answer = hub_answer,
     .publish = hub_publish,
+    .listened = hub_listened,
     .interest = hub_interest,
     .barrier = hub_barrier,
     .barrier_cancel = hub_barrier_cancel,

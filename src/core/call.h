@@ -55,9 +55,9 @@ struct hf_live {
     uint32_t pending_messages, send_queue_messages;
     uint64_t pending_bytes, send_queue_bytes;
     uint64_t messages_in, messages_out; /* of this connection, modulo 2^32 */
-    char peer[64];                                           /* address:port, after PROXY protocol */
-    char trace[33];                                          /* client's trace id or "" */
-    char protocol[24];                                       /* "raw" */
+    char peer[64];                      /* address:port, after PROXY protocol */
+    char trace[33];                     /* client's trace id or "" */
+    char protocol[24];                  /* "raw" */
     bool tls;
 };
 

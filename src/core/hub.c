@@ -40,6 +40,7 @@ void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
     hf_map_init(&hub->topics, hf_topic_eq);
     hf_list_init(&hub->online);
     hf_list_init(&hub->unsettled);
+    hf_list_init(&hub->publications);
     hf_list_init(&hub->open_records);
     hf_rng_seed(&hub->rng, options->seed);
 }
@@ -68,6 +69,7 @@ static bool discard(struct hf_map_node *node, void *context)
 
 void hf_hub_deinit(struct hf_hub *hub)
 {
+    hf_publications_discard(hub);
     struct hf_list_node *node;
 
     HF_ASSERT(hf_list_empty(&hub->online));

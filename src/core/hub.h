@@ -63,6 +63,9 @@ struct hf_hub_ops {
     /* A device published to a topic that others may have subscribed: the message goes to every worker's
      * hf_hub_publish(), this one's included. Slices are borrowed. */
     void (*publish)(void *context, struct hf_tenant *tenant, const struct hf_outgoing *outgoing);
+    /* Has anybody on any worker subscribed this topic, perhaps? Most messages have no listener, and this spares them the copy that
+     * waits until they are durable. */
+    bool (*listened)(void *context, struct hf_tenant *tenant, struct hf_slice topic);
     /* This worker's interest in a topic rose from nothing or fell to nothing. */
     void (*interest)(void *context, struct hf_tenant *tenant, uint64_t topic_hash, bool on);
     void (*barrier)(void *context, struct hf_barrier *barrier, uint64_t offset);
@@ -94,6 +97,7 @@ struct hf_hub {
     uint64_t now_ms, utc_ms;
     struct hf_map devices, pending, topics;
     struct hf_list_node online, unsettled;
+    struct hf_list_node publications; /* messages with subscribers, not durable yet */
     struct hf_list_node open_records; /* those with a waiter of their own (struct hf_open_record) */
     struct hf_rng rng;
     struct hf_ledger ledger;

@@ -1,4 +1,6 @@
 /* core/hub_conn.c - connections of devices: let in, replaced, lost; and what comes over them. */
+#include <stdlib.h>
+
 #include "core/access.h"
 #include "core/hub_parts.h"
 
@@ -135,6 +137,66 @@ void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evi
     hf_device_rest(hub, device);
 }
 
+/* A message that others have subscribed, until it is durable: only then may they see it. In front of the waiter of the device's
+ * own acknowledgement, if there is one. */
+struct publication {
+    struct hf_waiter waiter;
+    struct hf_list_node node; /* on hub->publications */
+    struct hf_waiter *next;
+    struct hf_hub *hub;
+    struct hf_tenant *tenant;
+    struct hf_outgoing outgoing; /* texts point into storage */
+    char storage[];
+};
+
+static void on_publication_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+{
+    struct publication *publication = HF_CONTAINER_OF(waiter, struct publication, waiter);
+    struct hf_hub *hub = publication->hub;
+
+    hf_list_remove(&publication->node);
+    hub->options.ops->publish(hub->options.context, publication->tenant, &publication->outgoing);
+    if (publication->next != NULL)
+        publication->next->on_durable(publication->next, offset, time_ms);
+    free(publication);
+}
+
+static struct publication *publication_new(struct hf_hub *hub, struct hf_devconn *devconn,
+                                           const struct hf_incoming *incoming, struct hf_waiter *next)
+{
+    size_t topic_bytes = incoming->topic.bytes, payload_bytes = incoming->payload.bytes;
+    struct publication *made = malloc(sizeof(*made) + topic_bytes + payload_bytes);
+
+    if (made == NULL)
+        return NULL;
+    *made = (struct publication){
+        .waiter = {.on_durable = on_publication_durable},
+        .next = next,
+        .hub = hub,
+        .tenant = devconn->device->tenant,
+        .outgoing = {.kind = HF_OUT_PUBLISH,
+                     .class = HF_CLASS_TELEMETRY,
+                     .format = incoming->format,
+                     .flags = incoming->flags,
+                     .topic = {made->storage, topic_bytes},
+                     .payload = {made->storage + topic_bytes, payload_bytes},
+                     .except = devconn->conn_id},
+    };
+    hf_list_init(&made->node);
+    memcpy(made->storage, incoming->topic.at, topic_bytes);
+    if (payload_bytes > 0)
+        memcpy(made->storage + topic_bytes, incoming->payload.at, payload_bytes);
+    return made;
+}
+
+void hf_publications_discard(struct hf_hub *hub)
+{
+    struct hf_list_node *node;
+
+    while ((node = hf_list_pop_front(&hub->publications)) != NULL)
+        free(HF_CONTAINER_OF(node, struct publication, node));
+}
+
 hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_incoming *incoming,
                       struct hf_waiter *waiter, uint32_t *ret_wait_ms)
 {
@@ -159,25 +221,25 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         .key = incoming->key,
         .payload = incoming->payload,
     };
-    hf_err err = hf_device_record(hub, device, &event, waiter);
-    if (err != HF_OK)
+    struct publication *publication = NULL;
+    if (incoming->publish &&
+        hub->options.ops->listened(hub->options.context, device->tenant, incoming->topic)) {
+        publication = publication_new(hub, devconn, incoming, waiter);
+        if (publication == NULL)
+            return HF_ERR_NOMEM;
+    }
+    hf_err err = hf_device_record(hub, device, &event, publication ? &publication->waiter : waiter);
+    if (err != HF_OK) {
+        free(publication);
         return err;
+    }
+    if (publication != NULL)
+        hf_list_push_back(&hub->publications, &publication->node);
     hf_ledger_accept(&hub->ledger.counts.uplink,
                      1); /* delivered when its batch is durable: hf_hub_uplink_durable() */
     devconn->messages_in++;
     hub->stats.messages_in++;
     hub->stats.messages_in_bytes += incoming->payload.bytes;
-    if (incoming->publish) {
-        struct hf_outgoing outgoing = {.kind = HF_OUT_PUBLISH,
-                                       .class = HF_CLASS_TELEMETRY,
-                                       .format = incoming->format,
-                                       .flags = incoming->flags,
-                                       .topic = incoming->topic,
-                                       .payload = incoming->payload,
-                                       .except = devconn->conn_id};
-
-        hub->options.ops->publish(hub->options.context, device->tenant, &outgoing);
-    }
     return HF_OK;
 }
 

@@ -93,6 +93,9 @@ hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf
                      struct hf_call *call);
 enum hf_reason hf_load_reason(hf_err err); /* why hf_hub_load() failed, for whoever asked */
 
+/* hub_conn.c */
+void hf_publications_discard(struct hf_hub *hub); /* at shutdown */
+
 /* outbox.c */
 void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
 void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);

@@ -269,6 +269,12 @@ static void tk_answer(void *context, struct hf_call *call)
     hf_call_free(call);
 }
 
+static bool tk_listened(void *context, struct hf_tenant *tenant, struct hf_slice topic)
+{
+    (void)context, (void)tenant, (void)topic;
+    return true;
+}
+
 static void tk_publish(void *context, struct hf_tenant *tenant, const struct hf_outgoing *outgoing)
 {
     struct tk *tk = context;
@@ -302,6 +308,7 @@ static void tk_barrier_cancel(void *context, struct hf_barrier *barrier)
 static const struct hf_hub_ops tk_ops = {
     .answer = tk_answer,
     .publish = tk_publish,
+    .listened = tk_listened,
     .interest = tk_interest,
     .barrier = tk_barrier,
     .barrier_cancel = tk_barrier_cancel,

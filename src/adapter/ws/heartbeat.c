@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-enum { PING_BYTES = 8 };
+enum { PING_BYTES = 8, LATE_MS = 1000 };
 
 /* Silence at which stage k is due: a Ping at 30 s, 37.5 s, 45 s and 52.5 s with the defaults, then the end at 60 s. */
 static uint64_t stage_ms(const struct hf_tenant_rules *rules, unsigned stage)
@@ -95,11 +95,22 @@ void hf_ws_life(struct hf_ws_conn *conn)
     }
 }
 
+/* Time in which this process did not run (stopped, starved of CPU, a machine that slept) is no silence of the peer: nobody
+ * listened, and the Ping that it would have answered was not sent. A timer that comes this late says how much that was. */
+static void forgive_own_absence(struct hf_ws_conn *conn, const struct hf_tenant_rules *rules, uint64_t now_ms)
+{
+    uint64_t due_ms = conn->last_life_ms + stage_ms(rules, conn->stage);
+
+    if (now_ms > due_ms + LATE_MS)
+        conn->last_life_ms += now_ms - due_ms;
+}
+
 static void heartbeat(struct hf_ws_conn *conn, uint64_t now_ms)
 {
     const struct hf_tenant_rules *rules = rules_of(conn);
-    uint64_t silence_ms = now_ms - conn->last_life_ms;
 
+    forgive_own_absence(conn, rules, now_ms);
+    uint64_t silence_ms = now_ms - conn->last_life_ms;
     if (silence_ms >= rules->heartbeat_dead_ms) {
         hf_ws_close(conn, HF_REASON_HEARTBEAT_TIMEOUT, 0, (struct hf_slice){NULL, 0});
         return;

@@ -431,6 +431,7 @@ static void published_while_inflated(void **state)
     wire.bytes = 0;
     kit_add_bytes(&wire, HF_WS_OP_TEXT, HF_WS_FIN | HF_WS_COMPRESSED, compressed, bytes);
     kit_feed(from, wire.at, wire.bytes);
+    kit_durable(&kit);
     for (unsigned i = 0; i < 4; i++) {
         static char plain[16384];
 

@@ -191,9 +191,12 @@ static void publications_reach_subscribers(void **state)
     kit_text(two, "{\"type\":\"subscribe\",\"topic\":\"t/1\"}");
     kit_text(two, "{\"type\":\"subscribe\",\"topic\":\"t/1\"}"); /* twice is once */
     kit_text(one, "{\"type\":\"data\",\"topic\":\"t/1\",\"payload\":{\"a\":1}}");
+    kit_expect_nothing(two); /* not durable yet */
+    kit_durable(&kit);
     kit_expect_text(two, "{\"type\":\"message\",\"topic\":\"t/1\",\"payload\":{\"a\":1}}");
     kit_text(two, "{\"type\":\"unsubscribe\",\"topic\":\"t/1\"}");
     kit_text(one, "{\"type\":\"data\",\"topic\":\"t/1\",\"payload\":2}");
+    kit_durable(&kit);
     kit_expect_nothing(two);
     kit_expect_nothing(one);
     kit_text(two, "{\"type\":\"subscribe\"}");

@@ -224,6 +224,12 @@ KIT void kit_answer(void *context, struct hf_call *call)
     call->on_done(call);
 }
 
+KIT bool kit_listened(void *context, struct hf_tenant *tenant, struct hf_slice topic)
+{
+    (void)context, (void)tenant, (void)topic;
+    return true;
+}
+
 KIT void kit_publish(void *context, struct hf_tenant *tenant, const struct hf_outgoing *outgoing)
 {
     struct kit *kit = context;
@@ -249,6 +255,7 @@ KIT void kit_barrier_cancel(void *context, struct hf_barrier *barrier)
 
 static const struct hf_hub_ops kit_hub_ops = {.answer = kit_answer,
                                               .publish = kit_publish,
+                                              .listened = kit_listened,
                                               .interest = kit_interest,
                                               .barrier = kit_barrier,
                                               .barrier_cancel = kit_barrier_cancel};

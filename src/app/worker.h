@@ -95,7 +95,7 @@ struct hf_worker {
     uint64_t moved_in, moved_out;
     const struct hf_auth_set *auth_set; /* in use here */
     struct hf_gateway_rules *rules;     /* in use here */
-    uint64_t deny_generation; /* of the deny-list when certificates were last looked at */
+    uint64_t deny_generation;           /* of the deny-list when certificates were last looked at */
     bool gate_closed, draining, stopping;
     uint64_t drain_begun_ms;
     unsigned drain_total;

@@ -156,8 +156,7 @@ static void wait_a_while(struct run *run)
 /* True: again. */
 static bool follow_once(struct run *run, int *ret_status)
 {
-    struct hf_cli_http_request request = {
-        .method = "GET", .on_data = on_data, .user = run};
+    struct hf_cli_http_request request = {.method = "GET", .on_data = on_data, .user = run};
     struct hf_cli_http_answer answer;
     uint64_t begin_ms = hf_clock_ms();
     char path[8192];

@@ -88,7 +88,7 @@ struct hf_loop {
     uint64_t now_ms, now_us; /* monotonic, of this turn */
     struct hf_wheel wheel;   /* arm and cancel freely */
     struct hf_loop_stats stats;
-    void *user; /* the owner's */
+    void *user;                                  /* the owner's */
     void (*on_turn_begin)(struct hf_loop *loop); /* the owner's, after the clock was read; may be NULL */
     /* below: the loop's own */
     struct hf_stream_pool *streams; /* owns: io/stream.c's part */

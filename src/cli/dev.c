@@ -247,14 +247,15 @@ static void on_ready(void *context, struct hf_gateway *gateway)
     struct dev *dev = context;
     unsigned port = port_of(gateway, "plain"), tls_port = port_of(gateway, "tls"),
              admin_port = port_of(gateway, "admin");
-    char url[64], tls_url[64], self[PATH_MAX] = "holdfast", cwd[PATH_MAX];
+    char url[64], tls_url[64], self[PATH_MAX] = "holdfast", cwd[PATH_MAX] = "";
     ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (bytes > 0)
         self[bytes] = '\0';
     /* As "./..." where that is right: shorter to read, the same to paste. */
-    if (getcwd(cwd, sizeof(cwd)) != NULL && strncmp(self, cwd, strlen(cwd)) == 0 &&
-        self[strlen(cwd)] == '/') {
+    if (getcwd(cwd, sizeof(cwd)) == NULL)
+        cwd[0] = '\0';
+    if (cwd[0] != '\0' && strncmp(self, cwd, strlen(cwd)) == 0 && self[strlen(cwd)] == '/') {
         self[0] = '.';
         memmove(self + 1, self + strlen(cwd), strlen(self) - strlen(cwd) + 1);
     }

@@ -18,6 +18,7 @@ static struct hf_worker *worker_of(struct hf_backend *backend)
 struct part {
     struct hf_call call; /* first */
     struct hf_call *whole;
+    struct hf_ledger_snapshot ledger;
 };
 
 static void answer_maker(struct hf_call *call)
@@ -54,58 +55,55 @@ static void record_broadcast_end(struct hf_worker *worker, struct hf_call *whole
     hf_hub_call(&worker->hub, NULL, record);
 }
 
-static void gather(struct hf_worker *worker, struct part *part)
+/* One part is back. The parts are one block, freed with the last of them. */
+static void on_part_done(struct hf_call *call)
 {
+    struct part *part = (struct part *)call;
+    struct hf_worker *worker = call->route;
     struct hf_call *whole = part->whole;
 
-    whole->targets += part->call.targets;
-    whole->written += part->call.written;
-    if (whole->ledger != NULL && part->call.ledger != NULL) {
-        hf_ledger_add(whole->ledger, part->call.ledger);
-        free(part->call.ledger);
-    }
-    free(part);
+    whole->targets += call->targets;
+    whole->written += call->written;
+    if (whole->ledger != NULL)
+        hf_ledger_add(whole->ledger, &part->ledger);
     if (--whole->parts > 0)
         return;
+    free(whole->route);
+    whole->route = NULL;
     if (whole->type == HF_CALL_BROADCAST)
         record_broadcast_end(worker, whole);
     else
         answer_maker(whole);
 }
 
-static void on_part_done(struct hf_call *call)
-{
-    gather(call->route, (struct part *)call);
-}
-
 static void spread(struct hf_worker *worker, struct hf_call *whole)
 {
     unsigned workers = worker->gateway->worker_count;
-    struct part *parts[HF_WORKERS_MAX];
+    struct part *parts = calloc(workers, sizeof(*parts));
 
-    for (unsigned i = 0; i < workers; i++) {
-        parts[i] = calloc(1, sizeof(*parts[i]));
-        HF_ASSERT(parts[i] !=
-                  NULL);         /* a few hundred bytes each; there is no half a broadcast to go back to */
-        parts[i]->call = *whole; /* slices stay with the whole, which lives until the last part is back */
-        parts[i]->call.targets = parts[i]->call.written = 0;
-        parts[i]->call.storage = NULL;
-        parts[i]->call.result = NULL;
-        parts[i]->call.on_done = on_part_done;
-        parts[i]->call.origin = worker->index;
-        parts[i]->call.route = worker;
-        parts[i]->whole = whole;
-        if (whole->type == HF_CALL_LEDGER)
-            parts[i]->call.ledger = calloc(1, sizeof(*whole->ledger));
+    if (parts == NULL) {
+        whole->reason = HF_REASON_MEMORY_LIMIT;
+        answer_maker(whole);
+        return;
     }
+    for (unsigned i = 0; i < workers; i++) {
+        parts[i].call = *whole; /* slices stay with the whole, which lives until the last part is back */
+        parts[i].call.targets = parts[i].call.written = 0;
+        parts[i].call.storage = parts[i].call.result = NULL;
+        parts[i].call.ledger = &parts[i].ledger;
+        parts[i].call.on_done = on_part_done;
+        parts[i].call.origin = worker->index;
+        parts[i].call.route = worker;
+        parts[i].whole = whole;
+    }
+    whole->route = parts;
     whole->parts = workers;
     whole->targets = whole->written = 0;
-    for (unsigned i = 0; i < workers; i++) {
-        if (i == worker->index)
-            hf_worker_on_call(worker, &parts[i]->call);
-        else
-            hf_worker_post_always(worker, i, HF_POST_CALL, &parts[i]->call);
-    }
+    for (unsigned i = 0; i < workers;
+         i++) /* our own last: its answer may be the last one and free the block */
+        if (i != worker->index)
+            hf_worker_post_always(worker, i, HF_POST_CALL, &parts[i].call);
+    hf_worker_on_call(worker, &parts[worker->index].call);
 }
 
 static void on_broadcast_accepted(struct hf_call *record)

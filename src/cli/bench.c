@@ -30,7 +30,7 @@ static int run_bench(int argc, char **argv)
 
 const struct hf_cli_command hf_cli_bench = {
     .name = "bench",
-    .summary = "Load test with numbers that can be trusted.",
+    .summary = "load test with numbers that can be trusted",
     .usage = "bench ws MODE URL [OPTIONS]",
     .details = HF_BENCH_HELP,
     .run = run_bench,

@@ -95,6 +95,7 @@ static void on_tls_ready(struct hf_link *link)
     hf_tls_timing(hf_stream_ssl(stream), &timing);
     if (timing.finished_us > timing.handshake_start_us)
         hf_hist_record(&worker->tls_handshake_us, timing.finished_us - timing.handshake_start_us);
+    hf_http_secured(link);
 }
 
 static bool storage_refuses(const struct hf_worker *worker)

@@ -190,6 +190,8 @@ static void connections(struct text *text, const struct hf_worker_stats *sum)
         (double)sum->loop.handshakes_done);
     one(text, "tls_handshakes_failed_total", "counter", "TLS handshakes failed",
         (double)sum->loop.handshakes_failed);
+    one(text, "tls_handshakes_timed_out_total", "counter", "TLS handshakes that were not complete in time",
+        (double)sum->http.tls_timeouts);
     one(text, "tls_handshakes_put_off_total", "counter", "turns in which the handshake budget was used up",
         (double)sum->loop.handshakes_put_off);
     one(text, "tls_handshakes_waiting", "gauge", "handshakes that wait for CPU",

@@ -38,6 +38,7 @@ struct hf_http_conn {
     uint8_t state, depth; /* depth: calls of ours under way, the object may not be freed */
     bool keep_alive, http_1_0, body_pending, discard, has_app;
     bool later;                              /* not the first request */
+    bool handshaking;                        /* TLS: nothing can be said yet */
     bool processing;                         /* input.c is at work on this connection */
     char cors[HF_HTTP_ORIGIN_BYTES_MAX + 1]; /* Origin to be named in the answer; "" = none */
 };

@@ -61,6 +61,7 @@ hf_err hf_http_open(struct hf_http_site *site, struct hf_link *link, const struc
     conn->exchange.roles = options->roles;
     conn->exchange.tls = options->tls;
     conn->exchange.conn_id = options->conn_id;
+    conn->handshaking = options->tls;
     conn->site = site;
     conn->link = link;
     conn->state = options->proxy_protocol ? HF_HTTP_PROXY : HF_HTTP_HEAD;
@@ -73,6 +74,12 @@ hf_err hf_http_open(struct hf_http_site *site, struct hf_link *link, const struc
     site->stats.opened++;
     hf_http_arm(conn);
     return HF_OK;
+}
+
+void hf_http_secured(struct hf_link *link)
+{
+    if (link->handler == &link_handler)
+        ((struct hf_http_conn *)link->user)->handshaking = false;
 }
 
 /* ---- the object ---- */
@@ -209,6 +216,11 @@ static void state_over(struct hf_http_conn *conn)
     bool idle = conn->state == HF_HTTP_HEAD && conn->buffer_bytes == 0 && conn->later;
     struct hf_http1_problem_doc doc = {.reason = HF_REASON_HEADER_TIMEOUT, .has_limit = true};
 
+    if (conn->handshaking && conn->state != HF_HTTP_CLOSING) {
+        stats->tls_timeouts++;
+        hf_http_abort(conn);
+        return;
+    }
     if (idle) {
         stats->idle_closed++;
         hf_http_finish(conn);

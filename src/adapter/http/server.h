@@ -53,6 +53,7 @@ struct hf_http_stats {
     uint64_t problems[HF_HTTP1_PROBLEMS];    /* malformed requests by rule */
     uint64_t upgrades, upgrades_refused[HF_REASONS_MAX];
     uint64_t held_refused, no_memory;
+    uint64_t tls_timeouts; /* handshakes that were not complete within head_timeout_ms */
 };
 
 struct hf_http_site;
@@ -124,6 +125,9 @@ struct hf_http_options {
 
 /* Takes over a fresh link. HF_ERR_LIMIT, HF_ERR_NOMEM: nothing was changed, the caller refuses it. */
 hf_err hf_http_open(struct hf_http_site *site, struct hf_link *link, const struct hf_http_options *options);
+/* The TLS handshake of a link is complete. Until then, when the time of its first head is over, it is closed without a word and counted
+ * as tls_timeout: an answer could not be read. Harmless on a link that is not this layer's (any more). */
+void hf_http_secured(struct hf_link *link);
 
 /* ---- for the app ---- */
 

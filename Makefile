@@ -38,7 +38,7 @@ fuzz-%: setup-test
 	@scripts/fuzz $*
 
 format: setup-test
-	@git ls-files -co --exclude-standard 'src/*.c' 'src/*.h' 'include/*.h' | xargs clang-format -i
+	@git ls-files -co --exclude-standard 'src/*.c' 'src/*.h' 'include/*.h' 'test/*.c' 'test/*.h' | xargs clang-format -i
 
 # The pages and the sample that the program prints itself; a test compares them.
 docs: build

@@ -124,8 +124,8 @@ static hf_err make_api_key(struct dev *dev)
         if (read && hf_api_key_parse(hf_slice_of(dev->api_key), &id) == HF_OK)
             return HF_OK;
         (void)snprintf(dev->error, sizeof(dev->error),
-                       "'%s' holds no API key; delete it and %s/dev/holdfast.yaml to get new ones", path,
-                       dev->data);
+                       "'%.1200s' holds no API key; delete it and %.900s/dev/holdfast.yaml to get new ones",
+                       path, dev->data);
         return HF_ERR_INVALID;
     }
     hf_entropy(random, sizeof(random));

@@ -131,7 +131,7 @@ static hf_err build_access(const struct hf_config_tenant *tenant, struct rules *
     if (count == 0)
         return HF_OK;
     if (count > HF_ACCESS_RULES_MAX) {
-        snprintf(error, error_bytes, "tenants.%s.access has %zu rules; at most %u are taken", tenant->name,
+        snprintf(error, error_bytes, "tenants.%s.access has %zu rules; at most %d are taken", tenant->name,
                  count, HF_ACCESS_RULES_MAX);
         return HF_ERR_LIMIT;
     }

@@ -155,7 +155,8 @@ def test_drain_says_1001_and_exits_with_0(gateways):
     events = gw.api().events(type="offline,unknown")
     assert {e["reason"] for e in events if e["device"].startswith("drained")} <= {"drain", "node_restart"}
     operator = gw.api("operator")
-    assert operator.events(type="node.stopped") and len(operator.events(type="node.started")) == 2
+    assert operator.events(type="node.stopped")
+    eventually(lambda: len(operator.events(type="node.started")) == 2)
 
 
 def test_drain_does_not_wait_for_the_deaf(gateways):

@@ -25,20 +25,25 @@ struct history {
     bool asked[REPLIES]; /* and not forgotten by a restart */
     uint8_t ids[REPLIES][16];
     unsigned count, tag, told_due, told;
+    struct hf_list_node waiting; /* waiters that were not told yet */
 };
 
 static struct history *now; /* of the waiters */
 
 struct told_waiter {
     struct hf_waiter waiter;
+    struct hf_list_node node;
 };
 
 static void on_told(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
 {
+    struct told_waiter *told = HF_CONTAINER_OF(waiter, struct told_waiter, waiter);
+
     (void)offset;
     (void)time_ms;
     now->told++;
-    free(HF_CONTAINER_OF(waiter, struct told_waiter, waiter));
+    hf_list_remove(&told->node);
+    free(told);
 }
 
 static unsigned draw(struct history *h, unsigned below)
@@ -145,11 +150,14 @@ static void step_uplink(struct history *h)
     uint32_t wait_ms;
 
     waiter->waiter.on_durable = on_told;
+    hf_list_init(&waiter->node);
     if (conn != NULL &&
-        hf_hub_message(&h->tk->hub, &conn->dev, &incoming, &waiter->waiter, &wait_ms) == HF_OK)
+        hf_hub_message(&h->tk->hub, &conn->dev, &incoming, &waiter->waiter, &wait_ms) == HF_OK) {
+        hf_list_push_back(&h->waiting, &waiter->node);
         h->told_due++;
-    else
+    } else {
         free(waiter);
+    }
 }
 
 static void step_broadcast(struct history *h)
@@ -216,12 +224,9 @@ static void step_restart(struct history *h)
 
     if (draw(h, 4) != 0)
         return;
-    for (size_t i = tk->durable; i < tk->appended; i++) { /* nobody is told of what is lost with the node */
-        if (tk_event(tk, i).type == HF_EVENT_MESSAGE) {
-            free(HF_CONTAINER_OF(tk->log[i].waiter, struct told_waiter, waiter));
-            h->told_due--;
-        }
-    }
+    /* Nobody is told of what is lost with the node. The log may hold a waiter of the hub in front of ours, which the hub frees. */
+    for (struct hf_list_node *node; (node = hf_list_pop_front(&h->waiting)) != NULL; h->told_due--)
+        free(HF_CONTAINER_OF(node, struct told_waiter, node));
     tk->refuse = HF_OK;
     for (unsigned i = 0; i < TK_CONNS; i++)
         if (tk->conns[i].open)
@@ -412,6 +417,7 @@ static void run_seed(void)
 
     now = h;
     hf_rng_seed(&h->rng, seed);
+    hf_list_init(&h->waiting);
     h->tk = tk_new();
     h->tk->rules.outbox_messages_max = 20;
     h->tk->rules.outbox_bytes_max = 20000;

@@ -28,12 +28,14 @@ struct hf_cli_ws_config {
     bool insecure;
 };
 
-#define HF_CLI_WS_FAILURE_MAP(X)                                                    \
-    X(HF_CLI_WS_BAD_URL, "BAD_URL")                                                 \
-    X(HF_CLI_WS_REFUSED, "REFUSED")                                                 \
-    X(HF_CLI_WS_TIMEOUT, "TIMEOUT")                                                 \
-    X(HF_CLI_WS_TLS_FAILED, "TLS_FAILED") X(HF_CLI_WS_HTTP_REFUSED, "HTTP_REFUSED") \
-        X(HF_CLI_WS_AUTH_REFUSED, "AUTH_REFUSED") X(HF_CLI_WS_LOCAL, "LOCAL")
+#define HF_CLI_WS_FAILURE_MAP(X)              \
+    X(HF_CLI_WS_BAD_URL, "BAD_URL")           \
+    X(HF_CLI_WS_REFUSED, "REFUSED")           \
+    X(HF_CLI_WS_TIMEOUT, "TIMEOUT")           \
+    X(HF_CLI_WS_TLS_FAILED, "TLS_FAILED")     \
+    X(HF_CLI_WS_HTTP_REFUSED, "HTTP_REFUSED") \
+    X(HF_CLI_WS_AUTH_REFUSED, "AUTH_REFUSED") \
+    X(HF_CLI_WS_LOCAL, "LOCAL")
 #define HF_CLI_WS_FAILURE_ENUM(id, name) id,
 enum hf_cli_ws_cause { HF_CLI_WS_FAILURE_MAP(HF_CLI_WS_FAILURE_ENUM) HF_CLI_WS_CAUSES };
 #undef HF_CLI_WS_FAILURE_ENUM

@@ -10,16 +10,20 @@
 
 #include "log/files.h"
 
-#define FILES_MEM_OP_MAP(X)                                                                             \
-    X(FILES_MEM_OPEN)                                                                                   \
-    X(FILES_MEM_PREAD)                                                                                  \
-    X(FILES_MEM_PWRITEV)                                                                                \
-    X(FILES_MEM_FDATASYNC)                                                                              \
-    X(FILES_MEM_FALLOCATE)                                                                              \
-    X(FILES_MEM_FTRUNCATE)                                                                              \
-    X(FILES_MEM_RENAME)                                                                                 \
-    X(FILES_MEM_UNLINK) X(FILES_MEM_MKDIR) X(FILES_MEM_LIST) X(FILES_MEM_SYNC_DIR) X(FILES_MEM_STATVFS) \
-        X(FILES_MEM_SIZE)
+#define FILES_MEM_OP_MAP(X) \
+    X(FILES_MEM_OPEN)       \
+    X(FILES_MEM_PREAD)      \
+    X(FILES_MEM_PWRITEV)    \
+    X(FILES_MEM_FDATASYNC)  \
+    X(FILES_MEM_FALLOCATE)  \
+    X(FILES_MEM_FTRUNCATE)  \
+    X(FILES_MEM_RENAME)     \
+    X(FILES_MEM_UNLINK)     \
+    X(FILES_MEM_MKDIR)      \
+    X(FILES_MEM_LIST)       \
+    X(FILES_MEM_SYNC_DIR)   \
+    X(FILES_MEM_STATVFS)    \
+    X(FILES_MEM_SIZE)
 #define FILES_MEM_OP_ENUM(id) id,
 enum files_mem_op { FILES_MEM_OP_MAP(FILES_MEM_OP_ENUM) FILES_MEM_OPS };
 #undef FILES_MEM_OP_ENUM

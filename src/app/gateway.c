@@ -30,6 +30,8 @@ static void on_log_report(void *context, const struct hf_log_report *report)
     case HF_LOG_HEAD_DAMAGED: event = HF_LOG_LOG_DAMAGED; break;
     case HF_LOG_WRITE_FAILED:
     case HF_LOG_SYNC_FAILED: event = HF_LOG_LOG_ERROR; break;
+    case HF_LOG_SEGMENT_STARTED:
+    case HF_LOG_SEGMENT_DELETED: event = HF_LOG_LOG_SEGMENT; break;
     default: break;
     }
     hf_log(&gateway->logger, event, HF_F_STR("what", hf_log_incident_text(report->event)),

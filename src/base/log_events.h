@@ -28,6 +28,7 @@
     X(HF_LOG_AUTH_FAILED, "auth_failed", WARN, "authentication failed")                     \
     /* event log and store */                                                               \
     X(HF_LOG_LOG_RECOVERED, "log_recovered", INFO, "event log recovered")                   \
+    X(HF_LOG_LOG_SEGMENT, "log_segment", DEBUG, "event log segment started or deleted")     \
     X(HF_LOG_LOG_CUT, "log_cut", WARN, "torn tail of the event log cut off")                \
     X(HF_LOG_LOG_DAMAGED, "log_damaged", ERROR, "event log segment damaged and refused")    \
     X(HF_LOG_LOG_FULL, "log_full", ERROR, "event log has no space left")                    \

@@ -121,7 +121,10 @@ static void bad(struct hf_ws_conn *conn, const struct raw_text *text, enum hf_re
     char storage[HF_WS_CLIENT_ID_BYTES_MAX];
 
     conn->site->stats.bad_requests++;
-    (void)hf_json_to_text(&text->fields[ID], storage, sizeof(storage), &id);
+    if (text->fields[ID].type == HF_JSON_NUMBER)
+        id = text->fields[ID].raw;
+    else
+        (void)hf_json_to_text(&text->fields[ID], storage, sizeof(storage), &id);
     hf_ws_send_error(conn, reason, id, detail);
 }
 

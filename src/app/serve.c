@@ -27,6 +27,8 @@ static void on_signal(void *user, int signal_number)
 
     switch (signal_number) {
     case SIGHUP:
+        if (server->drain_begun_ms != 0)
+            return; /* nothing that it could change matters any more, and READY=1 would be a lie */
         (void)hf_sdnotify_reloading(&server->notify, hf_clock_us());
         hf_gateway_reload(server->gateway, options->config_path, options->settings);
         (void)hf_sdnotify_ready(&server->notify, NULL);
@@ -84,6 +86,8 @@ static int run(struct server *server)
     if (hf_signals_open(server->loop, on_signal, server, &signals) != HF_OK ||
         hf_gateway_start(gateway) != HF_OK) {
         fprintf(stderr, "holdfast: cannot start threads or signals\n");
+        hf_gateway_stop(gateway); /* some of them may run */
+        hf_signals_close(signals);
         return 1;
     }
     if (hf_gateway_write_run_file(gateway) != HF_OK)

@@ -71,6 +71,7 @@ hf_err hf_http_open(struct hf_http_site *site, struct hf_link *link, const struc
     hf_list_push_back(&site->connections, &conn->node);
     link->handler = &link_handler;
     link->user = conn;
+    site->admin_now += (options->roles & HF_HTTP_ADMIN) != 0;
     site->stats.opened++;
     hf_http_arm(conn);
     return HF_OK;
@@ -117,6 +118,7 @@ void hf_http_forget_link(struct hf_http_conn *conn)
         conn->link = NULL;
         hf_wheel_cancel(conn->site->wheel, &conn->timer);
         hf_list_remove(&conn->node);
+        conn->site->admin_now -= (conn->exchange.roles & HF_HTTP_ADMIN) != 0;
         conn->site->stats.ended++;
         hf_http_app_gone(conn);
     }
@@ -269,6 +271,8 @@ unsigned hf_http_site_drain(struct hf_http_site *site)
         struct hf_http_conn *conn = conn_at(at);
 
         next = at->next;
+        if (conn->exchange.roles & HF_HTTP_ADMIN)
+            continue;
         left++;
         conn->keep_alive = false;
         if (conn->state == HF_HTTP_HEAD && conn->buffer_bytes == 0)

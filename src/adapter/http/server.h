@@ -106,6 +106,7 @@ struct
     unsigned cors_origin_count;      /* pages that may read API answers */
     struct hf_slab *conns;           /* own */
     struct hf_list_node connections; /* all of this worker: hf_http_conn */
+    uint64_t admin_now;              /* of them on ADMIN listeners */
     struct hf_http_stats stats;
 };
 
@@ -113,7 +114,8 @@ struct
 hf_err hf_http_site_init(struct hf_http_site *site, uint64_t connections_max);
 /* Aborts what is left. */
 void hf_http_site_deinit(struct hf_http_site *site);
-/* Drain: idle connections are closed, the others after their answer; streams end. Returns how many are left. */
+/* Drain: idle connections are closed, the others after their answer; streams end. Returns how many are left. Connections of ADMIN
+ * listeners are left alone and not counted: who watches the drain asks to the end. */
 unsigned hf_http_site_drain(struct hf_http_site *site);
 
 struct hf_http_options {

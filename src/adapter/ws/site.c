@@ -62,8 +62,24 @@ hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limit
     return HF_ERR_NOMEM;
 }
 
+/* What the log has not said by now it never will: its thread has ended, perhaps over a full disk. */
+static void forget_acks(struct hf_ws_site *site)
+{
+    struct hf_list_node *node;
+
+    while ((node = hf_list_pop_front(&site->acks_open)) != NULL) {
+        struct hf_ws_ack *ack = HF_CONTAINER_OF(node, struct hf_ws_ack, node);
+        struct hf_ws_conn *conn = ack->conn;
+
+        hf_slab_give(site->acks, ack);
+        conn->acks_open--;
+        hf_ws_release(conn);
+    }
+}
+
 void hf_ws_site_deinit(struct hf_ws_site *site)
 {
+    forget_acks(site);
     hf_ws_deflater_free(site->deflater);
     hf_ws_inflater_free(site->inflater);
     scratch_free(&site->inflated);
@@ -132,10 +148,25 @@ unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link
     return closed;
 }
 
+/* Nobody is known to them yet, so nothing is lost: they need not take their turn. */
+static void close_strangers(struct hf_ws_site *site, enum hf_reason reason)
+{
+    struct hf_list_node *next;
+
+    for (struct hf_list_node *at = site->lingering.next; at != &site->lingering; at = next) {
+        struct hf_ws_conn *conn = HF_CONTAINER_OF(at, struct hf_ws_conn, dev.unsettled);
+
+        next = at->next;
+        if (conn->state == HF_WS_STATE_AUTH)
+            hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
+    }
+}
+
 unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason)
 {
     unsigned open = (unsigned)site->hub->stats.connections;
 
+    close_strangers(site, reason);
     for (; count > 0 && !hf_list_empty(&site->hub->online); count--) {
         struct hf_device *device = HF_CONTAINER_OF(site->hub->online.next, struct hf_device, peers);
 
@@ -153,16 +184,7 @@ void hf_ws_site_abort(struct hf_ws_site *site)
         struct hf_ws_conn *conn = HF_CONTAINER_OF(node, struct hf_ws_conn, dev.unsettled);
 
         hf_list_remove(node);
-        if (conn->link != NULL) /* else it only waits for its acknowledgements, below */
+        if (conn->link != NULL) /* else it only waits for its acknowledgements */
             hf_ws_abort(conn);
-    }
-    /* What the log has not said by now it never will: its thread has ended, perhaps over a full disk. */
-    while ((node = hf_list_pop_front(&site->acks_open)) != NULL) {
-        struct hf_ws_ack *ack = HF_CONTAINER_OF(node, struct hf_ws_ack, node);
-        struct hf_ws_conn *conn = ack->conn;
-
-        hf_slab_give(site->acks, ack);
-        conn->acks_open--;
-        hf_ws_release(conn);
     }
 }

@@ -81,7 +81,10 @@ struct hf_ws_site { /* one per worker */
 };
 
 hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limits, uint64_t connections_max);
-void hf_ws_site_abort(struct hf_ws_site *site); /* all connections, at the end of the process */
+/* All connections, at the end of the process. Those whose messages are still on their way into the log are kept until the journal has
+ * told their waiters. */
+void hf_ws_site_abort(struct hf_ws_site *site);
+/* After abort; the journal tells no waiter any more. */
 void hf_ws_site_deinit(struct hf_ws_site *site);
 void hf_ws_site_set_limits(struct hf_ws_site *site,
                            const struct hf_ws_limits *limits); /* from the next frame on */
@@ -92,7 +95,8 @@ unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash);
 /* Closes, with reason revoked, every device connection whose link `good` does not approve of. For when a list of denied
  * certificates has changed as a whole; one credential alone is found by hf_ws_site_revoke. Returns how many. */
 unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link));
-/* Drain: closes at most `count` connections with 1001 and the retry hint; returns how many were still open before. */
+/* Drain: closes at most `count` devices with 1001 and the retry hint, and all that have not said who they are; returns how many
+ * devices were still connected before. */
 unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason);
 
 /* Everything needed to let a connection in, self-contained so that it can travel to the home worker. */

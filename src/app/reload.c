@@ -1,5 +1,5 @@
 /* app/reload.c - HUP: reads the configuration again and takes over what may change at run time. Everything is built before anything
- * is exchanged; what is wrong is named and the old set stays in force (users-say 22, F27). */
+ * is exchanged; what is wrong is named and the old set stays in force. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -98,7 +98,7 @@ static void on_tls_ready(struct hf_link *link)
     hf_http_secured(link);
 }
 
-static bool storage_refuses(const struct hf_worker *worker)
+bool hf_worker_storage_refuses(const struct hf_worker *worker)
 {
     uint64_t since_ms =
         atomic_load_explicit(&worker->gateway->log_thread.failing_since_ms, memory_order_relaxed);
@@ -288,7 +288,7 @@ static bool http_connect(void *context, struct hf_link *link, const struct hf_ws
         *ret_reason = HF_REASON_DRAIN;
         return false;
     }
-    if (storage_refuses(worker)) {
+    if (hf_worker_storage_refuses(worker)) {
         *ret_reason = HF_REASON_STORAGE_FULL;
         return false;
     }
@@ -352,13 +352,12 @@ static void ws_log(void *context, const struct hf_ws_conn *conn, const char *eve
     if (info.link != NULL && open)
         info.link->ops->peer(info.link, peer, sizeof(peer));
     if (open)
-        hf_log(logger, id, HF_F_STR("event", event), HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device),
-               HF_F_TENANT(info.tenant), HF_F_STR("peer", peer),
-               HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
+        hf_log(logger, id, HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device), HF_F_TENANT(info.tenant),
+               HF_F_STR("peer", peer), HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
     else
-        hf_log(logger, id, HF_F_STR("event", event), HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device),
-               HF_F_TENANT(info.tenant), HF_F_STR("prev_state", "CONNECTED"), HF_F_CLOSE_CODE(code),
-               HF_F_REASON(reason), HF_F_STR("error", err != HF_OK ? hf_err_name(err) : NULL),
+        hf_log(logger, id, HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device), HF_F_TENANT(info.tenant),
+               HF_F_STR("prev_state", "CONNECTED"), HF_F_CLOSE_CODE(code), HF_F_REASON(reason),
+               HF_F_STR("error", err != HF_OK ? hf_err_name(err) : NULL),
                HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
 }
 

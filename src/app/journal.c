@@ -100,13 +100,26 @@ static void hand_over(struct hf_app_journal *journal)
     }
 }
 
+/* What a peer wants done and can be refused. All else has happened already, and is recorded as long as memory lasts. */
+static bool is_wish(const struct hf_event *event)
+{
+    switch (event->type) {
+    case HF_EVENT_MESSAGE:
+    case HF_EVENT_QUEUED:
+    case HF_EVENT_COMMAND:
+    case HF_EVENT_BROADCAST:
+    case HF_EVENT_KEY_CREATED: return true;
+    default: return false;
+    }
+}
+
 static hf_err append(struct hf_journal *base, const struct hf_event *event, struct hf_waiter *waiter)
 {
     struct hf_app_journal *journal = (struct hf_app_journal *)base;
     size_t bytes = hf_event_bytes(event), room = bytes + HF_LOG_RECORD_HEAD_BYTES;
     char *at = NULL;
 
-    if (bytes > HF_LOG_BODY_BYTES_MAX) {
+    if (bytes > HF_LOG_BODY_BYTES_MAX || (journal->no_space && is_wish(event))) {
         journal->refused_total++;
         return HF_ERR_LIMIT;
     }

@@ -2,7 +2,8 @@
  * memory; their waiters are told, in order, when the batch is durable. One batch is on its way while the next one fills (natural group
  * commit), more only when a batch is full.
  *
- * Bounds: HF_JOURNAL_GATE_BYTES in flight close the gate (the worker stops reading devices), HF_JOURNAL_BYTES_MAX refuse. */
+ * Bounds: HF_JOURNAL_GATE_BYTES in flight close the gate (the worker stops reading devices), HF_JOURNAL_BYTES_MAX refuse. While
+ * `no_space` is set, what peers ask for is refused although there is memory: it could not be answered before the disk has space. */
 #ifndef HF_APP_JOURNAL_H
 #define HF_APP_JOURNAL_H
 
@@ -36,6 +37,7 @@ struct hf_app_journal {
     bool (*post)(void *context, struct hf_journal_batch *batch);
     void *context;
     unsigned worker;
+    bool no_space; /* set by the worker: the log has taken nothing for longer than its grace */
     uint64_t in_flight_bytes, held_bytes; /* held: storage taken from the system */
     uint32_t in_flight;                   /* batches with the log thread */
     uint64_t records_total, batches_total, refused_total;

@@ -213,6 +213,31 @@ static void who_is_told_may_append(void **state)
     assert_int_equal(kit.waiters[0].offset, 3);
 }
 
+static void without_space_only_wishes_are_refused(void **state)
+{
+    static const struct {
+        enum hf_event_type type;
+        hf_err err;
+    } rows[] = {
+        {HF_EVENT_MESSAGE, HF_ERR_LIMIT},   {HF_EVENT_QUEUED, HF_ERR_LIMIT}, {HF_EVENT_COMMAND, HF_ERR_LIMIT},
+        {HF_EVENT_BROADCAST, HF_ERR_LIMIT}, {HF_EVENT_OFFLINE, HF_OK},       {HF_EVENT_SENT, HF_OK},
+        {HF_EVENT_COMMAND_DONE, HF_OK},     {HF_EVENT_REVOKED, HF_OK},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_event event = kit_message("d1", "t", "x");
+
+        event.type = (uint8_t)rows[i].type;
+        kit.journal.no_space = true;
+        assert_int_equal(hf_journal_append(&kit.journal.base, &event, NULL), rows[i].err);
+        kit.journal.no_space = false;
+        assert_int_equal(hf_journal_append(&kit.journal.base, &event, NULL), HF_OK);
+    }
+    assert_int_equal(kit.journal.refused_total, 4);
+    kit.hub.ledger.counts.uplink.pending = 1; /* the message that was taken in the end */
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, done)
@@ -225,6 +250,7 @@ int main(void)
         ROW(full_mailbox_keeps_the_order),
         ROW(lost_batches_tell_nobody),
         ROW(who_is_told_may_append),
+        ROW(without_space_only_wishes_are_refused),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -178,6 +178,8 @@ static void begin_drain(struct hf_worker *worker)
     worker->drain_begun_ms = worker->loop->now_ms;
     worker->drain_total = (unsigned)worker->hub.stats.connections;
     for (unsigned i = 0; i < worker->gateway->listener_count; i++) {
+        if (worker->gateway->listeners[i].roles == HF_HTTP_ADMIN)
+            continue; /* readyz says "draining" until the end */
         hf_listener_close(worker->listeners[i].listener);
         worker->listeners[i].listener = NULL;
     }
@@ -240,7 +242,10 @@ static void turn_begin(struct hf_worker *worker)
 
 static void on_turn_begin(struct hf_loop *loop)
 {
-    turn_begin(loop->user);
+    struct hf_worker *worker = loop->user;
+
+    turn_begin(worker);
+    worker->journal.no_space = hf_worker_storage_refuses(worker);
 }
 
 hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker)

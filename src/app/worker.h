@@ -122,6 +122,8 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
 hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *shared,
                         struct hf_worker_listener *ret_listener);
 uint64_t hf_worker_conn_id(struct hf_worker *worker);
+/* The log has taken nothing for longer than log.full_grace_ms. */
+bool hf_worker_storage_refuses(const struct hf_worker *worker);
 extern const struct hf_http_ops hf_worker_http_ops;
 extern const struct hf_ws_site_ops hf_worker_ws_ops;
 void hf_worker_recheck_certificates(struct hf_worker *worker);

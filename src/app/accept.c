@@ -264,6 +264,11 @@ void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
     struct hf_stream *stream = NULL;
     enum hf_reason reason = HF_REASON_NONE;
 
+    if (worker->closed) {
+        hf_stream_seat_discard(&move->seat);
+        free(move);
+        return;
+    }
     worker->moved_in++;
     if (hf_stream_attach(worker->loop, &move->seat, &fresh, NULL, &stream) != HF_OK) {
         hf_stream_seat_discard(&move->seat);

@@ -370,22 +370,24 @@ hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gat
                        char *error, size_t error_bytes)
 {
     struct hf_gateway *gateway = calloc(1, sizeof(*gateway));
+    struct hf_gateway_rules *rules = NULL;
     hf_err err = gateway ? HF_OK : HF_ERR_NOMEM;
 
     snprintf(error, error_bytes, "out of memory");
     if (err == HF_OK)
-        err = hf_gateway_rules_new(config, &gateway->rules, error, error_bytes);
+        err = hf_gateway_rules_new(config, &rules, error, error_bytes);
     if (err != HF_OK) {
         free(gateway);
         return err;
     }
+    gateway->rules = rules;
     gateway->env = env;
     gateway->boot = hf_entropy_u64() >> 1 | 1;
     gateway->started_utc_ms = hf_clock_utc_ms();
     gateway->started_ms = hf_clock_ms();
     err = build(gateway, config, error, error_bytes);
     if (err != HF_OK) {
-        gateway->rules->config = NULL; /* stays the caller's */
+        rules->config = NULL; /* stays the caller's */
         hf_gateway_free(gateway);
         return err;
     }
@@ -460,6 +462,41 @@ bool hf_gateway_drained(const struct hf_gateway *gateway)
     return true;
 }
 
+static void settle(struct hf_gateway *gateway)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (unsigned i = 0; i < gateway->worker_count; i++)
+            if (gateway->workers[i] != NULL)
+                more |= hf_worker_settle(gateway->workers[i]);
+    }
+}
+
+/* Connections and requests of all workers before any mailbox: what is left in one is for nobody then. */
+static void close_workers(struct hf_gateway *gateway)
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        if (gateway->workers[i] != NULL)
+            hf_worker_close(gateway->workers[i]);
+    settle(gateway);
+}
+
+/* The log thread has ended. Its batches come back, and so does every call: its maker may be on any worker, so that no worker can be
+ * freed before. */
+static void answer_callers(struct hf_gateway *gateway)
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        if (gateway->workers[i] != NULL)
+            hf_app_journal_close(&gateway->workers[i]->journal);
+    settle(gateway);
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        if (gateway->workers[i] != NULL && gateway->workers[i]->closed)
+            hf_hub_answer_all(&gateway->workers[i]->hub);
+    settle(gateway);
+}
+
 void hf_gateway_stop(struct hf_gateway *gateway)
 {
     hf_log(&gateway->logger, HF_LOG_STOPPING, HF_F_END);
@@ -470,13 +507,13 @@ void hf_gateway_stop(struct hf_gateway *gateway)
     for (unsigned i = 0; i < gateway->worker_count; i++)
         hf_thread_join(&gateway->workers[i]->thread);
     hf_tail_thread_stop(&gateway->tail_thread);
-    /* The workers' threads are gone: what their journals still hold is handed over and waited for here. */
+    close_workers(gateway);
+    /* What the workers' journals still hold is handed over and waited for here. */
     record_node(gateway, HF_EVENT_NODE_STOPPED);
-    for (unsigned i = 0; i < gateway->worker_count; i++)
+    for (unsigned i = 0; gateway->log_thread.thread.started && i < gateway->worker_count; i++)
         hf_app_journal_flush(&gateway->workers[i]->journal);
     hf_log_thread_stop(&gateway->log_thread);
-    for (unsigned i = 0; i < gateway->worker_count; i++)
-        hf_loop_turn(gateway->workers[i]->loop, 0);
+    answer_callers(gateway);
     hf_store_thread_stop(&gateway->store_thread);
     hf_log(&gateway->logger, HF_LOG_STOPPED,
            HF_F_U64("durable_through", hf_log_durable_through(gateway->log)), HF_F_END);
@@ -486,8 +523,12 @@ void hf_gateway_free(struct hf_gateway *gateway)
 {
     if (gateway == NULL)
         return;
-    for (unsigned i = 0; gateway->workers != NULL && i < gateway->worker_count; i++)
-        hf_worker_free(gateway->workers[i]);
+    if (gateway->workers != NULL) {
+        close_workers(gateway); /* here if it never started */
+        answer_callers(gateway);
+        for (unsigned i = 0; i < gateway->worker_count; i++)
+            hf_worker_free(gateway->workers[i]);
+    }
     free(gateway->workers);
     if (gateway->log_thread.inbox != NULL)
         hf_log_thread_deinit(&gateway->log_thread);

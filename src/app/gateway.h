@@ -41,7 +41,7 @@ struct hf_gateway_rules {
 struct hf_gateway {
     struct hf_logger logger;
     struct hf_log_sink_file sink;
-    struct hf_gateway_rules *rules; /* in force */
+    struct hf_gateway_rules *_Atomic rules; /* in force; exchanged by the main thread, read by all */
     struct hf_tenants *tenants;
     struct hf_log *log;
     struct hf_kv *kv;

@@ -84,6 +84,8 @@ static void hand_over(struct hf_app_journal *journal)
 {
     struct hf_journal_batch *batch;
 
+    if (journal->closed)
+        return;
     while ((batch = journal->full) != NULL) {
         struct hf_journal_batch *next = batch->next;
 
@@ -119,7 +121,7 @@ static hf_err append(struct hf_journal *base, const struct hf_event *event, stru
     size_t bytes = hf_event_bytes(event), room = bytes + HF_LOG_RECORD_HEAD_BYTES;
     char *at = NULL;
 
-    if (bytes > HF_LOG_BODY_BYTES_MAX || (journal->no_space && is_wish(event))) {
+    if (journal->closed || bytes > HF_LOG_BODY_BYTES_MAX || (journal->no_space && is_wish(event))) {
         journal->refused_total++;
         return HF_ERR_LIMIT;
     }
@@ -166,6 +168,11 @@ void hf_app_journal_flush(struct hf_app_journal *journal)
     if (journal->filling != NULL)
         seal(journal);
     hand_over(journal);
+}
+
+void hf_app_journal_close(struct hf_app_journal *journal)
+{
+    journal->closed = true;
 }
 
 void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_batch *batch)

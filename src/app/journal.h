@@ -38,6 +38,7 @@ struct hf_app_journal {
     void *context;
     unsigned worker;
     bool no_space; /* set by the worker: the log has taken nothing for longer than its grace */
+    bool closed;   /* the log thread has ended: nothing is taken any more */
     uint64_t in_flight_bytes, held_bytes; /* held: storage taken from the system */
     uint32_t in_flight;                   /* batches with the log thread */
     uint64_t records_total, batches_total, refused_total;
@@ -51,6 +52,8 @@ void hf_app_journal_deinit(struct hf_app_journal *journal);
 void hf_app_journal_submit(struct hf_app_journal *journal);
 /* At the end of the process: hands over everything, without waiting for company. */
 void hf_app_journal_flush(struct hf_app_journal *journal);
+/* Once the log thread has ended: appends are refused from here on, batches may still come back. */
+void hf_app_journal_close(struct hf_app_journal *journal);
 /* A batch came back: tells its waiters, unless it is lost, and takes it for reuse. */
 void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_batch *batch);
 bool hf_app_journal_open(const struct hf_app_journal *journal);  /* the gate: may devices be read? */

@@ -306,7 +306,6 @@ static void run(void *context)
         if (hf_list_empty(&self->ready))
             (void)hf_inbox_wait(self->inbox, IDLE_MS);
     }
-    /* The workers are asked first at a stop: no reader is left in our hands (see serve.c). */
 }
 
 hf_err hf_tail_thread_start(struct hf_tail_thread *self)
@@ -329,6 +328,13 @@ void hf_tail_thread_stop(struct hf_tail_thread *self)
 
 void hf_tail_thread_deinit(struct hf_tail_thread *self)
 {
+    struct hf_list_node *node;
+
+    while (hf_inbox_drain(self->inbox, on_asked, self, HF_MAILBOX_ENTRIES) > 0)
+        ;
+    hf_list_splice(&self->ready, &self->parked);
+    while ((node = hf_list_pop_front(&self->ready)) != NULL)
+        tail_free(HF_CONTAINER_OF(node, struct hf_tail, node));
     hf_inbox_free(self->inbox);
     self->inbox = NULL;
 }

@@ -60,6 +60,7 @@ hf_err hf_tail_thread_init(struct hf_tail_thread *self);
 hf_err hf_tail_thread_start(struct hf_tail_thread *self);
 void hf_tail_thread_wake(struct hf_tail_thread *self); /* any thread: more is durable */
 void hf_tail_thread_stop(struct hf_tail_thread *self);
+/* After the stop, once the workers have dropped their readers: frees those that had not come back. */
 void hf_tail_thread_deinit(struct hf_tail_thread *self);
 
 /* On worker `worker`. */

@@ -178,8 +178,8 @@ static void begin_drain(struct hf_worker *worker)
     worker->drain_begun_ms = worker->loop->now_ms;
     worker->drain_total = (unsigned)worker->hub.stats.connections;
     for (unsigned i = 0; i < worker->gateway->listener_count; i++) {
-        if (worker->gateway->listeners[i].roles == HF_HTTP_ADMIN)
-            continue; /* readyz says "draining" until the end */
+        if (worker->listeners[i].shared->roles & HF_HTTP_ADMIN)
+            continue; /* who watches the drain asks /readyz and /metrics until the end */
         hf_listener_close(worker->listeners[i].listener);
         worker->listeners[i].listener = NULL;
     }
@@ -201,13 +201,13 @@ static void drain_step(struct hf_worker *worker)
                        ? worker->drain_total
                        : (unsigned)(worker->drain_total * (passed_ms + 100) / (window_ms ? window_ms : 1));
 
-    if (due > closed)
-        (void)hf_ws_site_drain(&worker->ws, due - closed, HF_REASON_DRAIN);
+    (void)hf_ws_site_drain(&worker->ws, due > closed ? due - closed : 0, HF_REASON_DRAIN);
     if (passed_ms >= window_ms)
         (void)hf_ws_site_drain(&worker->ws, UINT32_MAX, HF_REASON_DRAIN);
     unsigned left = hf_http_site_drain(&worker->http) + hf_api_drain(&worker->api);
     bool late = passed_ms >= window_ms + worker->rules->config->websocket.close_timeout_ms + 1000;
-    if ((worker->hub.stats.connections == 0 && left == 0 && worker->loop->stats.streams_now == 0 &&
+    if ((worker->hub.stats.connections == 0 && left == 0 &&
+         worker->loop->stats.streams_now <= worker->http.admin_now &&
          hf_app_journal_empty(&worker->journal)) ||
         late)
         atomic_store(&worker->drained, true);
@@ -268,6 +268,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     worker->conn_seed = hf_entropy_u64();
     hf_entropy(key, sizeof(key));
     hf_list_init(&worker->barriers);
+    hf_timer_init(&worker->second, on_second);
     pthread_mutex_init(&worker->stats_mutex, NULL);
     worker->loop = hf_loop_new(&options);
     worker->inbox = hf_inbox_new(gateway->worker_count + 2);
@@ -348,7 +349,6 @@ static void run(void *context)
     worker->hook.on_turn_end = on_turn_end;
     hf_list_init(&worker->hook.node);
     hf_loop_hook_add(worker->loop, &worker->hook);
-    hf_timer_init(&worker->second, on_second);
     hf_wheel_arm(&worker->loop->wheel, &worker->second, hf_clock_ms() + HF_WORKER_SWEEP_MS);
     worker->loop->on_turn_begin = on_turn_begin;
     hf_loop_run(worker->loop);
@@ -365,35 +365,58 @@ hf_err hf_worker_start(struct hf_worker *worker)
     return hf_thread_start(&worker->thread, name, cpu, run, worker);
 }
 
-/* What is still open belongs to this thread now: the worker's own has ended. */
-static void close_all(struct hf_worker *worker)
+static void on_leftover(void *context, unsigned mailbox, void *message)
 {
+    struct hf_worker *worker = context;
+
+    hf_worker_on_message(worker->loop, mailbox, message);
+}
+
+void hf_worker_close(struct hf_worker *worker)
+{
+    if (worker->closed || worker->hub.options.journal == NULL)
+        return;
+    worker->closed = true;
+    hf_loop_hook_remove(&worker->hook);
+    hf_wheel_cancel(&worker->loop->wheel, &worker->second);
     for (unsigned i = 0; i < worker->gateway->listener_count; i++)
         hf_listener_close(worker->listeners[i].listener);
     if (worker->ws.conns != NULL)
         hf_ws_site_abort(&worker->ws);
     if (worker->echo.conns != NULL)
         hf_echo_site_abort(&worker->echo);
+    if (worker->http.conns != NULL)
+        hf_http_site_deinit(&worker->http);
+    if (worker->api.backend != NULL)
+        hf_api_deinit(&worker->api);
+    hf_loop_turn(worker->loop, 0); /* frees the streams */
+}
+
+bool hf_worker_settle(struct hf_worker *worker)
+{
+    size_t taken = 0;
+
+    if (!worker->closed || worker->loop->inbox == NULL)
+        return false;
+    taken = hf_inbox_drain(worker->inbox, on_leftover, worker, SIZE_MAX);
+    if (worker->backlog_total > 0)
+        hf_worker_backlog_flush(worker);
+    hf_app_journal_submit(&worker->journal);
+    return taken > 0 || worker->backlog_total > 0;
 }
 
 void hf_worker_free(struct hf_worker *worker)
 {
     if (worker == NULL)
         return;
-    if (worker->loop != NULL) {
-        close_all(worker);
-        if (worker->http.conns != NULL) {
-            hf_http_site_deinit(&worker->http);
-            hf_api_deinit(&worker->api);
-        }
-        hf_loop_turn(worker->loop, 0);
+    if (worker->hub.options.journal != NULL) {
         hf_hub_deinit(&worker->hub);
         if (worker->ws.conns != NULL)
             hf_ws_site_deinit(&worker->ws);
         hf_echo_site_deinit(&worker->echo);
         hf_app_journal_deinit(&worker->journal);
-        hf_loop_free(worker->loop);
     }
+    hf_loop_free(worker->loop);
     for (unsigned i = 0; worker->backlog != NULL && i < worker->gateway->worker_count; i++)
         free(worker->backlog[i].at);
     free(worker->backlog);

@@ -97,6 +97,7 @@ struct hf_worker {
     struct hf_gateway_rules *rules;     /* in use here */
     uint64_t deny_generation;           /* of the deny-list when certificates were last looked at */
     bool gate_closed, draining, stopping;
+    bool closed; /* hf_worker_close(): no connection is left, and none is let in */
     uint64_t drain_begun_ms;
     unsigned drain_total;
     _Atomic bool reload, drain, stop; /* set by the main thread, with a wake */
@@ -114,6 +115,11 @@ struct hf_worker {
 hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker);
 hf_err hf_worker_connect(struct hf_worker *worker); /* mailboxes, once all workers are there */
 hf_err hf_worker_start(struct hf_worker *worker);
+/* The end, on one thread, once those of the workers have ended (or never began). First hf_worker_close() for all: connections and API
+ * requests end. Then hf_worker_settle() for all, again and again until none has anything: what lies in mailboxes finds its
+ * way home, though nobody waits for it any more. Then all are freed: none is written to by another after that. */
+void hf_worker_close(struct hf_worker *worker);
+bool hf_worker_settle(struct hf_worker *worker); /* false: nothing was there */
 void hf_worker_free(struct hf_worker *worker);
 void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats); /* any thread */
 hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules);

@@ -67,6 +67,38 @@ static bool discard(struct hf_map_node *node, void *context)
     return true;
 }
 
+static void answer_unfinished(struct hf_hub *hub, struct hf_call **call)
+{
+    struct hf_call *waiting = *call;
+
+    *call = NULL;
+    if (waiting == NULL)
+        return;
+    waiting->reason = HF_REASON_DRAIN;
+    hub->options.ops->answer(hub->options.context, waiting);
+}
+
+static bool answer_device(struct hf_map_node *node, void *context)
+{
+    struct hf_outbox *outbox = HF_CONTAINER_OF(node, struct hf_device, node)->outbox;
+
+    for (struct hf_list_node *at = outbox ? outbox->line.next : NULL; outbox != NULL && at != &outbox->line;
+         at = at->next) {
+        struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
+
+        answer_unfinished(context, &pending->call);
+        answer_unfinished(context, &pending->canceler);
+    }
+    return true;
+}
+
+void hf_hub_answer_all(struct hf_hub *hub)
+{
+    for (struct hf_list_node *at = hub->open_records.next; at != &hub->open_records; at = at->next)
+        answer_unfinished(hub, &HF_CONTAINER_OF(at, struct hf_open_record, node)->call);
+    hf_map_each(&hub->devices, answer_device, hub);
+}
+
 void hf_hub_deinit(struct hf_hub *hub)
 {
     hf_publications_discard(hub);

@@ -105,6 +105,9 @@ struct hf_hub {
 };
 
 void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options);
+/* Before deinit, once the journal takes nothing any more: every call that waits comes back, unfinished, with reason drain. Its
+ * maker may be on another worker and would wait, and hold memory, for ever. */
+void hf_hub_answer_all(struct hf_hub *hub);
 /* Every connection was disconnected before. Pending messages stay in the tables. */
 void hf_hub_deinit(struct hf_hub *hub);
 /* After init, before the first connection: takes up what waits in the OUTBOX for devices whose home is this worker. tenant_of

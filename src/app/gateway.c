@@ -321,10 +321,15 @@ static hf_err bind_listeners(struct hf_gateway *gateway, char *error, size_t err
             if (err == HF_OK)
                 continue;
             hf_address_text(&shared->address, text);
-            snprintf(error, error_bytes, "cannot listen on '%s' (listener %s): %s", text, shared->name,
-                     err == HF_ERR_EXISTS   ? "address in use; stop the other program or change the port"
-                     : err == HF_ERR_DENIED ? "the port is privileged"
-                                            : strerror(errno));
+            if (err == HF_ERR_EXISTS)
+                snprintf(
+                    error, error_bytes,
+                    "cannot listen on '%s' (listener %s): address in use; stop the other program or change "
+                    "the port (--set %s%s.port=PORT)",
+                    text, shared->name, strcmp(shared->name, "admin") == 0 ? "" : "listeners.", shared->name);
+            else
+                snprintf(error, error_bytes, "cannot listen on '%s' (listener %s): %s", text, shared->name,
+                         err == HF_ERR_DENIED ? "the port is privileged" : strerror(errno));
             return err;
         }
     }

@@ -15,7 +15,7 @@ setup-test:
 	@scripts/setup
 
 build: setup
-	@test -x $(BUILD)/holdfast || echo "building into $(BUILD)/; about a minute" >&2
+	@test -x $(BUILD)/holdfast || echo "building into $(BUILD)/" >&2
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(BUILD) -j $(JOBS) --quiet | sed -u '/^ninja: no work to do\.$$/d'
 

@@ -217,6 +217,7 @@ def test_tail_misses_and_doubles_nothing_over_a_restart(gateways):
 
 def test_top_shows_the_node(cli, gw):
     with gw.connect("top-1"):
+        eventually(lambda: gw.metric("holdfast_connections", state="device") >= 1)
         done = cli("top", "--once", "--interval", "200ms", key="operator")
         assert done.returncode == 0, done.stderr
         for word in ("connections", "group commits/s", "loop stall p99", "resident memory", "unaccounted for"):

@@ -127,7 +127,7 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     limits.deflate.client_max_window_bits = (uint8_t)config->websocket.deflate.client_window_bits;
     hf_err err = HF_OK;
     if (worker->ws.conns == NULL)
-        err = hf_ws_site_init(&worker->ws, &limits, config->admission.connections_max);
+        err = hf_ws_site_init(&worker->ws, &limits, HF_WORKER_CONNECTIONS_MAX);
     else
         hf_ws_site_set_limits(&worker->ws, &limits);
     if (err != HF_OK)
@@ -253,7 +253,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     struct hf_worker *worker = calloc(1, sizeof(*worker));
     const struct hf_config *config = gateway->rules->config;
     struct hf_loop_options options = {
-        .streams_max = (uint32_t)config->admission.connections_max,
+        .streams_max = HF_WORKER_CONNECTIONS_MAX,
         .handshake_budget_us = (uint32_t)config->admission.tls_turn_budget_us,
         .queue_bytes_hard_max =
             (uint32_t)(config->delivery.send_queue_high_bytes + 4 * config->websocket.message_bytes_max),
@@ -300,9 +300,9 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     worker->ws.ops = &hf_worker_ws_ops;
     worker->ws.context = worker;
     worker->echo.wheel = &worker->loop->wheel;
-    hf_err err = hf_http_site_init(&worker->http, config->admission.connections_max);
+    hf_err err = hf_http_site_init(&worker->http, HF_WORKER_CONNECTIONS_MAX);
     if (err == HF_OK)
-        err = hf_echo_site_init(&worker->echo, config->admission.connections_max);
+        err = hf_echo_site_init(&worker->echo, HF_WORKER_CONNECTIONS_MAX);
     worker->http.wheel = &worker->loop->wheel;
     worker->http.ops = &hf_worker_http_ops;
     worker->http.context = worker;

@@ -11,6 +11,9 @@
 #include "io/stream.h"
 
 enum {
+    /* The largest admission.connections_max. The configured one is held by core/admission.h at accept, so that a reload can raise it and
+     * an operator's connection comes on top; pools grow as they are needed, up to this. */
+    HF_WORKER_CONNECTIONS_MAX = 10000000,
     HF_WORKER_BARRIER_MS = 5000, /* a request waits so long for the tables */
     HF_WORKER_SWEEP_MS = 1000,   /* housekeeping */
     HF_WORKER_BACKLOG_MAX =

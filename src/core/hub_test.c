@@ -379,25 +379,47 @@ static void calls_about_a_device(void **state)
         HF_REASON_STORAGE_FULL);
 }
 
-static void what_is_open_at_the_end_is_freed(void **state)
+/* A record, a command that waits for its result and the one that cancels it, a command that is not durable yet. */
+static void open_calls(struct tk *tk, struct tk_reply replies[4])
 {
-    struct tk *tk = *state;
-    struct tk_reply reply, waiting, record = {0}, cancel;
     struct hf_call *call = hf_call_new(HF_CALL_RECORD, 0);
     struct tk_send command = {.device = "d", .class = HF_CLASS_COMMAND, .wait_ms = 9000, .key = "k"};
 
     known(tk, "d");
-    assert_true(tk_send(tk, &command, &waiting));
+    assert_true(tk_send(tk, &command, &replies[0]));
     tk_commit(tk, SIZE_MAX);
-    assert_true(tk_cancel(tk, "d", command.id, &cancel));
+    assert_true(tk_cancel(tk, "d", command.id, &replies[1]));
     command.key = "k2";
-    assert_true(tk_send(tk, &command, &reply));
+    assert_true(tk_send(tk, &command, &replies[2]));
+    replies[3] = (struct tk_reply){0};
     call->event_type = HF_EVENT_AUDIT;
-    call->maker = &record;
+    call->maker = &replies[3];
     hf_hub_call(&tk->hub, NULL, call);
     assert_int_equal(tk_connect(tk, 0, "d"), HF_OK);
-    assert_false(reply.done || waiting.done || record.done || cancel.done);
+    for (unsigned i = 0; i < 4; i++)
+        assert_false(replies[i].done);
+}
+
+static void what_is_open_at_the_end_is_freed(void **state)
+{
+    struct tk_reply replies[4];
+
+    open_calls(*state, replies);
     /* teardown ends the hub with all of that under way; the address sanitizer sees what is left */
+}
+
+static void at_the_end_every_caller_is_answered(void **state)
+{
+    struct tk *tk = *state;
+    struct tk_reply replies[4];
+
+    open_calls(tk, replies);
+    hf_hub_answer_all(&tk->hub);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(replies[i].done);
+        assert_int_equal(replies[i].call.reason, HF_REASON_DRAIN);
+    }
+    hf_hub_answer_all(&tk->hub); /* once each: the kit asserts it */
 }
 
 static void a_canceled_message_in_the_tables_is_final(void **state)
@@ -436,6 +458,7 @@ int main(void)
         ROW(access_rules_hold_in_both_directions),
         ROW(calls_about_a_device),
         ROW(what_is_open_at_the_end_is_freed),
+        ROW(at_the_end_every_caller_is_answered),
         ROW(a_canceled_message_in_the_tables_is_final),
     };
 

@@ -30,7 +30,11 @@ uint64_t hf_clock_ms(void)
 
 uint64_t hf_clock_utc_ms(void)
 {
-    return read_ns(CLOCK_REALTIME) / 1000000;
+    struct timespec at;
+    int rc = clock_gettime(CLOCK_REALTIME, &at);
+
+    HF_ASSERT(rc == 0);
+    return at.tv_sec < 0 ? 0 : (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
 }
 
 uint64_t hf_clock_thread_ns(void)

@@ -96,15 +96,6 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
     HF_UNREACHABLE();
 }
 
-static bool was_sent(struct hf_kv_txn *txn, const uint8_t id[16])
-{
-    struct hf_slice value;
-    struct hf_message_row row;
-
-    return hf_kv_get(txn, HF_KV_MESSAGES, (struct hf_slice){(const char *)id, 16}, &value) == HF_OK &&
-           hf_message_row_decode(value, &row) == HF_OK && row.fate == HF_FATE_SENT;
-}
-
 hf_err hf_hub_restore(struct hf_hub *hub, struct hf_tenant *(*tenant_of)(void *context, struct hf_slice name),
                       void *context)
 {
@@ -122,7 +113,7 @@ hf_err hf_hub_restore(struct hf_hub *hub, struct hf_tenant *(*tenant_of)(void *c
             continue;
         struct hf_tenant *tenant = tenant_of(context, queued.tenant);
         if (tenant != NULL)
-            err = hf_outbox_restore(hub, tenant, &queued, was_sent(txn, queued.id));
+            err = hf_outbox_restore(hub, tenant, &queued);
     }
     hf_kv_end(txn);
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;

@@ -11,6 +11,7 @@
 /* A tracked message or command to one device, from its acceptance to its end:
  *   RECORDING -> WAITING -> IN_QUEUE -> WRITTEN -> (message) ENDING
  *                   ^__________|___________|        (command) SENT -> ENDING      any state but RECORDING may go to ENDING
+ *                   ^_______________________________________|  a command unanswered when its connection ends is sent again
  * ENDING: the final record is appended; freed when that is durable. */
 enum hf_pending_state {
     HF_PENDING_RECORDING, /* the QUEUED record is not durable yet */
@@ -112,8 +113,7 @@ void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device);
 void hf_outbox_discard(struct hf_hub *hub,
                        struct hf_device *device); /* at shutdown: forgets, the tables keep */
 struct hf_pending *hf_pending_find(struct hf_hub *hub, const uint8_t id[16]);
-hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued,
-                         bool sent);
+hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued);
 
 void hf_pending_free(struct hf_pending *pending); /* nobody waits for it */
 void hf_call_answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason);

@@ -432,6 +432,9 @@ void hf_outbox_disconnected(struct hf_hub *hub, struct hf_device *device)
     for (struct hf_list_node *at = outbox->line.next; at != &outbox->line; at = at->next) {
         struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
 
+        if (pending->state == HF_PENDING_SENT)
+            pending->state =
+                HF_PENDING_WAITING; /* unanswered: once more, under the same id (at least once) */
         if (pending->state == HF_PENDING_WAITING && !may_wait(pending))
             (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_CONNECTION_GONE, NULL);
     }
@@ -439,8 +442,7 @@ void hf_outbox_disconnected(struct hf_hub *hub, struct hf_device *device)
 
 /* ---- start and stop ---- */
 
-hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued,
-                         bool sent)
+hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_event *queued)
 {
     struct hf_device *device = NULL;
     bool command = queued->type == HF_EVENT_COMMAND;
@@ -462,7 +464,7 @@ hf_err hf_outbox_restore(struct hf_hub *hub, struct hf_tenant *tenant, const str
     pending->bytes = (uint32_t)queued->payload.bytes;
     device->outbox->bytes += pending->bytes;
     pending->counted = true;
-    pending->state = sent && command ? HF_PENDING_SENT : HF_PENDING_WAITING;
+    pending->state = HF_PENDING_WAITING; /* also a command that was sent: nobody has seen its answer */
     hf_ledger_restore(&hub->ledger.counts.downlink);
     uint64_t left_ms = pending->expires_ms > hub->utc_ms ? pending->expires_ms - hub->utc_ms : 0;
     hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms + left_ms);

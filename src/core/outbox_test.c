@@ -161,6 +161,27 @@ static void cancel_in_every_state(void **unused)
 
 /* ---- commands ---- */
 
+/* The kernel took it, nobody answered, the connection broke: the next one gets it again, under the same id. */
+static void an_unanswered_command_is_sent_again(void **unused)
+{
+    struct tk *tk = tk_new();
+    struct tk_send sent = bring_to(tk, HF_PENDING_SENT, HF_CLASS_COMMAND);
+
+    (void)unused;
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    tk_commit(tk, SIZE_MAX);
+    assert_int_equal(state_of(tk, &sent), HF_PENDING_WAITING);
+    struct hf_devconn *dev = online(tk, 1, "d");
+    tk_run(tk);
+    assert_int_equal(state_of(tk, &sent), HF_PENDING_SENT);
+    assert_int_equal(tk->conns[1].seen_count, 1);
+    assert_int_equal(hf_hub_result(&tk->hub, dev, sent.id, false, 0, 0, HF_SLICE("x")), HF_OK);
+    tk_commit(tk, SIZE_MAX);
+    assert_null(hf_pending_find(&tk->hub, sent.id));
+    tk_check_books(tk);
+    tk_free(tk);
+}
+
 static void a_command_and_its_result(void **state)
 {
     struct tk *tk = *state;
@@ -539,6 +560,7 @@ int main(void)
         ROW(a_written_message_expires_only_with_its_link),
         cmocka_unit_test(cancel_in_every_state),
         ROW(a_command_and_its_result),
+        ROW(an_unanswered_command_is_sent_again),
         ROW(patience_ends_before_the_command),
         ROW(a_result_over_the_next_connection),
         ROW(an_end_is_recorded_when_the_journal_takes_it_again),

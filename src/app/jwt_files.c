@@ -9,6 +9,8 @@
 /* The compiler may not leave this out, unlike a memset() before free(). */
 static void wipe(char *text, size_t bytes)
 {
+    if (text == NULL)
+        return;
     explicit_bzero(text, bytes);
     free(text);
 }

@@ -32,6 +32,7 @@ static struct hf_slice keep(char **at, struct hf_slice text)
 {
     struct hf_slice kept = {text.at ? *at : NULL, text.bytes};
 
+    HF_ASSERT(text.at != NULL || text.bytes == 0);
     if (text.bytes > 0)
         memcpy(*at, text.at, text.bytes);
     *at += text.bytes;

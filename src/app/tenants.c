@@ -103,7 +103,7 @@ static struct hf_tenant *find_or_add(struct hf_tenants *tenants, const char *nam
     struct entry *entry = calloc(1, sizeof(*entry) + bytes + 1);
     if (entry == NULL)
         return NULL;
-    memcpy(entry->name, name, bytes);
+    memcpy(entry->name, name, bytes + 1);
     entry->tenant.name = (struct hf_slice){entry->name, bytes};
     entry->next = tenants->entries;
     atomic_store(&tenants->entries, entry);
@@ -236,8 +236,9 @@ static struct set *set_new(const struct hf_config *config)
     for (size_t i = 0; i < count; i++)
         bytes += strlen(config->tenants.at[i].issuer ? config->tenants.at[i].issuer : "") +
                  strlen(config->tenants.at[i].audience ? config->tenants.at[i].audience : "") + 2;
-    set->rules = calloc(count, sizeof(*set->rules));
-    set->auth.tenants = calloc(count, sizeof(*set->auth.tenants));
+    /* Without tenants too they are not NULL. */
+    set->rules = calloc(count + 1, sizeof(*set->rules));
+    set->auth.tenants = calloc(count + 1, sizeof(*set->auth.tenants));
     set->texts = malloc(bytes);
     if (set->rules != NULL && set->auth.tenants != NULL && set->texts != NULL) {
         set->auth.tenant_count = (unsigned)count;

@@ -40,6 +40,7 @@ static void move_some(struct hf_map *map, size_t step)
 {
     if (map->old_buckets == NULL || map->visiting > 0)
         return;
+    HF_ASSERT(map->buckets != NULL);
     for (; step > 0 && map->old_next < map->old_bucket_count; step--, map->old_next++) {
         struct hf_map_node *node = map->old_buckets[map->old_next];
 

@@ -103,5 +103,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sockets; i++)
         close(fds[i]);
     waitpid(reader, NULL, 0);
+    free(payload);
+    free(fds);
     return 0;
 }

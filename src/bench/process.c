@@ -61,6 +61,7 @@ uint64_t hf_process_wait_ns(void)
 
     if (file == NULL)
         return 0;
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel writes these numbers */
     if (fscanf(file, "%" SCNu64 " %" SCNu64, &ran, &waited) != 2)
         waited = 0;
     fclose(file);
@@ -95,6 +96,7 @@ void hf_machine_times(struct hf_machine_times *ret_times)
     *ret_times = (struct hf_machine_times){0};
     if (file == NULL)
         return;
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel writes these numbers */
     int n = fscanf(file,
                    "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
                    " %" SCNu64,

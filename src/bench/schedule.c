@@ -76,8 +76,10 @@ static double guess_due(const struct hf_bench_schedule *schedule, double elapsed
         return t * t * schedule->rate / (2 * schedule->ramp_ns * NS_PER_S);
     double plateau_ns = schedule->ramp_ns / schedule->steps, events = 0;
 
-    for (unsigned step = 1; step <= schedule->steps && t > 0; step++, t -= plateau_ns)
+    for (unsigned step = 1; step <= schedule->steps && t > 0; step++) {
         events += schedule->rate * step / schedule->steps * HF_MIN(t, plateau_ns) / NS_PER_S;
+        t -= plateau_ns;
+    }
     return events;
 }
 

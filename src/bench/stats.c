@@ -45,7 +45,7 @@ void hf_bench_stats(double *values, size_t count, struct hf_bench_stats *ret_sta
         .high = values[count - 1],
         .has_interval = count >= RUNS_FOR_INTERVAL,
     };
-    if (!ret_stats->has_interval)
+    if (count < RUNS_FOR_INTERVAL)
         return;
     double half = student_t[count - 2] * sqrt(squares / (double)(count - 1) / (double)count);
 

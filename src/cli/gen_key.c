@@ -97,7 +97,7 @@ static int make_es256(char **argv, const struct request *request)
 
 static int run_gen_key(int argc, char **argv)
 {
-    struct request request = {.out = "jwt", .tenant = "*", .scopes = "read, write, command"};
+    struct request request = {.kind = "", .out = "jwt", .tenant = "*", .scopes = "read, write, command"};
     int status = parse(argc, argv, &request);
 
     if (status != HF_CLI_OK)

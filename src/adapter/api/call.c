@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "adapter/api/request.h"
+#include "base/assert.h"
 #include "base/uuid.h"
 
 enum { AUDIT_BYTES_MAX = 512 };
@@ -16,6 +17,7 @@ struct hf_slice hf_api_copy(char **at, struct hf_slice text)
 {
     struct hf_slice kept = {text.at != NULL ? *at : NULL, text.bytes};
 
+    HF_ASSERT(text.at != NULL || text.bytes == 0);
     if (text.bytes > 0)
         memcpy(*at, text.at, text.bytes);
     *at += text.bytes;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "adapter/http/conn.h"
+#include "base/assert.h"
 
 enum { BUFFER_BYTES_MIN = 512 };
 
@@ -264,6 +265,7 @@ static void hold(struct hf_http_conn *conn, const uint8_t *data, size_t bytes)
     if (conn->link == NULL || bytes == 0)
         return;
     if (conn->held_at > 0) {
+        HF_ASSERT(conn->held != NULL);
         memmove(conn->held, conn->held + conn->held_at, conn->held_bytes - conn->held_at);
         conn->held_bytes -= conn->held_at;
         conn->held_at = 0;

@@ -1,5 +1,6 @@
 """Doors that are full (WS-18, WS-19, OL-1; LT-8 F25): each refusal is clean, counted under its reason and over when the cause is."""
 import json
+import os
 import resource
 import socket
 import ssl
@@ -168,6 +169,13 @@ def test_no_descriptor_left(gateways, tmp_path):
 
 # ---- WS-19 ----
 
+def at_rest(gw):
+    """Descriptors, when the socket of the last question is gone, too."""
+    seen = []
+    eventually(lambda: seen.append(gw.fds()) or len(seen) > 25 and len(set(seen[-25:])) == 1)
+    return seen[-1]
+
+
 def test_after_a_mass_death_everything_is_back(gateways, tmp_path):
     """N connections of every kind die together: descriptors and counters are at the baseline, exactly, and memory comes to rest."""
     pki, config = both(tmp_path)
@@ -179,7 +187,7 @@ def test_after_a_mass_death_everything_is_back(gateways, tmp_path):
             gw.connect("warm").close()
             gw.connect("warm", listener="tls", context=context).close()
             eventually(lambda: gw.metric("holdfast_connections") <= 1)  # the one that asks
-            baseline = gw.fds()
+            baseline = at_rest(gw)
         socks = [gw.connect(f"plain-{n}") for n in range(150)]
         socks += [gw.connect(f"tls-{n}", listener="tls", context=context) for n in range(30)]
         half = [socket.create_connection(gw.address("tls" if n % 2 else "main")) for n in range(40)]
@@ -197,13 +205,15 @@ def test_after_a_mass_death_everything_is_back(gateways, tmp_path):
             stream.sock and stream.sock.close()
             stream.close()
         del stream, streams
-        eventually(lambda: gw.fds() == baseline, timeout_s=30)
+        eventually(lambda: gw.fds() <= baseline, timeout_s=30)
+        assert at_rest(gw) == baseline, "exactly"
         eventually(lambda: gw.metric("holdfast_connections", state="device") == 0)
         eventually(lambda: gw.metric("holdfast_connections") <= 1)
         eventually(lambda: gw.metric("holdfast_event_readers") == 0)
         assert gw.metric("holdfast_input_held_bytes") == 0 and gw.metric("holdfast_send_queue_bytes") < 65536
         rest.append(gw.rss_bytes())
-    assert rest[-1] - rest[1] < 4 << 20, f"resident memory grows with each round: {rest}"
+    if "ASAN_OPTIONS" not in os.environ:  # its quarantine keeps what was freed
+        assert rest[-1] - rest[1] < 4 << 20, f"resident memory grows with each round: {rest}"
 
 
 def test_many_come_at_once(gateways):

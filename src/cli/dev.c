@@ -200,6 +200,7 @@ static hf_err make_config(struct dev *dev)
                  "  - name: " DEV_TENANT "\n"
                  "    jwt_keys:\n"
                  "      - {kid: " DEV_KID ", alg: HS256, secret_file: \"%s/dev/jwt.secret\"}\n"
+                 "drain: {window_ms: 1s}\n"
                  "logging: {level: info}\n",
                  dev->data);
     path_of(dev, "dev/holdfast.yaml", path);

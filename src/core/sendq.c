@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/list.h"
 #include "core/shared.h"
 
@@ -104,9 +105,11 @@ static bool can_fit(const struct hf_sendq *sendq, const struct node *older, cons
 
     if (left + item->frame->bytes <= bytes_max)
         return true;
-    for (struct hf_list_node *at = sendq->nodes.next; droppable(item) && at != &sendq->nodes; at = at->next)
+    for (struct hf_list_node *at = sendq->nodes.next; droppable(item) && at != &sendq->nodes; at = at->next) {
+        HF_ASSERT(at != NULL);
         if (node_of(at) != older && droppable(&node_of(at)->item))
             left -= node_of(at)->item.frame->bytes;
+    }
     return left + item->frame->bytes <= bytes_max;
 }
 

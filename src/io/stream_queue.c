@@ -97,6 +97,7 @@ hf_err hf_stream_queue_copy(struct hf_stream *stream, const void *data, size_t b
         last->bytes += (uint32_t)part;
     }
     for (from += part, left = bytes - part; left > 0; from += part, left -= part) {
+        HF_ASSERT(fresh != NULL);
         chunk = fresh;
         fresh = chunk->next;
         part = HF_MIN(left, chunk->capacity);

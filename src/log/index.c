@@ -81,6 +81,7 @@ hf_err hf_log_index_add(struct hf_log_index *index, uint64_t position, const str
                                                             : HF_ERR_LIMIT;
 
         if (err == HF_OK) {
+            HF_ASSERT(index->blocks != NULL);
             block = &index->blocks[index->block_count++];
             *block = (struct hf_log_block){.position = position, .first_offset = head->offset};
         } else if (block == NULL) {

@@ -183,6 +183,7 @@ hf_err hf_treap_del(struct hf_treap **root, struct hf_slice key)
     for (;;) {
         int order;
 
+        HF_ASSERT(*link != NULL); /* the key is there: hf_treap_get() */
         if (!own(link))
             return HF_ERR_NOMEM;
         order = compare(key, key_of(*link));

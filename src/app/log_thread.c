@@ -165,6 +165,7 @@ static void run(void *context)
     struct group *group = calloc(1, sizeof(*group));
 
     HF_ASSERT(group != NULL); /* at start, before anything is accepted */
+    hf_thread_prefer_soon();  /* every acknowledgement waits for this thread */
     hf_commit_init(&group->commit, self->group_wait_us);
     while (!atomic_load(&self->stopping) || self->waiting != NULL || !hf_inbox_empty(self->inbox)) {
         (void)hf_inbox_drain(self->inbox, on_batch, self, HF_MAILBOX_ENTRIES);

@@ -24,6 +24,9 @@ struct hf_thread { /* the caller's storage; stays in place until the join */
 hf_err hf_thread_start(struct hf_thread *thread, const char *name, int cpu, void (*run)(void *context),
                        void *context);
 void hf_thread_join(struct hf_thread *thread); /* harmless when it was not started or is joined */
-unsigned hf_thread_cpus(void);                 /* CPUs this process may use, at least 1 */
+/* For a thread that sleeps most of the time and is waited for: asks the scheduler for short turns, taken soon, in place of long
+ * ones (EEVDF's request size, Linux 6.12). Needs no privilege; older kernels ignore it. */
+void hf_thread_prefer_soon(void);
+unsigned hf_thread_cpus(void); /* CPUs this process may use, at least 1 */
 
 #endif

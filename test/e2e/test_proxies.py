@@ -88,22 +88,23 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def nginx(gw, folder):
-    """deploy/nginx.conf without its TLS, on our ports, with its 300 s as 6 s."""
+def nginx(gw, folder, name, listener):
+    """An example of deploy/ without its TLS, on our ports, with its 300 s as 6 s."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
     port = free_port()
-    text = (DEPLOY / "nginx.conf").read_text()
-    text = re.sub(r"listen 443 ssl.*;", f"listen 127.0.0.1:{port};", text)
+    text = (DEPLOY / name).read_text()
+    text = re.sub(r"listen 443 ssl(.*);", rf"listen 127.0.0.1:{port}\1;", text)
     text = re.sub(r"^\s*ssl_.*;$", "", text, flags=re.M)
-    text = text.replace("127.0.0.1:8080", "%s:%d" % gw.address()).replace("300s", "6s")
+    text = text.replace("127.0.0.1:8080", "%s:%d" % gw.address(listener)).replace("300s", "6s")
     text = re.sub(r"access_log [^;]*;", f"access_log {folder}/access.log holdfast;", text)
     text = f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;\n" + re.sub(r"worker_rlimit_nofile.*", "", text)
     (folder / "nginx.conf").write_text(text)
+    (folder / "modules").symlink_to("/usr/share/nginx/modules")  # the paths in modules-enabled are relative to the prefix
     return Proxy(["nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(folder / "nginx.conf")], port)
 
 
-def haproxy(gw, folder, name="haproxy.cfg", listener="main"):
+def haproxy(gw, folder, name, listener):
     if not shutil.which("haproxy"):
         pytest.skip("haproxy is not installed")
     port = free_port()
@@ -115,26 +116,42 @@ def haproxy(gw, folder, name="haproxy.cfg", listener="main"):
     return Proxy(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], port)
 
 
-@pytest.fixture(params=["nginx", "haproxy", "haproxy-proxy-protocol"])
+PROXIES = {
+    "nginx": (nginx, "nginx.conf", "main"),
+    "nginx-proxy-protocol": (nginx, "nginx-proxy-protocol.conf", "proxied"),
+    "haproxy": (haproxy, "haproxy.cfg", "main"),
+    "haproxy-proxy-protocol": (haproxy, "haproxy-proxy-protocol.cfg", "proxied"),
+}
+
+
+@pytest.fixture(params=PROXIES)
 def proxy(request, gw, tmp_path):
-    if request.param == "nginx":
-        made = nginx(gw, tmp_path)
-    elif request.param == "haproxy":
-        made = haproxy(gw, tmp_path)
-    else:
-        made = haproxy(gw, tmp_path, "haproxy-proxy-protocol.cfg", "proxied")
+    make, file, listener = PROXIES[request.param]
+    made = make(gw, tmp_path, file, listener)
     made.name = request.param
     yield made
     made.end()
 
 
-def through(proxy, gw, device):
+def through(proxy, gw, device, **options):
     def attempt():  # haproxy may still be waiting for its first health check
         try:
-            return RawWs(("127.0.0.1", proxy.port), f"/v1/connect/{device}", {"Authorization": "Bearer " + gw.token(device)})
+            return RawWs(("127.0.0.1", proxy.port), f"/v1/connect/{device}",
+                         {"Authorization": "Bearer " + gw.token(device)}, **options)
         except Exception as error:
             raise AssertionError(str(error)) from error
     return eventually(attempt, every_s=0.1)
+
+
+def test_the_peer_is_the_device_or_the_proxy(proxy, gw):
+    """With the PROXY protocol the gateway knows the device's own address and port, without it the proxy's."""
+    with through(proxy, gw, "addressed", source=("127.0.0.77", 0)) as ws:
+        own = "%s:%d" % ws.sock.getsockname()
+        peer = gw.api().device("addressed")["live"]["peer"]
+        if proxy.name.endswith("proxy-protocol"):
+            assert peer == own
+        else:
+            assert peer.startswith("127.0.0.1:") and peer != own
 
 
 def test_a_silent_device_behind_a_proxy_stays(proxy, gw):

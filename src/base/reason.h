@@ -85,7 +85,16 @@
     X(HF_REASON_ID_CONFLICT, 96, "id_conflict", 0, 409, 0, "the key was used with other content")           \
     X(HF_REASON_IN_PROGRESS, 97, "in_progress", 0, 409, 1000, "the first request is still at work")         \
     X(HF_REASON_VERSION, 98, "version", 1002, 400, 0, "no common protocol version")                         \
-    X(HF_REASON_NOT_IMPLEMENTED, 99, "not_implemented", 0, 501, 0, "this is not offered")
+    X(HF_REASON_NOT_IMPLEMENTED, 99, "not_implemented", 0, 501, 0, "this is not offered")                   \
+    X(HF_REASON_SESSION_BROKEN, 100, "session_broken", 4400, 0, 0, "the session protocol was broken")       \
+    X(HF_REASON_GAP, 101, "gap", 4400, 0, 0, "messages in between are no longer there")                     \
+    X(HF_REASON_UNKNOWN_SESSION, 102, "unknown_session", 0, 0, 0, "this session is not known here")         \
+    X(HF_REASON_INVALID_HEARTBEAT, 103, "invalid_heartbeat", 4400, 0, 0, "heartbeats were malformed")       \
+    X(HF_REASON_CORRUPT, 104, "corrupt", 4400, 0, 0, "checksums were wrong: memory or software is faulty")  \
+    X(HF_REASON_STALLED, 105, "stalled", 4408, 0, 0, "acknowledgements made no progress")                   \
+    X(HF_REASON_VERSION_CONFLICT, 106, "version_conflict", 0, 409, 0, "the document has changed meanwhile") \
+    X(HF_REASON_UNMATCHED, 107, "unmatched", 0, 0, 0, "nothing waits for this result")                      \
+    X(HF_REASON_QUEUE_LOST, 108, "queue_lost", 0, 0, 0, "the device lost its queue")
 
 #define HF_REASON_ENUM(id, value, name, ws_code, http_status, retry_ms, text) id = value,
 enum hf_reason { HF_REASON_MAP(HF_REASON_ENUM) HF_REASONS_MAX = 128 };

@@ -11,6 +11,8 @@
 struct hf_device;
 struct hf_devconn;
 struct hf_sendq;
+struct hf_session;
+struct hf_session_opened;
 struct hf_shared;
 
 /* One message on its way to devices, before it has bytes of any protocol. */
@@ -21,6 +23,8 @@ struct hf_outgoing {
     struct hf_slice topic; /* or the command's name */
     struct hf_slice payload;
     uint64_t expires_ms; /* UTC; 0 = never */
+    uint64_t seq;        /* of the session's downlink; 0 = not numbered, or raw mode */
+    struct hf_slice key; /* COMMAND: the application's idempotency key, absent = none */
     uint64_t except;     /* PUBLISH: the connection it came from, which does not get it back; 0 = none */
 };
 
@@ -39,11 +43,20 @@ struct hf_devconn_ops {
     void (*close)(struct hf_devconn *devconn, enum hf_reason reason, struct hf_slice text);
     void (*describe)(const struct hf_devconn *devconn,
                      struct hf_live *live); /* peer, trace, rtt, times, expiry */
+
+    /* Connections of holdfast.v1 only; NULL in raw mode. */
+    /* The record that lets it in is durable: send WELCOME. Never from inside hf_hub_connect(). */
+    void (*welcome)(struct hf_devconn *devconn, const struct hf_session_opened *opened);
+    /* Numbers from..to of the downlink will never come. Errors as write. HF_REASON_NONE: nothing was lost, they were used up before this session. */
+    hf_err (*gap)(struct hf_devconn *devconn, uint64_t from, uint64_t to, enum hf_reason reason);
+    /* Once per turn in which something changed, before the flush: an ACK that is due goes now, timers are set anew. */
+    void (*settle)(struct hf_devconn *devconn);
 };
 
 struct hf_devconn {
     const struct hf_devconn_ops *ops;
     struct hf_device *device;      /* NULL before hub connect and after disconnect */
+    struct hf_session *session;    /* borrows: the device's; NULL in raw mode, and with device */
     struct hf_sendq *sendq;        /* owns; NULL while nothing waits in memory */
     struct hf_list_node unsettled; /* on hub->unsettled while something was written and not yet seen taken */
     struct hf_list_node topics;    /* its subscriptions */

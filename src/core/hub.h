@@ -24,6 +24,8 @@
 
 struct hf_hub;
 struct hf_outbox;
+struct hf_session;
+struct hf_session_hello;
 
 enum {
     HF_DEVICE_LINGER_MS =
@@ -42,6 +44,7 @@ struct hf_device { /* one allocation with its id; owned by the hub */
     struct hf_tenant *tenant;   /* borrows */
     struct hf_devconn *devconn; /* borrows: the adapter's; NULL while not connected */
     struct hf_outbox *outbox;   /* owns; NULL while nothing is pending */
+    struct hf_session *session; /* owns; NULL while it has only spoken raw mode */
     uint64_t epoch, seq;        /* last ones given */
     uint64_t since_ms;          /* UTC of the presence */
     uint64_t connected_ms;      /* UTC when the last connection was let in */
@@ -134,6 +137,7 @@ struct hf_hub_connect {
     struct hf_slice device, protocol, trace;
     struct hf_slice groups[8]; /* topics "group/<name>" joined at once */
     unsigned group_count;
+    const struct hf_session_hello *hello; /* holdfast.v1; NULL in raw mode. Borrowed for the call */
 };
 
 /* devconn->ops, conn_id and variant are set. An older connection of the device is closed with reason replaced first. On HF_OK
@@ -158,7 +162,8 @@ struct hf_incoming {
     struct hf_slice topic, payload;
     struct hf_slice key; /* the device's own message id; absent = none */
     uint8_t format, flags;
-    bool publish; /* to the subscribers of the topic, too */
+    const uint8_t *id; /* 16 bytes: the message id of holdfast.v1; NULL = none */
+    bool publish;      /* to the subscribers of the topic, too */
 };
 /* Appends; waiter (may be NULL) is told when it is durable. HF_ERR_BUSY: above the rate; nothing was taken, *ret_wait_ms says
  * when to offer it again (the adapter stops reading meanwhile: back-pressure, OL-3). HF_ERR_DENIED: an access rule. HF_ERR_LIMIT, HF_ERR_NOMEM: the journal cannot

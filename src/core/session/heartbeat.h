@@ -1,0 +1,89 @@
+/* core/session/heartbeat.h - the liveness rule of one connection, the same on both sides (HB-3 to HB-7, HB-9's first miss, WS-11's columns). One side, the
+ * active one, sends heartbeats; both watch the silence of the other. Sans-I/O: time comes in, a verdict goes out. The 13 bytes are codec/session's.
+ *
+ * Who is active: the gateway in profile default, the device in ha and adaptive. The default profile's steps (30 s, 37.5, 45, 52.5, dead at 60) are
+ * configured per tenant; the others follow from the interval in force: T = k I + clamp(SRTT + 4 RTTVAR, 100 ms, 2 s). */
+#ifndef HF_CORE_SESSION_HEARTBEAT_H
+#define HF_CORE_SESSION_HEARTBEAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec/session/frame.h"
+#include "core/session/rtt.h"
+
+enum {
+    HF_BEAT_INTERVAL_MS_MIN = 5000, /* adaptive, healthy */
+    HF_BEAT_INTERVAL_MS_MAX = 60000,
+    HF_BEAT_DEGRADED_MS_MIN = 2000,
+    HF_BEAT_HA_MS = 2000,
+    HF_BEAT_LOSS_WINDOW = 20, /* HB-6 */
+    HF_BEAT_LATE_MAX = 3,     /* in a row: DEGRADED */
+    HF_BEAT_MISSES_DEGRADED = 2,
+    HF_BEAT_ON_TIME_RESTORES = 5,
+    HF_BEAT_INVALID_MAX = 3, /* within HF_BEAT_INVALID_MS: 4400 */
+    HF_BEAT_INVALID_MS = 60000,
+    HF_BEAT_OPEN_MAX = 8, /* beats whose answer may still come */
+    HF_BEAT_ANSWER_MS = 500,
+};
+
+struct hf_beat_rules {
+    uint8_t profile;                      /* enum hf_profile, not ANY */
+    uint8_t k;                            /* ha, adaptive: misses that end it; 3 */
+    uint32_t idle_ms, repeat_ms, dead_ms; /* default: 30,000, 7,500, 60,000 */
+};
+
+enum hf_beat_verdict {
+    HF_BEAT_NOTHING,
+    HF_BEAT_SEND,     /* send *ret_beat as PING now */
+    HF_BEAT_DEGRADED, /* just became so; a beat may be due at once: ask tick again */
+    HF_BEAT_RESTORED,
+    HF_BEAT_DEAD,         /* T is over */
+    HF_BEAT_INVALID,      /* drop it, write the audit event */
+    HF_BEAT_INVALID_MANY, /* the third within 60 s: close 4400 */
+};
+
+struct hf_beat {
+    const struct hf_beat_rules *rules; /* borrows */
+    struct hf_rtt rtt;
+    uint64_t life_ms;     /* last sign of life of the peer (monotonic) */
+    uint64_t next_ms;     /* active: when the next beat is due */
+    uint32_t seq;         /* last one sent */
+    uint32_t peer_seq;    /* last one received */
+    uint32_t interval_ms; /* I in force here: our own when active, what the peer announced when not */
+    uint32_t wanted_ms;   /* active: a longer I that waits for its PONG; 0 = none */
+    struct {
+        uint32_t seq;
+        uint64_t sent_ms; /* monotonic; 0 = free */
+    } open[HF_BEAT_OPEN_MAX];
+    uint32_t lost_bits;  /* the last 20 beats: 1 = unanswered */
+    uint64_t invalid_ms; /* since when */
+    uint8_t lost_count, late, on_time, misses, invalid, stage;
+    bool active, degraded, peer_seen, granted;
+};
+
+/* interval_ms: to begin with, from WELCOME; 0 = the profile's own. */
+void hf_beat_init(struct hf_beat *beat, const struct hf_beat_rules *rules, bool active, uint32_t interval_ms,
+                  uint64_t now_ms);
+
+/* When tick() has to be called at the latest (monotonic ms). */
+uint64_t hf_beat_due_ms(const struct hf_beat *beat);
+/* Call again until NOTHING, SEND excepted after it was sent. With SEND *ret_beat is filled; ts_ms is utc_ms. A tick that comes much too late (this process was
+ * stopped, HF_BEAT_ANSWER_MS and more behind due) forgives the peer our own absence (F24). DEAD is given once, then again at every call. */
+enum hf_beat_verdict hf_beat_tick(struct hf_beat *beat, uint64_t now_ms, uint64_t utc_ms,
+                                  struct hf_frame_beat *ret_beat);
+/* An accepted frame came from the peer. */
+void hf_beat_life(struct hf_beat *beat, uint64_t now_ms);
+/* A PONG came: NOTHING, DEGRADED (late), RESTORED, INVALID, INVALID_MANY. An answer to a beat that was never sent is INVALID. */
+enum hf_beat_verdict hf_beat_pong(struct hf_beat *beat, const struct hf_frame_beat *pong, uint64_t now_ms);
+/* A PING came: NOTHING (echo it as PONG at once), INVALID, INVALID_MANY. Takes over the interval it announces. */
+enum hf_beat_verdict hf_beat_ping(struct hf_beat *beat, const struct hf_frame_beat *ping, uint64_t now_ms);
+/* Before a verdict DEAD is carried out: the peer's kernel has acknowledged bytes since its last sign of life: one more I, once until it shows life. True = granted. */
+bool hf_beat_grant(struct hf_beat *beat, uint64_t now_ms);
+uint32_t hf_beat_timeout_ms(const struct hf_beat *beat); /* T now */
+/* HB-5, pure. */
+uint32_t hf_beat_interval(uint32_t srtt_ms, bool degraded);
+/* HB-6, pure: was an answer after delay_ms late, by what was known before it? */
+bool hf_beat_late(const struct hf_rtt *rtt, uint64_t delay_ms);
+
+#endif

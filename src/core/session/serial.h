@@ -1,0 +1,33 @@
+/* core/session/serial.h - 32-bit sequence numbers on the wire, 64-bit ones inside (DLV-4, RFC 1982). */
+#ifndef HF_CORE_SESSION_SERIAL_H
+#define HF_CORE_SESSION_SERIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The 64-bit number nearest to `near` whose low 32 bits are `wire`. False when that is undefined (a distance of exactly 2^31, RFC 1982 3.2) or would lie
+ * below 1: no such number was ever given. */
+static inline bool hf_serial_expand(uint64_t near, uint32_t wire, uint64_t *ret_seq)
+{
+    uint32_t ahead = wire - (uint32_t)near;
+
+    if (ahead == UINT32_C(0x80000000))
+        return false;
+    if (ahead < UINT32_C(0x80000000)) {
+        *ret_seq = near + ahead;
+        return *ret_seq >= 1 && *ret_seq >= near; /* the latter: 64 bits are over */
+    }
+    uint32_t behind = 0 - ahead;
+    if (behind >= near)
+        return false;
+    *ret_seq = near - behind;
+    return true;
+}
+
+/* Is heartbeat a newer than b (HB-1)? Not at a distance of exactly 2^31. */
+static inline bool hf_serial_newer(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0 && a - b != UINT32_C(0x80000000);
+}
+
+#endif

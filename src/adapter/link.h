@@ -17,6 +17,11 @@
 
 struct hf_link;
 
+struct hf_link_kernel {   /* what the kernel knows of the way to the peer; all zero = nothing */
+    uint64_t acked_bytes; /* of our bytes, acknowledged by the peer's kernel since the connection began */
+    uint32_t rtt_us;      /* smoothed, as the kernel measures it */
+};
+
 struct hf_link_ops {
     /* Copies. HF_ERR_NOMEM, HF_ERR_LIMIT (carrier's hard bound, counted) or HF_ERR_CLOSED: nothing was taken. */
     hf_err (*write)(struct hf_link *link, const void *data, size_t bytes);
@@ -35,6 +40,10 @@ struct hf_link_ops {
     uint64_t (*blocked_since_ms)(const struct hf_link *link);
     /* The peer as "address:port" (behind a proxy: the real one), NUL-terminated, cut to fit; "" when it is not known. */
     void (*peer)(const struct hf_link *link, char *out, size_t out_bytes);
+    /* One system call: for verdicts, not for each message. Both of these may be NULL: the carrier knows nothing, and cannot. */
+    void (*kernel)(const struct hf_link *link, struct hf_link_kernel *ret_kernel);
+    /* How long sent bytes may stay unacknowledged before the kernel gives the connection up (TCP_USER_TIMEOUT, WS-20), at least 10 s. */
+    void (*set_patience)(struct hf_link *link, uint32_t patience_ms);
 };
 
 enum hf_link_end {

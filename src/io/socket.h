@@ -40,6 +40,13 @@ hf_err hf_socket_tune(int fd, unsigned user_timeout_ms);
 /* TCP_USER_TIMEOUT alone, for a connection whose heartbeat terms have become known. */
 hf_err hf_socket_set_user_timeout(int fd, unsigned user_timeout_ms);
 
+struct hf_socket_info {   /* of TCP_INFO */
+    uint64_t acked_bytes; /* ours that the peer's kernel has acknowledged since the connection began */
+    uint32_t rtt_us;      /* smoothed */
+};
+/* Leaves zeroes where the kernel does not know (before 4.1, or no TCP socket). socket_info.c */
+struct hf_socket_info hf_socket_info(int fd);
+
 /* Says no: sends what the kernel takes at once, closes the write side, reads once what is there, so that the close
  * is not a RST that destroys the answer, and closes fd. Never blocks. data may be NULL with 0 bytes. */
 void hf_socket_refuse(int fd, const void *data, size_t bytes);

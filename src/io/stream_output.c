@@ -353,6 +353,18 @@ static void op_peer(const struct hf_link *link, char *out, size_t out_bytes)
     snprintf(out, out_bytes, "%s", text);
 }
 
+static void op_kernel(const struct hf_link *link, struct hf_link_kernel *ret_kernel)
+{
+    struct hf_socket_info info = hf_socket_info(((const struct hf_stream *)link)->handle.fd);
+
+    *ret_kernel = (struct hf_link_kernel){.acked_bytes = info.acked_bytes, .rtt_us = info.rtt_us};
+}
+
+static void op_set_patience(struct hf_link *link, uint32_t patience_ms)
+{
+    (void)hf_socket_set_user_timeout(hf_stream_of(link)->handle.fd, patience_ms); /* the old one stays */
+}
+
 const struct hf_link_ops hf_stream_ops = {
     .write = op_write,
     .write_shared = op_write_shared,
@@ -364,4 +376,6 @@ const struct hf_link_ops hf_stream_ops = {
     .abort = op_abort,
     .blocked_since_ms = op_blocked_since_ms,
     .peer = op_peer,
+    .kernel = op_kernel,
+    .set_patience = op_set_patience,
 };

@@ -1,10 +1,11 @@
 /* The bare-kernel floor of a broadcast: one process sends the same bytes to N sockets, one send() each and nothing else, another one
  * reads them through epoll. Prints the sender's CPU per send. What a gateway needs above this is its own.
  *
- *   floor_fanout SOCKETS BYTES ROUNDS */
+ *   floor_fanout SOCKETS BYTES ROUNDS [SENDER_CPU READER_CPU] */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,16 @@ static void fail(const char *what)
 {
     perror(what);
     exit(1);
+}
+
+static void pin(const char *cpu)
+{
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(strtoul(cpu, NULL, 10), &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0)
+        fail("sched_setaffinity");
 }
 
 /* Reads whatever comes until the sender closes. */
@@ -84,6 +95,8 @@ int main(int argc, char **argv)
         getsockname(listener, (struct sockaddr *)&address, &address_bytes) != 0)
         fail("listen");
     pid_t reader = fork();
+    if (argc > 5)
+        pin(argv[reader == 0 ? 5 : 4]);
     if (reader == 0)
         receive(&address, sockets);
     for (unsigned i = 0; i < sockets; i++) {

@@ -7,10 +7,13 @@
 #include "codec/session/frame.h"
 
 /* Reads the frame at the start of `in` (the rest of one message, bytes >= 1). *ret_taken_bytes gets its whole length.
- * HF_OK: *ret_frame is filled; of an unknown type only `type` is. HF_ERR_MALFORMED: cut short, a body too short for its type, a text
- * that is not UTF-8 or longer than its limit, a count above its limit. HF_ERR_LIMIT: the body is above payload_bytes_max + HF_FRAME_OVERHEAD_BYTES_MAX.
- * HF_ERR_CORRUPT: the CRC is wrong: *ret_taken_bytes is set so that the frame can be skipped, ret_frame->type too, and nothing else may
- * be believed. A heartbeat with a wrong length or CRC-8 is HF_OK with beat.valid false. */
+ * HF_OK: *ret_frame is filled; of an unknown type only `type` and `crc` are. Payloads of format JSON are checked, and `text` is set. A heartbeat that
+ * is too short or has a wrong CRC-8 is HF_OK with beat.valid false.
+ * HF_ERR_INVALID: as HF_OK, but the payload is not what the frame says it is (format JSON, or text): refuse the message, the connection may go on.
+ * HF_ERR_MALFORMED: cut short, a body too short for its type, a text that is not UTF-8 or longer than its limit, more ranges than the limit, a damaged
+ * extension or one of software and trace twice. HF_ERR_LIMIT: the body is above payload_bytes_max + HF_FRAME_OVERHEAD_BYTES_MAX, or the payload
+ * above payload_bytes_max. HF_ERR_CORRUPT: the CRC is wrong: *ret_taken_bytes is set so that the frame can be skipped, ret_frame->type too, and
+ * nothing else may be believed. Groups, alternates and documents beyond their arrays are checked and skipped. */
 hf_err hf_frame_decode(const uint8_t *in, size_t bytes, uint32_t payload_bytes_max, size_t *ret_taken_bytes,
                        struct hf_frame *ret_frame);
 

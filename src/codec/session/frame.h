@@ -47,6 +47,13 @@ enum {
     HF_FRAME_DOCUMENTS_MAX = 4,
     HF_HEARTBEAT_BYTES = 13,
     HF_FRAME_SESSION_ID_BYTES = 16,
+    /* Texts, in bytes: whoever fills a frame keeps to these [10]. */
+    HF_FRAME_TOPIC_BYTES_MAX = 256,
+    HF_FRAME_NAME_BYTES_MAX = 256, /* of a COMMAND */
+    HF_FRAME_TEXT_BYTES_MAX =
+        255, /* device, idempotency key, detail, software, node; each group and alternate */
+    HF_FRAME_TRACE_BYTES_MAX = 32,   /* 1 to 32 of A-Za-z0-9_- */
+    HF_FRAME_TOKEN_BYTES_MAX = 4096, /* HF_JWT_TOKEN_BYTES_MAX of codec/jwt/jwt.h */
 };
 
 enum { /* [2] capabilities */

@@ -13,7 +13,7 @@ struct hf_slots {
     uint32_t word_count, first_free_word, taken;
 };
 
-enum { HF_SLOT_NONE = UINT32_MAX };
+#define HF_SLOT_NONE UINT32_MAX
 
 void hf_slots_init(struct hf_slots *slots);
 void hf_slots_deinit(struct hf_slots *slots);
@@ -21,7 +21,8 @@ void hf_slots_deinit(struct hf_slots *slots);
 uint32_t hf_slots_take(struct hf_slots *slots);
 void hf_slots_give(struct hf_slots *slots, uint32_t slot); /* HF_SLOT_NONE is harmless */
 
-/* When the holder of `slot` is to come back, in ms after the loss, at `per_second` of all workers together: workers interleave. At least 1. */
+/* When the holder of `slot` is to come back, in ms after the loss, at `per_second` (>= 1) of all workers together: workers interleave. At
+ * least 1; 0, which is no ticket, for HF_SLOT_NONE. */
 uint32_t hf_slots_ticket_ms(uint32_t slot, unsigned worker, unsigned workers, uint32_t per_second);
 
 #endif

@@ -26,13 +26,19 @@ struct hf_sender {
     uint64_t base, received, next; /* base <= received + 1 <= next */
     uint64_t inflight_bytes;
     uint64_t progress_ms; /* when base or received last moved, or the stream was last empty */
-    uint64_t asked_ms;    /* when the timer last asked; 0 = not since progress */
+    uint64_t given;       /* highest number ever sent, on earlier connections too */
+    uint64_t asked_ms;    /* when the timer last asked, with timeouts > 0 */
     uint32_t window_messages, window_bytes;
-    uint8_t timeouts;
+    uint8_t timeouts; /* expiries since progress */
+    bool asking;      /* asked, and nothing new went out since */
+    bool answered;    /* the ack just taken is the answer */
 };
 
 /* next: the first number to be sent; everything before it is durable at the receiver. */
 void hf_sender_init(struct hf_sender *sender, uint64_t next, uint32_t window_messages, uint32_t window_bytes);
+/* After a resume: numbers up to and including `through` (>= next - 1) went out on earlier connections. They are sent again, but the receiver may have them still
+ * in memory and acknowledge them before: that is no breach. Where such an ack says durable, `next` moves on with base. */
+void hf_sender_given(struct hf_sender *sender, uint64_t through);
 /* May `next` with so many payload bytes go out? One message always may when nothing is in flight, however large. */
 bool hf_sender_may_send(const struct hf_sender *sender, uint64_t bytes);
 void hf_sender_sent(struct hf_sender *sender, uint64_t bytes, uint64_t now_ms); /* `next` went out */
@@ -40,21 +46,22 @@ void hf_sender_sent(struct hf_sender *sender, uint64_t bytes, uint64_t now_ms); 
 void hf_sender_skipped(struct hf_sender *sender, uint64_t through, uint64_t now_ms);
 
 enum hf_ack_verdict {
-    HF_ACK_OLD,    /* nothing new */
-    HF_ACK_NEWS,   /* base or received moved */
-    HF_ACK_UNSENT, /* acknowledges what was never sent, or durable beyond received: close 4400 */
+    HF_ACK_OLD,  /* nothing new */
+    HF_ACK_NEWS, /* base or received moved */
+    HF_ACK_UNSENT, /* acknowledges what was never sent, durable beyond received, or an undefined number or range: close 4400 */
 };
-/* On NEWS, *ret_base_before..sender->base-1 are released: the caller tells their bytes with hf_sender_released(). Also takes the receiver's window; a
- * window of 0 messages counts as 1, so that nothing stands still for ever. */
+/* On NEWS, *ret_base_before..sender->base-1 are released: the caller tells their bytes with hf_sender_released() before it sends again. Also takes the
+ * receiver's window; one of 0 messages counts as 1, so that nothing stands still for ever, and one above the maxima as those. */
 enum hf_ack_verdict hf_sender_ack(struct hf_sender *sender, const struct hf_frame_ack *ack, uint64_t now_ms,
                                   uint64_t *ret_base_before);
 void hf_sender_released(struct hf_sender *sender, uint64_t bytes);
 
 /* After an ack: the next range that the receiver lacks, from *at on (start with 0); false when there is no more. With NACK: everything between received
- * and the last range that no range names; without ranges, from received+1 to next-1. Without NACK, but answering our question: the same. */
+ * and the last range that no range names; without ranges, or when it answers our question, up to next-1. Ranges may overlap and come in any order. */
 bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack *ack, uint64_t *at,
                        uint64_t *ret_from, uint64_t *ret_to);
-/* Did this ack answer a question (ASK) that was asked after the last send, so that what it shows missing is missing? */
+/* Did the ack just taken answer a question (ASK) that was asked after the last send, so that what it shows missing is missing? True for one ack per question,
+ * and not for one that brings news: it may have crossed the question. */
 bool hf_sender_asked(const struct hf_sender *sender);
 
 enum hf_sender_verdict { HF_SENDER_NOTHING, HF_SENDER_ASK /* send an ACK with ASK now */, HF_SENDER_STALLED };

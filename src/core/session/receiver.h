@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/slice.h"
 #include "codec/session/frame.h"
 
 enum {
@@ -22,17 +23,18 @@ enum {
 struct hf_reorder; /* owns copies of early frames */
 
 struct hf_receiver {
-    uint64_t expected;                      /* received_through + 1 */
-    uint64_t durable_through;               /* < expected */
-    uint64_t acked_received, acked_durable; /* as last told to the sender */
-    uint64_t ack_due_ms;                    /* 0 = none due */
-    uint64_t hole_ms;                       /* since when something is missing; 0 = nothing */
-    uint64_t nack_ms;                       /* when the last NACK went; 0 = none for this hole */
-    uint64_t corrupt_ms;
-    struct hf_reorder *early; /* owns; NULL without a hole */
+    uint64_t expected;                       /* received_through + 1 */
+    uint64_t durable_through;                /* < expected */
+    uint64_t acked_received, acked_durable;  /* as last told to the sender */
+    uint64_t ack_due_ms;                     /* 0 = none due */
+    uint64_t hole_ms;                        /* since when something is missing; 0 = nothing */
+    uint64_t nack_ms;                        /* when the last NACK went; 0 = none for this hole */
+    uint64_t corrupt_ms[HF_CORRUPT_MAX - 1]; /* when the last ones came, the latest first */
+    struct hf_reorder *early;                /* owns; NULL without a hole */
     uint32_t window_messages, window_bytes;
     uint32_t unacked; /* messages since the last ack */
-    uint8_t corrupt;
+    uint8_t corrupt;  /* how many of corrupt_ms are set */
+    bool nack;        /* the next ack is a NACK */
 };
 
 void hf_receiver_init(struct hf_receiver *receiver, uint64_t expected, uint64_t durable_through,
@@ -48,13 +50,14 @@ enum hf_receive {
 enum hf_receive hf_receiver_offer(const struct hf_receiver *receiver, uint64_t seq);
 /* What was delivered is in (in memory); expected moves on. now_ms: for the ack that becomes due. */
 void hf_receiver_took(struct hf_receiver *receiver, uint64_t now_ms);
-/* Copies the whole encoded frame. HF_ERR_LIMIT: the window's bytes are full (dropped and counted: it comes again); HF_ERR_NOMEM. HF_OK also for one kept already. */
+/* For EARLY only. Copies the whole encoded frame. HF_ERR_LIMIT: the window's bytes are full (dropped; the caller counts it: it comes again); HF_ERR_NOMEM: the
+ * same. HF_OK also for one kept already: the first one stays. */
 hf_err hf_receiver_keep(struct hf_receiver *receiver, uint64_t seq, const void *frame, size_t bytes,
                         uint64_t now_ms);
-/* The kept frame that is now expected, or absent. Valid until hf_receiver_took() or deinit. */
+/* The kept frame that is now expected, or absent. Valid until hf_receiver_took(), _gap() or _deinit(). While it waits here there is no hole. */
 struct hf_slice hf_receiver_ready(const struct hf_receiver *receiver);
-/* A GAP from..to: HF_OK moves expected behind it when it begins at or before expected (else it is remembered like an early frame by the caller's keep()).
- * HF_ERR_MALFORMED: from > to, or the end lies outside what can have been sent (more than 2^31 ahead). */
+/* A GAP from..to: HF_OK moves expected behind it when it begins at or before expected, else nothing (the caller keeps it like an early frame: keep() with its
+ * `from`); one that lies wholly behind is a duplicate: an ack is due. HF_ERR_MALFORMED: from > to, or the end lies outside what can have been sent (more than 2^31 ahead). */
 hf_err hf_receiver_gap(struct hf_receiver *receiver, uint64_t from, uint64_t to, uint64_t now_ms);
 void hf_receiver_durable(struct hf_receiver *receiver, uint64_t through,
                          uint64_t now_ms); /* <= expected - 1; only forwards */

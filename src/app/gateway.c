@@ -1,6 +1,8 @@
 /* app/gateway.c - builds the gateway from its configuration, in the order of what needs what, and takes it down in the other. */
 #include "app/gateway.h"
 
+#include "app/node_life.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +175,7 @@ static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *con
                  hf_err_text(err));
         return err;
     }
+    gateway->previous_end_ms = hf_node_last_record_ms(gateway->log);
     hf_log(&gateway->logger, HF_LOG_STORE_REPLAYED, HF_F_U64("events", events),
            HF_F_U64("durable_through", hf_log_durable_through(gateway->log)),
            HF_F_U64("took_ms", hf_clock_ms() - begun_ms), HF_F_END);
@@ -400,26 +403,6 @@ hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gat
     return HF_OK;
 }
 
-static void record_node(struct hf_gateway *gateway, enum hf_event_type type)
-{
-    char payload[256];
-    struct hf_json_out out;
-    struct hf_sb sb;
-
-    hf_sb_init(&sb, payload, sizeof(payload));
-    hf_json_out_init(&out, &sb);
-    hf_json_out_object(&out, NULL);
-    hf_json_out_cstr(&out, "version", HF_VERSION);
-    hf_json_out_u64(&out, "boot", gateway->boot);
-    hf_json_out_u64(&out, "pid", (uint64_t)getpid());
-    hf_json_out_end(&out);
-    struct hf_event event = {.type = (uint8_t)type,
-                             .format = HF_FORMAT_JSON,
-                             .flags = HF_EVENT_FLAG_TEXT,
-                             .payload = hf_sb_done(&sb)};
-    (void)hf_journal_append(&gateway->workers[0]->journal.base, &event, NULL);
-}
-
 hf_err hf_gateway_start(struct hf_gateway *gateway)
 {
     hf_err err = hf_log_thread_start(&gateway->log_thread);
@@ -428,7 +411,7 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_store_thread_start(&gateway->store_thread);
     if (err == HF_OK)
         err = hf_tail_thread_start(&gateway->tail_thread);
-    record_node(gateway, HF_EVENT_NODE_STARTED); /* before its worker runs: the journal is still ours */
+    hf_node_record(gateway, HF_EVENT_NODE_STARTED); /* before its worker runs: the journal is still ours */
     for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
         err = hf_worker_start(gateway->workers[i]);
     if (err != HF_OK)
@@ -514,7 +497,7 @@ void hf_gateway_stop(struct hf_gateway *gateway)
     hf_tail_thread_stop(&gateway->tail_thread);
     close_workers(gateway);
     /* What the workers' journals still hold is handed over and waited for here. */
-    record_node(gateway, HF_EVENT_NODE_STOPPED);
+    hf_node_record(gateway, HF_EVENT_NODE_STOPPED);
     for (unsigned i = 0; gateway->log_thread.thread.started && i < gateway->worker_count; i++)
         hf_app_journal_flush(&gateway->workers[i]->journal);
     hf_log_thread_stop(&gateway->log_thread);

@@ -55,6 +55,7 @@ struct hf_gateway {
     struct hf_tls_deny *deny;
     struct hf_pools pools; /* watched by the first worker */
     uint64_t boot, started_utc_ms, started_ms;
+    uint64_t previous_end_ms; /* UTC of the last record before this start; 0 = none */
     _Atomic uint32_t
         interest[HF_TOPIC_INTEREST_SLOTS]; /* subscriptions of topics that hash here, all workers */
     _Atomic bool draining, started;

@@ -33,6 +33,12 @@ static hf_err apply_batch(struct hf_store_thread *self, bool *ret_more, uint64_t
     unsigned records = 0, events = 0;
     uint64_t through = hf_log_reader_offset(self->reader) - 1;
     hf_err err = HF_OK, read = HF_OK;
+    bool taken = false;
+
+    if (self->positions == NULL)
+        self->positions = hf_positions_new();
+    if (self->positions == NULL)
+        return HF_ERR_NOMEM;
 
     while (err == HF_OK && records < BATCH_RECORDS_MAX && events < BATCH_EVENTS_MAX) {
         read = hf_log_reader_next(self->reader, &record);
@@ -53,15 +59,20 @@ static hf_err apply_batch(struct hf_store_thread *self, bool *ret_more, uint64_t
         if (txn == NULL)
             err = hf_kv_write(self->kv, &txn);
         if (err == HF_OK)
+            err = hf_positions_take(self->positions, txn, &event, &taken);
+        if (err == HF_OK && !taken)
             err = hf_projection_apply(txn, &event);
-        events++;
+        events += !taken;
     }
     *ret_more = read == HF_OK;
     if (err == HF_OK && read != HF_OK && read != HF_ERR_AGAIN)
         err = read;
     if (err == HF_OK && txn == NULL && through > self->committed + COMMIT_BEHIND_MAX)
         err = hf_kv_write(self->kv, &txn);
+    if (err == HF_OK && txn != NULL)
+        err = hf_positions_flush(self->positions, txn);
     if (err != HF_OK || txn == NULL) {
+        hf_positions_forget(self->positions);
         hf_kv_end(txn);
     } else {
         err = hf_kv_commit(txn, through);
@@ -184,4 +195,6 @@ void hf_store_thread_stop(struct hf_store_thread *self)
     self->reader = NULL;
     hf_inbox_free(self->inbox);
     self->inbox = NULL;
+    hf_positions_free(self->positions);
+    self->positions = NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "base/logger.h"
 #include "core/kv.h"
+#include "core/positions.h"
 #include "core/projection.h"
 #include "io/mailbox.h"
 #include "io/thread.h"
@@ -28,7 +29,8 @@ struct hf_store_thread {
     struct hf_thread thread;
     struct hf_log_reader *reader;
     struct hf_sweep sweep;
-    uint64_t swept_ms, committed; /* committed: what the table store itself remembers */
+    struct hf_positions *positions; /* owns; from the first batch on */
+    uint64_t swept_ms, committed;   /* committed: what the table store itself remembers */
 };
 
 /* Opens the reader and replays the log's tail, on the calling thread: when it returns HF_OK the tables are up to date. */

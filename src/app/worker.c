@@ -1,5 +1,7 @@
 #include "app/worker.h"
 
+#include "app/node_life.h"
+
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -71,6 +73,8 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     hf_worker_recheck_certificates(worker);
     if (worker->index == 0)
         hf_pools_watch(&worker->gateway->pools, worker->gateway, now_ms);
+    if (worker->index == 0)
+        hf_node_alive_step(worker, now_ms);
     hf_worker_stale_step(worker);
     drain_step(worker);
 }
@@ -291,6 +295,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
         .boot = gateway->boot,
         .worker = index,
         .workers = gateway->worker_count,
+        .previous_end_ms = gateway->previous_end_ms,
     };
     memcpy(hub.hash_key, key, sizeof(key));
     hf_hub_init(&worker->hub, &hub);

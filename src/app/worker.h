@@ -99,6 +99,7 @@ struct hf_worker {
     const struct hf_auth_set *auth_set; /* in use here */
     struct hf_gateway_rules *rules;     /* in use here */
     uint64_t deny_generation;           /* of the deny-list when certificates were last looked at */
+    uint64_t alive_offset, alive_ms;    /* the first worker: when the log last moved (app/node_life.h) */
     bool gate_closed, draining, stopping;
     bool closed; /* hf_worker_close(): no connection is left, and none is let in */
     uint64_t drain_begun_ms;

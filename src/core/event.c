@@ -17,7 +17,8 @@ enum {
     FIELD_TOPIC = 1 << 9,
     FIELD_KEY = 1 << 10,
     FIELD_PAYLOAD = 1 << 11,
-    FIELDS_ALL = (1 << 12) - 1,
+    FIELD_MADE = 1 << 12,
+    FIELDS_ALL = (1 << 13) - 1,
 };
 
 static const char *const type_names[HF_EVENT_TYPES_MAX] = {
@@ -50,10 +51,10 @@ static unsigned fields_of(const struct hf_event *event)
 {
     return (event->code ? FIELD_CODE : 0u) | (event->epoch ? FIELD_EPOCH : 0u) |
            (event->conn ? FIELD_CONN : 0u) | (event->seq ? FIELD_SEQ : 0u) | (event->from ? FIELD_FROM : 0u) |
-           (event->to ? FIELD_TO : 0u) | (id_is_set(event->id) ? FIELD_ID : 0u) |
-           (event->tenant.at ? FIELD_TENANT : 0u) | (event->device.at ? FIELD_DEVICE : 0u) |
-           (event->topic.at ? FIELD_TOPIC : 0u) | (event->key.at ? FIELD_KEY : 0u) |
-           (event->payload.at ? FIELD_PAYLOAD : 0u);
+           (event->to ? FIELD_TO : 0u) | (event->made_ms ? FIELD_MADE : 0u) |
+           (id_is_set(event->id) ? FIELD_ID : 0u) | (event->tenant.at ? FIELD_TENANT : 0u) |
+           (event->device.at ? FIELD_DEVICE : 0u) | (event->topic.at ? FIELD_TOPIC : 0u) |
+           (event->key.at ? FIELD_KEY : 0u) | (event->payload.at ? FIELD_PAYLOAD : 0u);
 }
 
 size_t hf_event_bytes(const struct hf_event *event)
@@ -61,8 +62,8 @@ size_t hf_event_bytes(const struct hf_event *event)
     unsigned fields = fields_of(event);
 
     return FIXED_BYTES + (fields & FIELD_CODE ? 2u : 0u) +
-           8u * (unsigned)__builtin_popcount(fields &
-                                             (FIELD_EPOCH | FIELD_CONN | FIELD_SEQ | FIELD_FROM | FIELD_TO)) +
+           8u * (unsigned)__builtin_popcount(
+                    fields & (FIELD_EPOCH | FIELD_CONN | FIELD_SEQ | FIELD_FROM | FIELD_TO | FIELD_MADE)) +
            (fields & FIELD_ID ? 16u : 0u) + (fields & FIELD_TENANT ? 1 + event->tenant.bytes : 0) +
            (fields & FIELD_DEVICE ? 1 + event->device.bytes : 0) +
            (fields & FIELD_TOPIC ? 2 + event->topic.bytes : 0) +
@@ -122,6 +123,8 @@ size_t hf_event_encode(const struct hf_event *event, uint8_t *out)
         at = put_number(at, event->from);
     if (fields & FIELD_TO)
         at = put_number(at, event->to);
+    if (fields & FIELD_MADE)
+        at = put_number(at, event->made_ms);
     if (fields & FIELD_ID) {
         memcpy(at, event->id, sizeof(event->id));
         at += sizeof(event->id);
@@ -203,6 +206,7 @@ hf_err hf_event_decode(const uint8_t *body, size_t body_bytes, struct hf_event *
     ret_event->seq = take_number(&reader, fields & FIELD_SEQ);
     ret_event->from = take_number(&reader, fields & FIELD_FROM);
     ret_event->to = take_number(&reader, fields & FIELD_TO);
+    ret_event->made_ms = take_number(&reader, fields & FIELD_MADE);
     at = fields & FIELD_ID ? take(&reader, sizeof(ret_event->id)) : NULL;
     if (at != NULL)
         memcpy(ret_event->id, at, sizeof(ret_event->id));

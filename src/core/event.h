@@ -6,7 +6,8 @@
  * Body, integers big-endian:
  *   u8 version (1), u8 type, u8 format, u8 flags, u16 reason, u16 fields (which of the following are there, in this order)
  *   bit 0 u16 code     bit 1 u64 epoch     bit 2 u64 conn     bit 3 u64 seq      bit 4 u64 from    bit 5 u64 to
- *   bit 6 16 bytes id  bit 7 u8+tenant     bit 8 u8+device    bit 9 u16+topic    bit 10 u16+key    bit 11 payload: the rest
+ *   bit 12 u64 made    bit 6 16 bytes id   bit 7 u8+tenant    bit 8 u8+device    bit 9 u16+topic   bit 10 u16+key
+ *   bit 11 payload: the rest
  * A field that is absent reads as zero or as the absent slice. Unknown field bits are refused: a reader of an
  * older version must not misread what follows. */
 #ifndef HF_CORE_EVENT_H
@@ -20,33 +21,42 @@
 #include "base/slice.h"
 
 /* Stored: append, never renumber. The last column says what the generic fields mean for this type. */
-#define HF_EVENT_TYPE_MAP(X)                                                                               \
-    X(HF_EVENT_MESSAGE, 1, "message") /* from a device; key: the device's own message id */                \
-    X(HF_EVENT_ONLINE, 2, "online")   /* conn, epoch; key: trace id; topic: protocol */                    \
-    X(HF_EVENT_OFFLINE, 3, "offline") /* reason, code; from: connected for ms */                           \
-    X(HF_EVENT_UNKNOWN, 4, "unknown") /* as offline: the socket is gone, the device maybe not */           \
-    X(HF_EVENT_DISCONNECTED, 5,                                                                            \
-      "disconnected")                 /* replaced: the connection ended, the device stays online */        \
-    X(HF_EVENT_REFUSED, 6, "refused") /* an identified device was not let in: reason */                    \
-    X(HF_EVENT_QUEUED, 10,                                                                                 \
-      "message.queued")                  /* to a device: id, seq; to: expires ms; key: idempotency key */  \
-    X(HF_EVENT_SENT, 11, "message.sent") /* id, seq, epoch: every byte was taken by the kernel */          \
-    X(HF_EVENT_FAILED, 12,                                                                                 \
-      "message.failed") /* id, seq, reason: expired, canceled, dropped ...: its ledger record */           \
-    X(HF_EVENT_COMMAND, 13, "command.queued")    /* as message.queued; topic: command name */              \
-    X(HF_EVENT_COMMAND_SENT, 14, "command.sent") /* as message.sent */                                     \
-    X(HF_EVENT_COMMAND_DONE, 15, "command.done") /* id, seq; payload: the device's result */               \
-    X(HF_EVENT_COMMAND_FAILED, 16,                                                                         \
-      "command.failed")                    /* id, seq, reason; payload: the device's error, if any */      \
-    X(HF_EVENT_BROADCAST, 20, "broadcast") /* id; topic; payload */                                        \
-    X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: devices meant */ \
-    X(HF_EVENT_LEDGER, 22, "ledger") /* reason; from..to: count of messages; key: policy; topic: stream */ \
-    X(HF_EVENT_KEY_CREATED, 30, "key.created") /* key: key id; payload: row of the KEYS table */           \
-    X(HF_EVENT_KEY_REVOKED, 31, "key.revoked") /* key: key id */                                           \
-    X(HF_EVENT_REVOKED, 32, "revoked") /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */  \
-    X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                \
-    X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                       \
-    X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */
+#define HF_EVENT_TYPE_MAP(X)                                                                                 \
+    X(HF_EVENT_MESSAGE, 1,                                                                                   \
+      "message") /* from a device; key: its own message id. holdfast.v1: id, seq; from: queue id */          \
+    X(HF_EVENT_ONLINE, 2,                                                                                    \
+      "online") /* conn, epoch; key: trace id; topic: protocol; payload: core/session_record.h */            \
+    X(HF_EVENT_OFFLINE, 3, "offline") /* reason, code; from: connected for ms */                             \
+    X(HF_EVENT_UNKNOWN, 4, "unknown") /* as offline: the socket is gone, the device maybe not */             \
+    X(HF_EVENT_DISCONNECTED, 5,                                                                              \
+      "disconnected")                 /* replaced: the connection ended, the device stays online */          \
+    X(HF_EVENT_REFUSED, 6, "refused") /* an identified device was not let in: reason */                      \
+    X(HF_EVENT_MESSAGE_GAP, 7,                                                                               \
+      "message.gap") /* uplink numbers from..to hold no message: reason; key: queue id in hex */             \
+    X(HF_EVENT_QUEUED, 10,                                                                                   \
+      "message.queued")                  /* to a device: id, seq; to: expires ms; key: idempotency key */    \
+    X(HF_EVENT_SENT, 11, "message.sent") /* id, seq, epoch: every byte was taken by the kernel */            \
+    X(HF_EVENT_FAILED, 12,                                                                                   \
+      "message.failed") /* id, seq, reason: expired, canceled, dropped ...: its ledger record */             \
+    X(HF_EVENT_COMMAND, 13, "command.queued")    /* as message.queued; topic: command name */                \
+    X(HF_EVENT_COMMAND_SENT, 14, "command.sent") /* as message.sent */                                       \
+    X(HF_EVENT_COMMAND_DONE, 15,                                                                             \
+      "command.done") /* id, seq; payload: the result; holdfast.v1: from: queue id, to: uplink seq */        \
+    X(HF_EVENT_COMMAND_FAILED, 16,                                                                           \
+      "command.failed") /* id, seq, reason; payload: the device's error, if any */                           \
+    X(HF_EVENT_DELIVERED, 17, "message.delivered") /* id, seq, epoch: the device has it durably */           \
+    X(HF_EVENT_COMMAND_DELIVERED, 18,                                                                        \
+      "command.delivered")                           /* as message.delivered; its result is still to come */ \
+    X(HF_EVENT_BROADCAST, 20, "broadcast")           /* id; topic; payload */                                \
+    X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: devices meant */   \
+    X(HF_EVENT_LEDGER, 22, "ledger") /* reason; from..to: count of messages; key: policy; topic: stream */   \
+    X(HF_EVENT_KEY_CREATED, 30, "key.created") /* key: key id; payload: row of the KEYS table */             \
+    X(HF_EVENT_KEY_REVOKED, 31, "key.revoked") /* key: key id */                                             \
+    X(HF_EVENT_REVOKED, 32, "revoked") /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */    \
+    X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                  \
+    X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                         \
+    X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                \
+    X(HF_EVENT_NODE_ALIVE, 42, "node.alive")     /* nothing else was written for a minute */
 
 #define HF_EVENT_ENUM(id, value, name) id = value,
 enum hf_event_type { HF_EVENT_NONE, HF_EVENT_TYPE_MAP(HF_EVENT_ENUM) HF_EVENT_TYPES_MAX = 64 };
@@ -68,7 +78,7 @@ enum {
     HF_KEY_BYTES_MAX = 256,
     HF_DOWNLINK_BYTES_MAX =
         (2 << 20) - 4096, /* payload to one device: a record of the log and a row of a table */
-    HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 5 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
+    HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 6 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
                               HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX,
 };
 
@@ -77,7 +87,8 @@ struct hf_event {
     uint8_t type, format, flags;
     uint16_t reason, code;
     uint64_t epoch, conn, seq, from, to;
-    uint8_t id[16]; /* UUIDv7; all zero = none */
+    uint64_t made_ms; /* when the device says it made it, UTC by its clock; 0 = it does not say */
+    uint8_t id[16];   /* UUIDv7; all zero = none */
     struct hf_slice tenant, device, topic, key, payload;
 };
 

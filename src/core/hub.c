@@ -42,6 +42,8 @@ void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
     hf_list_init(&hub->unsettled);
     hf_list_init(&hub->publications);
     hf_list_init(&hub->open_records);
+    hf_list_init(&hub->uplinks_open);
+    hf_slots_init(&hub->slots);
     hf_rng_seed(&hub->rng, options->seed);
 }
 
@@ -52,6 +54,7 @@ static void device_free(struct hf_hub *hub, struct hf_device *device)
     hf_map_remove(&hub->devices, &device->node);
     hub->stats.devices--;
     hub->stats.presence[device->presence]--;
+    hf_session_free(device);
     free(device);
 }
 
@@ -112,7 +115,9 @@ void hf_hub_deinit(struct hf_hub *hub)
         hf_call_free(record->call);
         free(record);
     }
+    hf_uplinks_discard(hub);
     hf_map_each(&hub->devices, discard, hub);
+    hf_slots_deinit(&hub->slots);
     HF_ASSERT(hub->pending.count == 0 && hub->topics.count == 0);
     hf_map_deinit(&hub->devices);
     hf_map_deinit(&hub->pending);
@@ -162,6 +167,7 @@ static hf_err read_row(struct hf_hub *hub, struct hf_device *device)
             device->reason = HF_REASON_NODE_RESTART;
             device->last_life_ms = HF_MAX(hub->now_ms, (uint64_t)1); /* its silence counts from here */
         }
+        err = hf_session_load(hub, device, &row);
     }
     hf_kv_end(txn);
     return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
@@ -204,6 +210,7 @@ hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
     if (err == HF_OK)
         err = hf_map_insert(&hub->devices, &device->node, table_hash(hub, tenant->name, id));
     if (err != HF_OK) {
+        hf_session_free(device);
         free(device);
         return err;
     }
@@ -259,14 +266,18 @@ static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time
     struct hf_open_record *record = HF_CONTAINER_OF(waiter, struct hf_open_record, waiter);
     struct hf_call *call = record->call;
     struct hf_hub *hub = record->hub;
+    struct hf_device *device = record->device;
+    uint64_t welcome_epoch = record->welcome_epoch;
 
     (void)time_ms;
-    if (record->device != NULL) {
-        record->device->records_open--;
-        record->device->last_offset = offset;
+    if (device != NULL) {
+        device->records_open--;
+        device->last_offset = offset;
     }
     hf_list_remove(&record->node);
     free(record);
+    if (welcome_epoch != 0)
+        hf_session_welcome(hub, device, welcome_epoch);
     if (call == NULL)
         return;
     call->offset = offset;
@@ -286,6 +297,7 @@ hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf
     record->hub = hub;
     record->device = device;
     record->call = call;
+    record->welcome_epoch = event->type == HF_EVENT_ONLINE && event->payload.bytes > 0 ? event->epoch : 0;
     hf_list_init(&record->node);
     hf_err err = hf_journal_append(hub->options.journal, event, &record->waiter);
     if (err != HF_OK) {
@@ -373,7 +385,13 @@ hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device, const s
         .topic = connect->protocol,
         .key = connect->trace,
     };
+    uint8_t session_record[HF_SESSION_RECORD_BYTES];
 
+    if (connect->hello != NULL) {
+        memcpy(event.id, device->session->id, sizeof(event.id));
+        hf_session_record_fill(device->session, session_record);
+        event.payload = (struct hf_slice){(const char *)session_record, sizeof(session_record)};
+    }
     hf_err err = hf_hub_record(hub, &event, device, NULL);
     if (err != HF_OK)
         return err;

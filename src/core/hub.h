@@ -12,6 +12,7 @@
 
 #include "base/map.h"
 #include "base/rng.h"
+#include "base/slab.h"
 #include "base/wheel.h"
 #include "core/barrier.h"
 #include "core/call.h"
@@ -20,6 +21,7 @@
 #include "core/kv.h"
 #include "core/ledger.h"
 #include "core/presence.h"
+#include "core/session/slots.h"
 #include "core/tenant.h"
 
 struct hf_hub;
@@ -34,6 +36,7 @@ enum {
     HF_OUTBOX_LOAD_MESSAGES = 64, /* read from the tables at once for one device */
     HF_HUB_DEVICES_MAX = 1000000, /* in memory of one worker */
     HF_HUB_PENDING_MAX = 1000000, /* messages waiting, of one worker */
+    HF_HUB_UPLINKS_MAX = 1 << 20, /* numbered uplink messages on their way into the log, of one worker */
 };
 
 struct hf_device { /* one allocation with its id; owned by the hub */
@@ -85,6 +88,9 @@ struct hf_hub_options {
     uint64_t seed; /* for ids of the hub's own */
     uint64_t boot; /* of this start of the node */
     unsigned worker, workers;
+    uint64_t previous_end_ms; /* UTC of the last record before this start: who was connected then was alive */
+    uint32_t
+        return_per_second; /* rate at which a lost fleet is to come back (RC-4), of all workers; 0 = no tickets */
 };
 
 struct hf_hub_stats {
@@ -92,7 +98,10 @@ struct hf_hub_stats {
     uint64_t messages_in, messages_in_bytes, messages_out, messages_out_bytes;
     uint64_t connects, disconnects[HF_REASONS_MAX], refused[HF_REASONS_MAX];
     uint64_t rate_limited, results_unmatched, evidence_ignored, journal_refused;
-    uint64_t presence[HF_PRESENCES]; /* devices in memory by presence */
+    uint64_t presence[HF_PRESENCES];               /* devices in memory by presence */
+    uint64_t sessions[3], rebuilt[HF_REASONS_MAX]; /* opened, by enum hf_session_result; why rebuilt */
+    uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
+        delivered;
 };
 
 struct hf_hub {
@@ -102,6 +111,9 @@ struct hf_hub {
     struct hf_list_node online, unsettled;
     struct hf_list_node publications; /* messages with subscribers, not durable yet */
     struct hf_list_node open_records; /* those with a waiter of their own (struct hf_open_record) */
+    struct hf_list_node uplinks_open; /* struct hf_uplink */
+    struct hf_slab *uplinks;          /* NULL until the first session */
+    struct hf_slots slots;
     struct hf_rng rng;
     struct hf_ledger ledger;
     struct hf_hub_stats stats;
@@ -162,8 +174,10 @@ struct hf_incoming {
     struct hf_slice topic, payload;
     struct hf_slice key; /* the device's own message id; absent = none */
     uint8_t format, flags;
-    const uint8_t *id; /* 16 bytes: the message id of holdfast.v1; NULL = none */
-    bool publish;      /* to the subscribers of the topic, too */
+    const uint8_t *id;      /* 16 bytes: the message id of holdfast.v1; NULL = none */
+    uint64_t made_ms;       /* UTC by the device's clock; 0 = not said */
+    uint64_t seq, queue_id; /* hub_session's own: its place in the uplink */
+    bool publish;           /* to the subscribers of the topic, too */
 };
 /* Appends; waiter (may be NULL) is told when it is durable. HF_ERR_BUSY: above the rate; nothing was taken, *ret_wait_ms says
  * when to offer it again (the adapter stops reading meanwhile: back-pressure, OL-3). HF_ERR_DENIED: an access rule. HF_ERR_LIMIT, HF_ERR_NOMEM: the journal cannot

@@ -62,12 +62,29 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         turned_away(hub, device);
         return HF_ERR_LIMIT;
     }
+    struct hf_session before = {.slot = HF_SLOT_NONE};
+    bool had_session = device->session != NULL;
+    if (had_session)
+        before = *device->session;
+    if (connect->hello != NULL)
+        err = hf_session_open(hub, device, connect->hello, ret_reason);
+    if (err != HF_OK) {
+        atomic_fetch_sub(&connect->tenant->connections, 1);
+        turned_away(hub, device);
+        return err;
+    }
     uint64_t conn_id_before = device->conn_id;
     device->epoch++;
     device->conn_id = devconn->conn_id;
     err = hf_device_connected(hub, device, connect);
     if (err != HF_OK) { /* an epoch that is not on its way to the log could be given twice */
         *ret_reason = err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT : HF_REASON_STORAGE_FULL;
+        if (connect->hello != NULL) { /* a session that is not recorded was never made */
+            if (had_session)
+                *device->session = before;
+            else
+                hf_session_free(device);
+        }
         device->epoch--;
         device->conn_id = conn_id_before;
         atomic_fetch_sub(&connect->tenant->connections, 1);
@@ -76,6 +93,7 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     }
     device->devconn = devconn;
     devconn->device = device;
+    devconn->session = NULL;
     devconn->sendq = NULL;
     devconn->written_untracked = devconn->messages_in = devconn->messages_out = 0;
     devconn->subscriptions = 0;
@@ -88,6 +106,11 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     hub->stats.connects++;
     hf_device_rest(hub, device);
     join_groups(hub, devconn, connect);
+    if (connect->hello != NULL) {
+        hf_session_opened(hub, devconn); /* the rest when its record is durable */
+        return HF_OK;
+    }
+    hf_outbox_session_opened(hub, device, false);
     if (devconn->spilled)
         hf_hub_touch(
             hub,
@@ -103,6 +126,7 @@ void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf
     HF_ASSERT(device->devconn == devconn);
     hf_topics_leave(hub, devconn);
     hf_hub_unqueue(hub, devconn);
+    hf_session_closed(hub, devconn, last_life_ms);
     devconn->device = NULL;
     device->devconn = NULL;
     device->last_life_ms = last_life_ms;
@@ -220,7 +244,12 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         .topic = incoming->topic,
         .key = incoming->key,
         .payload = incoming->payload,
+        .made_ms = incoming->made_ms,
+        .seq = incoming->seq,
+        .from = incoming->queue_id,
     };
+    if (incoming->id != NULL)
+        memcpy(event.id, incoming->id, sizeof(event.id));
     struct publication *publication = NULL;
     if (incoming->publish &&
         hub->options.ops->listened(hub->options.context, device->tenant, incoming->topic)) {

@@ -5,20 +5,26 @@
 
 #include "base/hash.h"
 #include "core/hub.h"
+#include "core/hub_session.h"
+#include "core/rows.h"
 #include "core/sendq.h"
+#include "core/session_record.h"
 #include "core/shared.h"
 
 /* A tracked message or command to one device, from its acceptance to its end:
  *   RECORDING -> WAITING -> IN_QUEUE -> WRITTEN -> (message) ENDING
  *                   ^__________|___________|        (command) SENT -> ENDING      any state but RECORDING may go to ENDING
  *                   ^_______________________________________|  a command unanswered when its connection ends is sent again
- * ENDING: the final record is appended; freed when that is durable. */
+ * ENDING: the final record is appended; freed when that is durable.
+ * In a session of holdfast.v1 a plain message goes WRITTEN -> SENT, too, and ENDING when the device has it durably; a command then goes to
+ * DELIVERED and waits for its result only: a resumed connection does not send it again. IN_QUEUE does not occur: it waits on disk. */
 enum hf_pending_state {
     HF_PENDING_RECORDING, /* the QUEUED record is not durable yet */
     HF_PENDING_WAITING,   /* only in the outbox table */
     HF_PENDING_IN_QUEUE,  /* in the connection's send queue */
     HF_PENDING_WRITTEN,   /* given to the link, not yet seen taken by the kernel */
-    HF_PENDING_SENT,      /* a command that waits for its result */
+    HF_PENDING_SENT,      /* a command that waits for its result; session: all that the kernel has taken */
+    HF_PENDING_DELIVERED, /* session: a command that the device has durably */
     HF_PENDING_ENDING,
 };
 
@@ -38,8 +44,11 @@ struct hf_pending {
     uint32_t bytes;
     uint8_t state, class, flags;
     bool command, counted; /* counted: accepted in the ledger */
+    bool in_flight;        /* its bytes count in the session's window */
     uint8_t end_fate;
     uint16_t end_reason;
+    uint64_t uplink_queue,
+        uplink_seq; /* session: where the result that ended it came from, which is durable with the end; 0 = none */
     struct hf_slice name; /* a command's; owned */
     char *name_storage;
 };
@@ -61,6 +70,16 @@ struct hf_open_record {
     struct hf_hub *hub;
     struct hf_device *device; /* or NULL */
     struct hf_call *call;     /* or NULL; ours to answer */
+    uint64_t welcome_epoch;   /* an ONLINE record of a session: WELCOME follows; 0 = none */
+};
+
+/* A numbered uplink frame on its way into the log. */
+struct hf_uplink {
+    struct hf_waiter waiter;
+    struct hf_list_node node; /* on hub->uplinks_open */
+    struct hf_hub *hub;
+    struct hf_device *device;
+    uint64_t queue_id, seq;
 };
 
 struct hf_outbox {
@@ -109,6 +128,9 @@ hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fat
                      const struct hf_event *result);
 void hf_outbox_disconnected(struct hf_hub *hub,
                             struct hf_device *device); /* WRITTEN and IN_QUEUE wait again */
+/* HF_ERR_NOT_FOUND, HF_ERR_CORRUPT, or the tables' error; the slices of *ret_outgoing borrow from txn. */
+hf_err hf_outbox_read(struct hf_kv_txn *txn, const struct hf_pending *pending,
+                      struct hf_outgoing *ret_outgoing);
 void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device);
 void hf_outbox_discard(struct hf_hub *hub,
                        struct hf_device *device); /* at shutdown: forgets, the tables keep */
@@ -138,6 +160,43 @@ enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const s
                          struct hf_shared **variants, struct hf_pending *pending, enum hf_reason *ret_reason);
 void hf_hub_touch(struct hf_hub *hub, struct hf_devconn *devconn);   /* to be settled this turn */
 void hf_hub_unqueue(struct hf_hub *hub, struct hf_devconn *devconn); /* at disconnect */
+
+void hf_hub_count_out(struct hf_hub *hub, struct hf_devconn *devconn, size_t bytes);
+
+/* hub_session_open.c */
+hf_err hf_session_load(struct hf_hub *hub, struct hf_device *device,
+                       const struct hf_device_row *row); /* HF_ERR_NOMEM */
+void hf_session_free(struct hf_device *device);
+/* HF_ERR_DENIED: not to be resumed and not to be let in, *ret_reason says why; HF_ERR_NOMEM. Nothing is recorded yet. */
+hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struct hf_session_hello *hello,
+                       enum hf_reason *ret_reason);
+void hf_session_record_fill(const struct hf_session *session, uint8_t out[HF_SESSION_RECORD_BYTES]);
+void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn);
+void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t epoch);
+void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t last_life_ms);
+
+/* hub_session.c */
+void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq);
+void hf_uplinks_discard(struct hf_hub *hub); /* at shutdown */
+
+/* outbox_session.c */
+/* HF_PUSH_WRITTEN or HF_PUSH_SPILLED: it waits for its turn, the window, the link or WELCOME. */
+enum hf_push hf_session_push(struct hf_hub *hub, struct hf_pending *pending,
+                             const struct hf_outgoing *outgoing);
+bool hf_session_blocked(
+    const struct hf_devconn *devconn); /* nothing can go now; what unblocks it will touch the connection */
+void hf_outbox_session_opened(struct hf_hub *hub, struct hf_device *device, bool resumed);
+void hf_outbox_session_delivered(struct hf_hub *hub, struct hf_device *device, uint64_t through);
+void hf_outbox_session_resend(struct hf_hub *hub, struct hf_device *device, uint64_t from, uint64_t to);
+void hf_session_gaps(
+    struct hf_hub *hub,
+    struct hf_devconn *devconn); /* numbers at the head of the line that no message holds any more */
+void hf_session_ended(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate,
+                      enum hf_reason reason);
+bool hf_session_awaits_end(
+    const struct hf_device *device,
+    const struct hf_pending *ending); /* its number is the next one to go out, or behind it */
+void hf_session_end_durable(struct hf_hub *hub, struct hf_device *device);
 
 /* hub_topics.c */
 void hf_topics_leave(struct hf_hub *hub, struct hf_devconn *devconn); /* all of them, at disconnect */

@@ -59,7 +59,7 @@ static void report_drops(struct hf_hub *hub, struct hf_devconn *devconn)
         record_drops(hub, devconn, reason, messages, hf_reason_name(reason));
 }
 
-static void count_out(struct hf_hub *hub, struct hf_devconn *devconn, size_t bytes)
+void hf_hub_count_out(struct hf_hub *hub, struct hf_devconn *devconn, size_t bytes)
 {
     devconn->messages_out++;
     hub->stats.messages_out++;
@@ -159,7 +159,7 @@ enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const s
         if (pending == NULL)
             devconn->written_untracked++;
         hf_hub_touch(hub, devconn);
-        count_out(hub, devconn, outgoing->payload.bytes);
+        hf_hub_count_out(hub, devconn, outgoing->payload.bytes);
         return HF_PUSH_WRITTEN;
     }
     if (frame == NULL)
@@ -185,7 +185,7 @@ static void pump(struct hf_hub *hub, struct hf_devconn *devconn)
         if (devconn->ops->write_shared(devconn, hf_sendq_front(devconn->sendq)->frame) != HF_OK)
             return;
         struct hf_sendq_item item = hf_sendq_pop(devconn->sendq);
-        count_out(hub, devconn, item.frame->bytes);
+        hf_hub_count_out(hub, devconn, item.frame->bytes);
         hf_shared_unref(item.frame);
         if (item.pending != NULL) {
             item.pending->state = HF_PENDING_WRITTEN;
@@ -221,10 +221,16 @@ static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
 {
     devconn->ops->flush(devconn);
     pump(hub, devconn);
-    if (devconn->spilled && hf_sendq_messages(devconn->sendq) == 0)
+    if (devconn->session != NULL)
+        hf_session_gaps(hub, devconn);
+    if (devconn->spilled && hf_sendq_messages(devconn->sendq) == 0 && !hf_session_blocked(devconn))
         hf_outbox_load(hub, devconn->device);
     if (devconn->device == NULL)
         return; /* a policy closed it */
+    if (devconn->ops->settle != NULL)
+        devconn->ops->settle(devconn);
+    if (devconn->device == NULL)
+        return;
     if (hf_sendq_due_drops(devconn->sendq, hub->now_ms, LEDGER_REPORT_MS))
         report_drops(hub, devconn);
     devconn->ops->flush(devconn);
@@ -234,7 +240,8 @@ static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
             hf_hub_touch(hub, devconn); /* it could not be given to the link: again in the next turn */
         else
             free_queue_if_empty(hub, devconn);
-        if (devconn->spilled) /* what did not fit beside the bytes that have just gone */
+        if (devconn->spilled &&
+            !hf_session_blocked(devconn)) /* what did not fit beside the bytes that have just gone */
             hf_outbox_later(hub, devconn->device);
     } /* else hf_hub_drained() will come */
 }

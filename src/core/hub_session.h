@@ -33,9 +33,15 @@ struct hf_session_opened {
     uint32_t ticket_ms; /* 0 = none */
 };
 
-struct hf_session {     /* owned by its device; devconn->session while connected */
-    uint8_t id[16];     /* all zero: only uplink positions are known */
-    uint64_t base;      /* device->seq before the session's first */
+enum {
+    HF_SESSION_ENDS_MAX = 32
+}; /* messages whose end, not their delivery, is to be told by a GAP; beyond them its reason is `gap` */
+
+struct hf_session { /* owned by its device; devconn->session while connected */
+    uint8_t id[16]; /* all zero: only uplink positions are known */
+    uint64_t base;  /* device->seq before the session's first */
+    uint64_t
+        top; /* device->seq when the session was made: numbers up to it without a message were used up before */
     uint64_t delivered; /* highest device->seq that the device has durably: lower ones are not retained */
     uint64_t queue_id;  /* 0 = none yet */
     uint64_t seen_ms;   /* UTC, last sign of life as of the end of the last connection */
@@ -44,8 +50,15 @@ struct hf_session {     /* owned by its device; devconn->session while connected
     struct hf_rtt rtt;               /* kept across connections */
     struct hf_session_opened opened; /* until WELCOME */
     struct hf_device *device;
+    struct hf_session_end { /* owns; by seq; NULL until the first */
+        uint64_t seq;
+        uint16_t reason;
+    } * ends;
     uint32_t slot;
-    bool welcomed; /* WELCOME went out: the downlink flows */
+    uint8_t end_count;
+    bool welcomed;       /* WELCOME went out: the downlink flows */
+    bool held_by_end;    /* the next number's message has ended, and its record is not durable yet */
+    bool reasons_unread; /* taken up from the tables: reasons of earlier ends are in the EXPLAIN rows */
 };
 
 /* Answers of the calls below that a connection must follow with a close. */
@@ -72,8 +85,4 @@ enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn
 /* OK, or BROKEN. What is durable at the device ends as delivered (plain messages) or waits for its result only (commands). */
 enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn *devconn,
                                            const struct hf_frame_ack *ack);
-/* The device asked for, or the timer wants, what is missing: the ranges go out again. Called by _ack itself; never fails. */
-
-/* Goodbye with a wish to come back: nothing else changes. */
-
 #endif

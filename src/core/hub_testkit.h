@@ -65,7 +65,7 @@ struct tk {
     struct hf_list_node barriers;
     bool late; /* the tables do not follow within the barrier's patience */
     int interest;
-    uint64_t now_ms, boot, published, next_id;
+    uint64_t now_ms, boot, published, next_id, previous_end_ms;
     unsigned workers;
 };
 
@@ -400,6 +400,7 @@ static inline void tk_hub_init(struct tk *tk)
         .seed = 1,
         .boot = ++tk->boot,
         .workers = tk->workers,
+        .previous_end_ms = tk->previous_end_ms,
     };
 
     hf_wheel_init(&tk->wheel, tk->now_ms);

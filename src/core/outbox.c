@@ -249,6 +249,11 @@ static void deliver(struct hf_hub *hub, struct hf_pending *pending, const struct
     struct hf_devconn *devconn = pending->device->devconn;
     enum hf_reason reason = HF_REASON_NONE;
 
+    if (devconn->session != NULL) {
+        if (hf_session_push(hub, pending, outgoing) == HF_PUSH_SPILLED)
+            devconn->spilled = true;
+        return;
+    }
     switch (hf_hub_push(hub, devconn, outgoing, NULL, pending, &reason)) {
     case HF_PUSH_WRITTEN:
         pending->state = HF_PENDING_WRITTEN;
@@ -276,6 +281,7 @@ static struct hf_outgoing outgoing_of(const struct hf_pending *pending, const st
         .topic = queued->topic,
         .payload = queued->payload,
         .expires_ms = pending->expires_ms,
+        .key = queued->key,
     };
 }
 
@@ -304,8 +310,11 @@ static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_
     else
         pending->call = NULL;
     if (device->devconn != NULL && !device->devconn->spilled) {
-        struct hf_event queued = {
-            .format = call->format, .flags = call->flags, .topic = call->topic, .payload = call->payload};
+        struct hf_event queued = {.format = call->format,
+                                  .flags = call->flags,
+                                  .topic = call->topic,
+                                  .payload = call->payload,
+                                  .key = call->key};
         struct hf_outgoing outgoing = outgoing_of(pending, &queued);
 
         deliver(hub, pending, &outgoing); /* straight from the request: the tables need not be asked */
@@ -316,8 +325,8 @@ static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_
         hf_call_answer(hub, call, HF_REASON_NONE);
 }
 
-/* Reads one waiting message back from the tables. HF_ERR_AGAIN: they are not there yet. */
-static hf_err load_one(struct hf_hub *hub, struct hf_kv_txn *txn, struct hf_pending *pending)
+hf_err hf_outbox_read(struct hf_kv_txn *txn, const struct hf_pending *pending,
+                      struct hf_outgoing *ret_outgoing)
 {
     struct hf_kvkey key;
     struct hf_slice value;
@@ -329,11 +338,9 @@ static hf_err load_one(struct hf_hub *hub, struct hf_kv_txn *txn, struct hf_pend
     err = hf_kv_get(txn, HF_KV_OUTBOX, hf_kvkey_slice(&key), &value);
     if (err == HF_OK)
         err = hf_event_row_decode(value, &queued);
-    if (err != HF_OK)
-        return err;
-    struct hf_outgoing outgoing = outgoing_of(pending, &queued);
-    deliver(hub, pending, &outgoing);
-    return HF_OK;
+    if (err == HF_OK)
+        *ret_outgoing = outgoing_of(pending, &queued);
+    return err;
 }
 
 void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
@@ -357,6 +364,8 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
         struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
 
         next = at->next;
+        if (pending->state == HF_PENDING_ENDING && hf_session_awaits_end(device, pending))
+            break; /* its number goes out as a gap, in its turn, once the end is durable */
         if (pending->state != HF_PENDING_WAITING)
             continue;
         if (pending->offset > applied || loaded == HF_OUTBOX_LOAD_MESSAGES) {
@@ -364,7 +373,10 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
             hub->options.ops->barrier(hub->options.context, &outbox->barrier, pending->offset);
             break;
         }
-        hf_err err = load_one(hub, txn, pending);
+        struct hf_outgoing outgoing;
+        hf_err err = hf_outbox_read(txn, pending, &outgoing);
+        if (err == HF_OK)
+            deliver(hub, pending, &outgoing);
         if (err == HF_ERR_NOT_FOUND ||
             err == HF_ERR_CORRUPT) { /* cannot be, unless the tables were damaged */
             (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_LOG_DAMAGED, NULL);
@@ -397,6 +409,10 @@ void hf_outbox_sent(struct hf_hub *hub, struct hf_pending *pending)
 {
     HF_ASSERT(pending->state == HF_PENDING_WRITTEN);
     hf_list_remove(&pending->written);
+    if (!pending->command && pending->in_flight) { /* a session: it ends when the device has it */
+        pending->state = HF_PENDING_SENT;
+        return;
+    }
     if (!pending->command) {
         (void)hf_outbox_end(hub, pending, HF_FATE_SENT, HF_REASON_NONE, NULL);
         return;
@@ -432,9 +448,13 @@ void hf_outbox_disconnected(struct hf_hub *hub, struct hf_device *device)
     for (struct hf_list_node *at = outbox->line.next; at != &outbox->line; at = at->next) {
         struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
 
-        if (pending->state == HF_PENDING_SENT)
-            pending->state =
-                HF_PENDING_WAITING; /* unanswered: once more, under the same id (at least once) */
+        pending->in_flight = false;
+        if (pending->state ==
+            HF_PENDING_SENT) { /* unanswered: once more, under the same id (at least once) */
+            pending->state = HF_PENDING_WAITING;
+            if (!hf_timer_armed(&pending->expiry))
+                hf_wheel_arm(hub->options.wheel, &pending->expiry, hub->now_ms);
+        }
         if (pending->state == HF_PENDING_WAITING && !may_wait(pending))
             (void)hf_outbox_end(hub, pending, HF_FATE_FAILED, HF_REASON_CONNECTION_GONE, NULL);
     }

@@ -9,7 +9,9 @@ static uint8_t end_type(const struct hf_pending *pending, enum hf_fate fate)
 {
     if (pending->command)
         return fate == HF_FATE_DONE ? HF_EVENT_COMMAND_DONE : HF_EVENT_COMMAND_FAILED;
-    return fate == HF_FATE_SENT ? HF_EVENT_SENT : HF_EVENT_FAILED;
+    return fate == HF_FATE_SENT        ? HF_EVENT_SENT
+           : fate == HF_FATE_DELIVERED ? HF_EVENT_DELIVERED
+                                       : HF_EVENT_FAILED;
 }
 
 static void keep_result(struct hf_call *call, const struct hf_event *result)
@@ -41,6 +43,8 @@ static hf_err record_end(struct hf_hub *hub, struct hf_pending *pending, enum hf
         event.format = result->format;
         event.flags = result->flags;
         event.payload = result->payload;
+        event.from = result->from; /* the uplink position that moves with it */
+        event.to = result->to;
     }
     pending->waiter.on_durable = on_end_durable;
     return hf_device_record(hub, pending->device, &event, &pending->waiter);
@@ -74,7 +78,9 @@ hf_err hf_outbox_end(struct hf_hub *hub, struct hf_pending *pending, enum hf_fat
     pending->end_fate = (uint8_t)fate;
     pending->end_reason = (uint16_t)reason;
     keep_result(pending->call, result);
-    if (fate == HF_FATE_SENT || fate == HF_FATE_DONE || reason == HF_REASON_DEVICE_REFUSED)
+    hf_session_ended(hub, pending, fate, reason);
+    if (fate == HF_FATE_SENT || fate == HF_FATE_DELIVERED || fate == HF_FATE_DONE ||
+        reason == HF_REASON_DEVICE_REFUSED)
         hf_ledger_deliver(&hub->ledger.counts.downlink, 1); /* an error of the device is an answer, too */
     else
         hf_ledger_drop(&hub->ledger.counts.downlink, reason, 1);
@@ -109,8 +115,16 @@ static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t t
         device->last_offset = offset;
     answer_end(hub, pending, &pending->call);
     answer_end(hub, pending, &pending->canceler);
+    if (pending->uplink_seq != 0)
+        hf_session_uplink_durable(hub, device, pending->uplink_queue, pending->uplink_seq);
     hf_pending_free(pending);
+    hf_session_end_durable(hub, device);
     hf_outbox_free_if_idle(hub, device);
+}
+
+static bool on_the_wire(const struct hf_pending *pending)
+{
+    return pending->state == HF_PENDING_WRITTEN || pending->state == HF_PENDING_SENT;
 }
 
 void hf_pending_expired(struct hf_timer *timer, uint64_t now_ms)
@@ -118,10 +132,10 @@ void hf_pending_expired(struct hf_timer *timer, uint64_t now_ms)
     struct hf_pending *pending = HF_CONTAINER_OF(timer, struct hf_pending, expiry);
 
     (void)now_ms;
-    if (pending->state != HF_PENDING_WRITTEN || pending->command)
+    if (pending->command || !on_the_wire(pending))
         (void)hf_outbox_end(
             pending->hub, pending, HF_FATE_EXPIRED,
-            pending->state == HF_PENDING_SENT ? HF_REASON_DEADLINE_EXCEEDED : HF_REASON_EXPIRED, NULL);
+            pending->state >= HF_PENDING_SENT ? HF_REASON_DEADLINE_EXCEEDED : HF_REASON_EXPIRED, NULL);
     /* A plain message whose bytes are with the link is as good as sent; its end follows from the link. */
 }
 
@@ -134,7 +148,9 @@ void hf_pending_patience_over(struct hf_timer *timer, uint64_t now_ms)
     if (call == NULL || pending->state == HF_PENDING_ENDING)
         return;
     pending->call = NULL;
-    call->fate = pending->state >= HF_PENDING_SENT ? HF_FATE_SENT : HF_FATE_QUEUED;
+    call->fate = pending->state == HF_PENDING_DELIVERED ? HF_FATE_DELIVERED
+                 : pending->state == HF_PENDING_SENT    ? HF_FATE_SENT
+                                                        : HF_FATE_QUEUED;
     hf_call_answer(pending->hub, call, HF_REASON_NONE);
 }
 
@@ -148,7 +164,7 @@ void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_ca
         return;
     }
     if (pending->state == HF_PENDING_RECORDING || pending->state == HF_PENDING_ENDING ||
-        (pending->state == HF_PENDING_WRITTEN && !pending->command)) {
+        (on_the_wire(pending) && !pending->command)) {
         hf_call_answer(hub, call, HF_REASON_IN_PROGRESS);
         return;
     }

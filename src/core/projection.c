@@ -9,6 +9,7 @@
 #include "core/kvkey.h"
 #include "core/presence.h"
 #include "core/rows.h"
+#include "core/session_record.h"
 
 enum { EVENT_ROW_HEAD_BYTES_MAX = 16 + HF_EVENT_HEAD_BYTES_MAX };
 
@@ -42,6 +43,24 @@ static hf_err put_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, cons
     return put(txn, HF_KV_DEVICES, hf_kvkey_slice(key), out, hf_device_row_encode(row, out, sizeof(out)));
 }
 
+/* What the device's session is from this connection on. A queue that is not the one known begins where the device says. */
+static void take_session(struct hf_device_row *row, const struct hf_event *event)
+{
+    struct hf_session_record record;
+
+    if (hf_session_record_decode(event->payload, &record) != HF_OK)
+        return; /* raw mode */
+    row->session = id_key(event);
+    row->base = record.base;
+    row->top = record.top;
+    if (record.result != HF_SESSION_RESUMED)
+        row->delivered = record.base;
+    if (row->queue != record.queue_id) {
+        row->queue = record.queue_id;
+        row->uplink = record.uplink;
+    }
+}
+
 static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     struct hf_device_row row;
@@ -60,6 +79,10 @@ static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event
     hf_sb_slice(&sb, event->topic.at ? event->topic : row.protocol);
     row.protocol = hf_sb_done(&sb);
     bool connected = event->type == HF_EVENT_ONLINE && event->epoch > row.epoch;
+    if (connected)
+        take_session(&row, event);
+    if (event->type != HF_EVENT_ONLINE && row.presence == HF_ONLINE)
+        row.seen_ms = event->time_ms;
     row.epoch = event->epoch;
     row.presence = event->type == HF_EVENT_ONLINE    ? HF_ONLINE
                    : event->type == HF_EVENT_OFFLINE ? HF_OFFLINE
@@ -91,6 +114,58 @@ static hf_err apply_sequence(struct hf_kv_txn *txn, const struct hf_event *event
         return err;
     row.seq = event->seq;
     return put_device(txn, &key, &row);
+}
+
+static hf_err apply_delivered(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_device_row row;
+    struct hf_kvkey key;
+
+    hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
+    if (err == HF_OK)
+        err = get_device(txn, &key, &row);
+    if (err != HF_OK || event->seq <= row.delivered)
+        return err;
+    row.delivered = event->seq;
+    return put_device(txn, &key, &row);
+}
+
+/* Message and position are one record (DLV-13): whatever came under this number is in the log. A queue that is not the device's any more
+ * does not move it. */
+hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
+                            uint64_t queue_id, uint64_t seq)
+{
+    struct hf_device_row row;
+    struct hf_kvkey key;
+
+    hf_err err = hf_kvkey_device(&key, tenant, device);
+    if (err == HF_OK)
+        err = get_device(txn, &key, &row);
+    if (err != HF_OK || row.queue != queue_id || seq <= row.uplink)
+        return err;
+    row.uplink = seq;
+    return put_device(txn, &key, &row);
+}
+
+bool hf_event_moves_uplink(const struct hf_event *event, uint64_t *ret_queue_id, uint64_t *ret_seq)
+{
+    switch (event->type) {
+    case HF_EVENT_MESSAGE:
+        *ret_queue_id = event->from;
+        *ret_seq = event->seq;
+        break;
+    case HF_EVENT_MESSAGE_GAP:
+        *ret_queue_id = hf_session_queue_parse(event->key);
+        *ret_seq = event->to;
+        break;
+    case HF_EVENT_COMMAND_DONE:
+    case HF_EVENT_COMMAND_FAILED:
+        *ret_queue_id = event->from;
+        *ret_seq = event->to;
+        break;
+    default: return false;
+    }
+    return *ret_queue_id != 0 && *ret_seq != 0;
 }
 
 /* ---- EXPLAIN ---- */
@@ -230,6 +305,8 @@ static enum hf_fate fate_of(const struct hf_event *event)
     switch (event->type) {
     case HF_EVENT_SENT:
     case HF_EVENT_COMMAND_SENT: return HF_FATE_SENT;
+    case HF_EVENT_DELIVERED:
+    case HF_EVENT_COMMAND_DELIVERED: return HF_FATE_DELIVERED;
     case HF_EVENT_COMMAND_DONE: return HF_FATE_DONE;
     default: break;
     }
@@ -266,7 +343,8 @@ static hf_err apply_fate(struct hf_kv_txn *txn, const struct hf_event *event)
     hf_err err = hf_kv_get(txn, HF_KV_MESSAGES, id_key(event), &value);
     if (err == HF_OK)
         err = put_fate(txn, event, value);
-    if ((err != HF_OK && err != HF_ERR_NOT_FOUND) || event->type == HF_EVENT_COMMAND_SENT)
+    if ((err != HF_OK && err != HF_ERR_NOT_FOUND) || event->type == HF_EVENT_COMMAND_SENT ||
+        event->type == HF_EVENT_COMMAND_DELIVERED)
         return err == HF_ERR_NOT_FOUND ? HF_OK : err;
     /* Whatever became of its row in MESSAGES (swept while the node was down, damaged): what has ended waits no longer. */
     err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->seq);
@@ -343,7 +421,16 @@ static hf_err apply_revoked(struct hf_kv_txn *txn, const struct hf_event *event)
 
 /* ---- the doors ---- */
 
-enum { PRESENCE = 1, EXPLAIN = 2, QUEUED = 4, FATE = 8, BROADCAST = 16, KEY = 32, REVOKED = 64 };
+enum {
+    PRESENCE = 1,
+    EXPLAIN = 2,
+    QUEUED = 4,
+    FATE = 8,
+    BROADCAST = 16,
+    KEY = 32,
+    REVOKED = 64,
+    DELIVERED = 128
+};
 
 static const uint8_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_ONLINE] = PRESENCE | EXPLAIN,
@@ -352,6 +439,9 @@ static const uint8_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_DISCONNECTED] = EXPLAIN,
     [HF_EVENT_REFUSED] = EXPLAIN,
     [HF_EVENT_LEDGER] = EXPLAIN,
+    [HF_EVENT_MESSAGE_GAP] = EXPLAIN,
+    [HF_EVENT_DELIVERED] = FATE | DELIVERED,
+    [HF_EVENT_COMMAND_DELIVERED] = FATE | DELIVERED,
     [HF_EVENT_QUEUED] = QUEUED,
     [HF_EVENT_COMMAND] = QUEUED,
     [HF_EVENT_SENT] = FATE,
@@ -368,12 +458,16 @@ static const uint8_t effects[HF_EVENT_TYPES_MAX] = {
 
 bool hf_projection_wants(const struct hf_event *event)
 {
-    return event->type < HF_EVENT_TYPES_MAX && effects[event->type] != 0;
+    uint64_t queue_id, seq;
+
+    return event->type < HF_EVENT_TYPES_MAX &&
+           (effects[event->type] != 0 || hf_event_moves_uplink(event, &queue_id, &seq));
 }
 
 hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     unsigned effect = event->type < HF_EVENT_TYPES_MAX ? effects[event->type] : 0;
+    uint64_t queue_id, seq;
     hf_err err = HF_OK;
 
     if (effect & PRESENCE)
@@ -390,6 +484,10 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_key(txn, event);
     if (err == HF_OK && effect & REVOKED)
         err = apply_revoked(txn, event);
+    if (err == HF_OK && effect & DELIVERED)
+        err = apply_delivered(txn, event);
+    if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))
+        err = hf_projection_uplink(txn, event->tenant, event->device, queue_id, seq);
     /* Names that make no key change no row. They cannot come from a gateway of this version, and a log that has one all
      * the same must not keep the tables from following for good. */
     return err == HF_ERR_INVALID ? HF_OK : err;

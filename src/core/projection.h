@@ -19,6 +19,12 @@ bool hf_projection_wants(const struct hf_event *event);
 /* HF_OK, or the error of the write transaction (core/kv.h), which is spoilt then. */
 hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event);
 
+/* Does the event move the position of a device's uplink queue, and to where? A run of such events of one device may be applied at once with
+ * hf_projection_uplink() and the last of their numbers (core/positions.h). */
+bool hf_event_moves_uplink(const struct hf_event *event, uint64_t *ret_queue_id, uint64_t *ret_seq);
+hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
+                            uint64_t queue_id, uint64_t seq);
+
 struct hf_idempotency_row;
 /* Does a key still stand for its first request? From its acceptance until idempotency_ms after that one's end (ST-5). */
 bool hf_idempotency_counts(struct hf_kv_txn *txn, const struct hf_idempotency_row *row, uint64_t utc_ms,

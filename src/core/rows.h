@@ -25,7 +25,14 @@
     NUMBER(conn)      /* id of the last connection */                                           \
     NUMBER(connects)  /* how often it was let in */                                             \
     NUMBER(seq)       /* last downlink sequence given */                                        \
-    TEXT(protocol)
+    NUMBER(base)      /* session: the downlink sequence before its first */                     \
+    NUMBER(top)       /* session: the last one given before it was made */                      \
+    NUMBER(delivered) /* session: the highest that the device has durably */                    \
+    NUMBER(queue)     /* id of the device's uplink queue, 0 = none */                           \
+    NUMBER(uplink)    /* highest sequence of that queue that is in the log */                   \
+    NUMBER(seen_ms)   /* UTC, last sign of life as of the end of the last connection */         \
+    TEXT(protocol)                                                                              \
+    TEXT(session) /* 16 bytes, or absent */
 
 /* MESSAGES: key 16-byte id. The fate of a message or command. */
 #define HF_MESSAGE_ROW_MAP(NUMBER, TEXT)               \

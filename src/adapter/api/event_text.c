@@ -5,6 +5,7 @@
 #include "codec/json/out.h"
 #include "codec/ws/frame.h"
 #include "core/rows.h"
+#include "core/session_record.h"
 #include "core/topic.h"
 
 /* ---- which ones ---- */
@@ -49,16 +50,49 @@ static void key_row(struct hf_json_out *out, const struct hf_event *event)
     hf_time_out(out, "expires", row.expires_ms);
 }
 
+/* What became of the session of holdfast.v1, and what of the one before is lost. Its id is the event's. */
+static bool session(struct hf_json_out *out, const struct hf_event *event)
+{
+    static const char *const results[] = {"new", "resumed", "rebuilt"};
+    struct hf_session_record record;
+    char queue[HF_SESSION_QUEUE_CHARS];
+
+    if (hf_session_record_decode(event->payload, &record) != HF_OK)
+        return false; /* raw mode */
+    hf_session_queue_text(record.queue_id, queue);
+    hf_json_out_object(out, "session");
+    hf_json_out_hex(out, "id", event->id, sizeof(event->id));
+    hf_json_out_cstr(out, "result", record.result < HF_COUNT_OF(results) ? results[record.result] : "new");
+    if (record.reason != HF_REASON_NONE)
+        hf_json_out_cstr(out, "reason", hf_reason_name(record.reason));
+    hf_json_out_text(out, "queue", (struct hf_slice){queue, sizeof(queue)});
+    hf_json_out_u64(out, "uplink", record.uplink);
+    if (record.gap_to != 0) {
+        hf_json_out_u64(out, "gap_from", record.gap_from);
+        hf_json_out_u64(out, "gap_to", record.gap_to);
+    }
+    hf_json_out_end(out);
+    return true;
+}
+
 static void members(struct hf_json_out *out, const struct hf_event *event)
 {
     switch (event->type) {
     case HF_EVENT_MESSAGE:
         text(out, "topic", event->topic);
         text(out, "client_id", event->key);
+        hf_time_out(out, "made", event->made_ms);
+        break;
+    case HF_EVENT_MESSAGE_GAP:
+        hf_json_out_u64(out, "from", event->from);
+        hf_json_out_u64(out, "to", event->to);
+        text(out, "queue", event->key);
         break;
     case HF_EVENT_ONLINE:
         text(out, "protocol", event->topic);
         text(out, "trace", event->key);
+        if (session(out, event))
+            return;
         break;
     case HF_EVENT_OFFLINE:
     case HF_EVENT_UNKNOWN:
@@ -74,6 +108,7 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         hf_time_out(out, "expires", event->to);
         break;
     case HF_EVENT_COMMAND_SENT:
+    case HF_EVENT_COMMAND_DELIVERED:
     case HF_EVENT_COMMAND_DONE:
     case HF_EVENT_COMMAND_FAILED: text(out, "name", event->topic); break;
     case HF_EVENT_BROADCAST_DONE:
@@ -106,6 +141,14 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
     hf_payload_out(out, "payload", event->format, event->flags, event->payload);
 }
 
+/* Its id is not a UUID and stands among the session's members. */
+static bool is_session(const struct hf_event *event)
+{
+    struct hf_session_record record;
+
+    return event->type == HF_EVENT_ONLINE && hf_session_record_decode(event->payload, &record) == HF_OK;
+}
+
 static void identifiers(struct hf_json_out *out, const struct hf_event *event)
 {
     static const uint8_t none[16];
@@ -113,7 +156,7 @@ static void identifiers(struct hf_json_out *out, const struct hf_event *event)
 
     text(out, "tenant", event->tenant);
     text(out, "device", event->device);
-    if (memcmp(event->id, none, sizeof(none)) != 0) {
+    if (memcmp(event->id, none, sizeof(none)) != 0 && !is_session(event)) {
         hf_uuid_text(event->id, id);
         hf_json_out_cstr(out, "id", id);
     }

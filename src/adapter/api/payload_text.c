@@ -1,9 +1,6 @@
 #include "adapter/api/payload_text.h"
 
 #include "base/assert.h"
-#include "base/base64.h"
-
-enum { BASE64_PART_BYTES = 3 * 256 }; /* a multiple of 3: only the last part is padded */
 
 static const char *name_with(char out[32], const char *name, const char *ending)
 {
@@ -14,22 +11,6 @@ static const char *name_with(char out[32], const char *name, const char *ending)
     hf_sb_text(&sb, ending);
     HF_ASSERT(!sb.overflow);
     return out;
-}
-
-/* In parts, straight into the builder: needs no second copy of the payload. */
-static void base64_out(struct hf_json_out *out, const char *key, struct hf_slice payload)
-{
-    char part[HF_BASE64_BYTES(BASE64_PART_BYTES)];
-
-    hf_json_out_raw(out, key, HF_SLICE("\""));
-    for (size_t at = 0; at < payload.bytes && !out->sb->overflow; at += BASE64_PART_BYTES) {
-        size_t bytes = 0;
-
-        (void)hf_base64_encode(payload.at + at, HF_MIN(payload.bytes - at, (size_t)BASE64_PART_BYTES), part,
-                               sizeof(part), &bytes);
-        hf_sb_add(out->sb, part, bytes);
-    }
-    hf_sb_char(out->sb, '"');
 }
 
 void hf_payload_out(struct hf_json_out *out, const char *name, unsigned format, unsigned flags,
@@ -44,7 +25,7 @@ void hf_payload_out(struct hf_json_out *out, const char *name, unsigned format, 
     else if (flags & HF_EVENT_FLAG_TEXT)
         hf_json_out_text(out, "text", payload);
     else
-        base64_out(out, name_with(key, name, "_base64"), payload);
+        hf_json_out_base64(out, name_with(key, name, "_base64"), payload.at, payload.bytes);
 }
 
 void hf_conn_out(struct hf_json_out *out, const char *key, uint64_t conn)

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "base/assert.h"
+#include "base/base64.h"
+#include "codec/json/array.h"
 #include "codec/json/out.h"
 #include "codec/json/scan.h"
 
@@ -409,6 +411,8 @@ static void writes(void **state)
     hf_json_out_end(&out);
     hf_json_out_time(&out, "at", 0);
     hf_json_out_hex(&out, "hex", "\x01\xff", 2);
+    hf_json_out_base64(&out, "base64", "\x01\xff", 2);
+    hf_json_out_base64(&out, "none", NULL, 0);
     hf_json_out_raw(&out, "raw", HF_SLICE("{\"k\":[]}"));
     hf_json_out_key(&out, HF_SLICE("k\"ey"));
     hf_json_out_null(&out, NULL);
@@ -423,7 +427,8 @@ static void writes(void **state)
                         "{\"t\":\"a\\\"b\\n\",\"c\":\"x\",\"absent\":null,\"u\":18446744073709551615,"
                         "\"i\":-9223372036854775808,\"yes\":true,\"no\":false,\"list\":[1,{},[],0.1,-1e+300,"
                         "2.2250738585072014e-308,0.30000000000000004,null,null],"
-                        "\"at\":\"1970-01-01T00:00:00.000Z\",\"hex\":\"01ff\",\"raw\":{\"k\":[]},"
+                        "\"at\":\"1970-01-01T00:00:00.000Z\",\"hex\":\"01ff\",\"base64\":\"Af8=\",\"none\":"
+                        "\"\",\"raw\":{\"k\":[]},"
                         "\"k\\\"ey\":null,\"nested\":{\"z\":0}}");
     assert_int_equal(hf_json_scan(storage, sb.bytes, NULL, 0, 0), HF_OK);
 }
@@ -444,6 +449,66 @@ static void writer_notices_no_room(void **state)
     assert_false(hf_json_out_complete(&out));
 }
 
+/* Parts join without padding between them, and one that does not fit ends it. */
+static void writes_long_base64(void **state)
+{
+    enum { BYTES = 2000 };
+    static char storage[2 * BYTES], text[2 * BYTES];
+    static uint8_t data[BYTES];
+    struct hf_json_out out;
+    struct hf_sb sb;
+
+    (void)state;
+    for (size_t i = 0; i < BYTES; i++)
+        data[i] = (uint8_t)(i * 7);
+    for (size_t bytes = BYTES - 4; bytes <= BYTES; bytes++) {
+        size_t text_bytes;
+
+        hf_sb_init(&sb, storage, sizeof(storage));
+        hf_json_out_init(&out, &sb);
+        hf_json_out_base64(&out, NULL, data, bytes);
+        assert_int_equal(hf_base64_encode(data, bytes, text, sizeof(text), &text_bytes), HF_OK);
+        assert_int_equal(sb.bytes, text_bytes + 2);
+        assert_memory_equal(storage + 1, text, text_bytes);
+    }
+    hf_sb_init(&sb, storage, BYTES);
+    hf_json_out_init(&out, &sb);
+    hf_json_out_base64(&out, NULL, data, BYTES);
+    assert_true(sb.overflow);
+}
+
+static void walks_arrays(void **state)
+{
+    static const struct {
+        const char *in, *want;
+    } rows[] = {
+        {"[]", ""},
+        {"[ \t\r\n]", ""},
+        {"[1]", "1;"},
+        {"[ 1 , \"a,]\\\"[\" ,[2,[3]] , {\"k\":[4],\"l\":5}\n,null ]",
+         "1;\"a,]\\\"[\"\\;[2,[3]];{\"k\":[4],\"l\":5};null;"},
+    };
+    char storage[128];
+    struct hf_sb sb;
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_slice rest = hf_slice_of(rows[i].in);
+        struct hf_json_field element;
+
+        assert_int_equal(check(rest.at, rest.bytes, 0), HF_OK);
+        hf_sb_init(&sb, storage, sizeof(storage));
+        while (hf_json_array_next(&rest, &element)) {
+            assert_true(element.found);
+            assert_int_equal(element.type, hf_json_type_of(element.raw));
+            hf_sb_slice(&sb, element.raw);
+            hf_sb_text(&sb, element.escaped ? "\\;" : ";");
+        }
+        assert_false(hf_json_array_next(&rest, &element));
+        assert_string_equal(storage, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +521,8 @@ int main(void)
         cmocka_unit_test(reads_numbers),
         cmocka_unit_test(names_types),
         cmocka_unit_test(writes),
+        cmocka_unit_test(writes_long_base64),
+        cmocka_unit_test(walks_arrays),
         cmocka_unit_test(writer_notices_no_room),
     };
 

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/base64.h"
+
+enum { BASE64_PART_BYTES = 3 * 256 }; /* a multiple of 3: only the last part is padded */
 
 static bool in_object(const struct hf_json_out *out)
 {
@@ -155,6 +158,25 @@ void hf_json_out_hex(struct hf_json_out *out, const char *key, const void *data,
     begin(out, key);
     hf_sb_char(out->sb, '"');
     hf_sb_hex(out->sb, data, bytes);
+    hf_sb_char(out->sb, '"');
+    out->comma = true;
+}
+
+/* In parts, straight into the builder: needs no second copy of the data. */
+void hf_json_out_base64(struct hf_json_out *out, const char *key, const void *data, size_t bytes)
+{
+    char part[HF_BASE64_BYTES(BASE64_PART_BYTES)];
+    const char *in = data;
+
+    begin(out, key);
+    hf_sb_char(out->sb, '"');
+    for (size_t at = 0; at < bytes && !out->sb->overflow; at += BASE64_PART_BYTES) {
+        size_t part_bytes = 0;
+
+        (void)hf_base64_encode(in + at, HF_MIN(bytes - at, (size_t)BASE64_PART_BYTES), part, sizeof(part),
+                               &part_bytes);
+        hf_sb_add(out->sb, part, part_bytes);
+    }
     hf_sb_char(out->sb, '"');
     out->comma = true;
 }

@@ -38,6 +38,7 @@ void hf_json_out_bool(struct hf_json_out *out, const char *key, bool value);
 void hf_json_out_null(struct hf_json_out *out, const char *key);
 void hf_json_out_time(struct hf_json_out *out, const char *key, uint64_t utc_ms); /* RFC 3339 string */
 void hf_json_out_hex(struct hf_json_out *out, const char *key, const void *data, size_t bytes);
+void hf_json_out_base64(struct hf_json_out *out, const char *key, const void *data, size_t bytes);
 /* `json` is one checked JSON value; it is copied as it stands. */
 void hf_json_out_raw(struct hf_json_out *out, const char *key, struct hf_slice json);
 /* A member whose name is data: key of any bytes, escaped. The value follows with key NULL. */

@@ -8,8 +8,8 @@
 #include <openssl/params.h>
 
 #include "base/base64.h"
+#include "codec/json/array.h"
 #include "codec/json/scan.h"
-#include "codec/jwt/array.h"
 #include "codec/jwt/keys_internal.h"
 
 enum { FIELD_BYTES = 32, KTY = 0, CRV, X, Y, N, E, USE, ALG, KID, FIELDS };
@@ -133,7 +133,7 @@ hf_err hf_jwt_keys_add_jwks(struct hf_jwt_keys *keys, struct hf_slice tenant, st
         return HF_ERR_MALFORMED;
     }
     rest = set[0].raw;
-    while (hf_jwt_array_next(&rest, &element)) {
+    while (hf_json_array_next(&rest, &element)) {
         struct hf_json_field fields[FIELDS] = {
             [KTY] = HF_JSON_FIELD("kty"), [CRV] = HF_JSON_FIELD("crv"), [X] = HF_JSON_FIELD("x"),
             [Y] = HF_JSON_FIELD("y"),     [N] = HF_JSON_FIELD("n"),     [E] = HF_JSON_FIELD("e"),

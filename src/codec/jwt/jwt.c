@@ -5,8 +5,8 @@
 
 #include "base/assert.h"
 #include "base/base64.h"
+#include "codec/json/array.h"
 #include "codec/json/scan.h"
-#include "codec/jwt/array.h"
 
 #define CHECK_ROW(id, check, text) [id] = check,
 #define TEXT_ROW(id, check, text)  [id] = text,
@@ -175,7 +175,7 @@ static bool take_scopes(const struct hf_json_field *field, struct room *room, st
     if (!field->found)
         return true;
     if (field->type == HF_JSON_ARRAY) {
-        while (hf_jwt_array_next(&rest, &element))
+        while (hf_json_array_next(&rest, &element))
             if (!take_text(&element, room, &text) || text.bytes == 0 || !add_scope(claims, text))
                 return false;
         return true;
@@ -202,7 +202,7 @@ static bool audience_holds(const struct hf_json_field *field, struct hf_slice wa
 
     if (field->type != HF_JSON_ARRAY)
         return take_text(&element, &room, &text) && text.at != NULL && hf_slice_eq(text, wanted);
-    while (hf_jwt_array_next(&rest, &element)) {
+    while (hf_json_array_next(&rest, &element)) {
         struct room again = room; /* each may use all of it: none is kept */
 
         if (take_text(&element, &again, &text) && hf_slice_eq(text, wanted))

@@ -1,6 +1,6 @@
-/* codec/jwt/array.c - because the text is known to be valid JSON, an element ends at the next comma or bracket that is
+/* codec/json/array.c - because the text is known to be valid JSON, an element ends at the next comma or bracket that is
  * neither inside a string nor inside another array or object. */
-#include "codec/jwt/array.h"
+#include "codec/json/array.h"
 
 static bool is_space(char c)
 {
@@ -37,7 +37,7 @@ static size_t element_end(struct hf_slice text)
     return at < text.bytes ? at : text.bytes;
 }
 
-bool hf_jwt_array_next(struct hf_slice *rest, struct hf_json_field *ret_element)
+bool hf_json_array_next(struct hf_slice *rest, struct hf_json_field *ret_element)
 {
     size_t bytes = 0;
 

@@ -18,9 +18,7 @@ static size_t left(const struct body *body)
 
 static bool text_valid(const struct hf_layout_row *row, struct hf_slice text)
 {
-    if (text.bytes > row->bytes_max || !hf_ws_utf8_valid(text.at, text.bytes))
-        return false;
-    return !(row->flags & HF_ROW_TOKEN) || hf_layout_token(text);
+    return hf_layout_text_valid(row, text) && hf_ws_utf8_valid(text.at, text.bytes);
 }
 
 static bool take_slice(struct body *body, size_t bytes, struct hf_slice *ret_text)
@@ -64,15 +62,6 @@ static bool take_fixed(struct body *body, const struct hf_layout_row *row, struc
     return true;
 }
 
-/* One text more for a list; what is above the list's room is checked all the same, and skipped. */
-static void append(struct hf_frame *frame, const struct hf_layout_row *row, struct hf_slice text)
-{
-    unsigned *count = hf_layout_at(frame, row->count_at);
-
-    if (*count < HF_LAYOUT_LIST_MAX)
-        ((struct hf_slice *)hf_layout_at(frame, row->at))[(*count)++] = text;
-}
-
 static bool take_texts(struct body *body, const struct hf_layout_row *row, struct hf_frame *frame)
 {
     struct hf_slice text;
@@ -82,7 +71,7 @@ static bool take_texts(struct body *body, const struct hf_layout_row *row, struc
     for (unsigned count = *body->at++; count > 0; count--) {
         if (!take_text(body, row, 1, &text))
             return false;
-        append(frame, row, text);
+        hf_layout_append(frame, row, text);
     }
     return true;
 }
@@ -106,11 +95,7 @@ static bool take_document(struct hf_slice value, struct hf_frame_hello *hello)
 
     if (value.bytes < HF_LAYOUT_DOCUMENT_BYTES)
         return false;
-    if (hello->document_count < HF_FRAME_DOCUMENTS_MAX) {
-        hello->documents[hello->document_count].document = at[0];
-        hello->documents[hello->document_count].version = hf_get_u64(at + 1);
-        hello->document_count++;
-    }
+    hf_layout_append_document(hello, at[0], hf_get_u64(at + 1));
     return true;
 }
 
@@ -123,7 +108,7 @@ static bool take_extension(const struct hf_layout_row *row, struct hf_slice valu
     if (!text_valid(row, value))
         return false;
     if (row->kind == HF_KIND_EXT_TEXTS) {
-        append(frame, row, value);
+        hf_layout_append(frame, row, value);
         return true;
     }
     if (text->at != NULL)

@@ -11,6 +11,9 @@
     }
 
 const struct hf_layout_names hf_layout_documents = NAMES("none", "context", "group");
+const char *const hf_layout_capabilities[HF_LAYOUT_CAPABILITIES] = {
+    [0] = "heartbeat", [1] = "resume", [2] = "selective_ack", [4] = "crc", [5] = "documents",
+};
 static const struct hf_layout_names results = NAMES("new", "resumed", "rebuilt");
 static const struct hf_layout_names statuses = NAMES("ok", "failed", "expired", "unsupported");
 static const struct hf_layout_names profiles = NAMES("any", "default", "ha", "adaptive");
@@ -207,19 +210,22 @@ const struct hf_layout *hf_layout_of(unsigned type)
     return type < HF_FRAME_TYPES && layouts[type].rows != NULL ? &layouts[type] : NULL;
 }
 
-bool hf_layout_payload(struct hf_frame *frame, struct hf_layout_payload *ret_payload)
+bool hf_layout_payload(const struct hf_frame *frame, struct hf_layout_payload *ret_payload)
 {
-#define PARTS(frame_) ((struct hf_layout_payload){&(frame_).format, &(frame_).text, &(frame_).payload})
+    struct hf_frame *in = (struct hf_frame *)(uintptr_t)frame;
+
+#define PARTS(member) \
+    ((struct hf_layout_payload){&in->as.member.format, &in->as.member.text, &in->as.member.payload})
     switch (frame->type) {
-    case HF_FRAME_DATA: *ret_payload = PARTS(frame->as.data); return true;
-    case HF_FRAME_COMMAND: *ret_payload = PARTS(frame->as.command); return true;
-    case HF_FRAME_RESULT: *ret_payload = PARTS(frame->as.result); return true;
+    case HF_FRAME_DATA: *ret_payload = PARTS(data); return true;
+    case HF_FRAME_COMMAND: *ret_payload = PARTS(command); return true;
+    case HF_FRAME_RESULT: *ret_payload = PARTS(result); return true;
     default: return false;
     }
 #undef PARTS
 }
 
-bool hf_layout_token(struct hf_slice text)
+static bool is_token(struct hf_slice text)
 {
     for (size_t i = 0; i < text.bytes; i++) {
         char c = text.at[i], lower = (char)(c | 0x20);
@@ -228,4 +234,26 @@ bool hf_layout_token(struct hf_slice text)
             return false;
     }
     return text.bytes > 0;
+}
+
+bool hf_layout_text_valid(const struct hf_layout_row *row, struct hf_slice text)
+{
+    return text.bytes <= row->bytes_max && (!(row->flags & HF_ROW_TOKEN) || is_token(text));
+}
+
+void hf_layout_append(struct hf_frame *frame, const struct hf_layout_row *row, struct hf_slice text)
+{
+    unsigned *count = hf_layout_at(frame, row->count_at);
+
+    if (*count < HF_LAYOUT_LIST_MAX)
+        ((struct hf_slice *)hf_layout_at(frame, row->at))[(*count)++] = text;
+}
+
+void hf_layout_append_document(struct hf_frame_hello *into, uint8_t document, uint64_t version)
+{
+    if (into->document_count == HF_FRAME_DOCUMENTS_MAX)
+        return;
+    into->documents[into->document_count].document = document;
+    into->documents[into->document_count].version = version;
+    into->document_count++;
 }

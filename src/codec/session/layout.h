@@ -44,6 +44,7 @@ enum {                       /* row->flags */
 enum {
     HF_LAYOUT_LIST_MAX = HF_FRAME_ALTERNATES_MAX, /* texts that a list holds; further ones are skipped */
     HF_LAYOUT_ROWS_MAX = 32,
+    HF_LAYOUT_CAPABILITIES = 6,
     HF_LAYOUT_UNKNOWN = UINT8_MAX, /* NAME: a name that this version does not know */
     HF_LAYOUT_FORMAT_JSON = 1,     /* DLV-1 */
     HF_LAYOUT_EXTENSION_HEAD_BYTES = 4,
@@ -53,7 +54,7 @@ enum {
 };
 
 struct hf_layout_names {
-    unsigned count;
+    unsigned count; /* they are the values 0..count-1 */
     const char *names[4];
 };
 
@@ -76,14 +77,15 @@ struct hf_layout {
 const struct hf_layout *hf_layout_of(unsigned type);
 
 extern const struct hf_layout_names hf_layout_documents;
+extern const char *const hf_layout_capabilities[HF_LAYOUT_CAPABILITIES]; /* by bit; NULL = no name */
 
-/* The three frames with a payload keep it at different places. */
+/* The three frames with a payload keep it at different places; false for the others. The pointers are into the frame. */
 struct hf_layout_payload {
     const uint8_t *format;
     bool *text;
     struct hf_slice *payload;
 };
-bool hf_layout_payload(struct hf_frame *frame, struct hf_layout_payload *ret_payload);
+bool hf_layout_payload(const struct hf_frame *frame, struct hf_layout_payload *ret_payload);
 
 /* Bytes on the wire of a kind with a fixed size; 0 for the others. */
 static inline unsigned hf_layout_width(unsigned kind)
@@ -141,7 +143,11 @@ static inline bool hf_layout_on_wire(const struct hf_frame *frame, const struct 
     return !(row->flags & HF_ROW_JSON_ONLY) && frame->as.auth.answer == ((row->flags & HF_ROW_ANSWER) != 0);
 }
 
-bool hf_layout_token(struct hf_slice text); /* HF_ROW_TOKEN */
+/* Within its limit and, with HF_ROW_TOKEN, of its alphabet. UTF-8 is checked by who needs to. */
+bool hf_layout_text_valid(const struct hf_layout_row *row, struct hf_slice text);
+/* One text more for a list; what is above the list's room is skipped. */
+void hf_layout_append(struct hf_frame *frame, const struct hf_layout_row *row, struct hf_slice text);
+void hf_layout_append_document(struct hf_frame_hello *into, uint8_t document, uint64_t version);
 uint16_t hf_layout_reason(unsigned reason); /* the same, or 0 when base/reason.h does not know it */
 
 /* The last look at a decoded frame, the same for both encodings. HF_ERR_LIMIT: its payload is above payload_bytes_max. HF_ERR_INVALID: the payload

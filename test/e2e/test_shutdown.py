@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lib.gateway import eventually
-from lib.rawws import CLOSE, close_payload
+from lib.rawws import CLOSE, Ended, close_payload
 
 
 def test_who_watches_a_drain_is_answered_until_its_end(gateways):
@@ -86,7 +86,7 @@ def test_a_second_term_ends_at_once_with_everything_open(gateways, workers):
                 answer = json.loads(ws.recv_text())
                 if isinstance(answer, dict) and answer.get("type") == "ack":
                     acked.append(answer["offset"])
-        except (OSError, AssertionError, ValueError, EOFError):
+        except (OSError, AssertionError, ValueError, Ended):  # cut off without a goodbye: it was the second TERM
             pass
 
     for name in names:  # commands nobody answers: the calls wait, on whatever worker took the connection

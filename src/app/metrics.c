@@ -112,6 +112,7 @@ static void sum_workers(struct hf_gateway *gateway, struct hf_worker_stats *sum,
         sum->loop.received_bytes += scratch->loop.received_bytes;
         sum->loop.sent_bytes += scratch->loop.sent_bytes;
         sum->loop.sends += scratch->loop.sends;
+        sum->loop.send_batches += scratch->loop.send_batches;
         sum->loop.blocked += scratch->loop.blocked;
         sum->loop.queue_bytes_now += scratch->loop.queue_bytes_now;
         sum->loop.handshakes_done += scratch->loop.handshakes_done;
@@ -343,7 +344,9 @@ static void loops(struct text *text, const struct hf_worker_stats *sum)
         (double)sum->loop.received_bytes);
     one(text, "network_sent_bytes_total", "counter", "bytes written to sockets",
         (double)sum->loop.sent_bytes);
-    one(text, "sends_total", "counter", "send calls", (double)sum->loop.sends);
+    one(text, "sends_total", "counter", "writes to sockets", (double)sum->loop.sends);
+    one(text, "send_batches_total", "counter", "system calls that wrote to many sockets",
+        (double)sum->loop.send_batches);
     one(text, "blocked_total", "counter", "times a socket did not take all", (double)sum->loop.blocked);
     one(text, "worker_backlog", "gauge", "messages between workers that wait for a mailbox",
         (double)sum->backlog);

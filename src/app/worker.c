@@ -102,6 +102,7 @@ static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
         hf_worker_backlog_flush(worker);
     hf_app_journal_submit(&worker->journal);
     if (!hf_list_empty(&worker->hub.unsettled)) {
+        hf_loop_flush(worker->loop); /* most of what is to be settled, by few system calls */
         hf_hub_settle(&worker->hub);
         hf_app_journal_submit(&worker->journal); /* what settling recorded need not wait for another turn */
     }
@@ -259,6 +260,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     struct hf_loop_options options = {
         .streams_max = HF_WORKER_CONNECTIONS_MAX,
         .handshake_budget_us = (uint32_t)config->admission.tls_turn_budget_us,
+        .send_one_by_one = !config->node.io_uring,
         .queue_bytes_hard_max =
             (uint32_t)(config->delivery.send_queue_high_bytes + 4 * config->websocket.message_bytes_max),
     };

@@ -176,6 +176,11 @@ void hf_loop_defer_free(struct hf_loop *loop, struct hf_deferred *deferred,
     loop->deferred = deferred;
 }
 
+void hf_loop_flush(struct hf_loop *loop)
+{
+    hf_stream_many_flush(loop->streams);
+}
+
 void hf_loop_hook_add(struct hf_loop *loop, struct hf_turn_hook *hook)
 {
     hf_list_init(&hook->node);

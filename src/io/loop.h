@@ -6,7 +6,7 @@
  *   2. work left by the turn before (io/stream.h: ends to report, unread bytes of attached streams)
  *   3. the events; an inbox' messages; timers that are due
  *   4. hooks "end of turn", in the order they were added (what they write is still sent by this turn)
- *   5. dirty streams are flushed; then TLS handshakes, as far as their CPU budget goes; then a flush of those
+ *   5. dirty streams are flushed (many of them by one system call, io/send_ring.h); then TLS handshakes, as far as their CPU budget goes; then a flush of those
  *   6. what was closed in this turn is freed
  * Nothing is freed before step 6, so an event of step 3 never meets freed memory: it meets a closed handle, whose
  * on_event was exchanged for one that does nothing. */
@@ -47,6 +47,7 @@ struct hf_loop_options { /* 0 = the default above */
     uint64_t queue_bytes_total_max; /* memory of all queues; above it write() gives HF_ERR_NOMEM */
     uint32_t inbox_budget;
     uint32_t handshake_budget_us;
+    bool send_one_by_one; /* no io_uring */
 };
 
 /* What epoll's data.ptr points at; embedded in its owner. fd is the owner's. */
@@ -75,7 +76,8 @@ struct hf_loop_stats {
     /* streams */
     uint64_t streams_now, streams_max_seen, opened, refused_limit, closed_eof, closed_reset, closed_tls,
         aborted, detached, attached;
-    uint64_t receives, received_bytes, sends, sent_bytes, blocked;
+    uint64_t receives, received_bytes, sends, send_batches /* by which some of them went */, sent_bytes,
+        blocked;
     uint64_t writes_refused_limit, writes_refused_nomem;
     uint64_t queue_bytes_now, queue_bytes_max_seen; /* of all streams */
     /* TLS handshakes */
@@ -125,6 +127,10 @@ void hf_loop_unwatch(struct hf_loop *loop, struct hf_handle *handle);
 void hf_loop_close(struct hf_loop *loop, struct hf_handle *handle);
 void hf_loop_defer_free(struct hf_loop *loop, struct hf_deferred *deferred,
                         void (*free_it)(struct hf_deferred *deferred));
+
+/* Offers to the kernel what streams have queued, many by one system call. The end of the turn does the same; this is for a hook that
+ * goes on with what was taken. Handlers are told at the end of the turn. */
+void hf_loop_flush(struct hf_loop *loop);
 
 void hf_loop_hook_add(struct hf_loop *loop, struct hf_turn_hook *hook);
 void hf_loop_hook_remove(struct hf_turn_hook *hook); /* harmless when not added */

@@ -46,6 +46,12 @@ static void mark_blocked(struct hf_stream *stream)
     hf_stream_rearm(stream);
 }
 
+/* ENOBUFS and ENOMEM are the system's passing trouble: the data stays queued, EPOLLOUT tells when to try again. */
+static bool is_passing(int sys_errno)
+{
+    return sys_errno == EAGAIN || sys_errno == EINTR || sys_errno == ENOBUFS || sys_errno == ENOMEM;
+}
+
 /* Bytes taken; 0: none for now; -1: failed, and that is noted. */
 static ssize_t send_plain(struct hf_stream *stream, const struct iovec *iov, unsigned count)
 {
@@ -61,11 +67,26 @@ static ssize_t send_plain(struct hf_stream *stream, const struct iovec *iov, uns
         stream->loop->stats.sent_bytes += (uint64_t)sent;
         return sent;
     }
-    /* ENOBUFS and ENOMEM are the system's passing trouble: the data stays queued, EPOLLOUT tells when to try again. */
-    if (sent == 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+    if (sent == 0 || is_passing(errno))
         return 0;
     hf_stream_fail(stream, errno);
     return -1;
+}
+
+void hf_stream_sent(struct hf_stream *stream, int result, size_t offered)
+{
+    HF_ASSERT(result <= 0 || (size_t)result <= offered);
+    stream->loop->stats.sends++;
+    if (result < 0 && !is_passing(-result)) {
+        hf_stream_fail(stream, -result);
+        return;
+    }
+    if (result > 0) {
+        stream->loop->stats.sent_bytes += (uint64_t)result;
+        hf_stream_queue_consume(stream, (size_t)result);
+    }
+    if (result < (ssize_t)offered)
+        mark_blocked(stream);
 }
 
 static ssize_t send_bytes(struct hf_stream *stream, const uint8_t *data, size_t bytes)

@@ -55,6 +55,7 @@ void hf_stream_pool_free(struct hf_stream_pool *pool)
     hf_slab_free(pool->references);
     hf_slab_free(pool->small_chunks);
     hf_slab_free(pool->large_chunks);
+    hf_stream_many_free(pool->many);
     free(pool->cork);
     free(pool->cipher);
     free(pool->gather);
@@ -80,6 +81,7 @@ void hf_stream_pool_flush(struct hf_stream_pool *pool)
 {
     struct hf_list_node now, *node;
 
+    hf_stream_many_flush(pool);
     hf_list_init(&now); /* what handlers make dirty meanwhile has its turn in the next pass */
     hf_list_splice(&now, &pool->dirty);
     while ((node = hf_list_pop_front(&now)) != NULL) {

@@ -3,6 +3,7 @@
  *   stream_pool.c    what the loop calls in each turn
  *   stream.c         life: open, events, read, end, detach and attach
  *   stream_output.c  the link's operations, cork, queue, flush
+ *   stream_many.c    the queues of many streams, sent by few system calls
  *   stream_queue.c   chunks of queued output
  *   stream_tls.c     OpenSSL: BIO, handshake queue, records */
 #ifndef HF_IO_STREAM_POOL_H
@@ -62,6 +63,8 @@ struct hf_stream_pool {
     struct hf_list_node handshakes; /* readable, and waiting for handshake CPU; disarmed meanwhile */
     struct hf_list_node closed;     /* to be freed at the end of this turn */
     struct hf_stream *corked;       /* whose on_data runs */
+    struct hf_stream_many *many;    /* owns; NULL until it is needed, or not to be had */
+    bool many_refused;
     uint32_t cork_bytes;
     uint8_t *cork, *receive, *cipher, *gather; /* own */
     size_t plain_bytes_max;                    /* of receive */
@@ -118,6 +121,12 @@ void hf_stream_mark_dirty(
     struct hf_stream *stream); /* flushed at the end of the turn, if it may be sent at all */
 /* After output: sends the FIN of finish() when its time has come, calls on_blocked or on_drained. May end the stream. */
 void hf_stream_settle(struct hf_stream *stream);
+/* The oldest `offered` queued bytes were offered to the kernel: result bytes were taken, or -errno. */
+void hf_stream_sent(struct hf_stream *stream, int result, size_t offered);
+
+/* stream_many.c: offers what the dirty streams have queued; they stay dirty, for what is to be told to their handlers. */
+void hf_stream_many_flush(struct hf_stream_pool *pool);
+void hf_stream_many_free(struct hf_stream_many *many); /* NULL is harmless */
 
 /* stream_queue.c */
 void hf_stream_queue_slabs_new(struct hf_stream_pool *pool,

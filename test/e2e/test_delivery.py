@@ -1,5 +1,7 @@
 """Messages and commands to devices: kept, delivered in order, expired, canceled, and the books that add up."""
+import ctypes
 import json
+import os
 import threading
 
 import pytest
@@ -250,6 +252,37 @@ def test_broadcast_to_all_topic_group_and_list(gw):
             assert json.loads(ws.recv_text()) == {"type": "pong", "last": 1}, "nothing was left over"
     ledger = balanced(gw)
     assert ledger["broadcast"]["dropped"].get("device_offline", 0) >= 1
+
+
+def io_uring_here():
+    """Does this kernel give us a ring as the gateway wants it (io_uring_setup, IORING_SETUP_SINGLE_ISSUER | DEFER_TASKRUN)?"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    params = (ctypes.c_uint32 * 30)(0, 0, 1 << 12 | 1 << 13)
+    ring = libc.syscall(425, 4, params)
+    if ring >= 0:
+        os.close(ring)
+    return ring >= 0
+
+
+@pytest.mark.parametrize("io_uring", [True, False])
+def test_a_broadcast_to_a_crowd(gateways, io_uring):
+    """The same for everyone, by few system calls or by one each."""
+    crowd = 300
+    gw = gateways({"node": {"workers": 1, "io_uring": io_uring}})
+    devices = [gw.connect(f"crowd-{n}") for n in range(crowd)]
+    for number in range(3):
+        made = gw.api().post("/v1/broadcast", {"target": "all", "payload": {"number": number}}, status=202)
+        assert gw.api().wait("broadcast.done", where=lambda e: e["id"] == made["id"])["written"] == crowd
+    for ws in devices:
+        assert [json.loads(ws.recv_text())["number"] for _ in range(3)] == [0, 1, 2]
+    assert balanced(gw)["broadcast"]["delivered"] == 3 * crowd
+    if io_uring and io_uring_here():
+        eventually(lambda: 3 <= gw.metric("holdfast_send_batches_total") < crowd)
+    else:
+        eventually(lambda: gw.metric("holdfast_sends_total") >= 3 * crowd)
+        assert gw.metric("holdfast_send_batches_total") == 0
+    for ws in devices:
+        assert ws.close()[0] == 1000
 
 
 @pytest.mark.parametrize("target", ["some", {}, {"topic": "a", "group": "b"}, {"devices": []}, {"devices": ["../x"]}, 7, None])

@@ -104,7 +104,7 @@ struct hf_store_seen {
 struct hf_store;
 typedef void hf_store_id_fn(void *context, uint64_t id);
 
-/* Errors of all calls that change something: HF_ERR_FULL (disk), HF_ERR_IO, HF_ERR_CORRUPT, HF_ERR_NOMEM. Then this call has changed nothing; what
+/* Errors of all calls that change something: HF_ERR_FULL (disk), HF_ERR_IO, HF_ERR_CORRUPT, HF_ERR_BUSY (somebody else writes), HF_ERR_NOMEM. Then this call has changed nothing; what
  * was not yet durable may be undone with it, which poll() tells. The visitor functions must not call the store. */
 struct hf_store_ops {
     void (*facts)(struct hf_store *store, struct hf_store_facts *ret_facts);
@@ -130,8 +130,8 @@ struct hf_store_ops {
     hf_err (*ack)(struct hf_store *store, uint64_t through, hf_store_id_fn *on_sent, void *context);
     /* The numbered message seq will never be taken: it is failed with this reason, and a gap stands in its place. HF_ERR_NOT_FOUND: no message
      * has this number. */
-    hf_err (*fail)(struct hf_store *store, uint64_t seq, enum hf_reason reason, uint64_t *ret_id,
-                   uint64_t *ret_ticket);
+    hf_err (*reject)(struct hf_store *store, uint64_t seq, enum hf_reason reason, uint64_t *ret_id,
+                     uint64_t *ret_ticket);
     /* A new queue id: what was not acked has no number again, gaps are forgotten, numbers start at 1. For a queue that was restored from an old
      * copy: its next numbers were used already, for other messages. */
     hf_err (*renew)(struct hf_store *store, uint64_t queue_id, uint64_t *ret_ticket);

@@ -239,7 +239,6 @@ enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn
     struct hf_session *session = devconn->session;
     struct hf_device *device = devconn->device;
     uint64_t base_before = 0, at = 0, from, to;
-    bool asked = hf_sender_asked(&session->down);
     enum hf_ack_verdict verdict = hf_sender_ack(&session->down, ack, hub->now_ms, &base_before);
 
     if (verdict == HF_ACK_UNSENT)
@@ -248,7 +247,7 @@ enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn
         hf_receiver_asked(&session->up, hub->now_ms);
     if (session->down.base > base_before && verdict == HF_ACK_NEWS)
         hf_outbox_session_delivered(hub, device, session->base + session->down.base - 1);
-    if (ack->nack || asked)
+    if (ack->nack || hf_sender_asked(&session->down))
         while (hf_sender_missing(&session->down, ack, &at, &from, &to))
             hf_outbox_session_resend(hub, device, session->base + from, session->base + to);
     hf_hub_touch(hub, devconn);

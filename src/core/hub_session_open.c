@@ -143,7 +143,11 @@ hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struc
         rebuild(hub, device);
     take_queue(session, hello);
     uint64_t next = resumed ? hello->downlink_position + 1 : 1;
+    uint64_t given =
+        session->down.given ? session->down.given : device->seq - session->base; /* 0: a restart */
     hf_sender_init(&session->down, next, hello->window_messages, hello->window_bytes);
+    if (resumed)
+        hf_sender_given(&session->down, given);
     session->welcomed = false;
     session->opened = (struct hf_session_opened){
         .result = resumed                          ? HF_SESSION_RESUMED

@@ -430,6 +430,53 @@ static void what_is_missing_goes_out_again(void **state)
     assert_int_equal(tk->hub.stats.resent, 2);
 }
 
+static void an_answer_to_our_question_shows_what_is_missing(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    struct hf_rtt rtt = {0};
+
+    sk_open(tk, 0, &d);
+    message(tk, "d", 1, 0);
+    message(tk, "d", 2, 0);
+    tk_run(tk);
+    struct hf_sender *down = &tk->conns[0].dev.session->down;
+    assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK); /* nobody asked: it may just be slow */
+    assert_int_equal(tk->hub.stats.resent, 0);
+    assert_int_equal(hf_sender_tick(down, &rtt, hf_sender_due_ms(down, &rtt)), HF_SENDER_ASK);
+    assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK);
+    assert_int_equal(tk->hub.stats.resent, 2);
+    assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK);
+    assert_int_equal(tk->hub.stats.resent, 2);
+}
+
+/* What the device got over an earlier connection it may acknowledge before it comes again; that is no breach, and need not come again then. */
+static void a_resumed_device_may_be_ahead_of_us(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+
+    sk_open(tk, 0, &d);
+    for (uint32_t i = 1; i <= 4; i++)
+        message(tk, "d", i, 0);
+    tk_run(tk);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    d.window_messages = 2;
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.seen_count, 2);
+    struct hf_frame_ack ack = {
+        .received_through = 4, .durable_through = 3, .window_messages = 2, .window_bytes = 1 << 20};
+    assert_int_equal(hf_hub_session_ack(&tk->hub, &tk->conns[1].dev, &ack), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 3);
+    assert_int_equal(d.seen_count, 3);
+    expect(&d, 2, 4, 4); /* not 3 */
+    assert_int_equal(tk->conns[1].dev.session->down.inflight_bytes, 4);
+    assert_int_equal(sk_ack(tk, &d, 4), HF_SESSION_VERDICT_OK);
+    assert_int_equal(tk->conns[1].dev.session->down.inflight_bytes, 0);
+    assert_int_equal(sk_ack(tk, &d, 5), HF_SESSION_VERDICT_BROKEN);
+}
+
 /* ---- who may ---- */
 
 static void a_stale_connection_has_no_say(void **state)
@@ -523,6 +570,8 @@ int main(void)
         T(reasons_of_gaps_outlive_a_restart),
         T(the_window_holds_and_goes_on),
         T(what_is_missing_goes_out_again),
+        T(an_answer_to_our_question_shows_what_is_missing),
+        T(a_resumed_device_may_be_ahead_of_us),
         T(a_stale_connection_has_no_say),
         T(positions_that_cannot_be_are_refused),
         T(a_position_behind_what_is_kept_is_told_as_a_gap),

@@ -1,0 +1,27 @@
+/* core/document/json_patch.h - changes to JSON documents: JSON Merge Patch (RFC 7396), JSON Patch (RFC 6902), JSON Pointer (RFC 6901), on cJSON trees. The packaged
+ * cJSON comes without its cJSON_Utils, which has these. Both are atomic: after an error the document is as it was.
+ *
+ * Errors: HF_ERR_INVALID the patch is not one (unknown op, missing member, pointer that is none); HF_ERR_NOT_FOUND a path of it does not exist in the
+ * document; HF_ERR_CONFLICT a `test` failed; HF_ERR_LIMIT more than HF_JSON_PATCH_OPS_MAX operations, or a copy that would make the document larger than
+ * HF_JSON_PATCH_NODES_MAX values; HF_ERR_NOMEM. */
+#ifndef HF_CORE_DOCUMENT_JSON_PATCH_H
+#define HF_CORE_DOCUMENT_JSON_PATCH_H
+
+#include <cjson/cJSON.h>
+
+#include "base/err.h"
+
+enum {
+    HF_JSON_PATCH_OPS_MAX = 256,
+    HF_JSON_PATCH_NODES_MAX = 32768, /* `copy` could double a document with every operation */
+    HF_JSON_POINTER_BYTES_MAX = 1024,
+};
+
+/* *document may be NULL (nothing there yet); owns the tree, which may be replaced. patch is borrowed. */
+hf_err hf_json_merge_patch(cJSON **document, const cJSON *patch);
+hf_err hf_json_patch(cJSON **document, const cJSON *operations);
+
+/* The value a pointer names, inside document; NULL when it names none or is no pointer. "" names the whole document. */
+cJSON *hf_json_pointer(cJSON *document, const char *pointer);
+
+#endif

@@ -141,6 +141,16 @@ static const char *short_escape(uint32_t point)
     }
 }
 
+/* Bytes at the start that go out as they are: most of most texts, so they are taken at once. */
+static size_t plain_bytes(const uint8_t *in, size_t bytes)
+{
+    size_t n = 0;
+
+    while (n < bytes && in[n] >= 0x20 && in[n] < 0x7f && in[n] != '"' && in[n] != '\\')
+        n++;
+    return n;
+}
+
 size_t hf_sb_json_part(struct hf_sb *sb, struct hf_slice text, size_t keep_bytes)
 {
     const uint8_t *in = (const uint8_t *)text.at;
@@ -149,7 +159,17 @@ size_t hf_sb_json_part(struct hf_sb *sb, struct hf_slice text, size_t keep_bytes
     if (sb->overflow)
         return 0;
     while (taken < text.bytes) {
+        size_t plain = plain_bytes(in + taken, text.bytes - taken);
+        size_t room = sb->bytes_max - sb->bytes > keep_bytes ? sb->bytes_max - sb->bytes - keep_bytes : 0;
         uint32_t point = 0;
+
+        if (plain > 0) {
+            hf_sb_add(sb, in + taken, HF_MIN(plain, room));
+            taken += HF_MIN(plain, room);
+            if (plain > room)
+                break;
+            continue;
+        }
         size_t in_bytes = utf8_bytes(in + taken, text.bytes - taken, &point);
         char escape[8];
         const char *out = text.at + taken;
@@ -167,7 +187,7 @@ size_t hf_sb_json_part(struct hf_sb *sb, struct hf_slice text, size_t keep_bytes
             }
             out_bytes = strlen(out);
         }
-        if (sb->bytes_max - sb->bytes < out_bytes + keep_bytes)
+        if (room < out_bytes)
             break;
         hf_sb_add(sb, out, out_bytes);
         taken += in_bytes;

@@ -102,6 +102,12 @@ static void refuses(void **state)
         {"{\"type\":3}", HF_ERR_MALFORMED},
         {"{\"type\":null}", HF_ERR_MALFORMED},
         {"{\"type\":\"data\",\"type\":\"data\"}", HF_ERR_MALFORMED},
+        {"{\"type\":\"data\",\"ty\\u0070e\":\"data\"}", HF_ERR_MALFORMED},
+        {" {\t\"type\" : \"data\" }\n", HF_OK},
+        {"{\"type\":\"data", HF_ERR_MALFORMED},
+        {"{\"type\":\"data\" \"seq\":1}", HF_ERR_MALFORMED},
+        {"{\"type\":\" data\"}", HF_OK}, /* another type, and unknown */
+        {"{\"seq\":1,\"type\":\"data\"}", HF_OK},
         {"{\"type\":\"data\",\"topic\":\"a\",\"topic\":\"a\"}", HF_ERR_MALFORMED},
         {"{\"type\":\"data\",\"seq\":4294967295}", HF_OK},
         {"{\"type\":\"data\",\"seq\":4294967296}", HF_ERR_MALFORMED},

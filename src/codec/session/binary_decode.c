@@ -192,7 +192,7 @@ hf_err hf_frame_decode(const uint8_t *in, size_t bytes, uint32_t payload_bytes_m
     if (bytes < HF_FRAME_HEAD_BYTES)
         return HF_ERR_MALFORMED;
     body_bytes = hf_get_u32(in) & 0xffffff;
-    if (body_bytes > (size_t)payload_bytes_max + HF_FRAME_OVERHEAD_BYTES_MAX)
+    if (body_bytes > (uint64_t)payload_bytes_max + HF_FRAME_OVERHEAD_BYTES_MAX)
         return HF_ERR_LIMIT;
     if (body_bytes > bytes - HF_FRAME_HEAD_BYTES)
         return HF_ERR_MALFORMED;

@@ -407,6 +407,33 @@ static void the_window_holds_and_goes_on(void **state)
         expect(&d, i - 1, i, i);
 }
 
+static void a_gap_begins_in_the_window(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+
+    d.window_messages = 1;
+    sk_open(tk, 0, &d);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    message(tk, "d", 1, 0);
+    message(tk, "d", 2, 1000);
+    message(tk, "d", 3, 1000);
+    message(tk, "d", 4, 0);
+    tk_run(tk);
+    tk_advance(tk, 2000);
+    tk_run(tk);
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.seen_count, 1); /* 2 lies behind it: early, a device would have to close with 4400 */
+    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 2);
+    expect_gap(&d, 1, 2, 3, HF_REASON_EXPIRED); /* and ends where it ends */
+    assert_int_equal(sk_ack(tk, &d, 3), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 3);
+    expect(&d, 2, 4, 4);
+}
+
 static void what_is_missing_goes_out_again(void **state)
 {
     struct tk *tk = *state;
@@ -569,6 +596,7 @@ int main(void)
         T(what_expires_is_told_with_its_range_and_reason),
         T(reasons_of_gaps_outlive_a_restart),
         T(the_window_holds_and_goes_on),
+        T(a_gap_begins_in_the_window),
         T(what_is_missing_goes_out_again),
         T(an_answer_to_our_question_shows_what_is_missing),
         T(a_resumed_device_may_be_ahead_of_us),

@@ -97,13 +97,17 @@ static hf_err write_gaps(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
 
     while (from <= through) {
         uint64_t to = through;
+        bool first_time = from - session->base == session->down.next;
+
+        if (first_time && !hf_sender_may_send(&session->down, 0))
+            return HF_OK; /* a gap begins in the window like a message; when that moves on, we are asked again */
         enum hf_reason reason = gap_reason(session, from, &to);
         hf_err err = devconn->ops->gap(devconn, from - session->base, to - session->base, reason);
 
         if (err != HF_OK)
             return err;
         hub->stats.downlink_gaps += reason != HF_REASON_NONE ? to - from + 1 : 0;
-        if (from - session->base == session->down.next)
+        if (first_time)
             hf_sender_skipped(&session->down, to - session->base, hub->now_ms);
         from = to + 1;
     }

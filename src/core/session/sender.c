@@ -153,7 +153,8 @@ bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack
                 covered = true;
             }
     }
-    if (first > last)
+    /* Behind the window lies only the rest of a gap that begins in it; a frame that began there would break the rule. */
+    if (first > last || first - sender->base >= sender->window_messages)
         return false;
     for (unsigned i = 0; i < ranges_of(ack); i++)
         if (expand_range(sender, &ack->ranges[i], &from, &to) && from > first)
@@ -171,29 +172,31 @@ bool hf_sender_asked(const struct hf_sender *sender)
 
 static uint64_t stalled_at_ms(const struct hf_sender *sender)
 {
-    return sender->progress_ms + HF_SENDER_STALL_MS;
+    return waits(sender) ? sender->progress_ms + HF_SENDER_STALL_MS : UINT64_MAX;
 }
 
 static uint64_t ask_at_ms(const struct hf_sender *sender, const struct hf_rtt *rtt)
 {
-    return (sender->timeouts ? sender->asked_ms : sender->progress_ms) + hf_rtt_rto_ms(rtt, sender->timeouts);
+    uint64_t since_ms = sender->timeouts ? sender->asked_ms : sender->progress_ms;
+
+    if (waits(sender))
+        return since_ms + hf_rtt_rto_ms(rtt, sender->timeouts);
+    return sender->base < sender->next ? since_ms + HF_SENDER_DURABLE_MS : UINT64_MAX;
 }
 
 uint64_t hf_sender_due_ms(const struct hf_sender *sender, const struct hf_rtt *rtt)
 {
-    return waits(sender) ? HF_MIN(stalled_at_ms(sender), ask_at_ms(sender, rtt)) : UINT64_MAX;
+    return HF_MIN(stalled_at_ms(sender), ask_at_ms(sender, rtt));
 }
 
 enum hf_sender_verdict hf_sender_tick(struct hf_sender *sender, const struct hf_rtt *rtt, uint64_t now_ms)
 {
-    if (!waits(sender))
-        return HF_SENDER_NOTHING;
     if (now_ms >= stalled_at_ms(sender))
         return HF_SENDER_STALLED;
     if (now_ms < ask_at_ms(sender, rtt))
         return HF_SENDER_NOTHING;
     sender->asked_ms = now_ms;
-    sender->timeouts++; /* 10 s hold at most 3 of them */
+    sender->timeouts = (uint8_t)HF_MIN(sender->timeouts + 1, UINT8_MAX);
     sender->asking = true;
     return HF_SENDER_ASK;
 }

@@ -20,6 +20,8 @@ enum {
     HF_WINDOW_BYTES_MIN = 1024,
     HF_WINDOW_BYTES_MAX = 16 << 20,
     HF_SENDER_STALL_MS = 10000, /* no progress: DEGRADED and reconnect */
+    HF_SENDER_DURABLE_MS =
+        60000, /* all received and not durable: a question, never a stall; the ack may have been damaged */
 };
 
 struct hf_sender {
@@ -42,7 +44,8 @@ void hf_sender_given(struct hf_sender *sender, uint64_t through);
 /* May `next` with so many payload bytes go out? One message always may when nothing is in flight, however large. */
 bool hf_sender_may_send(const struct hf_sender *sender, uint64_t bytes);
 void hf_sender_sent(struct hf_sender *sender, uint64_t bytes, uint64_t now_ms); /* `next` went out */
-/* `next` up to and including `through` are declared gone by a GAP: they take part in acknowledgements like messages of no bytes. */
+/* `next` up to and including `through` are declared gone by a GAP: they take part in acknowledgements like messages of no bytes. A GAP begins in the window like a
+ * message (hf_sender_may_send() of 0 bytes); it may end far behind it. */
 void hf_sender_skipped(struct hf_sender *sender, uint64_t through, uint64_t now_ms);
 
 enum hf_ack_verdict {
@@ -57,11 +60,13 @@ enum hf_ack_verdict hf_sender_ack(struct hf_sender *sender, const struct hf_fram
 void hf_sender_released(struct hf_sender *sender, uint64_t bytes);
 
 /* After an ack: the next range that the receiver lacks, from *at on (start with 0); false when there is no more. With NACK: everything between received
- * and the last range that no range names; without ranges, or when it answers our question, up to next-1. Ranges may overlap and come in any order. */
+ * and the last range that no range names; without ranges, or when it answers our question, up to next-1. Ranges may overlap and come in any order.
+ * None begins behind the window; one that ends there ends in a gap. */
 bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack *ack, uint64_t *at,
                        uint64_t *ret_from, uint64_t *ret_to);
 /* Did the ack just taken answer a question (ASK) that was asked after the last send, so that what it shows missing is missing? True for one ack per question,
- * and not for one that brings news: it may have crossed the question. */
+ * and not for one that brings news: it may have crossed the question. On a path slower than an RTO that was never measured the answer to an older question may
+ * be taken for this one's: then messages go out twice, no more. */
 bool hf_sender_asked(const struct hf_sender *sender);
 
 enum hf_sender_verdict { HF_SENDER_NOTHING, HF_SENDER_ASK /* send an ACK with ASK now */, HF_SENDER_STALLED };

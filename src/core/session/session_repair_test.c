@@ -32,6 +32,16 @@ static enum hf_ack_verdict take(struct hf_frame_ack frame, uint64_t now_ms)
     return hf_sender_ack(&sender, &frame, now_ms, &base_before);
 }
 
+static uint64_t due(void)
+{
+    return hf_sender_due_ms(&sender, &no_rtt);
+}
+
+static enum hf_sender_verdict tick(uint64_t now_ms)
+{
+    return hf_sender_tick(&sender, &no_rtt, now_ms);
+}
+
 /* "3-4 7-7" */
 static const char *missing(const struct hf_frame_ack *frame, uint64_t less)
 {
@@ -140,14 +150,36 @@ static void missing_ends_where_we_are(void **state)
     assert_string_equal(missing(&frame, 0), "7-9");
 }
 
-static uint64_t due(void)
+/* A gap may end far behind the window; what is missing of it is asked for from a number in the window, or not yet. */
+static void missing_begins_in_the_window(void **state)
 {
-    return hf_sender_due_ms(&sender, &no_rtt);
-}
+    struct hf_frame_ack frame = {
+        .nack = true, .range_count = 1, .ranges = {{2, 2}}, .window_messages = 4, .window_bytes = 1000};
+    uint64_t base_before;
 
-static enum hf_sender_verdict tick(uint64_t now_ms)
-{
-    return hf_sender_tick(&sender, &no_rtt, now_ms);
+    (void)state;
+    hf_sender_init(&sender, 1, 4, 1000);
+    for (unsigned i = 0; i < 3; i++)
+        hf_sender_sent(&sender, 1, 0);
+    hf_sender_skipped(&sender, 500, 0);
+    assert_int_equal(hf_sender_ack(&sender, &frame, 0, &base_before), HF_ACK_OLD);
+    assert_string_equal(missing(&frame, 0), "1-1");
+    frame.range_count = 0;
+    assert_string_equal(missing(&frame, 0), "1-500");
+    frame.range_count = 2;
+    frame.ranges[0] = (struct hf_frame_range){1, 2};
+    frame.ranges[1] = (struct hf_frame_range){4, 500};
+    assert_string_equal(missing(&frame, 0), "3-3");
+    frame.ranges[1] = (struct hf_frame_range){450, 500};
+    assert_string_equal(missing(&frame, 0), "3-449");
+    frame.ranges[0] = (struct hf_frame_range){1, 4};
+    assert_string_equal(missing(&frame, 0), ""); /* 5 is the first that is not in it */
+    assert_int_equal(tick(1000), HF_SENDER_ASK);
+    frame = (struct hf_frame_ack){
+        .range_count = 1, .ranges = {{4, 4}}, .window_messages = 4, .window_bytes = 1000};
+    assert_int_equal(hf_sender_ack(&sender, &frame, 1100, &base_before), HF_ACK_OLD);
+    assert_true(hf_sender_asked(&sender));
+    assert_string_equal(missing(&frame, 0), "1-3");
 }
 
 static void the_timer_asks_and_doubles_and_gives_up(void **state)
@@ -188,7 +220,19 @@ static void progress_starts_the_timer_anew(void **state)
     assert_int_equal(due(), 5000); /* durable is progress, too */
     assert_int_equal(take((struct hf_frame_ack){.received_through = 3, .durable_through = 1}, 4100),
                      HF_ACK_NEWS);
-    assert_int_equal(due(), UINT64_MAX); /* received stops it, durable or not */
+    assert_int_equal(due(),
+                     64100); /* received stops it, durable or not: what is left is a question once a minute */
+    assert_int_equal(tick(64099), HF_SENDER_NOTHING);
+    assert_int_equal(tick(64100), HF_SENDER_ASK);
+    assert_int_equal(due(), 124100);
+    assert_int_equal(take((struct hf_frame_ack){.received_through = 3, .durable_through = 1}, 64200),
+                     HF_ACK_OLD);
+    assert_true(hf_sender_asked(&sender));
+    assert_string_equal(missing(&(struct hf_frame_ack){.received_through = 3}, 0),
+                        ""); /* and nothing goes out again */
+    assert_int_equal(take((struct hf_frame_ack){.received_through = 3, .durable_through = 3}, 64300),
+                     HF_ACK_NEWS);
+    assert_int_equal(due(), UINT64_MAX);
     assert_int_equal(tick(100000), HF_SENDER_NOTHING);
     hf_sender_sent(&sender, 1, 100000); /* long silence before it is no stall */
     assert_int_equal(due(), 101000);
@@ -254,6 +298,7 @@ int main(void)
         cmocka_unit_test(ranges_that_no_receiver_sends),
         cmocka_unit_test(a_count_above_the_table_is_cut),
         cmocka_unit_test(missing_ends_where_we_are),
+        cmocka_unit_test(missing_begins_in_the_window),
         cmocka_unit_test(the_timer_asks_and_doubles_and_gives_up),
         cmocka_unit_test(progress_starts_the_timer_anew),
         cmocka_unit_test(a_slow_path_has_a_longer_timeout),

@@ -75,7 +75,8 @@
     X(BOOL, _, enabled, "false", 0, 1, LIVE, "Offer permessage-deflate (RFC 7692) to peers that ask for it.") \
     X(U64, _, server_window_bits, "12", 9, 15, RESTART, "Largest window of our compressor, as a power of two.") \
     X(U64, _, client_window_bits, "12", 9, 15, LIVE, "Largest window of the peer's compressor, as a power of two.") \
-    X(BYTES, _, min_bytes, "512", 0, 1048576, LIVE, "Smaller messages are sent as they are.")
+    X(BYTES, _, min_bytes, "512", 0, 1048576, LIVE, "Smaller messages are sent as they are.") \
+    X(U64, _, takeover_connections_max, "0", 0, 1000000, LIVE, "Connections of a worker that may keep their windows from message to message (context takeover), for up to 70 KiB each at 12 bits and 210 KiB at 15. 0: none.")
 
 #define HF_CONFIG_ROWS_websocket(X) \
     X(BYTES, _, message_bytes_max, "1MiB", 1024, 2096128, LIVE, "Largest message, after decompression; above: 1009 message_too_big.") \

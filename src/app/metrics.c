@@ -229,6 +229,10 @@ static void messages(struct text *text, const struct hf_worker_stats *sum)
         (double)sum->hub.rate_limited);
     one(text, "input_held_total", "counter", "times input of a device had to wait", (double)sum->ws.held);
     one(text, "input_held_bytes", "gauge", "input of devices that waits", (double)sum->ws.held_bytes_now);
+    one(text, "compression_windows", "gauge", "connections with context takeover",
+        (double)sum->ws.windows_now);
+    one(text, "compression_windows_refused_total", "counter", "connections that had to do without it",
+        (double)sum->ws.windows_refused);
     one(text, "results_unmatched_total", "counter", "results of commands that nobody waits for",
         (double)sum->hub.results_unmatched);
     one(text, "pings_sent_total", "counter", "WebSocket Pings sent", (double)sum->ws.pings_out);

@@ -130,6 +130,9 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     limits.deflate.on = config->websocket.deflate.enabled;
     limits.deflate.server_max_window_bits = (uint8_t)config->websocket.deflate.server_window_bits;
     limits.deflate.client_max_window_bits = (uint8_t)config->websocket.deflate.client_window_bits;
+    limits.windows_max = (uint32_t)config->websocket.deflate.takeover_connections_max;
+    limits.deflate.server_no_context_takeover = limits.deflate.client_no_context_takeover =
+        limits.windows_max == 0;
     hf_err err = HF_OK;
     if (worker->ws.conns == NULL)
         err = hf_ws_site_init(&worker->ws, &limits, HF_WORKER_CONNECTIONS_MAX);

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,46 @@ def test_python_websockets_with_compression(gateways):
             assert json.loads(await ws.recv()) == {"big": "y" * 20000}
 
     asyncio.run(talk())
+
+
+def test_context_takeover_for_so_many(gateways):
+    """websockets offers takeover in both directions. One connection may have it here, the next one goes without, and both are right."""
+    import asyncio
+    import random
+    import websockets
+    gw = gateways({"node": {"workers": 1}, "websocket": {"deflate": {"enabled": True, "takeover_connections_max": 1}}})
+    noise = "".join(random.Random(1).choices("0123456789abcdef", k=3000))  # half its size, unless it was seen before
+    address = "ws://%s:%d/v1/connect/" % gw.address()
+
+    async def talk(device, takeover):
+        async with websockets.connect(address + device, extra_headers={"Authorization": "Bearer " + gw.token(device)},
+                                      compression="deflate") as ws:
+            answer = ws.response_headers["Sec-WebSocket-Extensions"]
+            assert ("no_context_takeover" in answer) == (not takeover), answer
+            eventually(lambda: gw.metric("holdfast_compression_windows") == 1)
+            for i in range(10):
+                await ws.send(json.dumps({"type": "data", "id": i, "topic": "t", "payload": {"i": i, "noise": noise}}))
+                assert json.loads(await ws.recv())["id"] == i
+                gw.api().send(device, {"i": i, "noise": noise})
+                assert json.loads(await ws.recv()) == {"i": i, "noise": noise}
+                gw.api().post("/v1/broadcast", {"target": "all", "payload": {"all": i, "noise": noise}}, status=202)
+                assert json.loads(await ws.recv()) == {"all": i, "noise": noise}
+        assert [e["payload"]["noise"] == noise for e in gw.api().events(type="message", device=device)] == [True] * 10
+
+    with gw.connect("first", extensions="permessage-deflate") as ws:
+        reader, sizes = zlib.decompressobj(-15), []
+        for i in range(3):
+            gw.api().send("first", noise)
+            fin, rsv, _, payload = ws.recv_frame()
+            assert fin and rsv == 4
+            assert json.loads(reader.decompress(payload + b"\0\0\xff\xff")) == noise
+            sizes.append(len(payload))
+        assert sizes[0] > 1000 and max(sizes[1:]) < 100
+        asyncio.run(talk("second", False))
+        eventually(lambda: gw.metric("holdfast_compression_windows_refused_total") == 1)
+        assert ws.close()[0] == 1000
+    gw.api().wait("offline", device="first")
+    asyncio.run(talk("third", True))
 
 
 # ---- reload ----

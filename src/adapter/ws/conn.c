@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "adapter/ws/window.h"
+
 #include "base/sb.h"
 #include "codec/json/out.h"
 
@@ -136,6 +138,7 @@ void hf_ws_abort(struct hf_ws_conn *conn)
     hf_wheel_cancel(conn->site->wheel, &conn->timer);
     hf_ws_assembly_clear(&conn->assembly, &conn->site->open_config.memory);
     held_free(conn);
+    hf_ws_window_close(conn);
     if (conn->state == HF_WS_STATE_AUTH)
         extra_free(conn);
     hf_ws_decoder_deinit(&conn->decoder);
@@ -163,6 +166,7 @@ static void end(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, e
     log_event(conn, "CLOSE", reason, code, err);
     held_free(conn);
     hf_ws_assembly_clear(&conn->assembly, &site->open_config.memory);
+    hf_ws_window_close(conn);
     extra_free(conn);
     conn->extra = NULL;
     if (conn->dev.device != NULL) {
@@ -290,7 +294,8 @@ static void on_blocked(struct hf_link *link)
 
 /* ---- letting in ---- */
 
-static void write_greeting(struct hf_ws_conn *conn, const struct hf_ws_admit *admit)
+static void write_greeting(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
+                           const struct hf_ws_deflate *deflate)
 {
     char text[1024];
     struct hf_sb sb;
@@ -300,9 +305,9 @@ static void write_greeting(struct hf_ws_conn *conn, const struct hf_ws_admit *ad
     hf_sb_printf(&sb, "Sec-WebSocket-Accept: %s\r\n", admit->accept);
     if (admit->protocol != NULL)
         hf_sb_printf(&sb, "Sec-WebSocket-Protocol: %s\r\n", admit->protocol);
-    if (admit->deflate.on) {
+    if (deflate->on) {
         hf_sb_text(&sb, "Sec-WebSocket-Extensions: ");
-        hf_ws_deflate_write_answer(&admit->deflate, &sb);
+        hf_ws_deflate_write_answer(deflate, &sb);
         hf_sb_text(&sb, "\r\n");
     }
     hf_sb_printf(&sb, "Holdfast-Connection: c_%016llx\r\n\r\n", (unsigned long long)admit->conn_id);
@@ -355,9 +360,11 @@ static hf_err admit_device(struct hf_ws_conn *conn, const struct hf_ws_admit *ad
     conn->expires_ms = identity->expires_ms;
     conn->dev.conn_id = admit->conn_id;
     conn->dev.ops = &hf_ws_devconn_ops;
-    /* The compressor is shared, so its window is everyone's: who agreed to a smaller one gets messages as they are. */
-    conn->dev.variant = admit->deflate.on && admit->deflate.server_max_window_bits >=
-                                                 conn->site->limits.deflate.server_max_window_bits;
+    /* The compressor is shared, so its window is everyone's: who agreed to a smaller one gets messages as they are, and so does who has
+     * one of their own. */
+    conn->dev.variant =
+        admit->deflate.on && !hf_ws_window_deflates(conn) &&
+        admit->deflate.server_max_window_bits >= conn->site->limits.deflate.server_max_window_bits;
     return hf_hub_connect(conn->site->hub, &conn->dev, &connect, ret_reason);
 }
 
@@ -366,6 +373,7 @@ hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf
 {
     struct hf_ws_conn *conn = hf_slab_take(site->conns);
     bool identified = admit->identity.tenant != NULL;
+    struct hf_ws_deflate deflate = admit->deflate;
     hf_err err = HF_ERR_NOMEM;
 
     *ret_reason = HF_REASON_MEMORY_LIMIT;
@@ -377,6 +385,7 @@ hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf
     conn->last_life_ms = conn->state_ms = site->hub->now_ms;
     hf_timer_init(&conn->timer, hf_ws_on_timer);
     conn->dev.conn_id = admit->conn_id;
+    hf_ws_window_open(conn, identified && !admit->upgraded, &deflate);
     if (!identified) {
         conn->admit = malloc(sizeof(*conn->admit));
         if (conn->admit == NULL)
@@ -400,12 +409,13 @@ hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf
     if (admit->upgraded)
         hf_ws_send_auth_ok(conn, &admit->identity);
     else
-        write_greeting(conn, admit);
+        write_greeting(conn, admit, &deflate);
     if (identified)
         log_event(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
     hf_ws_arm(conn);
     return HF_OK;
 fail:
+    hf_ws_window_close(conn);
     extra_free(conn);
     hf_slab_give(site->conns, conn);
     return err;

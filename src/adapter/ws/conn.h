@@ -47,7 +47,8 @@ struct hf_ws_conn {
         struct hf_ws_extra *extra; /* owns; NULL or, from OPEN on */
         struct hf_ws_admit *admit; /* owns; in AUTH */
     };
-    struct hf_ws_held *held; /* owns */
+    struct hf_ws_held *held;     /* owns */
+    struct hf_ws_window *window; /* owns; NULL without context takeover */
     struct hf_timer timer;
     struct hf_ws_decoder decoder;
     uint64_t last_life_ms;

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "adapter/ws/window.h"
+
 static void fail(struct hf_ws_conn *conn, enum hf_ws_rule rule)
 {
     const struct hf_ws_rule_info *info = hf_ws_rule_info(rule);
@@ -68,22 +70,25 @@ static void message(struct hf_ws_conn *conn, bool text, struct hf_slice payload,
     hf_ws_raw_message(conn, text, payload, rest, rest_bytes, ret_moved);
 }
 
-/* Inflates one whole compressed message into the worker's scratch buffer and hands it on. */
+/* Inflates one whole compressed message into the worker's scratch buffer and hands it on. Of the inflater nothing is needed by then: the
+ * message may end the connection. */
 static void inflated_message(struct hf_ws_conn *conn, bool text, struct hf_slice in, const uint8_t *rest,
                              size_t rest_bytes, bool *ret_moved)
 {
     struct hf_ws_site *site = conn->site;
+    struct hf_ws_inflater *inflater = NULL;
     enum hf_ws_rule rule = HF_WS_RULE_NO_MEMORY;
     size_t bytes = 0, got = 0;
     bool done = false;
     hf_err err = hf_ws_scratch(site, &site->inflated);
 
-    if (err == HF_OK && site->inflater == NULL)
-        err = hf_ws_inflater_new(&site->open_config.memory, HF_WS_DEFLATE_BITS_MAX, &site->inflater);
     if (err == HF_OK)
-        hf_ws_inflater_begin(site->inflater, false, text, conn->decoder.config->message_bytes_max);
+        err = hf_ws_window_inflater(conn, &inflater);
+    if (err == HF_OK)
+        hf_ws_inflater_begin(inflater, hf_ws_window_inflates(conn), text,
+                             conn->decoder.config->message_bytes_max);
     while (err == HF_OK && !done) {
-        err = hf_ws_inflater_feed(site->inflater, &in, true, site->inflated.at + bytes,
+        err = hf_ws_inflater_feed(inflater, &in, true, site->inflated.at + bytes,
                                   site->inflated.bytes - bytes, &got, &done, &rule);
         bytes += got;
     }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "adapter/ws/window.h"
 #include "base/base64.h"
 #include "base/sb.h"
 #include "base/uuid.h"
@@ -124,27 +125,39 @@ static enum hf_ws_opcode opcode_of(const struct hf_outgoing *outgoing)
     return text ? HF_WS_OP_TEXT : HF_WS_OP_BINARY;
 }
 
-/* Compressed payload in the worker's scratch buffer, or the payload as it is when that saves too little. */
-static struct hf_slice deflated(struct hf_ws_conn *conn, struct hf_slice payload, unsigned *flags)
+/* The compressor for a message that is sent at once (own window, if there is one) or perhaps later, perhaps to many; or NULL. */
+static struct hf_ws_deflater *deflater_for(struct hf_ws_conn *conn, bool at_once)
 {
     struct hf_ws_site *site = conn->site;
+
+    if (hf_ws_window_deflates(conn))
+        return at_once ? hf_ws_window_deflater(conn) : NULL;
+    if (conn->dev.variant != 0 && site->deflater == NULL)
+        (void)hf_ws_deflater_new(&site->open_config.memory, site->limits.deflate.server_max_window_bits,
+                                 HF_WS_DEFLATE_LEVEL, HF_WS_DEFLATE_MEM_LEVEL, &site->deflater);
+    return conn->dev.variant != 0 ? site->deflater : NULL;
+}
+
+/* Compressed payload in the worker's scratch buffer, or the payload as it is when that saves too little. */
+static struct hf_slice deflated(struct hf_ws_conn *conn, struct hf_slice payload, bool at_once,
+                                unsigned *flags)
+{
+    struct hf_ws_site *site = conn->site;
+    struct hf_ws_deflater *deflater;
     size_t bytes = 0, kept = hf_ws_deflate_kept_bytes_max(payload.bytes) + HF_WS_DEFLATE_ROOM_BYTES;
 
-    if (conn->dev.variant == 0 || payload.bytes < site->limits.deflate_bytes_min ||
+    if (payload.bytes < site->limits.deflate_bytes_min || (deflater = deflater_for(conn, at_once)) == NULL ||
         hf_ws_scratch(site, &site->deflated) != HF_OK || kept > site->deflated.bytes)
         return payload;
-    if (site->deflater == NULL &&
-        hf_ws_deflater_new(&site->open_config.memory, site->limits.deflate.server_max_window_bits,
-                           HF_WS_DEFLATE_LEVEL, HF_WS_DEFLATE_MEM_LEVEL, &site->deflater) != HF_OK)
-        return payload;
-    if (hf_ws_deflater_message(site->deflater, false, payload, site->deflated.at, kept, &bytes) != HF_OK)
+    if (hf_ws_deflater_message(deflater, hf_ws_window_deflates(conn), payload, site->deflated.at, kept,
+                               &bytes) != HF_OK)
         return payload;
     *flags |= HF_WS_COMPRESSED;
     site->stats.deflated++;
     return (struct hf_slice){(const char *)site->deflated.at, bytes};
 }
 
-static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
+static struct hf_shared *encode_for(struct hf_ws_conn *conn, const struct hf_outgoing *outgoing, bool at_once)
 {
     struct hf_slice payload = outgoing->payload;
     char *text = NULL;
@@ -156,7 +169,7 @@ static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outg
         if (text == NULL || !write_envelope(outgoing, text, envelope_room(outgoing), &payload))
             goto out;
     }
-    payload = deflated(conn_of(devconn), payload, &flags);
+    payload = deflated(conn, payload, at_once, &flags);
     uint8_t head[HF_WS_HEAD_BYTES_MAX];
     size_t head_bytes = hf_ws_encode_head(head, opcode_of(outgoing), flags, payload.bytes, NULL);
     shared = hf_shared_new(NULL, head_bytes + payload.bytes);
@@ -168,6 +181,11 @@ static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outg
 out:
     free(text);
     return shared;
+}
+
+static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
+{
+    return encode_for(conn_of(devconn), outgoing, false);
 }
 
 static hf_err write_shared(struct hf_devconn *devconn, struct hf_shared *shared)
@@ -182,11 +200,14 @@ static hf_err write_now(struct hf_devconn *devconn, const struct hf_outgoing *ou
     struct hf_ws_conn *conn = conn_of(devconn);
 
     if (!enveloped(outgoing) && outgoing->payload.bytes <= SMALL_BYTES_MAX &&
-        (conn->dev.variant == 0 || outgoing->payload.bytes < conn->site->limits.deflate_bytes_min))
+        ((conn->dev.variant == 0 && !hf_ws_window_deflates(conn)) ||
+         outgoing->payload.bytes < conn->site->limits.deflate_bytes_min))
         return write_small(conn, opcode_of(outgoing), outgoing->payload);
-    struct hf_shared *shared = encode(devconn, outgoing);
+    struct hf_shared *shared = encode_for(conn, outgoing, true);
     hf_err err = shared ? write_shared(devconn, shared) : HF_ERR_NOMEM;
     hf_shared_unref(shared);
+    if (err != HF_OK)
+        hf_ws_window_forget(conn);
     return err;
 }
 

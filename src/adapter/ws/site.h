@@ -29,6 +29,7 @@ struct hf_ws_limits { /* changeable at run time */
     uint16_t fragments_max;
     uint32_t deflate_bytes_min; /* smaller messages are sent as they are */
     struct hf_ws_deflate deflate;
+    uint32_t windows_max; /* connections of a worker with context takeover (window.h) */
 };
 
 struct hf_ws_stats {
@@ -37,7 +38,7 @@ struct hf_ws_stats {
     uint64_t not_json, unknown_type, bad_requests, denied, results, auth_in_band, auth_refused;
     uint64_t held, held_bytes_now, held_refused;
     uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
-    uint64_t deflated, inflated;
+    uint64_t deflated, inflated, windows_now, windows_refused;
 };
 
 struct hf_ws_conn;

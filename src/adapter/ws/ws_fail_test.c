@@ -48,6 +48,7 @@ static hf_err scenario(void *context)
     admit = kit_admit(&kit, token ? NULL : "d1");
     snprintf(admit.trace, sizeof(admit.trace), "t1");
     admit.deflate = kit_limits.deflate;
+    admit.deflate.client_no_context_takeover = false; /* an inflater of its own */
     admit.identity.credential_hash = token ? 0 : 42;
     kit.links[0] = (struct kit_link){.link = {.ops = &kit_link_ops}, .out = room, .out_room = sizeof(room)};
     hf_err err = life(&kit.links[0], &admit, token);
@@ -60,6 +61,7 @@ static hf_err scenario(void *context)
     kit.event_count = kit.durable = 0;
     assert_int_equal(kit.site.credentials.count, 0);
     assert_int_equal(kit.site.stats.held_bytes_now, 0);
+    assert_int_equal(kit.site.stats.windows_now, 0);
     assert_int_equal(kit.hub.stats.connections, 0);
     return err;
 }

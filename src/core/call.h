@@ -20,6 +20,7 @@ enum hf_call_type {
     HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
     HF_CALL_REVOKE, /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
+    HF_CALL_DOCUMENT, /* read or change a document: see `document`; device names its device, or is "group/NAME" */
 };
 
 /* How a message or command stands; the names are API-3's. */
@@ -101,6 +102,15 @@ struct hf_call {
     void *result; /* owned by the call, malloc: a command's result payload */
     size_t result_bytes;
     struct hf_live live;
+    /* DOCUMENT. In: change: payload is the change, key its maker's name, id a fresh snapshot id. Out, unless refused otherwise: what a reader with base_version
+     * lacks, in result (none when it lacks nothing); with reason version_conflict the whole. */
+    struct hf_call_document {
+        bool change;
+        uint8_t kind, merge; /* enum hf_patch_kind, enum hf_merge */
+        uint32_t ttl_ms;
+        uint64_t base_version, version;
+        uint8_t snapshot_id[16];
+    } document;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */
 
     void (*on_done)(struct hf_call *call);

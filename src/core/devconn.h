@@ -17,15 +17,21 @@ struct hf_shared;
 
 /* One message on its way to devices, before it has bytes of any protocol. */
 struct hf_outgoing {
-    enum { HF_OUT_MESSAGE, HF_OUT_COMMAND, HF_OUT_PUBLISH } kind;
+    enum {
+        HF_OUT_MESSAGE,
+        HF_OUT_COMMAND,
+        HF_OUT_PUBLISH,
+        HF_OUT_DOCUMENT /* a document changed: payload brings a reader from version from_version to seq; format is enum hf_patch_kind */
+    } kind;
     uint8_t class, format, flags;
     const uint8_t *id;     /* 16 bytes or NULL */
     struct hf_slice topic; /* or the command's name */
     struct hf_slice payload;
-    uint64_t expires_ms; /* UTC; 0 = never */
-    uint64_t seq;        /* of the session's downlink; 0 = not numbered, or raw mode */
-    struct hf_slice key; /* COMMAND: the application's idempotency key, absent = none */
-    uint64_t except;     /* PUBLISH: the connection it came from, which does not get it back; 0 = none */
+    uint64_t expires_ms;   /* UTC; 0 = never */
+    uint64_t seq;          /* of the session's downlink; 0 = not numbered, or raw mode */
+    struct hf_slice key;   /* COMMAND: the application's idempotency key, absent = none */
+    uint64_t from_version; /* DOCUMENT */
+    uint64_t except;       /* PUBLISH: the connection it came from, which does not get it back; 0 = none */
 };
 
 enum { HF_DEVCONN_VARIANTS = 4 }; /* encodings that one broadcast may need; an adapter numbers its own */

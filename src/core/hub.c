@@ -44,6 +44,7 @@ void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
     hf_list_init(&hub->open_records);
     hf_list_init(&hub->uplinks_open);
     hf_slots_init(&hub->slots);
+    hf_documents_init(hub);
     hf_rng_seed(&hub->rng, options->seed);
 }
 
@@ -100,6 +101,7 @@ void hf_hub_answer_all(struct hf_hub *hub)
     for (struct hf_list_node *at = hub->open_records.next; at != &hub->open_records; at = at->next)
         answer_unfinished(hub, &HF_CONTAINER_OF(at, struct hf_open_record, node)->call);
     hf_map_each(&hub->devices, answer_device, hub);
+    hf_documents_answer(hub);
 }
 
 void hf_hub_deinit(struct hf_hub *hub)
@@ -116,6 +118,7 @@ void hf_hub_deinit(struct hf_hub *hub)
         free(record);
     }
     hf_uplinks_discard(hub);
+    hf_documents_discard(hub);
     hf_map_each(&hub->devices, discard, hub);
     hf_slots_deinit(&hub->slots);
     HF_ASSERT(hub->pending.count == 0 && hub->topics.count == 0);

@@ -33,10 +33,13 @@ enum {
     HF_DEVICE_LINGER_MS =
         10000, /* an offline device with nothing pending stays in memory so long: cheap flapping */
     HF_DEVICE_RETRY_MS = 500, /* eviction or a load that must wait for the tables is tried again after this */
-    HF_OUTBOX_LOAD_MESSAGES = 64, /* read from the tables at once for one device */
-    HF_HUB_DEVICES_MAX = 1000000, /* in memory of one worker */
-    HF_HUB_PENDING_MAX = 1000000, /* messages waiting, of one worker */
-    HF_HUB_UPLINKS_MAX = 1 << 20, /* numbered uplink messages on their way into the log, of one worker */
+    HF_OUTBOX_LOAD_MESSAGES = 64,         /* read from the tables at once for one device */
+    HF_HUB_DEVICES_MAX = 1000000,         /* in memory of one worker */
+    HF_HUB_PENDING_MAX = 1000000,         /* messages waiting, of one worker */
+    HF_HUB_DOCUMENTS_MAX = 65536,         /* held in memory of one worker, and their bytes as text; */
+    HF_HUB_DOCUMENT_BYTES_MAX = 64 << 20, /* above either the one that was used longest ago goes */
+    HF_HUB_DOCUMENT_CALLS_MAX = 64, /* waiting for one document whose change is on its way into the log */
+    HF_HUB_UPLINKS_MAX = 1 << 20,   /* numbered uplink messages on their way into the log, of one worker */
 };
 
 struct hf_device { /* one allocation with its id; owned by the hub */
@@ -100,6 +103,7 @@ struct hf_hub_stats {
     uint64_t rate_limited, results_unmatched, evidence_ignored, journal_refused;
     uint64_t presence[HF_PRESENCES];               /* devices in memory by presence */
     uint64_t sessions[3], rebuilt[HF_REASONS_MAX]; /* opened, by enum hf_session_result; why rebuilt */
+    uint64_t documents, documents_changed, documents_refused;
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
         delivered;
 };
@@ -114,6 +118,9 @@ struct hf_hub {
     struct hf_list_node uplinks_open; /* struct hf_uplink */
     struct hf_slab *uplinks;          /* NULL until the first session */
     struct hf_slots slots;
+    struct hf_map documents;            /* core/hub_document.c */
+    struct hf_list_node documents_used; /* the longest unused first */
+    uint64_t document_bytes;
     struct hf_rng rng;
     struct hf_ledger ledger;
     struct hf_hub_stats stats;

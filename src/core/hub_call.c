@@ -92,6 +92,7 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
         hf_ledger_add(call->ledger, &hub->ledger.counts);
         answer(hub, call, HF_REASON_NONE);
         return;
+    case HF_CALL_DOCUMENT: hf_hub_document(hub, tenant, call); return;
     }
     HF_UNREACHABLE();
 }

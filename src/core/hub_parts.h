@@ -179,6 +179,12 @@ void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t 
 void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq);
 void hf_uplinks_discard(struct hf_hub *hub); /* at shutdown */
 
+/* hub_document.c */
+void hf_hub_document(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
+void hf_documents_init(struct hf_hub *hub);
+void hf_documents_answer(struct hf_hub *hub); /* at shutdown: every call that waits, unfinished */
+void hf_documents_discard(struct hf_hub *hub);
+
 /* outbox_session.c */
 /* HF_PUSH_WRITTEN or HF_PUSH_SPILLED: it waits for its turn, the window, the link or WELCOME. */
 enum hf_push hf_session_push(struct hf_hub *hub, struct hf_pending *pending,

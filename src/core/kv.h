@@ -28,7 +28,7 @@
     X(HF_KV_EXPLAIN, "explain")         /* device, time -> reason */                     \
     X(HF_KV_KEYS, "keys")               /* API keys */                                   \
     X(HF_KV_REVOCATIONS, "revocations") /* revoked credentials */                        \
-    X(HF_KV_SHADOWS, "shadows")         /* device -> document */                         \
+    X(HF_KV_SHADOWS, "shadows")         /* device or group/NAME -> document */           \
     X(HF_KV_TENANTS, "tenants")         /* tenant -> limits */                           \
     X(HF_KV_GROUPS, "groups")           /* tenant, group, device */                      \
     X(HF_KV_EXPIRY, "expiry")           /* time, key -> what to delete then */           \

@@ -419,6 +419,16 @@ static hf_err apply_revoked(struct hf_kv_txn *txn, const struct hf_event *event)
     return put(txn, HF_KV_REVOCATIONS, hf_sb_done(&key), out, hf_event_row_encode(&lean, out, sizeof(out)));
 }
 
+/* Key: tenant 0 name 0; value: as in the record. A replay ends with the newest, as it began. */
+static hf_err apply_document(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_kvkey key;
+    hf_err err =
+        hf_kvkey_device(&key, event->tenant, event->device.at != NULL ? event->device : event->topic);
+
+    return err == HF_OK ? hf_kv_put(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key), event->payload) : err;
+}
+
 /* ---- the doors ---- */
 
 enum {
@@ -429,10 +439,11 @@ enum {
     BROADCAST = 16,
     KEY = 32,
     REVOKED = 64,
-    DELIVERED = 128
+    DELIVERED = 128,
+    DOCUMENT = 256
 };
 
-static const uint8_t effects[HF_EVENT_TYPES_MAX] = {
+static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_ONLINE] = PRESENCE | EXPLAIN,
     [HF_EVENT_OFFLINE] = PRESENCE | EXPLAIN,
     [HF_EVENT_UNKNOWN] = PRESENCE | EXPLAIN,
@@ -454,6 +465,7 @@ static const uint8_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_KEY_CREATED] = KEY,
     [HF_EVENT_KEY_REVOKED] = KEY,
     [HF_EVENT_REVOKED] = REVOKED,
+    [HF_EVENT_DOCUMENT] = DOCUMENT,
 };
 
 bool hf_projection_wants(const struct hf_event *event)
@@ -484,6 +496,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_key(txn, event);
     if (err == HF_OK && effect & REVOKED)
         err = apply_revoked(txn, event);
+    if (err == HF_OK && effect & DOCUMENT)
+        err = apply_document(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))

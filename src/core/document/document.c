@@ -14,6 +14,18 @@ void hf_document_deinit(struct hf_document *document)
     *document = (struct hf_document){0};
 }
 
+hf_err hf_document_copy(const struct hf_document *document, struct hf_document *ret_copy)
+{
+    *ret_copy = *document;
+    ret_copy->json = document->json ? cJSON_Duplicate(document->json, true) : NULL;
+    ret_copy->writes = document->writes ? cJSON_Duplicate(document->writes, true) : NULL;
+    if ((ret_copy->json == NULL) == (document->json == NULL) &&
+        (ret_copy->writes == NULL) == (document->writes == NULL))
+        return HF_OK;
+    hf_document_deinit(ret_copy);
+    return HF_ERR_NOMEM;
+}
+
 char *hf_document_text(const struct hf_document *document)
 {
     return document->json ? cJSON_PrintUnformatted(document->json) : NULL;

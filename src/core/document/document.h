@@ -40,6 +40,8 @@ struct hf_document_change {
     struct hf_slice json, writer;
 };
 
+/* An independent copy. HF_ERR_NOMEM: *ret_copy is zeroed. */
+hf_err hf_document_copy(const struct hf_document *document, struct hf_document *ret_copy);
 void hf_document_deinit(struct hf_document *document); /* zeroes it */
 
 /* HF_REASON_NONE: taken; the version has grown by 1 unless nothing differs. VERSION_CONFLICT: the rule is `version` and there is a newer one, a `test`

@@ -173,6 +173,7 @@ static void reads_extensions(void **state)
         {"0003 000a 01 0000000000000001 ff", HF_OK},        /* longer than known */
         {"0003 0008 01 00000000000001", HF_ERR_MALFORMED},  /* shorter */
         {"0004 0001 61 0004 0001 61", HF_OK},               /* groups may repeat */
+        {"0101 0001 ff", HF_OK},                            /* unknown, and no text: a tag has two bytes */
         {"0005 0000", HF_OK},                               /* unknown */
         {"ffff 0003 ffffff 0000 0000 0001 0001 61", HF_OK}, /* unknown ones before a known one */
         {"0001 0001", HF_ERR_MALFORMED},                    /* longer than the body */

@@ -1,0 +1,1 @@
+"""The parts of ../holdfast_client.py. Section numbers in comments are those of doc/protocol.md."""

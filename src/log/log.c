@@ -50,10 +50,11 @@ static hf_err cut(struct hf_log *log, uint64_t cut_bytes)
     const struct hf_files *files = log->files;
     hf_err err = HF_OK;
 
-    if (cut_bytes > 0)
+    if (cut_bytes > 0) {
         err = files->ftruncate(files->context, log->writer.file, log->writer.position);
-    if (err == HF_OK)
-        err = files->fdatasync(files->context, log->writer.file);
+        if (err == HF_OK)
+            err = files->fdatasync(files->context, log->writer.file);
+    }
     if (err != HF_OK)
         return err;
     log->writer.reserved = log->writer.position;
@@ -65,6 +66,31 @@ static hf_err cut(struct hf_log *log, uint64_t cut_bytes)
         log->writer.reserved = log->segment_bytes;
     log->writer.no_fallocate = err == HF_ERR_UNSUPPORTED;
     return err == HF_ERR_UNSUPPORTED ? HF_OK : err;
+}
+
+/* The last group may be in the page cache only: its process was killed before the sync, or the sync had failed, and then Linux calls the pages clean
+ * all the same. From here on its records count as durable, so they are written once more and synced. Where nothing can be written a sync is all that can
+ * be done; it needs no right to write. */
+static hf_err confirm(struct hf_log *log, uint64_t position, uint64_t end, bool writable)
+{
+    static const size_t chunk_bytes = 64 << 10;
+    const struct hf_files *files = log->files;
+    uint8_t *chunk = writable && position < end ? malloc(chunk_bytes) : NULL;
+    hf_err err = writable && position < end && chunk == NULL ? HF_ERR_NOMEM : HF_OK;
+
+    while (err == HF_OK && chunk != NULL && position < end) {
+        struct iovec part = {chunk, HF_MIN(end - position, (uint64_t)chunk_bytes)};
+        size_t bytes = 0;
+
+        err = files->pread(files->context, log->writer.file, chunk, part.iov_len, position, &bytes);
+        if (err == HF_OK && bytes != part.iov_len)
+            err = HF_ERR_IO;
+        if (err == HF_OK)
+            err = files->pwritev(files->context, log->writer.file, &part, 1, position);
+        position += part.iov_len;
+    }
+    free(chunk);
+    return err == HF_OK ? files->fdatasync(files->context, log->writer.file) : err;
 }
 
 static void tell_cut(struct hf_log *log, uint64_t cut_bytes)
@@ -88,7 +114,7 @@ static hf_err take_last(struct hf_log *log)
     struct hf_log_window window = {.file = -1};
     struct hf_log_damage damage = {0, last->first_offset};
     char path[HF_LOG_PATH_BYTES_MAX];
-    uint64_t cut_bytes = 0;
+    uint64_t cut_bytes = 0, group = 0;
     hf_err err = hf_log_path(path, sizeof(path), log->dir, last->first_offset, ".log"), write_err;
 
     if (err != HF_OK)
@@ -111,7 +137,7 @@ static hf_err take_last(struct hf_log *log)
                                         (uint64_t)HF_LOG_SEGMENT_HEAD_BYTES));
     if (err == HF_OK) {
         hf_log_window_file(&window, log->writer.file);
-        err = hf_log_recover(&window, &log->shared.live, &cut_bytes, &damage);
+        err = hf_log_recover(&window, &log->shared.live, &cut_bytes, &group, &damage);
         hf_log_window_deinit(&window);
     }
     if (err == HF_ERR_CORRUPT)
@@ -126,6 +152,11 @@ static hf_err take_last(struct hf_log *log)
     log->writer.next_offset = log->shared.live.end_offset;
     log->writer.time_max_ms = log->shared.live.time_max_ms;
     tell_cut(log, cut_bytes);
+    err = confirm(log, group, log->writer.position, write_err == HF_OK);
+    if (err == HF_ERR_DENIED || err == HF_ERR_FULL) /* since it was opened */
+        write_err = err;
+    else if (err != HF_OK)
+        return err;
     if (write_err == HF_OK)
         write_err = cut(log, cut_bytes);
     if (write_err != HF_OK && write_err != HF_ERR_FULL && write_err != HF_ERR_DENIED)
@@ -161,7 +192,10 @@ static hf_err open_dir(struct hf_log *log, const struct hf_log_options *options)
     if (log->log_id == 0)
         log->log_id = options->log_id;
     err = segments->count > 0 ? take_last(log) : hf_log_segment_start(log, options->now_ms);
-    if (err != HF_OK)
+    /* Its name, too, may be known to the page cache only: the process was killed between rename and sync. What is appended now would go with it. */
+    if (err == HF_OK)
+        err = files->sync_dir(files->context, log->dir);
+    if (err != HF_OK && err != HF_ERR_DENIED)
         return err;
     atomic_store(&log->oldest_offset, segments->at[0].first_offset);
     atomic_store(&log->durable_through, log->writer.next_offset - 1);

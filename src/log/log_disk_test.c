@@ -190,6 +190,81 @@ static void a_read_only_disk_can_be_read(void **state)
     fixture_deinit(&f);
 }
 
+/* Records that a killed process had written and not synced are in the page cache only. Once an open has counted them as durable a power cut must
+ * not take them, also where that open could write nothing. */
+static void what_an_open_counts_as_durable_is_on_the_disk(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 32; seed++) {
+        struct fixture f;
+        struct hf_log_batch *batch = &f.batch;
+        uint64_t first;
+
+        fixture_init(&f, seed);
+        assert_int_equal(fixture_open(&f), HF_OK);
+        assert_int_equal(fixture_group(&f, 10, 100), HF_OK);
+        fixture_fill(&f, 10, 100);
+        assert_int_equal(hf_log_append(f.log, &batch, 1, f.now_ms, &first), HF_OK);
+        if (seed % 2) { /* the sync had failed: Linux calls the pages clean then */
+            files_mem_fail(f.mem, FILES_MEM_FDATASYNC, 1, 1, HF_ERR_IO);
+            files_mem_fail(f.mem, FILES_MEM_PWRITEV, 1, UINT64_MAX, HF_ERR_IO);
+            assert_int_equal(hf_log_sync(f.log), HF_ERR_IO);
+        }
+        fixture_close(&f);
+        files_mem_crash(f.mem);
+        files_mem_heal(f.mem);
+        files_mem_read_only(f.mem, seed % 2 == 0);
+        assert_int_equal(fixture_open(&f), HF_OK);
+        assert_int_equal(hf_log_durable_through(f.log), 20);
+        fixture_close(&f);
+        files_mem_power_cut(f.mem);
+        files_mem_read_only(f.mem, false);
+        assert_int_equal(fixture_open(&f), HF_OK);
+        assert_int_equal(hf_log_durable_through(f.log), 20);
+        assert_int_equal(fixture_read_all(&f, 1, 100), 20);
+        fixture_deinit(&f);
+    }
+}
+
+/* The same for names: a process that is killed between the rename of a new segment and the sync of its directory leaves a name that only the page
+ * cache has, and everything appended after the start would go with it. */
+static void a_segment_found_at_the_start_keeps_its_name(void **state)
+{
+    unsigned renamed = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 32; seed++) {
+        struct fixture f;
+        uint64_t segments, durable;
+        struct hf_log_stats stats;
+
+        fixture_init(&f, seed);
+        assert_int_equal(fixture_open(&f), HF_OK);
+        hf_log_stats(f.log, &stats);
+        segments = stats.segments;
+        files_mem_fail(f.mem, FILES_MEM_SYNC_DIR, 1, UINT64_MAX, HF_ERR_IO);
+        while (fixture_group(&f, 20, 1000) == HF_OK)
+            ;
+        durable = hf_log_durable_through(f.log);
+        f.next = durable + 1;
+        fixture_close(&f);
+        files_mem_crash(f.mem);
+        files_mem_heal(f.mem);
+        assert_int_equal(fixture_open(&f), HF_OK);
+        hf_log_stats(f.log, &stats);
+        renamed += stats.segments > segments;
+        assert_int_equal(hf_log_durable_through(f.log), durable);
+        assert_int_equal(fixture_group(&f, 20, 1000), HF_OK);
+        fixture_close(&f);
+        files_mem_power_cut(f.mem);
+        assert_int_equal(fixture_open(&f), HF_OK);
+        assert_int_equal(hf_log_durable_through(f.log), durable + 20);
+        assert_int_equal(fixture_read_all(&f, 1, 1000), durable + 20);
+        fixture_deinit(&f);
+    }
+    assert_int_equal(renamed, 32);
+}
+
 static void a_second_process_is_refused(void **state)
 {
     struct fixture f;
@@ -290,6 +365,8 @@ int main(void)
         cmocka_unit_test(a_failed_write_leaves_nothing_behind),
         cmocka_unit_test(every_call_may_fail_once),
         cmocka_unit_test(a_read_only_disk_can_be_read),
+        cmocka_unit_test(what_an_open_counts_as_durable_is_on_the_disk),
+        cmocka_unit_test(a_segment_found_at_the_start_keeps_its_name),
         cmocka_unit_test(a_second_process_is_refused),
         cmocka_unit_test(options_and_batches_out_of_range_are_refused),
         cmocka_unit_test(large_records_and_groups_fit),

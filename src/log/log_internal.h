@@ -107,13 +107,14 @@ hf_err hf_log_segments_push(struct hf_log_segments *segments, struct hf_log_segm
 size_t hf_log_segments_find(const struct hf_log_segments *segments, uint64_t offset);
 hf_err hf_log_dir_sync_parent(const char *dir, const struct hf_files *files);
 
-/* recover.c: reads the last segment into `index`. HF_OK and *ret_cut_bytes (0 = ended clean), or
- * HF_ERR_CORRUPT with *ret_damage filled in (position and offset). */
+/* recover.c: reads the last segment into `index`. HF_OK and *ret_cut_bytes (0 = ended clean) and *ret_group, where the
+ * last group begins: no later record proves that it was ever synced. Or HF_ERR_CORRUPT with *ret_damage filled in
+ * (position and offset). */
 struct hf_log_damage {
     uint64_t position, offset;
 };
 hf_err hf_log_recover(struct hf_log_window *window, struct hf_log_index *index, uint64_t *ret_cut_bytes,
-                      struct hf_log_damage *ret_damage);
+                      uint64_t *ret_group, struct hf_log_damage *ret_damage);
 
 /* segment.c, writer thread: a new live segment that begins with writer.next_offset. */
 hf_err hf_log_segment_start(struct hf_log *log, uint64_t now_ms);

@@ -25,13 +25,14 @@ static hf_err find_proof(struct hf_log_window *window, uint64_t position, uint64
 }
 
 hf_err hf_log_recover(struct hf_log_window *window, struct hf_log_index *index, uint64_t *ret_cut_bytes,
-                      struct hf_log_damage *ret_damage)
+                      uint64_t *ret_group, struct hf_log_damage *ret_damage)
 {
     uint64_t position = HF_LOG_SEGMENT_HEAD_BYTES, offset = index->first_offset, data_end;
     struct hf_log_head head;
     const uint8_t *body;
     hf_err err;
 
+    *ret_group = position;
     for (;;) {
         err = hf_log_window_record(window, position, &head, &body);
         if (err == HF_OK && head.offset < offset)
@@ -41,6 +42,8 @@ hf_err hf_log_recover(struct hf_log_window *window, struct hf_log_index *index, 
         err = hf_log_index_add(index, position, &head);
         if (err != HF_OK)
             return err;
+        if (head.distance == 1) /* everything before it was durable when it was written */
+            *ret_group = position;
         offset = head.offset + 1;
         position = hf_log_record_end(position, &head);
     }

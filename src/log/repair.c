@@ -177,7 +177,7 @@ static hf_err examine(struct repair *repair, uint64_t *ret_time_max_ms)
 {
     struct hf_log_damage damage;
     struct hf_log_index index;
-    uint64_t cut_bytes;
+    uint64_t group, cut_bytes;
     hf_err err;
 
     if (repair->last->time_max_before_ms == HF_LOG_TIME_UNKNOWN) {
@@ -186,7 +186,7 @@ static hf_err examine(struct repair *repair, uint64_t *ret_time_max_ms)
     }
     *ret_time_max_ms = repair->last->time_max_before_ms;
     hf_log_index_init(&index, repair->last->first_offset, 0);
-    err = hf_log_recover(&repair->window, &index, &cut_bytes, &damage);
+    err = hf_log_recover(&repair->window, &index, &cut_bytes, &group, &damage);
     hf_log_index_deinit(&index);
     return err;
 }

@@ -305,9 +305,8 @@ static hf_err mem_sync_dir(void *context, const char *dir)
     struct files_mem *mem = context;
     hf_err err = enter(mem, FILES_MEM_SYNC_DIR);
 
-    (void)dir;
     if (err == HF_OK)
-        files_mem_changes_settle(mem, mem->change_count);
+        files_mem_changes_sync(mem, dir);
     return leave(mem, err);
 }
 

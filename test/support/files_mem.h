@@ -1,7 +1,7 @@
 /* test/support/files_mem.h - log/files.h in memory, on a disk that misbehaves to order: power cuts that lose
  * or keep each unsynced 512-byte sector by chance, a budget of bytes, calls that fail, bits that rot.
  * Each file has two faces: what the process sees and what the disk holds. Names (create, rename, unlink)
- * become durable with sync_dir. Equal seeds give equal faults. */
+ * become durable with sync_dir of the directory they lie in. Equal seeds give equal faults. */
 #ifndef HF_TEST_FILES_MEM_H
 #define HF_TEST_FILES_MEM_H
 

@@ -121,16 +121,46 @@ void files_mem_change_add(struct files_mem *mem, const char *path, const char *g
     change_apply(&mem->seen, &change);
 }
 
+static void change_free(struct change *change)
+{
+    free(change->path);
+    free(change->gone);
+    files_mem_inode_drop(change->inode);
+}
+
 void files_mem_changes_settle(struct files_mem *mem, size_t count)
 {
     for (size_t i = 0; i < mem->change_count; i++) {
         if (i < count)
             change_apply(&mem->disk, &mem->changes[i]);
-        free(mem->changes[i].path);
-        free(mem->changes[i].gone);
-        files_mem_inode_drop(mem->changes[i].inode);
+        change_free(&mem->changes[i]);
     }
     mem->change_count = 0;
+}
+
+static bool lies_in(const char *path, const char *dir)
+{
+    size_t bytes = strlen(dir);
+
+    bytes -= bytes > 0 && dir[bytes - 1] == '/';
+    return strncmp(path, dir, bytes) == 0 && path[bytes] == '/' && strchr(path + bytes + 1, '/') == NULL;
+}
+
+void files_mem_changes_sync(struct files_mem *mem, const char *dir)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < mem->change_count; i++) {
+        struct change *change = &mem->changes[i];
+
+        if (lies_in(change->path, dir)) {
+            change_apply(&mem->disk, change);
+            change_free(change);
+        } else {
+            mem->changes[kept++] = *change;
+        }
+    }
+    mem->change_count = kept;
 }
 
 /* Each sector that was not synced is old or new; so is the size. */

@@ -78,7 +78,9 @@ void files_mem_inode_mark(struct inode *inode, uint64_t from, uint64_t to);
 struct name *files_mem_name_find(struct names *names, const char *path);
 void files_mem_name_set(struct names *names, const char *path, struct inode *inode);
 void files_mem_change_add(struct files_mem *mem, const char *path, const char *gone, struct inode *inode);
-void files_mem_changes_settle(struct files_mem *mem, size_t count);
+void files_mem_changes_settle(struct files_mem *mem,
+                              size_t count); /* the first ones happen, the others never */
+void files_mem_changes_sync(struct files_mem *mem, const char *dir); /* those of names right in dir */
 void files_mem_inode_power_cut(struct files_mem *mem, struct inode *inode);
 void files_mem_names_free(struct names *names);
 

@@ -1,12 +1,14 @@
 # holdfast: see CONTRIBUTING.md for what each target is for.
 #   make run ARGS="--set listeners.plain.port=9080"   more options of `holdfast dev`, such as other ports
+#   make sim SEEDS=0..9999                            worlds of the simulator; SEEDS=7 ARGS=--trace shows one of them
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 BUILD ?= build
 JOBS ?= $(shell nproc)
 ARGS ?=
+SEEDS ?= 0..1999
 
-.PHONY: build run test check bench tsan format docs setup setup-test clean
+.PHONY: build run test sim check bench tsan format docs setup setup-test clean
 
 setup:
 	@scripts/setup build
@@ -30,6 +32,11 @@ check: setup-test
 
 tsan: setup-test
 	@scripts/tsan
+
+sim: setup-test
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+	@ninja -C $(BUILD) -j $(JOBS) --quiet holdfast-sim
+	@$(BUILD)/holdfast-sim --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 
 bench: setup-test build
 	@scripts/bench

@@ -1,0 +1,118 @@
+#include "sim/plan.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+#define SIM_FAULT_NAME(id, name) name,
+static const char *const names[] = {SIM_FAULT_MAP(SIM_FAULT_NAME)};
+
+const char *sim_fault_name(enum sim_fault fault)
+{
+    return names[fault];
+}
+
+#define F(name) (1u << SIM_FAULT_##name)
+
+#define NETWORK (F(SLOW_NET) | F(BURST) | F(CUT) | F(CUT_ALL) | F(DROP) | F(RESET) | F(SLOW_READER))
+#define DEVICES (F(DEVICE_KILL) | F(DEVICE_POWER) | F(RETURN) | F(ADMIN) | F(TWIN))
+#define CRASHES (F(KILL) | F(POWER) | F(TERM) | F(STORE_LOST))
+#define DISK    (F(DISK_FULL) | F(DISK_READ_ONLY) | F(DISK_SLOW) | F(DISK_ERROR))
+#define TIME    (F(CLOCK) | F(STOP) | F(STARVE))
+
+const struct sim_scenario sim_scenarios[] = {
+    {"calm", "nothing goes wrong", 0, 0, 0, 8},
+    {"network", "slow, lossy, cut, forgotten and reset connections, slow readers", NETWORK, 3, 12, 8},
+    {"devices", "devices die, lose power, return together, are thrown out, have a twin", DEVICES | F(RESET),
+     3, 12, 8},
+    {"crash", "the gateway is killed between any two of its effects", F(KILL) | F(TERM) | F(STORE_LOST), 2, 8,
+     6},
+    {"power", "power cuts with torn writes, and a network that breaks",
+     F(POWER) | F(KILL) | F(RESET) | F(CUT), 2, 8, 6},
+    {"disk", "full, read-only, slow and failing disks, and crashes with them", DISK | F(KILL) | F(POWER), 2,
+     8, 6},
+    {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6},
+    {"rot", "bits rot while the gateway is down", F(ROT) | F(KILL), 2, 5, 4},
+    {"all", "everything at once", NETWORK | DEVICES | CRASHES | DISK | TIME, 4, 16, 8},
+};
+const unsigned sim_scenario_count = sizeof(sim_scenarios) / sizeof(sim_scenarios[0]);
+
+const struct sim_scenario *sim_scenario_by_name(const char *name)
+{
+    for (unsigned i = 0; i < sim_scenario_count; i++)
+        if (strcmp(sim_scenarios[i].name, name) == 0)
+            return &sim_scenarios[i];
+    return NULL;
+}
+
+uint64_t sim_wait(struct hf_rng *rng, uint64_t mean)
+{
+    uint64_t wait = mean / 4 + 1;
+
+    for (unsigned i = 0; i < 3 && hf_rng_below(rng, 2); i++)
+        wait += mean / 2;
+    return wait + hf_rng_below(rng, mean + 1);
+}
+
+static uint32_t one_of(struct hf_rng *rng, uint32_t a, uint32_t b, uint32_t c)
+{
+    switch (hf_rng_below(rng, 3)) {
+    case 0: return a;
+    case 1: return b;
+    default: return c;
+    }
+}
+
+static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
+{
+    uint32_t high = one_of(rng, 4096, 32768, 262144);
+
+    *rules = (struct hf_tenant_rules){
+        .heartbeat_interval_ms = 30000,
+        .heartbeat_repeat_ms = 7500,
+        .heartbeat_dead_ms = 60000,
+        .queue_high_bytes = high,
+        .queue_low_bytes = high / 4,
+        .policies = {HF_POLICY_MUST_DELIVER, HF_POLICY_DROP_OLDEST, HF_POLICY_MUST_DELIVER},
+        .outbox_messages_max = one_of(rng, 20, 100, 1000),
+        .outbox_bytes_max = 1 << 20,
+        .ttl_default_ms = 24 * 3600 * 1000,
+        .ttl_max_ms = 24 * 3600 * 1000,
+        .uplink = {one_of(rng, 20, 200, 1000), one_of(rng, 40, 400, 2000)},
+        .commands = {20, 40},
+        .subscriptions_max = 64,
+        .idempotency_ms = 3600000,
+        .default_topic = HF_SLICE("default"),
+    };
+}
+
+void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, struct hf_rng *rng)
+{
+    *plan = (struct sim_plan){
+        .devices = (unsigned)sim_between(rng, 1, scenario->devices_max),
+        .apps = (unsigned)sim_between(rng, 1, 2),
+        .workers = (unsigned)sim_between(rng, 1, 3),
+        .episodes = (unsigned)sim_between(rng, scenario->episodes_min, scenario->episodes_max),
+        .active_us = UINT64_C(1000000) * sim_between(rng, 10, 60),
+        .calm_us = UINT64_C(1000000) * 400,
+        .publish_us = 1000 * one_of(rng, 100, 300, 1500),
+        .send_us = 1000 * one_of(rng, 200, 500, 2000),
+        .payload_bytes_max = one_of(rng, 20, 200, 2000),
+        .unacked_max = one_of(rng, 4, 32, 200),
+        .command_percent = one_of(rng, 20, 50, 90),
+        .key_percent = one_of(rng, 50, 90, 100),
+        .wait_percent = 50,
+        .lazy_permille = one_of(rng, 0, 50, 200),
+        .group_wait_us = one_of(rng, 0, 0, 2000),
+        .store_lag_us = one_of(rng, 100, 5000, 500000),
+        .full_grace_ms = one_of(rng, 200, 2000, 5000),
+        .segment_bytes = 64 << 10,
+        .retain_bytes = sim_percent(rng, 25) ? 512 << 10 : 0,
+    };
+    draw_rules(&plan->rules, rng);
+    if (scenario->faults & F(CLOCK) && sim_percent(rng, 30))
+        plan->key_percent = 0;
+    if (plan->retain_bytes > 0) /* the tables are not so far behind that what they need is gone */
+        plan->store_lag_us = HF_MIN(plan->store_lag_us, 5000u);
+    plan->twin = plan->devices > 2 && (scenario->faults & F(TWIN)) && sim_percent(rng, 50);
+}

@@ -1,0 +1,125 @@
+#include "sim/sim.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define S UINT64_C(1000000)
+
+enum { STEPS_MAX = 20000000 };
+
+const struct sim *sim_current;
+
+static const struct sim_scenario *scenario_of(const struct sim_options *options)
+{
+    return options->scenario ? options->scenario : &sim_scenarios[options->seed % sim_scenario_count];
+}
+
+static void begin(struct sim *sim, const struct sim_options *options)
+{
+    sim->seed = options->seed;
+    sim->scenario = scenario_of(options);
+    hf_rng_seed(&sim->rng, options->seed);
+    sim_events_init(&sim->events);
+    sim_trace_init(&sim->trace, &sim->events, options->trace, options->hashing);
+    sim_plan_draw(&sim->plan, sim->scenario, &sim->rng);
+    sim_net_init(&sim->net, &sim->events, &sim->trace, hf_rng_u64(&sim->rng));
+    sim->devices = calloc(sim->plan.devices, sizeof(*sim->devices));
+    sim->apps = calloc(sim->plan.apps, sizeof(*sim->apps));
+    HF_ASSERT(sim->devices != NULL && sim->apps != NULL);
+    sim_oracle_init(sim);
+    sim_gateway_init(&sim->gateway, sim);
+    for (unsigned i = 0; i < sim->plan.devices; i++)
+        sim_device_init(&sim->devices[i], sim, i);
+    for (unsigned i = 0; i < sim->plan.apps; i++)
+        sim_app_init(&sim->apps[i], sim, i);
+    sim_faults_draw(sim);
+    sim_trace(&sim->trace, "sim",
+              "seed %" PRIu64 " scenario %s: %u devices, %u apps, %u workers, %u episodes", sim->seed,
+              sim->scenario->name, sim->plan.devices, sim->plan.apps, sim->plan.workers, sim->plan.episodes);
+    sim_gateway_start(&sim->gateway);
+    for (unsigned i = 0; i < sim->plan.devices; i++)
+        sim_device_start(&sim->devices[i]);
+    for (unsigned i = 0; i < sim->plan.apps; i++)
+        sim_app_start(&sim->apps[i]);
+}
+
+static void run_until(struct sim *sim, uint64_t until_us)
+{
+    while (!sim->oracle.failed && sim_events_step(&sim->events, until_us))
+        if (sim->events.steps > STEPS_MAX)
+            sim_fail(sim, "%u steps and no end: somebody is busy with nothing", STEPS_MAX);
+}
+
+/* Once faults are over, everything that is open must come to its end within a bound (liveness). */
+static void run_calm(struct sim *sim)
+{
+    uint64_t due_us = sim->events.now_us + sim->plan.calm_us;
+    char why[200] = "";
+
+    sim->calm = true;
+    sim_faults_end(sim);
+    do {
+        run_until(sim, sim->events.now_us + S / 2);
+        if (sim->oracle.failed || sim_oracle_done(sim, why, sizeof(why)))
+            return;
+    } while (sim->events.now_us < due_us);
+    sim_fail(sim, "%" PRIu64 " s after the last fault %s", sim->plan.calm_us / S, why);
+}
+
+/* The last word: a power cut, a start, and everything that was ever durable is still there. */
+static void run_last_start(struct sim *sim)
+{
+    sim_gateway_crash(&sim->gateway, true, 1000);
+    run_until(sim, sim->events.now_us + S);
+    if (!sim->oracle.failed && !sim->gateway.running)
+        sim_fail(sim, "the gateway does not start on a disk that is well");
+}
+
+static void end(struct sim *sim, struct sim_result *ret_result)
+{
+    const struct sim_oracle *oracle = &sim->oracle;
+
+    *ret_result = (struct sim_result){
+        .failed = oracle->failed,
+        .hash = sim->trace.hash,
+        .lines = sim->trace.lines,
+        .steps = sim->events.steps,
+        .simulated_us = sim->events.now_us,
+        .records = oracle->count,
+        .messages = oracle->messages,
+        .commands = oracle->commands_done,
+        .crashes = sim->gateway.starts - 1,
+        .connections = sim->net.conns_made,
+    };
+    if (oracle->failed)
+        (void)snprintf(ret_result->message, sizeof(ret_result->message),
+                       "seed %" PRIu64 " (%s), step %" PRIu64 ", %.6f s: %.380s", sim->seed,
+                       sim->scenario->name, sim->events.steps, (double)sim->events.now_us / 1e6,
+                       oracle->message);
+    for (unsigned i = 0; i < sim->plan.apps; i++)
+        sim_app_deinit(&sim->apps[i]);
+    sim_gateway_deinit(&sim->gateway);
+    for (unsigned i = 0; i < sim->plan.devices; i++)
+        sim_device_deinit(&sim->devices[i]);
+    sim_oracle_deinit(sim);
+    sim_events_deinit(&sim->events);
+    free(sim->devices);
+    free(sim->apps);
+}
+
+void sim_run(const struct sim_options *options, struct sim_result *ret_result)
+{
+    struct sim *sim = calloc(1, sizeof(*sim));
+
+    HF_ASSERT(sim != NULL);
+    sim_current = sim;
+    begin(sim, options);
+    run_until(sim, sim->plan.active_us);
+    if (!sim->oracle.failed)
+        run_calm(sim);
+    if (!sim->oracle.failed)
+        run_last_start(sim);
+    end(sim, ret_result);
+    sim_current = NULL;
+    free(sim);
+}

@@ -121,7 +121,8 @@ struct hf_frame_data {
     uint32_t seq;
     uint8_t id[16];
     uint8_t format; /* DLV-1; the numbers of enum hf_format in core/event.h */
-    bool text, publish;
+    bool text;      /* the payload is UTF-8; decoding sets it for format JSON, too */
+    bool publish;
     uint64_t time_ms;
     struct hf_slice topic, payload;
 };

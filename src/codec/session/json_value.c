@@ -84,7 +84,7 @@ hf_err hf_value_fixed(struct hf_value_reader *reader, const struct hf_json_field
             err = HF_ERR_MALFORMED;
         value = hf_get_u64(bytes);
         break;
-    default: err = take_number(field, UINT64_MAX >> (64 - 8 * width), &value);
+    default: err = take_number(field, width == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * width) - 1, &value);
     }
     if (err == HF_OK)
         hf_layout_set(reader->frame, row, value);

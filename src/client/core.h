@@ -30,6 +30,9 @@ enum {
         256, /* of either direction; the gateway's larger one is used up to this */
     HF_CLIENT_WINDOW_BYTES_DEFAULT = 256 << 10,
     HF_CLIENT_MESSAGE_BYTES_MAX_DEFAULT = 1 << 20, /* of a downlink message */
+    HF_CLIENT_MESSAGE_BYTES_MAX_LIMIT = 16 << 20,
+    HF_CLIENT_DEVICE_BYTES_MAX = 128,
+    HF_CLIENT_NAME_BYTES_MAX = 64,  /* software, a group */
     HF_CLIENT_OUT_BYTES = 16 << 10, /* output buffer; a larger message is streamed through it */
     HF_CLIENT_DNS_MS = 3000,        /* RC-2: the stages of an attempt */
     HF_CLIENT_TCP_MS = 5000,
@@ -50,6 +53,7 @@ struct hf_client_time {
 
 /* Why a connection attempt failed (WS-17). */
 #define HF_CLIENT_FAILURE_MAP(X)                   \
+    X(HF_CLIENT_FAILED_NONE, "NONE")               \
     X(HF_CLIENT_FAILED_DNS, "DNS")                 \
     X(HF_CLIENT_FAILED_REFUSED, "REFUSED")         \
     X(HF_CLIENT_FAILED_TIMEOUT, "TIMEOUT")         \

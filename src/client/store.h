@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/reason.h"
@@ -156,6 +157,13 @@ struct hf_store_ops {
 struct hf_store { /* embedded at the head of each body */
     const struct hf_store_ops *ops;
 };
+
+static inline bool hf_store_uuid_is_none(const uint8_t uuid[16])
+{
+    static const uint8_t none[16];
+
+    return memcmp(uuid, none, sizeof(none)) == 0;
+}
 
 struct hf_store_limits {
     uint64_t bytes_max, messages_max; /* 0 = default; never below the minimum */

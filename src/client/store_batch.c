@@ -39,13 +39,6 @@ bool hf_store_half_numbered(const struct hf_store_facts *facts, const struct hf_
                                             facts->numbered_bytes >= limits->bytes_max / 2);
 }
 
-bool hf_store_uuid_is_none(const uint8_t uuid[16])
-{
-    static const uint8_t none[16];
-
-    return memcmp(uuid, none, sizeof(none)) == 0;
-}
-
 enum hf_reason hf_store_judge(const struct hf_store_message *message, uint64_t utc_ms,
                               uint64_t payload_bytes_max)
 {

@@ -11,7 +11,6 @@ uint64_t hf_store_message_bytes(const struct hf_store_message *message); /* as t
 hf_err hf_store_may_append(const struct hf_store_facts *facts, const struct hf_store_limits *limits,
                            const struct hf_store_message *message);
 bool hf_store_half_numbered(const struct hf_store_facts *facts, const struct hf_store_limits *limits);
-bool hf_store_uuid_is_none(const uint8_t uuid[16]);
 /* What number() makes of this message; NONE: it gets its number. */
 enum hf_reason hf_store_judge(const struct hf_store_message *message, uint64_t utc_ms,
                               uint64_t payload_bytes_max);

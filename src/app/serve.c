@@ -116,7 +116,7 @@ int hf_serve(struct hf_config *config, const struct hf_serve_options *options)
         hf_config_free(config);
         return 1;
     }
-    server.loop = hf_loop_new(NULL);
+    server.loop = hf_loop_new(&(struct hf_loop_options){.send_one_by_one = true});
     int status = server.loop != NULL ? run(&server) : 1;
     hf_gateway_free(server.gateway);
     hf_loop_free(server.loop);

@@ -275,6 +275,8 @@ void hf_loop_turn(struct hf_loop *loop, unsigned wait_ms)
 
 void hf_loop_run(struct hf_loop *loop)
 {
+    /* Now, so that the descriptors of a process at rest do not depend on what it has already sent. */
+    (void)hf_stream_many_prepare(loop->streams);
     while (!atomic_load_explicit(&loop->stopping, memory_order_relaxed))
         hf_loop_turn(loop, WAIT_MS_MAX);
     atomic_store(&loop->stopping, false);

@@ -24,8 +24,7 @@ void hf_stream_many_free(struct hf_stream_many *many)
     free(many);
 }
 
-/* Made when it is first needed, by the thread that uses it. */
-static bool many_ready(struct hf_stream_pool *pool)
+bool hf_stream_many_prepare(struct hf_stream_pool *pool)
 {
     if (pool->many != NULL)
         return true;
@@ -81,7 +80,7 @@ void hf_stream_many_flush(struct hf_stream_pool *pool)
 {
     struct hf_list_node *next;
 
-    if (is_few(&pool->dirty) || !many_ready(pool))
+    if (is_few(&pool->dirty) || !hf_stream_many_prepare(pool))
         return;
     struct hf_stream_many *many = pool->many;
     for (struct hf_list_node *at = pool->dirty.next; at != &pool->dirty; at = next) {

@@ -168,6 +168,22 @@ static void without_a_ring_all_is_sent_all_the_same(void **state)
     fleet_free(fleet);
 }
 
+static void a_running_loop_opens_nothing_later(void **state)
+{
+    struct fleet *fleet = fleet_new(false, 0);
+
+    (void)state;
+    hf_loop_stop(fleet->loop);
+    hf_loop_run(fleet->loop);
+    unsigned descriptors = kit_open_descriptors();
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(kit_write(&fleet->ends[i], "hi", 2), HF_OK);
+    kit_turns(fleet->loop, 1);
+    assert_int_equal(fleet->loop->stats.send_batches, has_ring() ? 3 : 0);
+    assert_int_equal(kit_open_descriptors(), descriptors);
+    fleet_free(fleet);
+}
+
 static void few_need_no_ring(void **state)
 {
     struct fleet *fleet = fleet_new(false, 0);
@@ -195,6 +211,7 @@ int main(void)
         cmocka_unit_test(one_turn_serves_all_in_order),
         cmocka_unit_test(each_is_told_its_own_fate),
         cmocka_unit_test(without_a_ring_all_is_sent_all_the_same),
+        cmocka_unit_test(a_running_loop_opens_nothing_later),
         cmocka_unit_test(few_need_no_ring),
     };
 

@@ -126,6 +126,8 @@ void hf_stream_sent(struct hf_stream *stream, int result, size_t offered);
 
 /* stream_many.c: offers what the dirty streams have queued; they stay dirty, for what is to be told to their handlers. */
 void hf_stream_many_flush(struct hf_stream_pool *pool);
+/* Makes what that needs, on the thread that will use it; false = not to be had. It is also made by the first flush of many. */
+bool hf_stream_many_prepare(struct hf_stream_pool *pool);
 void hf_stream_many_free(struct hf_stream_many *many); /* NULL is harmless */
 
 /* stream_queue.c */

@@ -230,7 +230,7 @@ def flip(path, position):
 
 def start_refuses(gw, path, offset):
     done = subprocess.run([str(BINARY), "serve", "--config", str(gw.folder / "holdfast.yaml")], capture_output=True, text=True,
-                          timeout=20)
+                          timeout=120)  # it tries every byte, and a sanitizer looks at each
     assert done.returncode == 1, done.stderr
     assert str(path) in done.stderr and f"offset={offset}" in done.stderr, done.stderr
     assert f"repair-log --data {gw.config['node']['data_dir']}" in done.stderr
@@ -238,7 +238,7 @@ def start_refuses(gw, path, offset):
 
 def repair(gw):
     return subprocess.run([str(BINARY), "repair-log", "--data", gw.config["node"]["data_dir"]], capture_output=True, text=True,
-                          timeout=20)
+                          timeout=120)  # it tries every byte, and a sanitizer looks at each
 
 
 @pytest.mark.parametrize("where", ["head", "body", "length"])

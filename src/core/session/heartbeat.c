@@ -109,7 +109,6 @@ static void forgive(struct hf_beat *beat, uint64_t now_ms)
     beat->life_ms = HF_MIN(beat->life_ms + away_ms, now_ms);
     beat->sent_ms = HF_MIN(beat->sent_ms + away_ms, now_ms);
     beat->next_ms += away_ms;
-    beat->end_ms += beat->end_ms ? away_ms : 0;
     for (unsigned i = 0; i < HF_BEAT_OPEN_MAX; i++)
         if (beat->open[i].sent_ms != 0)
             beat->open[i].sent_ms = HF_MIN(beat->open[i].sent_ms + away_ms, now_ms);
@@ -127,7 +126,6 @@ static void alive(struct hf_beat *beat, uint64_t now_ms)
 
 void hf_beat_life(struct hf_beat *beat, uint64_t now_ms)
 {
-    forgive(beat, now_ms);
     alive(beat, now_ms);
 }
 
@@ -148,7 +146,6 @@ static void adapt(struct hf_beat *beat, uint64_t now_ms)
 static enum hf_beat_verdict become_degraded(struct hf_beat *beat, uint64_t now_ms)
 {
     beat->degraded = true;
-    beat->on_time = 0;
     beat->next_ms = HF_MAX(beat->sent_ms + step_ms(beat), now_ms);
     adapt(beat, now_ms);
     return HF_BEAT_DEGRADED;
@@ -158,7 +155,6 @@ static enum hf_beat_verdict become_healthy(struct hf_beat *beat, uint64_t now_ms
 {
     beat->degraded = false;
     beat->lost_bits = 0;
-    beat->late = beat->on_time = 0;
     adapt(beat, now_ms);
     return HF_BEAT_RESTORED;
 }
@@ -290,7 +286,6 @@ enum hf_beat_verdict hf_beat_pong(struct hf_beat *beat, const struct hf_frame_be
 
 enum hf_beat_verdict hf_beat_ping(struct hf_beat *beat, const struct hf_frame_beat *ping, uint64_t now_ms)
 {
-    forgive(beat, now_ms);
     if (!ping->valid || (beat->peer_seen && !hf_serial_newer(ping->beat.seq, beat->peer_seq)))
         return invalid(beat, now_ms);
     alive(beat, now_ms);

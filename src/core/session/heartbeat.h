@@ -88,8 +88,8 @@ void hf_beat_init(struct hf_beat *beat, const struct hf_beat_rules *rules, bool 
 /* When tick() has to be called at the latest (monotonic ms). */
 uint64_t hf_beat_due_ms(const struct hf_beat *beat);
 /* Call again until NOTHING or DEAD. With SEND *ret_beat is filled; ts_ms is utc_ms. A tick that comes more than HF_BEAT_ANSWER_MS behind due (this process was
- * stopped) forgives the peer our own absence (F24); so does any other call here, because input may be read before timers run. DEAD is given again at every call
- * until there is life or a grant. Only the active side gets SEND, DEGRADED and RESTORED. */
+ * stopped) forgives the peer our own absence (F24); so does a PONG, because input may be read before timers run. DEAD is given again at every call until there is
+ * life or a grant. Only the active side gets SEND, DEGRADED and RESTORED. */
 enum hf_beat_verdict hf_beat_tick(struct hf_beat *beat, uint64_t now_ms, uint64_t utc_ms,
                                   struct hf_frame_beat *ret_beat);
 /* An accepted frame came from the peer, of whatever type; _pong and _ping do it for theirs. */

@@ -171,10 +171,8 @@ enum hf_receiver_verdict hf_receiver_tick(struct hf_receiver *receiver, uint64_t
 {
     if (receiver->hole_ms != 0 && now_ms >= receiver->hole_ms + HF_HOLE_GIVE_UP_MS)
         return HF_RECEIVER_LOST;
-    if (receiver->hole_ms != 0 && now_ms >= nack_at_ms(receiver)) {
-        receiver->nack = true;
+    if (receiver->hole_ms != 0 && now_ms >= nack_at_ms(receiver))
         return HF_RECEIVER_ACK;
-    }
     return receiver->ack_due_ms != 0 && now_ms >= receiver->ack_due_ms ? HF_RECEIVER_ACK
                                                                        : HF_RECEIVER_NOTHING;
 }

@@ -38,7 +38,6 @@ static bool waits(const struct hf_sender *sender)
 static void progress(struct hf_sender *sender, uint64_t now_ms)
 {
     sender->progress_ms = now_ms;
-    sender->asked_ms = 0;
     sender->timeouts = 0;
     sender->asking = false;
 }

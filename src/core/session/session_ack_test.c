@@ -52,6 +52,7 @@ static void tell(uint64_t now_ms)
 static void an_ack_comes_within_200_ms(void **state)
 {
     (void)state;
+    assert_int_equal(receiver.acked_received, 0); /* the handshake has told */
     assert_int_equal(due(), UINT64_MAX);
     assert_int_equal(tick(1000000), HF_RECEIVER_NOTHING);
     hf_receiver_took(&receiver, 1000);
@@ -170,6 +171,11 @@ static void a_hole_is_asked_for_and_given_up(void **state)
     assert_int_equal(tick(9000), HF_RECEIVER_LOST);
     hf_receiver_took(&receiver, 9000); /* 2 came after all */
     assert_int_equal(tick(9000), HF_RECEIVER_NOTHING);
+    hf_receiver_took(&receiver, 9000);
+    keep(5, 20000);
+    tell(24500); /* a late one does not put off the end */
+    assert_true(ack.nack);
+    assert_int_equal(due(), 25000);
 }
 
 static void the_next_hole_has_its_own_time(void **state)

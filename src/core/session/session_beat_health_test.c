@@ -140,6 +140,36 @@ static void an_answer_that_comes_after_all_is_no_loss(void **state)
     assert_int_equal(beat.lost_bits, 1);
 }
 
+/* Several lates: with the third the next beat is one repeat after the last, or due now. */
+static void default_degraded_by_late_answers(void **state)
+{
+    static const struct {
+        uint64_t answered_ms;
+        const char *then;
+    } rows[] = {{33000, "37500 send"}, {45000, "45000 send"}};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        kit_begin(&kit_default, true, 0);
+        beat.late = 2;
+        kit_run(30000);
+        hf_beat_life(&beat, KIT_START_MS + 31000); /* data, so it is not asked again before */
+        assert_int_equal(kit_pong_of(kit_ping, rows[i].answered_ms), HF_BEAT_DEGRADED);
+        kit_log[0] = 0;
+        kit_run(rows[i].answered_ms < 40000 ? 40000 : rows[i].answered_ms);
+        kit_expect(rows[i].then);
+    }
+}
+
+static void life_in_the_moment_of_a_beat_says_nothing_about_it(void **state)
+{
+    (void)state;
+    kit_begin(&kit_ha, true, 0);
+    hf_beat_life(&beat, KIT_START_MS + 2000);
+    kit_run(4000);
+    assert_int_equal(beat.misses, 1);
+}
+
 static void entering_keeps_the_misses(void **state)
 {
     (void)state;
@@ -175,6 +205,32 @@ static void a_longer_interval_waits_for_its_answer(void **state)
     ping = kit_ping; /* it still announced 9 s */
     assert_int_equal(kit_pong_of(ping, 15200), HF_BEAT_NOTHING);
     assert_int_equal(beat.interval_ms, 9000);
+}
+
+static void an_answer_cannot_lengthen_at_will(void **state)
+{
+    const struct hf_beat_rules *const rules[] = {&kit_ha, &kit_adaptive};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rules); i++) {
+        kit_begin(rules[i], true, 0);
+        uint32_t own_ms = beat.interval_ms;
+
+        kit_run(own_ms);
+        kit_ping.interval_ms = 50000;
+        assert_int_equal(kit_pong_of(kit_ping, own_ms + 180), HF_BEAT_NOTHING);
+        assert_int_equal(beat.interval_ms, own_ms); /* nothing was announced */
+        kit_run(2 * own_ms);
+        kit_ping.interval_ms = 50000;
+        assert_int_equal(kit_pong_of(kit_ping, 2 * own_ms + 180), HF_BEAT_NOTHING);
+        assert_int_equal(beat.interval_ms, i == 0 ? own_ms : 9000); /* what was announced, no more */
+    }
+    kit_begin(&kit_adaptive, true, 0);
+    assert_int_equal(kit_answer_next(180), HF_BEAT_NOTHING);
+    kit_run(10000);
+    kit_ping.interval_ms = 6000; /* the peer knows of less than we want by now */
+    assert_int_equal(kit_pong_of(kit_ping, 10180), HF_BEAT_NOTHING);
+    assert_int_equal(beat.interval_ms, 6000);
 }
 
 /* What is wanted moves with every sample; the interval follows all the same, never beyond what the peer knows. */
@@ -231,6 +287,7 @@ static void degraded_beats_faster_and_the_way_back_waits(void **state)
     for (unsigned i = 0; i < 40 && beat.degraded; i++)
         (void)kit_answer_next(100);
     assert_false(beat.degraded);
+    assert_int_equal(beat.wanted_ms, hf_beat_interval(hf_rtt_srtt_ms(&beat.rtt), false)); /* at once */
     for (unsigned i = 0; i < 40; i++)
         (void)kit_answer_next(100);
     assert_int_equal(beat.interval_ms, 5050); /* SRTT 101 */
@@ -402,6 +459,21 @@ static void our_own_absence_is_forgiven(void **state)
     }
 }
 
+/* A beat that was on its way when we were stopped is as unanswered as before; and a verdict that was put off is not the last one. */
+static void what_was_open_stays_open(void **state)
+{
+    (void)state;
+    kit_begin(&kit_ha, true, 0);
+    kit_run(2000);
+    assert_int_equal(hf_beat_tick(&beat, KIT_START_MS + 9000, 0, &kit_ping), HF_BEAT_SEND);
+    kit_run(20000);
+    kit_expect("2000 send, 11000 degraded, 11000 send, 12000 dead");
+    assert_true(hf_beat_grant(&beat, KIT_START_MS + 12000));
+    assert_int_equal(hf_beat_tick(&beat, KIT_START_MS + 30000, 0, &kit_ping), HF_BEAT_SEND);
+    hf_beat_life(&beat, KIT_START_MS + 30001);
+    assert_int_equal(beat.end_ms, 0);
+}
+
 static void an_answer_that_waited_for_us_is_not_late(void **state)
 {
     (void)state;
@@ -428,7 +500,10 @@ int main(void)
         cmocka_unit_test(five_in_time_in_a_row_restore),
         cmocka_unit_test(a_fifth_of_the_last_twenty_lost_degrades),
         cmocka_unit_test(an_answer_that_comes_after_all_is_no_loss),
+        cmocka_unit_test(default_degraded_by_late_answers),
+        cmocka_unit_test(life_in_the_moment_of_a_beat_says_nothing_about_it),
         cmocka_unit_test(entering_keeps_the_misses),
+        cmocka_unit_test(an_answer_cannot_lengthen_at_will),
         cmocka_unit_test(a_longer_interval_waits_for_its_answer),
         cmocka_unit_test(a_path_that_slows_down_steadily),
         cmocka_unit_test(a_shorter_interval_counts_at_once),
@@ -440,6 +515,7 @@ int main(void)
         cmocka_unit_test(answers_to_nothing_are_invalid),
         cmocka_unit_test(an_answer_older_than_what_is_remembered),
         cmocka_unit_test(our_own_absence_is_forgiven),
+        cmocka_unit_test(what_was_open_stays_open),
         cmocka_unit_test(an_answer_that_waited_for_us_is_not_late),
     };
 

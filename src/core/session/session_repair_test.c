@@ -75,6 +75,7 @@ static void what_is_missing(void **state)
         {2, {{1, 3}, {6, 6}}, "4-5"},             /* across it */
         {5, {{4, 4}, {6, 6}, {8, 8}, {10, 10}, {12, 12}}, "3-3 5-5 7-7 9-9 11-11"},
         {1, {{3, 20}}, ""},
+        {2, {{6, 9}, {3, 5}}, ""}, /* each leads to the other, backwards */
     };
     static const uint64_t firsts[] = {0, 1000, TOP - 7, TOP - 4, 5 * TOP - 1}; /* one before the first */
 
@@ -269,6 +270,8 @@ static void what_answers_a_question(void **state)
     assert_int_equal(take(same, 1100), HF_ACK_OLD);
     assert_true(hf_sender_asked(&sender));
     assert_string_equal(missing(&same, 0), "1-5");
+    assert_int_equal(take((struct hf_frame_ack){.received_through = 9}, 1100), HF_ACK_UNSENT);
+    assert_false(hf_sender_asked(&sender)); /* of the ack just taken */
     assert_int_equal(take(same, 1200), HF_ACK_OLD);
     assert_false(hf_sender_asked(&sender)); /* one question, one answer */
 
@@ -288,6 +291,8 @@ static void what_answers_a_question(void **state)
     assert_int_equal(tick(8100), HF_SENDER_ASK);
     assert_int_equal(take(early, 8200), HF_ACK_OLD);
     assert_true(hf_sender_asked(&sender));
+    assert_string_equal(missing(&(struct hf_frame_ack){.range_count = 1, .ranges = {{3, 5}}}, 0),
+                        "6-6");                         /* the very last */
     assert_string_equal(missing(&early, 0), "3-3 5-6"); /* the tail behind its ranges is lost as well */
 }
 

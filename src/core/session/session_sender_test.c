@@ -109,6 +109,11 @@ static void the_window_counts_bytes(void **state)
     assert_true(hf_sender_may_send(&sender, 200));
     assert_false(hf_sender_may_send(&sender, 201));
     assert_false(hf_sender_may_send(&sender, UINT64_MAX));
+    begin(1, 256, 1000);
+    hf_sender_sent(&sender, 0, 0);
+    assert_true(hf_sender_may_send(&sender, 1000)); /* exactly full, behind an empty one */
+    begin(1, 256, 1000);
+    send_many(2, 400, 0);
     assert_int_equal(ack(1, 1, 1), HF_ACK_NEWS);
     assert_false(hf_sender_may_send(&sender, 201)); /* until their bytes are told */
     hf_sender_released(&sender, 400);

@@ -89,6 +89,11 @@ static void answers_and_exit_statuses(void **state)
         {"holdfast default-config", HF_CLI_OK, "connections_max: 100000", ""},
         {"holdfast default-config x", HF_CLI_USAGE, "", "it takes no argument"},
         {"holdfast reasons", HF_CLI_OK, "heartbeat_timeout", ""},
+        {"holdfast chaos", HF_CLI_USAGE, "", "--to HOST:PORT is needed"},
+        {"holdfast chaos --list-profiles", HF_CLI_OK, "set rtt=200ms loss=5%", ""},
+        {"holdfast chaos --to h:1 --loss-up 5", HF_CLI_USAGE, "", "--loss-up is '5'; write a share"},
+        {"holdfast chaos proces", HF_CLI_USAGE, "", "did you mean 'process'?"},
+        {"holdfast help chaos process", HF_CLI_OK, "usage: holdfast chaos process", ""},
         {"holdfast reasons --mrkdown", HF_CLI_USAGE, "", "`holdfast help reasons` shows how it is used."},
     };
     static struct result result;

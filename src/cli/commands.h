@@ -22,6 +22,7 @@
     X(gen)                 \
     X(check)               \
     X(bench)               \
+    X(chaos)               \
     X(reasons)             \
     X(version)
 /* clang-format on */

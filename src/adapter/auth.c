@@ -127,6 +127,11 @@ static void set_device(struct hf_identity *identity, struct hf_slice device)
     identity->device[device.bytes] = '\0';
 }
 
+static struct hf_slice device_of(const struct hf_identity *identity)
+{
+    return (struct hf_slice){identity->device, identity->device_bytes};
+}
+
 /* When the connection ends: at exp, to the second; a token that is only good because clocks may differ, when that is no excuse
  * any more. Otherwise it would be let in and thrown out in the same breath. */
 static uint64_t expires_ms(const struct hf_jwt_claims *claims, const struct hf_jwt_policy *policy,
@@ -138,7 +143,8 @@ static uint64_t expires_ms(const struct hf_jwt_claims *claims, const struct hf_j
 }
 
 static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, struct hf_slice wanted,
-                               uint64_t utc_ms, struct hf_identity *identity, const char **ret_check)
+                               bool later, uint64_t utc_ms, struct hf_identity *identity,
+                               const char **ret_check)
 {
     char scratch[HF_JWT_SCRATCH_BYTES];
     struct hf_jwt_claims claims = {0};
@@ -161,7 +167,8 @@ static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, stru
     }
     bool any = hf_slice_is(claims.device, "*");
     struct hf_slice device = any ? wanted : claims.device;
-    if (!hf_id_valid(device, HF_DEVICE_BYTES_MAX)) {
+    identity->any = any && later && wanted.at == NULL;
+    if (!identity->any && !hf_id_valid(device, HF_DEVICE_BYTES_MAX)) {
         *ret_check = "device";
         return HF_REASON_CREDENTIALS_INVALID;
     }
@@ -176,7 +183,8 @@ static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, stru
     identity->tenant = tenant->tenant;
     identity->auth_tenant = tenant;
     identity->expires_ms = expires_ms(&claims, &tenant->policy, utc_ms);
-    set_device(identity, device);
+    if (!identity->any)
+        set_device(identity, device);
     if (claims.id.bytes > 0) {
         identity->credential_hash = hf_auth_jti_hash(tenant->tenant->name, claims.id);
         *ret_check = "jti";
@@ -199,13 +207,14 @@ static enum hf_reason by_certificate(struct hf_auth *auth, const struct hf_auth_
         return HF_REASON_CREDENTIALS_INVALID;
     if (identity->tenant != NULL &&
         (identity->tenant != tenant->tenant ||
-         !hf_slice_eq((struct hf_slice){identity->device, identity->device_bytes}, certificate->device)))
+         (!identity->any && !hf_slice_eq(device_of(identity), certificate->device))))
         return HF_REASON_IDENTITY_MISMATCH;
     if (wanted.at != NULL && !hf_slice_eq(wanted, certificate->device))
         return HF_REASON_IDENTITY_MISMATCH;
     identity->tenant = tenant->tenant;
     identity->auth_tenant = tenant;
     set_device(identity, certificate->device);
+    identity->any = false;
     identity->by_certificate = true;
     if (identity->credential_hash == 0)
         identity->credential_hash = fingerprint_hash(certificate->fingerprint);
@@ -214,9 +223,10 @@ static enum hf_reason by_certificate(struct hf_auth *auth, const struct hf_auth_
     return HF_REASON_NONE;
 }
 
-enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,
-                              const struct hf_auth_certificate *certificate, struct hf_slice wanted,
-                              uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check)
+static enum hf_reason decide(struct hf_auth *auth, struct hf_slice token,
+                             const struct hf_auth_certificate *certificate, struct hf_slice wanted,
+                             bool later, uint64_t utc_ms, struct hf_identity *ret_identity,
+                             const char **ret_check)
 {
     bool has_certificate = certificate != NULL && certificate->tenant.bytes > 0;
     enum hf_reason reason = HF_REASON_NONE;
@@ -226,15 +236,40 @@ enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,
     if (token.bytes == 0 && !has_certificate)
         return HF_REASON_CREDENTIALS_MISSING;
     if (token.bytes > 0)
-        reason = by_token(auth, token, wanted, utc_ms, ret_identity, ret_check);
+        reason = by_token(auth, token, wanted, later, utc_ms, ret_identity, ret_check);
     if (reason == HF_REASON_NONE && has_certificate)
         reason = by_certificate(auth, certificate, wanted, ret_identity, ret_check);
-    if (reason != HF_REASON_NONE)
+    if (reason != HF_REASON_NONE || ret_identity->any)
         return reason;
-    if (revoked(auth, ret_identity->tenant->name,
-                "device:", (struct hf_slice){ret_identity->device, ret_identity->device_bytes})) {
+    if (revoked(auth, ret_identity->tenant->name, "device:", device_of(ret_identity))) {
         *ret_check = "device";
         return HF_REASON_REVOKED;
     }
     return HF_REASON_NONE;
+}
+
+enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,
+                              const struct hf_auth_certificate *certificate, struct hf_slice wanted,
+                              uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check)
+{
+    return decide(auth, token, certificate, wanted, false, utc_ms, ret_identity, ret_check);
+}
+
+enum hf_reason hf_auth_device_later(struct hf_auth *auth, struct hf_slice token,
+                                    const struct hf_auth_certificate *certificate, struct hf_slice wanted,
+                                    uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check)
+{
+    return decide(auth, token, certificate, wanted, true, utc_ms, ret_identity, ret_check);
+}
+
+enum hf_reason hf_auth_name_device(struct hf_auth *auth, struct hf_identity *identity, struct hf_slice device)
+{
+    if (!identity->any)
+        return device.bytes == 0 || hf_slice_eq(device, device_of(identity)) ? HF_REASON_NONE
+                                                                             : HF_REASON_IDENTITY_MISMATCH;
+    if (!hf_id_valid(device, HF_DEVICE_BYTES_MAX))
+        return HF_REASON_CREDENTIALS_INVALID;
+    set_device(identity, device);
+    identity->any = false;
+    return revoked(auth, identity->tenant->name, "device:", device) ? HF_REASON_REVOKED : HF_REASON_NONE;
 }

@@ -34,6 +34,8 @@ struct hf_identity {
     uint64_t
         credential_hash; /* of what can be revoked: the token's jti or the certificate's fingerprint; 0 = nothing */
     bool by_certificate;
+    bool
+        any; /* device still empty: the credentials are good for any device of the tenant, it is yet to say which */
 };
 
 /* What the TLS layer found; absent tenant = no certificate. */
@@ -60,6 +62,16 @@ const struct hf_auth_tenant *hf_auth_tenant_find(const struct hf_auth *auth,
 enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,
                               const struct hf_auth_certificate *certificate, struct hf_slice wanted,
                               uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check);
+
+/* The same for a device that names itself later (HELLO): with a token for any device and without `wanted` the identity comes with `any`. */
+enum hf_reason hf_auth_device_later(struct hf_auth *auth, struct hf_slice token,
+                                    const struct hf_auth_certificate *certificate, struct hf_slice wanted,
+                                    uint64_t utc_ms, struct hf_identity *ret_identity,
+                                    const char **ret_check);
+/* And now it has: device may be absent when the identity has one. HF_REASON_NONE: identity->device is set and `any` is not. IDENTITY_MISMATCH: it
+ * is another one than the credentials say. CREDENTIALS_INVALID: no device id. REVOKED. */
+enum hf_reason hf_auth_name_device(struct hf_auth *auth, struct hf_identity *identity,
+                                   struct hf_slice device);
 
 uint64_t hf_auth_jti_hash(struct hf_slice tenant, struct hf_slice jti);
 

@@ -79,6 +79,52 @@ static void token_names_tenant_and_device(void **state)
     }
 }
 
+static enum hf_reason ask_later(const char *token, const struct hf_auth_certificate *shown,
+                                const char *wanted)
+{
+    return hf_auth_device_later(kit.auth, hf_slice_of(token), shown, hf_slice_of(wanted), kit.hub.utc_ms,
+                                &identity, &check);
+}
+
+static void a_device_may_name_itself_later(void **state)
+{
+    static const struct {
+        const char *claim, *wanted, *named, *is; /* is: NULL = refused */
+        enum hf_reason reason;
+    } rows[] = {
+        {"*", NULL, "d7", "d7", HF_REASON_NONE},
+        {"*", NULL, NULL, NULL, HF_REASON_CREDENTIALS_INVALID},
+        {"*", NULL, "not/an/id", NULL, HF_REASON_CREDENTIALS_INVALID},
+        {"*", NULL, "gone", NULL, HF_REASON_REVOKED},
+        {"*", "d2", "d2", "d2", HF_REASON_NONE}, /* the path has said it */
+        {"*", "d2", "d3", NULL, HF_REASON_IDENTITY_MISMATCH},
+        {"d1", NULL, "d1", "d1", HF_REASON_NONE},
+        {"d1", NULL, NULL, "d1", HF_REASON_NONE},
+        {"d1", NULL, "d2", NULL, HF_REASON_IDENTITY_MISMATCH},
+    };
+    struct hf_auth_certificate shown = certificate("acme", "d5");
+
+    (void)state;
+    revoke("acme", "device:gone");
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        const char *token = kit_token(&kit, "k1", rows[i].claim, NULL, KIT_UTC + 60000);
+
+        assert_int_equal(ask_later(token, NULL, rows[i].wanted), HF_REASON_NONE);
+        assert_int_equal(identity.any, identity.device_bytes == 0);
+        assert_int_equal(hf_auth_name_device(kit.auth, &identity, hf_slice_of(rows[i].named)),
+                         rows[i].reason);
+        if (rows[i].is != NULL)
+            assert_string_equal(identity.device, rows[i].is);
+        if (rows[i].is != NULL)
+            assert_false(identity.any);
+    }
+    /* A certificate beside such a token says it at once. */
+    assert_int_equal(ask_later(kit_token(&kit, "k1", "*", NULL, KIT_UTC + 60000), &shown, NULL),
+                     HF_REASON_NONE);
+    assert_false(identity.any);
+    assert_string_equal(identity.device, "d5");
+}
+
 static void bad_tokens_say_which_check_failed(void **state)
 {
     char token[2048];
@@ -218,6 +264,7 @@ int main(void)
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, done)
     const struct CMUnitTest tests[] = {
         ROW(token_names_tenant_and_device),
+        ROW(a_device_may_name_itself_later),
         ROW(bad_tokens_say_which_check_failed),
         ROW(token_within_the_leeway_lives_to_its_end),
         ROW(scopes_must_allow_connecting),

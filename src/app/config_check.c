@@ -88,6 +88,9 @@ static void check_policies(const struct hf_config *config, struct hf_config_erro
         config->delivery.message == HF_CONFIG_POLICY_INHERIT)
         hf_config_error(errors, NULL,
                         "delivery: inherit is for tenants; there is nothing above to inherit from");
+    if (config->session.profile == HF_CONFIG_PROFILE_INHERIT)
+        hf_config_error(errors, NULL,
+                        "session.profile: inherit is for tenants; there is nothing above to inherit from");
 }
 
 void hf_config_check(const struct hf_config *config, struct hf_config_errors *errors)
@@ -119,5 +122,11 @@ void hf_config_inherit(struct hf_config *config)
             tenant->telemetry = config->delivery.telemetry;
         if (tenant->message == HF_CONFIG_POLICY_INHERIT)
             tenant->message = config->delivery.message;
+        if (tenant->session == HF_CONFIG_SWITCH_INHERIT)
+            tenant->session = config->session.enabled ? HF_CONFIG_SWITCH_ON : HF_CONFIG_SWITCH_OFF;
+        if (tenant->session_profile == HF_CONFIG_PROFILE_INHERIT)
+            tenant->session_profile = config->session.profile;
+        if (tenant->session_misses == 0)
+            tenant->session_misses = config->session.misses;
     }
 }

@@ -92,6 +92,15 @@
     X(MS, _, repeat_ms, "7500ms", 500, 60000, LIVE, "The Ping is repeated after each of these without an answer.") \
     X(MS, _, dead_ms, "60s", 2000, 60000, LIVE, "Silent this long means dead (4408 heartbeat_timeout). Nothing may be silent longer than 60 s.")
 
+#define HF_CONFIG_ROWS_session(X) \
+    X(BOOL, _, enabled, "true", 0, 1, LIVE, "Speak holdfast.v1 and holdfast.v1.json with devices that offer it. Off: raw mode only.") \
+    X(U64, _, window_messages, "256", 1, 4096, LIVE, "Messages one device may have sent that are not durable yet.") \
+    X(BYTES, _, window_bytes, "1MiB", 1024, 16777216, LIVE, "The same in bytes of payload.") \
+    X(MS, _, resume_ms, "5m", 1000, 604800000, LIVE, "A session can be resumed so long after the last sign of life; later it is rebuilt.") \
+    X(U64, _, return_per_s, "0", 0, 1000000, RESTART, "Return tickets bring a fleet back at this many connections a second, all workers together. 0: admission.tls_accept_per_s of each worker.") \
+    X(ENUM, profile, profile, "default", 0, 0, LIVE, "Liveness profile of devices that wish for none.") \
+    X(U64, _, misses, "3", 2, 10, LIVE, "Heartbeats missed in a row that end a connection, in the profiles ha and adaptive.")
+
 #define HF_CONFIG_ROWS_delivery(X) \
     X(BYTES, _, send_queue_high_bytes, "256KiB", 4096, 67108864, LIVE, "Bytes queued for one connection from which the class policy acts; control frames are exempt.") \
     X(BYTES, _, send_queue_low_bytes, "64KiB", 1024, 67108864, LIVE, "Below this the connection counts as drained again.") \
@@ -168,6 +177,9 @@
     X(U64, _, connections_max, "0", 0, 10000000, LIVE, "Connections of this tenant. 0: no limit of its own.") \
     X(U64, _, device_uplink_per_s, "0", 0, 1000000, LIVE, "Instead of limits.device_uplink_per_s. 0: that one.") \
     X(U64, _, device_uplink_capacity, "0", 0, 1000000, LIVE, "Instead of limits.device_uplink_capacity. 0: that one.") \
+    X(ENUM, switch, session, "inherit", 0, 0, LIVE, "Instead of session.enabled.") \
+    X(ENUM, profile, session_profile, "inherit", 0, 0, LIVE, "Instead of session.profile.") \
+    X(U64, _, session_misses, "0", 0, 10, LIVE, "Instead of session.misses. 0: that one.") \
     X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.") \
     X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
     X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \
@@ -194,6 +206,7 @@
     X(SECTION, admission, admission, "", 0, 0, LIVE, "Who gets in, and how fast.") \
     X(SECTION, websocket, websocket, "", 0, 0, LIVE, "WebSocket limits.") \
     X(SECTION, heartbeat, heartbeat, "", 0, 0, LIVE, "How death is noticed.") \
+    X(SECTION, session, session, "", 0, 0, LIVE, "Sessions that outlive connections: holdfast.v1.") \
     X(SECTION, delivery, delivery, "", 0, 0, LIVE, "Queues towards devices.") \
     X(SECTION, limits, limits, "", 0, 0, LIVE, "Rates. Rate and capacity are two numbers: what is lasting, and what is taken at once.") \
     X(SECTION, log, log, "", 0, 0, LIVE, "The event log.") \
@@ -206,7 +219,7 @@
 
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
-    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(delivery) S(limits) S(log) \
+    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
     S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
@@ -231,6 +244,15 @@
     C(HF_CONFIG_POLICY_DROP_OLDEST, "drop_oldest", "old ones make room; each is in the ledger") \
     C(HF_CONFIG_POLICY_DROP_NEWEST, "drop_newest", "new ones are refused; each is in the ledger") \
     C(HF_CONFIG_POLICY_DISCONNECT, "disconnect", "the connection ends (4429 slow_reader)")
+#define HF_CONFIG_CHOICES_switch(C) \
+    C(HF_CONFIG_SWITCH_INHERIT, "inherit", "the value of the section above") \
+    C(HF_CONFIG_SWITCH_ON, "on", "holdfast.v1 and raw mode") \
+    C(HF_CONFIG_SWITCH_OFF, "off", "raw mode only")
+#define HF_CONFIG_CHOICES_profile(C) \
+    C(HF_CONFIG_PROFILE_INHERIT, "inherit", "the value of the section above") \
+    C(HF_CONFIG_PROFILE_DEFAULT, "default", "the gateway sends heartbeats, by the times of the section heartbeat") \
+    C(HF_CONFIG_PROFILE_HA, "ha", "the device sends one every 2 s") \
+    C(HF_CONFIG_PROFILE_ADAPTIVE, "adaptive", "the device sends them, every 5 to 60 s by its round-trip time")
 #define HF_CONFIG_CHOICES_store_kind(C) \
     C(HF_CONFIG_STORE_LMDB, "lmdb", "on disk") \
     C(HF_CONFIG_STORE_MEMORY, "memory", "in memory")
@@ -265,7 +287,7 @@
     C(HF_CONFIG_FORMAT_JSON, "json", "one JSON object a line")
 
 #define HF_CONFIG_CHOICE_SETS(S) \
-    S(tls_verify) S(tls_version) S(role) S(proxy_protocol) S(policy) S(store_kind) S(scope) \
+    S(tls_verify) S(tls_version) S(role) S(proxy_protocol) S(policy) S(switch) S(profile) S(store_kind) S(scope) \
     S(jwt_alg) S(direction) S(log_level) S(log_format)
 /* clang-format on */
 

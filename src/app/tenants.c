@@ -186,6 +186,34 @@ static hf_err build_topics(const struct hf_config_tenant *tenant, struct rules *
     return HF_OK;
 }
 
+static struct hf_session_rules session_rules(const struct hf_config *config,
+                                             const struct hf_config_tenant *tenant)
+{
+    static const uint8_t profiles[HF_CONFIG_COUNT_profile] = {
+        [HF_CONFIG_PROFILE_INHERIT] = HF_PROFILE_DEFAULT,
+        [HF_CONFIG_PROFILE_DEFAULT] = HF_PROFILE_DEFAULT,
+        [HF_CONFIG_PROFILE_HA] = HF_PROFILE_HA,
+        [HF_CONFIG_PROFILE_ADAPTIVE] = HF_PROFILE_ADAPTIVE,
+    };
+    struct hf_session_rules rules = {
+        .enabled = tenant->session == HF_CONFIG_SWITCH_ON,
+        .profile = profiles[tenant->session_profile],
+        .window_messages = (uint32_t)config->session.window_messages,
+        .window_bytes = (uint32_t)config->session.window_bytes,
+        .resume_ms = config->session.resume_ms,
+    };
+
+    for (unsigned i = HF_PROFILE_DEFAULT; i < HF_PROFILES; i++)
+        rules.beats[i] = (struct hf_beat_rules){
+            .profile = (uint8_t)i,
+            .k = (uint8_t)tenant->session_misses,
+            .idle_ms = (uint32_t)config->heartbeat.idle_ms,
+            .repeat_ms = (uint32_t)config->heartbeat.repeat_ms,
+            .dead_ms = (uint32_t)config->heartbeat.dead_ms,
+        };
+    return rules;
+}
+
 static hf_err build_rules(const struct hf_config *config, const struct hf_config_tenant *tenant,
                           struct rules *made, char *error, size_t error_bytes)
 {
@@ -217,6 +245,7 @@ static hf_err build_rules(const struct hf_config *config, const struct hf_config
         .connections_max = (uint32_t)tenant->connections_max,
         .subscriptions_max = (uint32_t)config->limits.subscriptions_max,
         .idempotency_ms = config->delivery.idempotency_ms,
+        .session = session_rules(config, tenant),
     };
     hf_err err = build_topics(tenant, made);
     if (err == HF_OK)

@@ -36,11 +36,12 @@ static int done(void **state)
 
 static const char base[] =
     "limits: {subscriptions_max: 7}\n"
+    "session: {window_messages: 16, window_bytes: 4KiB, resume_ms: 1m, profile: adaptive}\n"
     "tenants: [{name: acme, default_topic: d, audience: gw, token_leeway_ms: 5s, connections_max: 3, "
-    "telemetry: latest,\n"
+    "telemetry: latest, session_profile: ha, session_misses: 4,\n"
     "           topics: [{type: location_update, topic: location}, {type: hr, topic: a/hr}],\n"
     "           access: [{topics: 'ok/#'}], jwt_keys: [{kid: k1, alg: HS256, secret_env: S}]},\n"
-    "          {name: old, jwt_keys: [{kid: k2, alg: HS256, secret_env: S}]}]\n";
+    "          {name: old, session: off, jwt_keys: [{kid: k2, alg: HS256, secret_env: S}]}]\n";
 
 static void rules_are_what_the_configuration_says(void **state)
 {
@@ -69,7 +70,20 @@ static void rules_are_what_the_configuration_says(void **state)
     assert_true(hf_slice_is(hf_topic_map_find(rules->topics, HF_SLICE("hr")), "a/hr"));
     assert_true(hf_access_allowed(rules->access, HF_SLICE("d1"), HF_SLICE("ok/1"), HF_ACCESS_UP));
     assert_false(hf_access_allowed(rules->access, HF_SLICE("d1"), HF_SLICE("no"), HF_ACCESS_UP));
+    assert_true(rules->session.enabled);
+    assert_int_equal(rules->session.profile, HF_PROFILE_HA);
+    assert_int_equal(rules->session.window_messages, 16);
+    assert_int_equal(rules->session.window_bytes, 4096);
+    assert_int_equal(rules->session.resume_ms, 60000);
+    for (unsigned i = HF_PROFILE_DEFAULT; i < HF_PROFILES; i++) {
+        assert_int_equal(rules->session.beats[i].profile, i);
+        assert_int_equal(rules->session.beats[i].k, 4);
+        assert_int_equal(rules->session.beats[i].dead_ms, 60000);
+    }
     rules = atomic_load(&hf_tenants_find(tenants, HF_SLICE("old"))->rules);
+    assert_false(rules->session.enabled);
+    assert_int_equal(rules->session.profile, HF_PROFILE_ADAPTIVE);
+    assert_int_equal(rules->session.beats[HF_PROFILE_HA].k, 3);
     assert_null(rules->access);
     assert_true(hf_slice_is(rules->default_topic, "default"));
     hf_tenants_free(tenants);

@@ -10,6 +10,7 @@
 #include "base/rate.h"
 #include "base/slice.h"
 #include "core/call.h"
+#include "core/session/heartbeat.h"
 
 /* What happens to a message for a device whose queue is above its high mark. */
 #define HF_POLICY_MAP(X)                                                                   \
@@ -27,6 +28,14 @@ enum hf_policy hf_policy_by_name(struct hf_slice name); /* HF_POLICIES when unkn
 struct hf_access_rules; /* core/access.h */
 struct hf_topic_map;    /* core/topic_map.h */
 
+struct hf_session_rules { /* of devices that speak holdfast.v1 */
+    bool enabled;
+    uint8_t profile;                        /* enum hf_profile of devices that wish for none; not ANY */
+    uint32_t window_messages, window_bytes; /* of the uplink: 256, 1 MiB */
+    uint64_t resume_ms;                     /* 300,000 */
+    struct hf_beat_rules beats[HF_PROFILES];
+};
+
 struct hf_tenant_rules {
     uint32_t heartbeat_interval_ms; /* gateway Ping after this silence; default 30,000 */
     uint32_t heartbeat_repeat_ms;   /* and again after each of these without an answer; default 7,500 */
@@ -43,6 +52,7 @@ struct hf_tenant_rules {
     const struct hf_topic_map *topics;    /* business types to topics; NULL = none */
     struct hf_slice default_topic;        /* of messages that name none */
     const struct hf_access_rules *access; /* NULL = everything within the tenant is allowed */
+    struct hf_session_rules session;
 };
 
 struct hf_tenant {

@@ -297,7 +297,7 @@ static bool http_connect(void *context, struct hf_link *link, const struct hf_ws
         *ret_reason = HF_REASON_STORAGE_FULL;
         return false;
     }
-    unsigned home = identity->tenant
+    unsigned home = identity->tenant && !identity->any /* else HELLO will say who it is */
                         ? hf_hub_home(identity->tenant->name, device, worker->gateway->worker_count)
                         : worker->index;
     if (home != worker->index) {
@@ -341,6 +341,32 @@ static void random_bytes(void *context, void *out, size_t bytes)
     hf_entropy(out, bytes);
 }
 
+/* In capitals, as WS-11 writes them: operators match on that. */
+#define STATE_NAME(id, name) [id] = #id + sizeof("HF_LINK_") - 1,
+static const char *state_name(enum hf_link_state state)
+{
+    static const char *const names[HF_LINK_STATES] = {HF_LINK_STATE_MAP(STATE_NAME)};
+
+    return names[state];
+}
+#undef STATE_NAME
+
+static void ws_state(void *context, const struct hf_ws_conn *conn, enum hf_link_state before,
+                     enum hf_link_event event, enum hf_link_state after, enum hf_reason reason)
+{
+    struct hf_worker *worker = context;
+    struct hf_logger *logger = &worker->gateway->logger;
+    struct hf_ws_conn_info info;
+
+    if (!hf_log_enabled(logger, HF_LOG_CONN_STATE))
+        return;
+    hf_ws_conn_info(conn, &info);
+    hf_log(logger, HF_LOG_CONN_STATE, HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device),
+           HF_F_TENANT(info.tenant), HF_F_PREV_STATE(state_name(before)),
+           HF_F_STR("event", hf_link_event_name(event)), HF_F_STR("state", state_name(after)),
+           HF_F_REASON(reason), HF_F_END);
+}
+
 static void ws_log(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
                    uint16_t code, enum hf_err err)
 {
@@ -361,7 +387,7 @@ static void ws_log(void *context, const struct hf_ws_conn *conn, const char *eve
                HF_F_STR("peer", peer), HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
     else
         hf_log(logger, id, HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device), HF_F_TENANT(info.tenant),
-               HF_F_STR("prev_state", "CONNECTED"), HF_F_CLOSE_CODE(code), HF_F_REASON(reason),
+               HF_F_PREV_STATE(state_name(info.state)), HF_F_CLOSE_CODE(code), HF_F_REASON(reason),
                HF_F_STR("error", err != HF_OK ? hf_err_name(err) : NULL),
                HF_F_STR("trace", info.trace[0] ? info.trace : NULL), HF_F_END);
 }
@@ -422,5 +448,6 @@ const struct hf_ws_site_ops hf_worker_ws_ops = {
     .move = ws_move,
     .may_take = ws_may_take,
     .on_log = ws_log,
+    .on_state = ws_state,
     .random = random_bytes,
 };

@@ -72,10 +72,10 @@ void hf_http_count_answer(struct hf_http_conn *conn, unsigned status);
 bool hf_http_connect(struct hf_http_conn *conn, const struct hf_http1_request *request, const uint8_t *rest,
                      size_t rest_bytes);
 
-/* upgrade.c: the handshake; on trouble it is answered and false returned. */
+/* upgrade.c: the handshake; on trouble it is answered and false returned. session: holdfast.v1 is spoken here, too. */
 struct hf_ws_upgrade;
 bool hf_http_handshake(struct hf_http_conn *conn, const struct hf_http1_request *request,
-                       const struct hf_ws_deflate *deflate, bool same_host,
+                       const struct hf_ws_deflate *deflate, bool same_host, bool session,
                        struct hf_ws_upgrade *ret_upgrade);
 
 /* origin.c */

@@ -11,11 +11,18 @@ enum { TEXT_BYTES_MAX = 9 << 10, SEGMENTS_MAX = 3 };
 
 struct wish { /* what the request asks for; slices into the request or `storage` */
     struct hf_slice device, token;
-    bool in_band;
+    bool in_band, raw;        /* raw: it offers holdfast.raw, whatever else */
     const char *bad, *detail; /* what is wrong, and how to fix it; NULL = nothing */
     char *at, *end;           /* free part of storage */
     char storage[TEXT_BYTES_MAX];
 };
+
+static enum hf_ws_mode mode_of(struct hf_slice protocol)
+{
+    return hf_slice_is(protocol, "holdfast.v1")        ? HF_WS_SESSION
+           : hf_slice_is(protocol, "holdfast.v1.json") ? HF_WS_SESSION_JSON
+                                                       : HF_WS_RAW;
+}
 
 static bool refuse(struct hf_http_conn *conn, const struct hf_http1_problem_doc *doc)
 {
@@ -68,6 +75,16 @@ static bool take_path(struct wish *wish, const struct hf_http1_request *request)
     return true;
 }
 
+static bool refuse_session(struct hf_http_conn *conn)
+{
+    return refuse(conn, &(struct hf_http1_problem_doc){
+                            .reason = HF_REASON_VERSION,
+                            .field = "Sec-WebSocket-Protocol",
+                            .detail = HF_SLICE("holdfast.v1 is switched off here (session.enabled): offer "
+                                               "holdfast.raw or no sub-protocol"),
+                        });
+}
+
 /* Browsers cannot set headers: a sub-protocol carries the token, which is never echoed. */
 static bool take_protocols(struct hf_http_conn *conn, const struct hf_http1_request *request,
                            struct wish *wish, const struct hf_ws_upgrade *upgrade)
@@ -85,21 +102,15 @@ static bool take_protocols(struct hf_http_conn *conn, const struct hf_http1_requ
                 if (wish->token.at != NULL)
                     return bad(wish, "token", "show one token, in one place");
                 wish->token = (struct hf_slice){item.at + prefix_bytes, item.bytes - prefix_bytes};
-            } else if (hf_slice_is(item, "holdfast.v1") || hf_slice_is(item, "holdfast.v1.json")) {
+            } else if (mode_of(item) != HF_WS_RAW) {
                 session = true;
             } else {
+                wish->raw |= hf_slice_is(item, "holdfast.raw");
                 other = true;
             }
         }
     }
-    if (!session || other || upgrade->protocol != NULL)
-        return true;
-    return refuse(conn, &(struct hf_http1_problem_doc){
-                            .reason = HF_REASON_VERSION,
-                            .field = "Sec-WebSocket-Protocol",
-                            .detail = HF_SLICE(
-                                "this version speaks raw mode only: offer holdfast.raw or no sub-protocol"),
-                        });
+    return !session || other || upgrade->protocol != NULL || refuse_session(conn);
 }
 
 static bool take_credentials(struct wish *wish, const struct hf_http1_request *request)
@@ -202,8 +213,8 @@ static bool authenticate(struct hf_http_conn *conn, const struct wish *wish, str
             memcpy(identity->device, wish->device.at, wish->device.bytes);
         return true;
     }
-    enum hf_reason reason =
-        hf_auth_device(site->auth, wish->token, &certificate, wish->device, site->utc_ms, identity, &check);
+    enum hf_reason reason = (admit->mode == HF_WS_RAW ? hf_auth_device : hf_auth_device_later)(
+        site->auth, wish->token, &certificate, wish->device, site->utc_ms, identity, &check);
     if (reason == HF_REASON_NONE)
         return true;
     if (identity->tenant != NULL && identity->device_bytes > 0 && site->ops->refused != NULL)
@@ -223,13 +234,28 @@ static bool authenticate(struct hf_http_conn *conn, const struct wish *wish, str
               });
 }
 
+/* A tenant may have sessions off, and whose device this is is known last. Who shows credentials in-band is told by BYE. */
+static bool settle_mode(struct hf_http_conn *conn, const struct wish *wish, struct hf_ws_admit *admit)
+{
+    struct hf_tenant *tenant = admit->identity.tenant;
+
+    if (admit->mode == HF_WS_RAW || tenant == NULL ||
+        atomic_load_explicit(&tenant->rules, memory_order_acquire)->session.enabled)
+        return true;
+    if (!wish->raw || admit->identity.any)
+        return refuse_session(conn);
+    admit->mode = HF_WS_RAW;
+    admit->protocol = "holdfast.raw";
+    return true;
+}
+
 static bool judge(struct hf_http_conn *conn, const struct hf_http1_request *request, struct wish *wish,
                   struct hf_ws_admit *admit)
 {
     struct hf_ws_upgrade upgrade;
 
     if (!hf_http_handshake(conn, request, conn->site->deflate.on ? &conn->site->deflate : NULL, false,
-                           &upgrade))
+                           conn->site->session, &upgrade))
         return false;
     if (!take_path(wish, request) || !take_protocols(conn, request, wish, &upgrade) ||
         !take_credentials(wish, request) || !take_wishes(wish, request, admit)) {
@@ -241,11 +267,12 @@ static bool judge(struct hf_http_conn *conn, const struct hf_http1_request *requ
     }
     admit->conn_id = conn->exchange.conn_id;
     admit->protocol = upgrade.protocol;
+    admit->mode = mode_of(hf_slice_of(upgrade.protocol));
     admit->deflate = upgrade.deflate;
     admit->tls = conn->exchange.tls;
     if (hf_ws_accept_value(upgrade.key, admit->accept) != HF_OK)
         return refuse(conn, &(struct hf_http1_problem_doc){.reason = HF_REASON_INTERNAL_ERROR});
-    return authenticate(conn, wish, admit);
+    return authenticate(conn, wish, admit) && settle_mode(conn, wish, admit);
 }
 
 static bool is_connect_path(struct hf_slice path)
@@ -265,7 +292,7 @@ static bool let_in(struct hf_http_conn *conn, const struct hf_http1_request *req
     enum hf_reason reason = HF_REASON_INTERNAL_ERROR;
 
     wish.device = wish.token = (struct hf_slice){NULL, 0};
-    wish.in_band = false;
+    wish.in_band = wish.raw = false;
     wish.bad = wish.detail = NULL;
     wish.at = wish.storage;
     wish.end = wish.storage + sizeof(wish.storage);

@@ -13,6 +13,7 @@ static struct {
     struct hf_kv *kv;
     struct hf_auth *auth;
     struct hf_tenant tenant;
+    struct hf_tenant_rules rules;
     struct hf_auth_tenant auth_tenant;
     struct hf_auth_set set;
     char token[HF_JWT_TOKEN_BYTES_MAX], any_token[HF_JWT_TOKEN_BYTES_MAX], old_token[HF_JWT_TOKEN_BYTES_MAX];
@@ -103,6 +104,8 @@ static int setup(void **state)
                                             sizeof(error)),
                      HF_OK);
     t.tenant.name = HF_SLICE("acme");
+    t.rules.session.enabled = true;
+    atomic_store(&t.tenant.rules, &t.rules);
     t.auth_tenant =
         (struct hf_auth_tenant){.tenant = &t.tenant, .policy = {.leeway_s = 60, .device_required = true}};
     t.set.tenants = &t.auth_tenant;
@@ -210,6 +213,79 @@ static void devices_are_let_in(void **state)
     }
 }
 
+/* The sub-protocol is the device's choice: the first one it names that is spoken here. */
+static void sessions_are_negotiated(void **state)
+{
+    static const struct {
+        const char *request, *protocol;
+        enum hf_ws_mode mode;
+    } rows[] = {
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1\r\n" UP "\r\n",
+         "holdfast.v1", HF_WS_SESSION},
+        {"GET /v1/connect HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.token.$T, holdfast.v1.json\r\n" UP
+         "\r\n",
+         "holdfast.v1.json", HF_WS_SESSION_JSON},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v9, holdfast.v1.json,\r\n"
+         "Sec-WebSocket-Protocol: holdfast.v1, holdfast.raw\r\n" UP "\r\n",
+         "holdfast.v1.json", HF_WS_SESSION_JSON},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.raw, holdfast.v1\r\n" UP
+         "\r\n",
+         "holdfast.raw", HF_WS_RAW},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: HOLDFAST.V1\r\n" UP "\r\n", NULL,
+         HF_WS_RAW}, /* registered names are compared with case */
+    };
+
+    (void)state;
+    t.site.session = true;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        assert_true(ask(rows[i].request));
+        assert_int_equal(t.admit.mode, rows[i].mode);
+        assert_string_equal(t.admit.identity.device, "d1");
+        if (rows[i].protocol != NULL)
+            assert_string_equal(t.admit.protocol, rows[i].protocol);
+        else
+            assert_null(t.admit.protocol);
+        done();
+    }
+    /* HELLO may name the device; raw mode has no such place. */
+    assert_true(
+        ask("GET /v1/connect?token=$A HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1\r\n" UP "\r\n"));
+    assert_true(t.admit.identity.any && t.admit.identity.tenant == &t.tenant);
+    assert_int_equal(t.admit.identity.device_bytes, 0);
+    done();
+    assert_false(
+        ask("GET /v1/connect?token=$A HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.raw\r\n" UP "\r\n"));
+    assert_int_equal(fake_status(&t.link), 401);
+    done();
+}
+
+static void a_tenant_may_have_sessions_off(void **state)
+{
+    (void)state;
+    t.site.session = true;
+    t.rules.session.enabled = false;
+    assert_false(
+        ask("GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1\r\n" UP "\r\n"));
+    assert_int_equal(fake_status(&t.link), 400);
+    assert_non_null(strstr(t.link.out, "\"reason\":\"version\""));
+    done();
+    assert_true(
+        ask("GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1, holdfast.raw\r\n" UP
+            "\r\n"));
+    assert_int_equal(t.admit.mode, HF_WS_RAW);
+    assert_string_equal(t.admit.protocol, "holdfast.raw");
+    done();
+    assert_false(
+        ask("GET /v1/connect?token=$A HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1, holdfast.raw\r\n" UP
+            "\r\n"));
+    assert_int_equal(fake_status(&t.link), 400); /* raw mode would not know the device */
+    done();
+    assert_true(
+        ask("GET /v1/connect?auth=message HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1\r\n" UP "\r\n"));
+    assert_int_equal(t.admit.mode, HF_WS_SESSION); /* whose device it is comes with AUTH */
+    done();
+}
+
 static void wishes_travel_along(void **state)
 {
     (void)state;
@@ -288,7 +364,7 @@ static void refusals_name_what_is_wrong(void **state)
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",
          400, "Sec-WebSocket-Key"},
         {"GET /v1/connect?token=$T HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1\r\n" UP "\r\n", 400,
-         "raw mode only"},
+         "switched off here"},
         {"GET /v1/connect HTTP/1.1\r\nSec-WebSocket-Protocol: holdfast.v1.json, holdfast.token.$T\r\n" UP
          "\r\n",
          400, "\"reason\":\"version\""},
@@ -367,10 +443,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(devices_are_let_in),           TEST(wishes_travel_along),
-        TEST(credentials_may_come_in_band), TEST(certificates_count_on_tls_only),
-        TEST(refusals_name_what_is_wrong),  TEST(the_gateway_may_refuse),
-        TEST(a_revoked_device_is_recorded), TEST(the_handshake_does_not_depend_on_cuts),
+        TEST(devices_are_let_in),
+        TEST(sessions_are_negotiated),
+        TEST(a_tenant_may_have_sessions_off),
+        TEST(wishes_travel_along),
+        TEST(credentials_may_come_in_band),
+        TEST(certificates_count_on_tls_only),
+        TEST(refusals_name_what_is_wrong),
+        TEST(the_gateway_may_refuse),
+        TEST(a_revoked_device_is_recorded),
+        TEST(the_handshake_does_not_depend_on_cuts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,7 @@ struct
     void *app_context;
     struct hf_auth *auth;         /* devices' credentials */
     struct hf_ws_deflate deflate; /* what is agreed to at upgrades; off = none */
+    bool session;                 /* devices may ask for holdfast.v1; a tenant may still have it off */
     /* Allow-lists; "*" = any. Borrowed, exchanged at a reload as a whole. */
     const char *const *ws_origins;
     unsigned ws_origin_count; /* of browsers at /v1/connect and event sockets */

@@ -2,7 +2,9 @@
 #include "adapter/http/conn.h"
 #include "codec/ws/handshake.h"
 
-static const char *const protocols[] = {"holdfast.raw"};
+/* The first one that the client names is chosen. */
+static const char *const protocols[] = {"holdfast.raw", "holdfast.v1", "holdfast.v1.json"};
+enum { RAW_ONLY = 1 };
 
 static bool refuse(struct hf_http_conn *conn, enum hf_reason reason, unsigned status, const char *detail,
                    const struct hf_http1_header *headers, size_t header_count)
@@ -54,11 +56,12 @@ static bool origin_ok(struct hf_http_conn *conn, const struct hf_http1_request *
 }
 
 bool hf_http_handshake(struct hf_http_conn *conn, const struct hf_http1_request *request,
-                       const struct hf_ws_deflate *deflate, bool same_host, struct hf_ws_upgrade *ret_upgrade)
+                       const struct hf_ws_deflate *deflate, bool same_host, bool session,
+                       struct hf_ws_upgrade *ret_upgrade)
 {
     static const struct hf_http1_header upgrade[] = {{HF_SLICE("Upgrade"), HF_SLICE("websocket")}};
 
-    hf_ws_upgrade_init(ret_upgrade, protocols, HF_COUNT_OF(protocols), deflate);
+    hf_ws_upgrade_init(ret_upgrade, protocols, session ? HF_COUNT_OF(protocols) : RAW_ONLY, deflate);
     for (size_t i = 0; i < request->header_count; i++)
         hf_ws_upgrade_field(ret_upgrade, request->headers[i].name, request->headers[i].value);
     if (!ret_upgrade->wanted)
@@ -81,7 +84,7 @@ bool hf_http_upgrade(struct hf_http_exchange *exchange, const struct hf_http1_re
     bool given = false;
 
     hf_http_enter(conn);
-    if (hf_http_handshake(conn, request, NULL, true, &upgrade)) {
+    if (hf_http_handshake(conn, request, NULL, true, false, &upgrade)) {
         struct hf_link *link = conn->link;
 
         hf_sb_init(&sb, storage, sizeof(storage));

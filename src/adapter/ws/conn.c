@@ -1,20 +1,17 @@
 /* adapter/ws/conn.c - life and death of a device connection. Every way out goes through end(), which tells the hub once, with one
  * reason. */
-#include "adapter/ws/conn.h"
+#include "adapter/ws/session.h"
 
 #include <stdlib.h>
 
 #include "adapter/ws/window.h"
-
-#include "base/sb.h"
-#include "codec/json/out.h"
 
 static void on_drained(struct hf_link *link);
 static void on_blocked(struct hf_link *link);
 static void on_end(struct hf_link *link, enum hf_link_end end, int sys_errno);
 static bool may_read(struct hf_link *link);
 
-static const struct hf_link_handler link_handler = {
+const struct hf_link_handler hf_ws_link_handler = {
     .on_data = hf_ws_on_data,
     .may_read = may_read,
     .on_drained = on_drained,
@@ -29,8 +26,8 @@ void hf_ws_state(struct hf_ws_conn *conn, enum hf_ws_state state)
     conn->state_ms = conn->site->hub->now_ms;
 }
 
-static void log_event(struct hf_ws_conn *conn, const char *event, enum hf_reason reason, uint16_t code,
-                      enum hf_err err)
+void hf_ws_log(struct hf_ws_conn *conn, const char *event, enum hf_reason reason, uint16_t code,
+               enum hf_err err)
 {
     conn->site->ops->on_log(conn->site->context, conn, event, reason, code, err);
 }
@@ -43,6 +40,9 @@ void hf_ws_conn_info(const struct hf_ws_conn *conn, struct hf_ws_conn_info *ret_
         .conn_id = conn->dev.conn_id,
         .opened_ms = conn->state_ms,
         .trace = conn->state != HF_WS_STATE_AUTH && conn->extra ? conn->extra->trace : "",
+        .state = conn->session != NULL             ? (enum hf_link_state)conn->session->state
+                 : conn->state == HF_WS_STATE_AUTH ? HF_LINK_HANDSHAKING
+                                                   : HF_LINK_CONNECTED,
         .link = conn->link};
     if (device != NULL) {
         ret_info->tenant = device->tenant->name;
@@ -67,7 +67,7 @@ static hf_err index_credential(struct hf_ws_extra *extra, uint64_t hash)
     return err;
 }
 
-static void extra_free(struct hf_ws_conn *conn)
+void hf_ws_extra_free(struct hf_ws_conn *conn)
 {
     if (conn->state == HF_WS_STATE_AUTH) {
         free(conn->admit);
@@ -91,8 +91,8 @@ static hf_err extra_new(struct hf_ws_conn *conn, size_t topic_bytes)
 }
 
 /* Makes what the connection needs beyond the common; HF_OK also when it needs nothing. */
-static hf_err extra_take(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
-                         const struct hf_identity *identity)
+hf_err hf_ws_extra_take(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
+                        const struct hf_identity *identity)
 {
     if (admit->trace[0] == '\0' && admit->topic_bytes == 0 && identity->credential_hash == 0)
         return HF_OK;
@@ -112,21 +112,12 @@ hf_err hf_ws_use_credential(struct hf_ws_conn *conn, uint64_t hash)
     return index_credential(conn->extra, hash);
 }
 
-static void held_free(struct hf_ws_conn *conn)
-{
-    if (conn->held == NULL)
-        return;
-    conn->site->stats.held_bytes_now -= conn->held->bytes;
-    hf_list_remove(&conn->held->node);
-    free(conn->held);
-    conn->held = NULL;
-}
-
 void hf_ws_release(struct hf_ws_conn *conn)
 {
     if (conn->link != NULL || conn->acks_open > 0)
         return;
     hf_list_remove(&conn->dev.unsettled);
+    hf_slab_give(conn->site->sessions, conn->session);
     hf_slab_give(conn->site->conns, conn);
 }
 
@@ -137,25 +128,25 @@ void hf_ws_abort(struct hf_ws_conn *conn)
     conn->site->stats.ended++;
     hf_wheel_cancel(conn->site->wheel, &conn->timer);
     hf_ws_assembly_clear(&conn->assembly, &conn->site->open_config.memory);
-    held_free(conn);
+    hf_ws_held_free(conn);
     hf_ws_window_close(conn);
     if (conn->state == HF_WS_STATE_AUTH)
-        extra_free(conn);
+        hf_ws_extra_free(conn);
     hf_ws_decoder_deinit(&conn->decoder);
     hf_list_remove(&conn->dev.unsettled);
     hf_ws_release(conn);
 }
 
 /* Beside the hub's own use of this list node: a connection that it does not have is found here. */
-static void linger(struct hf_ws_conn *conn)
+void hf_ws_linger(struct hf_ws_conn *conn)
 {
     hf_list_init(&conn->dev.unsettled);
     hf_list_push_back(&conn->site->lingering, &conn->dev.unsettled);
 }
 
-/* The one way out of AUTH and OPEN: the hub hears of it, nothing of the device is touched afterwards. */
-static void end(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, enum hf_evidence evidence,
-                enum hf_err err)
+/* The one way out of AUTH and OPEN: the hub hears of it, nothing of the device is touched afterwards. event: for the states of a session. */
+static void end(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reason reason, uint16_t code,
+                enum hf_evidence evidence, enum hf_err err)
 {
     struct hf_ws_site *site = conn->site;
 
@@ -163,15 +154,17 @@ static void end(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, e
         return;
     conn->reason = (uint8_t)reason;
     site->stats.closes[reason]++;
-    log_event(conn, "CLOSE", reason, code, err);
-    held_free(conn);
+    hf_ws_log(conn, "CLOSE", reason, code, err); /* with the state before */
+    if (conn->session != NULL)
+        hf_ws_session_event(conn, event, reason);
+    hf_ws_held_free(conn);
     hf_ws_assembly_clear(&conn->assembly, &site->open_config.memory);
     hf_ws_window_close(conn);
-    extra_free(conn);
+    hf_ws_extra_free(conn);
     conn->extra = NULL;
     if (conn->dev.device != NULL) {
         hf_hub_disconnected(site->hub, &conn->dev, evidence, reason, code, conn->last_life_ms);
-        linger(conn);
+        hf_ws_linger(conn);
     }
     hf_wheel_cancel(site->wheel, &conn->timer);
 }
@@ -188,6 +181,16 @@ static void send_close(struct hf_ws_conn *conn, uint16_t code, enum hf_reason re
     (void)hf_ws_send_control(conn, HF_WS_OP_CLOSE, payload, bytes);
 }
 
+/* What our own close is to a session's states. */
+static enum hf_link_event event_of(const struct hf_ws_conn *conn, enum hf_reason reason)
+{
+    if (conn->session == NULL || conn->session->state == HF_LINK_HANDSHAKING)
+        return HF_LINK_EV_HS_FAIL;
+    return reason == HF_REASON_HEARTBEAT_TIMEOUT ? HF_LINK_EV_SILENT
+           : reason == HF_REASON_WRITE_TIMEOUT   ? HF_LINK_EV_LOST
+                                                 : HF_LINK_EV_LOCAL_CLOSE;
+}
+
 static enum hf_evidence evidence_of(enum hf_reason reason)
 {
     switch (reason) {
@@ -201,6 +204,16 @@ static enum hf_evidence evidence_of(enum hf_reason reason)
     }
 }
 
+static void say_close(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, struct hf_slice text)
+{
+    if (conn->link == NULL)
+        return;
+    send_close(conn, code, reason, text);
+    hf_ws_state(conn, HF_WS_STATE_CLOSING);
+    conn->link->ops->resume_read(conn->link); /* the peer's Close must be seen */
+    hf_ws_arm(conn);
+}
+
 /* code 0 = the reason's own. text: the reason text to send, absent = reason=<name>;retry_ms=<n>. */
 void hf_ws_close(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, struct hf_slice text)
 {
@@ -210,13 +223,22 @@ void hf_ws_close(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, 
         return;
     if (code == 0)
         code = info->ws_code ? info->ws_code : HF_WS_CODE_INTERNAL;
-    end(conn, reason, code, evidence_of(reason), HF_OK);
-    if (conn->link == NULL)
+    if (conn->session != NULL && conn->link != NULL)
+        hf_ws_session_bye(conn, reason, text);
+    end(conn, event_of(conn, reason), reason, code, evidence_of(reason), HF_OK);
+    say_close(conn, reason, code, text);
+}
+
+void hf_ws_peer_bye(struct hf_ws_conn *conn, enum hf_reason reason)
+{
+    const struct hf_reason_info *info = hf_reason_info(reason);
+    uint16_t code = info->ws_code ? info->ws_code : HF_WS_CODE_NORMAL;
+
+    if (conn->state > HF_WS_STATE_OPEN)
         return;
-    send_close(conn, code, reason, text);
-    hf_ws_state(conn, HF_WS_STATE_CLOSING);
-    conn->link->ops->resume_read(conn->link); /* the peer's Close must be seen */
-    hf_ws_arm(conn);
+    end(conn, HF_LINK_EV_PEER_CLOSE, reason == HF_REASON_NORMAL ? reason : HF_REASON_PEER_CLOSED, code,
+        HF_EVIDENCE_BYE, HF_OK);
+    say_close(conn, reason, code, (struct hf_slice){NULL, 0});
 }
 
 void hf_ws_finish(struct hf_ws_conn *conn)
@@ -239,7 +261,8 @@ void hf_ws_peer_close(struct hf_ws_conn *conn, uint16_t code)
     if (conn->state > HF_WS_STATE_OPEN)
         return;
     bool normal = code == HF_WS_CODE_NORMAL || code == HF_WS_CODE_GOING_AWAY || code == HF_WS_CODE_NONE;
-    end(conn, normal ? HF_REASON_NORMAL : HF_REASON_PEER_CLOSED, code, HF_EVIDENCE_BYE, HF_OK);
+    end(conn, HF_LINK_EV_PEER_CLOSE, normal ? HF_REASON_NORMAL : HF_REASON_PEER_CLOSED, code, HF_EVIDENCE_BYE,
+        HF_OK);
     conn->sent_code = code;
     (void)hf_ws_send_control(conn, HF_WS_OP_CLOSE, payload,
                              hf_ws_close_payload(payload, code, (struct hf_slice){"", 0}));
@@ -255,7 +278,7 @@ static void on_end(struct hf_link *link, enum hf_link_end link_end, int sys_errn
 
     (void)sys_errno;
     /* A Close frame may be in the same segment as the FIN: it was handled in on_data and this is its expected end. */
-    end(conn, reason, HF_WS_CODE_ABNORMAL, HF_EVIDENCE_SOCKET_LOST, HF_ERR_CLOSED);
+    end(conn, HF_LINK_EV_LOST, reason, HF_WS_CODE_ABNORMAL, HF_EVIDENCE_SOCKET_LOST, HF_ERR_CLOSED);
     conn->link = NULL;
     conn->site->stats.ended++;
     hf_wheel_cancel(conn->site->wheel, &conn->timer);
@@ -290,181 +313,4 @@ static void on_drained(struct hf_link *link)
 static void on_blocked(struct hf_link *link)
 {
     hf_ws_arm(link->user); /* its timer must look at the progress now */
-}
-
-/* ---- letting in ---- */
-
-static void write_greeting(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
-                           const struct hf_ws_deflate *deflate)
-{
-    char text[1024];
-    struct hf_sb sb;
-
-    hf_sb_init(&sb, text, sizeof(text));
-    hf_sb_text(&sb, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
-    hf_sb_printf(&sb, "Sec-WebSocket-Accept: %s\r\n", admit->accept);
-    if (admit->protocol != NULL)
-        hf_sb_printf(&sb, "Sec-WebSocket-Protocol: %s\r\n", admit->protocol);
-    if (deflate->on) {
-        hf_sb_text(&sb, "Sec-WebSocket-Extensions: ");
-        hf_ws_deflate_write_answer(deflate, &sb);
-        hf_sb_text(&sb, "\r\n");
-    }
-    hf_sb_printf(&sb, "Holdfast-Connection: c_%016llx\r\n\r\n", (unsigned long long)admit->conn_id);
-    HF_ASSERT(!sb.overflow);
-    (void)conn->link->ops->write(conn->link, sb.at, sb.bytes);
-}
-
-void hf_ws_send_auth_ok(struct hf_ws_conn *conn, const struct hf_identity *identity)
-{
-    char text[HF_WS_OUT_HEAD_BYTES_MAX];
-    struct hf_json_out out;
-    struct hf_sb sb;
-
-    hf_sb_init(&sb, text, sizeof(text));
-    hf_json_out_init(&out, &sb);
-    hf_json_out_object(&out, NULL);
-    hf_json_out_cstr(&out, "type", "auth_ok");
-    hf_json_out_text(&out, "device", (struct hf_slice){identity->device, identity->device_bytes});
-    if (identity->expires_ms != 0)
-        hf_json_out_u64(&out, "expires_ms", identity->expires_ms);
-    hf_json_out_end(&out);
-    (void)hf_ws_send_text(conn, hf_sb_done(&sb));
-}
-
-static unsigned split_groups(const char *list, struct hf_slice groups[8])
-{
-    unsigned count = 0;
-
-    for (const char *at = list; *at != '\0' && count < 8;) {
-        size_t bytes = strcspn(at, ",");
-
-        if (hf_id_valid((struct hf_slice){at, bytes}, HF_DEVICE_BYTES_MAX))
-            groups[count++] = (struct hf_slice){at, bytes};
-        at += bytes + (at[bytes] == ',');
-    }
-    return count;
-}
-
-static hf_err admit_device(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
-                           const struct hf_identity *identity, enum hf_reason *ret_reason)
-{
-    struct hf_hub_connect connect = {
-        .tenant = identity->tenant,
-        .device = {identity->device, identity->device_bytes},
-        .protocol = HF_SLICE("raw"),
-        .trace = admit->trace[0] ? hf_slice_of(admit->trace) : (struct hf_slice){NULL, 0},
-    };
-
-    connect.group_count = split_groups(admit->groups, connect.groups);
-    conn->expires_ms = identity->expires_ms;
-    conn->dev.conn_id = admit->conn_id;
-    conn->dev.ops = &hf_ws_devconn_ops;
-    /* The compressor is shared, so its window is everyone's: who agreed to a smaller one gets messages as they are, and so does who has
-     * one of their own. */
-    conn->dev.variant =
-        admit->deflate.on && !hf_ws_window_deflates(conn) &&
-        admit->deflate.server_max_window_bits >= conn->site->limits.deflate.server_max_window_bits;
-    return hf_hub_connect(conn->site->hub, &conn->dev, &connect, ret_reason);
-}
-
-hf_err hf_ws_open(struct hf_ws_site *site, struct hf_link *link, const struct hf_ws_admit *admit,
-                  enum hf_reason *ret_reason)
-{
-    struct hf_ws_conn *conn = hf_slab_take(site->conns);
-    bool identified = admit->identity.tenant != NULL;
-    struct hf_ws_deflate deflate = admit->deflate;
-    hf_err err = HF_ERR_NOMEM;
-
-    *ret_reason = HF_REASON_MEMORY_LIMIT;
-    if (conn == NULL)
-        return HF_ERR_LIMIT;
-    conn->site = site;
-    conn->link = link;
-    conn->tls = admit->tls;
-    conn->last_life_ms = conn->state_ms = site->hub->now_ms;
-    hf_timer_init(&conn->timer, hf_ws_on_timer);
-    conn->dev.conn_id = admit->conn_id;
-    hf_ws_window_open(conn, identified && !admit->upgraded, &deflate);
-    if (!identified) {
-        conn->admit = malloc(sizeof(*conn->admit));
-        if (conn->admit == NULL)
-            goto fail;
-        *conn->admit = *admit;
-        linger(conn);
-    } else {
-        hf_list_init(&conn->dev.unsettled);
-        conn->state = HF_WS_STATE_OPEN; /* before extra: the union */
-        if (extra_take(conn, admit, &admit->identity) != HF_OK)
-            goto fail;
-        err = admit_device(conn, admit, &admit->identity, ret_reason);
-        if (err != HF_OK)
-            goto fail;
-    }
-    hf_ws_decoder_init(&conn->decoder, identified ? &site->open_config : &site->auth_config,
-                       admit->deflate.on);
-    link->handler = &link_handler;
-    link->user = conn;
-    site->stats.opened++;
-    if (admit->upgraded)
-        hf_ws_send_auth_ok(conn, &admit->identity);
-    else
-        write_greeting(conn, admit, &deflate);
-    if (identified)
-        log_event(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
-    hf_ws_arm(conn);
-    return HF_OK;
-fail:
-    hf_ws_window_close(conn);
-    extra_free(conn);
-    hf_slab_give(site->conns, conn);
-    return err;
-}
-
-/* An in-band auth succeeded and the device's home is here. */
-hf_err hf_ws_authenticated(struct hf_ws_conn *conn, const struct hf_identity *identity,
-                           enum hf_reason *ret_reason)
-{
-    struct hf_ws_admit *admit = conn->admit;
-
-    HF_ASSERT(conn->state == HF_WS_STATE_AUTH);
-    hf_ws_state(conn, HF_WS_STATE_OPEN);
-    conn->extra = NULL;
-    hf_err err = HF_ERR_NOMEM;
-    *ret_reason = HF_REASON_MEMORY_LIMIT;
-    hf_list_remove(&conn->dev.unsettled);
-    if (extra_take(conn, admit, identity) == HF_OK)
-        err = admit_device(conn, admit, identity, ret_reason);
-    free(admit);
-    if (err != HF_OK) {
-        linger(conn);
-        return err;
-    }
-    hf_ws_decoder_set_config(&conn->decoder, &conn->site->open_config);
-    hf_ws_send_auth_ok(conn, identity);
-    log_event(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
-    hf_ws_arm(conn);
-    return HF_OK;
-}
-
-bool hf_ws_move_home(struct hf_ws_conn *conn, const struct hf_identity *identity, const uint8_t *rest,
-                     size_t rest_bytes)
-{
-    struct hf_ws_site *site = conn->site;
-    struct hf_ws_admit *admit = conn->admit;
-
-    HF_ASSERT(conn->state == HF_WS_STATE_AUTH);
-    admit->identity = *identity;
-    admit->upgraded = true;
-    if (site->ops->move(site->context, conn->link, admit, rest, rest_bytes) != HF_OK) {
-        hf_ws_close(conn, HF_REASON_BUSY, 0, (struct hf_slice){NULL, 0});
-        return false;
-    }
-    conn->admit = NULL; /* travels with the connection */
-    conn->link = NULL;
-    site->stats.ended++; /* here; its home counts it as opened once more */
-    hf_wheel_cancel(site->wheel, &conn->timer);
-    hf_ws_decoder_deinit(&conn->decoder);
-    hf_ws_release(conn); /* takes it off the list, too */
-    return true;
 }

@@ -1,7 +1,7 @@
-/* adapter/ws/heartbeat.c - the one timer of a connection, armed for whatever is due next: the gateway's Ping (profile `default`
+/* adapter/ws/heartbeat.c - the one timer of a connection (a session's part of it is in session_beat.c), armed for whatever is due next: the gateway's Ping (profile `default`
  * of HB-4), the end of credentials, stuck output, an answer to our Close, an in-band auth. Inbound data never re-arms it: the
  * timer looks at last_life_ms when it fires, so a busy connection costs the wheel one operation per interval. */
-#include "adapter/ws/conn.h"
+#include "adapter/ws/session.h"
 
 #include "base/bytes.h"
 
@@ -43,7 +43,9 @@ void hf_ws_arm(struct hf_ws_conn *conn)
     switch (conn->state) {
     case HF_WS_STATE_AUTH: due_ms = conn->state_ms + site->limits.auth_timeout_ms; break;
     case HF_WS_STATE_OPEN:
-        if (conn->held == NULL) /* while we do not read, silence says nothing about the peer */
+        if (conn->session != NULL)
+            earliest(&due_ms, hf_ws_session_due_ms(conn));
+        else if (conn->held == NULL) /* while we do not read, silence says nothing about the peer */
             earliest(&due_ms, conn->last_life_ms + stage_ms(rules_of(conn), conn->stage));
         if (conn->expires_ms != 0)
             earliest(&due_ms,
@@ -51,8 +53,8 @@ void hf_ws_arm(struct hf_ws_conn *conn)
                          (conn->expires_ms > site->hub->utc_ms ? conn->expires_ms - site->hub->utc_ms : 0));
         if (stuck_due(conn) != 0)
             earliest(&due_ms, stuck_due(conn));
-        if (conn->held != NULL && conn->held->resume_ms != 0)
-            earliest(&due_ms, conn->held->resume_ms);
+        if (hf_ws_held_resume_ms(conn) != 0)
+            earliest(&due_ms, hf_ws_held_resume_ms(conn));
         break;
     default: due_ms = conn->state_ms + site->limits.close_timeout_ms; break;
     }
@@ -76,6 +78,10 @@ void hf_ws_on_pong(struct hf_ws_conn *conn, struct hf_slice payload)
     uint64_t now_ms = conn->site->hub->now_ms, sent_ms;
 
     conn->site->stats.pongs_in++;
+    if (conn->session != NULL) {
+        hf_ws_session_ws_pong(conn, payload);
+        return;
+    }
     if (payload.bytes != PING_BYTES)
         return; /* unsolicited: ignored (RFC 6455 5.5.3) */
     sent_ms = hf_get_u64((const uint8_t *)payload.at);
@@ -86,9 +92,9 @@ void hf_ws_on_pong(struct hf_ws_conn *conn, struct hf_slice payload)
 void hf_ws_life(struct hf_ws_conn *conn)
 {
     conn->last_life_ms = conn->site->hub->now_ms;
-    if (conn->stage == 0)
-        return;
     conn->stage = 0;
+    if (conn->session != NULL)
+        hf_ws_session_life(conn);
     if (conn->quiet) {
         conn->quiet = false;
         hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_LIFE);
@@ -144,9 +150,11 @@ void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
         hf_ws_close(conn, HF_REASON_WRITE_TIMEOUT, 0, none);
         return;
     }
-    if (conn->held != NULL && conn->held->resume_ms != 0 && now_ms >= conn->held->resume_ms)
+    if (hf_ws_held_resume_ms(conn) != 0 && now_ms >= hf_ws_held_resume_ms(conn))
         hf_ws_unhold(conn);
-    if (conn->state == HF_WS_STATE_OPEN && conn->held == NULL)
+    if (conn->state == HF_WS_STATE_OPEN && conn->session != NULL)
+        hf_ws_session_tick(conn, now_ms);
+    else if (conn->state == HF_WS_STATE_OPEN && conn->held == NULL)
         heartbeat(conn, now_ms);
     hf_ws_arm(conn);
 }

@@ -1,7 +1,6 @@
 /* adapter/ws/input.c - from received bytes to whole messages. A message that lies whole in the receive buffer is handed on where it
- * lies; others are put together first. Input that must wait (the device is above its rate, or the log cannot keep up) is
- * kept undecoded and reading stops: back-pressure down to the device's own socket (OL-3). */
-#include "adapter/ws/conn.h"
+ * lies; others are put together first. Input that must wait is kept undecoded: hold.c. */
+#include "adapter/ws/session.h"
 
 #include <stdlib.h>
 
@@ -23,38 +22,11 @@ static void fail(struct hf_ws_conn *conn, enum hf_ws_rule rule)
             conn); /* nothing more can be read, so the peer's Close cannot be awaited (RFC 6455 7.1.7) */
 }
 
-void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint32_t wait_ms)
-{
-    struct hf_ws_site *site = conn->site;
-    struct hf_ws_held *held = NULL;
-
-    HF_ASSERT(conn->held == NULL && conn->state <= HF_WS_STATE_OPEN);
-    if (site->stats.held_bytes_now + bytes <= HF_WS_HELD_BYTES_TOTAL_MAX)
-        held = malloc(sizeof(*held) + bytes);
-    if (held == NULL) {
-        site->stats.held_refused++;
-        hf_ws_close(conn, HF_REASON_BUSY, 0, (struct hf_slice){NULL, 0});
-        return;
-    }
-    held->conn = conn;
-    held->resume_ms = wait_ms ? site->hub->now_ms + wait_ms : 0;
-    held->bytes = (uint32_t)bytes;
-    if (bytes > 0)
-        memcpy(held->data, data, bytes);
-    hf_list_init(&held->node);
-    hf_list_push_back(&site->held, &held->node);
-    conn->held = held;
-    site->stats.held++;
-    site->stats.held_bytes_now += bytes;
-    conn->link->ops->pause_read(conn->link);
-    hf_ws_arm(conn);
-}
-
-/* Must the next message wait? Asked between messages only, so that nothing half-decoded is kept. */
+/* Must the next message wait? Asked between messages only, so that nothing half-decoded is kept. In a session each frame is asked for itself. */
 static bool must_wait(struct hf_ws_conn *conn, uint32_t *ret_wait_ms)
 {
     *ret_wait_ms = 0;
-    if (conn->state != HF_WS_STATE_OPEN)
+    if (conn->state != HF_WS_STATE_OPEN || conn->session != NULL)
         return false;
     return !conn->site->ops->may_take(conn->site->context) ||
            !hf_hub_uplink_ready(conn->site->hub, &conn->dev, ret_wait_ms);
@@ -67,7 +39,10 @@ static void message(struct hf_ws_conn *conn, bool text, struct hf_slice payload,
         conn->site->stats.messages_text++;
     else
         conn->site->stats.messages_binary++;
-    hf_ws_raw_message(conn, text, payload, rest, rest_bytes, ret_moved);
+    if (conn->session != NULL)
+        hf_ws_session_message(conn, text, payload, rest, rest_bytes, ret_moved);
+    else
+        hf_ws_raw_message(conn, text, payload, rest, rest_bytes, ret_moved);
 }
 
 /* Inflates one whole compressed message into the worker's scratch buffer and hands it on. Of the inflater nothing is needed by then: the
@@ -165,7 +140,7 @@ static void on_event(struct hf_ws_conn *conn, const struct hf_ws_event *event, c
 }
 
 /* False: the connection has moved to its home worker, the rest of the input with it; this object is gone. */
-static bool feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
+bool hf_ws_feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
 {
     bool moved = false;
 
@@ -187,6 +162,8 @@ static bool feed(struct hf_ws_conn *conn, uint8_t *data, size_t bytes)
         on_event(conn, &event, data, bytes, &moved);
         if (moved)
             return false;
+        if (conn->held != NULL) /* from within this message on, the rest behind it */
+            return true;
     }
     return true;
 }
@@ -195,47 +172,8 @@ void hf_ws_on_data(struct hf_link *link, uint8_t *data, size_t bytes)
 {
     struct hf_ws_conn *conn = link->user;
 
-    if (conn->held != NULL) { /* read before the pause took effect: it stands behind what is held */
-        struct hf_ws_held *held = conn->held;
-        struct hf_ws_held *larger = conn->site->stats.held_bytes_now + bytes <= HF_WS_HELD_BYTES_TOTAL_MAX
-                                        ? malloc(sizeof(*larger) + held->bytes + bytes)
-                                        : NULL;
-
-        if (larger == NULL) {
-            conn->site->stats.held_refused++;
-            hf_ws_close(conn, HF_REASON_BUSY, 0, (struct hf_slice){NULL, 0});
-            return;
-        }
-        memcpy(larger, held, sizeof(*held) + held->bytes);
-        memcpy(larger->data + larger->bytes, data, bytes);
-        larger->bytes += (uint32_t)bytes;
-        conn->site->stats.held_bytes_now += bytes;
-        hf_list_init(&larger->node);
-        hf_list_push_back(&held->node, &larger->node);
-        hf_list_remove(&held->node);
-        conn->held = larger;
-        free(held);
-        return;
-    }
-    (void)feed(conn, data, bytes);
-}
-
-void hf_ws_unhold(struct hf_ws_conn *conn)
-{
-    struct hf_ws_held *held = conn->held;
-
-    if (held == NULL)
-        return;
-    conn->held = NULL;
-    hf_list_remove(&held->node);
-    conn->site->stats.held_bytes_now -= held->bytes;
-    /* Something had come, and we made it wait: that silence was ours. */
-    hf_ws_life(conn);
-    bool here = feed(conn, held->data, held->bytes);
-    free(held);
-    /* Feeding may have held the rest again or closed the connection; only one that is free reads on. */
-    if (here && conn->state <= HF_WS_STATE_OPEN && conn->held == NULL) {
-        conn->link->ops->resume_read(conn->link);
-        hf_ws_arm(conn);
-    }
+    if (conn->held != NULL)
+        hf_ws_hold_more(conn, data, bytes);
+    else
+        (void)hf_ws_feed(conn, data, bytes);
 }

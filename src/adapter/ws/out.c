@@ -62,11 +62,6 @@ void hf_ws_send_error(struct hf_ws_conn *conn, enum hf_reason reason, struct hf_
 
 /* ---- core's view ---- */
 
-static struct hf_ws_conn *conn_of(struct hf_devconn *devconn)
-{
-    return HF_CONTAINER_OF(devconn, struct hf_ws_conn, dev);
-}
-
 static bool enveloped(const struct hf_outgoing *outgoing)
 {
     return outgoing->kind != HF_OUT_MESSAGE;
@@ -185,19 +180,19 @@ out:
 
 static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
 {
-    return encode_for(conn_of(devconn), outgoing, false);
+    return encode_for(hf_ws_conn_of(devconn), outgoing, false);
 }
 
 static hf_err write_shared(struct hf_devconn *devconn, struct hf_shared *shared)
 {
-    struct hf_ws_conn *conn = conn_of(devconn);
+    struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
 
     return conn->link->ops->write_shared(conn->link, shared);
 }
 
 static hf_err write_now(struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
 {
-    struct hf_ws_conn *conn = conn_of(devconn);
+    struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
 
     if (!enveloped(outgoing) && outgoing->payload.bytes <= SMALL_BYTES_MAX &&
         ((conn->dev.variant == 0 && !hf_ws_window_deflates(conn)) ||
@@ -211,46 +206,52 @@ static hf_err write_now(struct hf_devconn *devconn, const struct hf_outgoing *ou
     return err;
 }
 
-static void flush(struct hf_devconn *devconn)
+void hf_ws_flush(struct hf_devconn *devconn)
 {
-    struct hf_ws_conn *conn = conn_of(devconn);
+    struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
 
     conn->link->ops->flush(conn->link);
 }
 
-static size_t queued_bytes(const struct hf_devconn *devconn)
+size_t hf_ws_queued_bytes(const struct hf_devconn *devconn)
 {
     const struct hf_ws_conn *conn = HF_CONTAINER_OF(devconn, const struct hf_ws_conn, dev);
 
     return conn->link->ops->queued_bytes(conn->link);
 }
 
-static void close_it(struct hf_devconn *devconn, enum hf_reason reason, struct hf_slice text)
+void hf_ws_close_device(struct hf_devconn *devconn, enum hf_reason reason, struct hf_slice text)
 {
-    hf_ws_close(conn_of(devconn), reason, 0, text);
+    hf_ws_close(hf_ws_conn_of(devconn), reason, 0, text);
 }
 
-static void describe(const struct hf_devconn *devconn, struct hf_live *live)
+void hf_ws_describe(const struct hf_ws_conn *conn, const char *protocol, struct hf_live *live)
 {
-    const struct hf_ws_conn *conn = HF_CONTAINER_OF(devconn, const struct hf_ws_conn, dev);
     const struct hf_hub *hub = conn->site->hub;
+    struct hf_sb sb;
 
     live->last_seen_ms = hub->utc_ms - HF_MIN(hub->utc_ms, hub->now_ms - conn->last_life_ms);
     live->expires_ms = conn->expires_ms;
     live->rtt_ms = conn->rtt_ms;
     live->tls = conn->tls;
-    memcpy(live->protocol, "raw", sizeof("raw"));
+    hf_sb_init(&sb, live->protocol, sizeof(live->protocol));
+    hf_sb_text(&sb, protocol);
     conn->link->ops->peer(conn->link, live->peer, sizeof(live->peer));
     if (conn->extra != NULL)
         memcpy(live->trace, conn->extra->trace, sizeof(conn->extra->trace));
+}
+
+static void describe(const struct hf_devconn *devconn, struct hf_live *live)
+{
+    hf_ws_describe(HF_CONTAINER_OF(devconn, const struct hf_ws_conn, dev), "raw", live);
 }
 
 const struct hf_devconn_ops hf_ws_devconn_ops = {
     .encode = encode,
     .write_shared = write_shared,
     .write = write_now,
-    .flush = flush,
-    .queued_bytes = queued_bytes,
-    .close = close_it,
+    .flush = hf_ws_flush,
+    .queued_bytes = hf_ws_queued_bytes,
+    .close = hf_ws_close_device,
     .describe = describe,
 };

@@ -22,7 +22,7 @@ struct raw_text { /* one JSON message, scanned */
     bool moved;
 };
 
-static struct hf_slice default_topic(const struct hf_ws_conn *conn)
+struct hf_slice hf_ws_default_topic(const struct hf_ws_conn *conn)
 {
     const struct hf_tenant_rules *rules =
         atomic_load_explicit(&conn->dev.device->tenant->rules, memory_order_acquire);
@@ -134,7 +134,7 @@ static bool topic_of(struct hf_ws_conn *conn, const struct raw_text *text, char 
 {
     const struct hf_json_field *field = &text->fields[TOPIC];
 
-    *ret_topic = default_topic(conn);
+    *ret_topic = hf_ws_default_topic(conn);
     if (!field->found)
         return true;
     return hf_json_to_text(field, storage, HF_TOPIC_BYTES_MAX, ret_topic) == HF_OK &&
@@ -236,47 +236,21 @@ static void on_subscribe_type(struct hf_ws_conn *conn, struct raw_text *text)
         bad(conn, text, HF_REASON_MEMORY_LIMIT, "no memory left for a subscription");
 }
 
-/* The record of an identified device that was not let in; who did not say who he is leaves none. */
-static void refused(struct hf_ws_site *site, const struct hf_identity *identity, enum hf_reason reason)
-{
-    if (identity->tenant != NULL)
-        hf_hub_refused(site->hub, identity->tenant->name,
-                       (struct hf_slice){identity->device, identity->device_bytes}, reason);
-}
-
 /* A fresh token: the first one binds the device, a later one prolongs the connection without a reconnect. */
 static void on_auth_type(struct hf_ws_conn *conn, struct raw_text *text)
 {
     struct hf_ws_site *site = conn->site;
     char storage[HF_JWT_TOKEN_BYTES_MAX];
-    struct hf_slice token = {NULL, 0}, wanted = {NULL, 0};
-    struct hf_identity identity = {0};
-    const char *check = "token";
-    enum hf_reason reason = HF_REASON_CREDENTIALS_MISSING;
+    struct hf_slice token = {NULL, 0};
+    struct hf_identity identity;
+    enum hf_reason reason;
 
-    if (conn->dev.device != NULL)
-        wanted = (struct hf_slice){conn->dev.device->id, conn->dev.device->id_bytes};
-    else if (conn->admit->identity.device_bytes > 0)
-        wanted = (struct hf_slice){conn->admit->identity.device, conn->admit->identity.device_bytes};
-    if (hf_json_to_text(&text->fields[TOKEN], storage, sizeof(storage), &token) == HF_OK)
-        reason = hf_auth_device(site->auth, token, NULL, wanted, site->hub->utc_ms, &identity, &check);
-    if (reason == HF_REASON_NONE && conn->dev.device != NULL && identity.tenant != conn->dev.device->tenant)
-        reason = HF_REASON_IDENTITY_MISMATCH;
-    if (reason != HF_REASON_NONE) {
-        site->stats.auth_refused++;
-        refused(site, &identity, reason);
-        hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
+    (void)hf_json_to_text(&text->fields[TOKEN], storage, sizeof(storage), &token); /* else it is missing */
+    if (!hf_ws_check_token(conn, token, &identity))
         return;
-    }
-    site->stats.auth_in_band++;
     if (conn->state == HF_WS_STATE_OPEN) {
-        if (hf_ws_use_credential(conn, identity.credential_hash) != HF_OK) {
-            hf_ws_close(conn, HF_REASON_MEMORY_LIMIT, 0, (struct hf_slice){NULL, 0});
-            return;
-        }
-        conn->expires_ms = identity.expires_ms;
-        hf_ws_send_auth_ok(conn, &identity);
-        hf_ws_arm(conn);
+        if (hf_ws_prolong(conn, &identity))
+            hf_ws_send_auth_ok(conn, &identity);
         return;
     }
     struct hf_slice device = {identity.device, identity.device_bytes};
@@ -284,9 +258,9 @@ static void on_auth_type(struct hf_ws_conn *conn, struct raw_text *text)
         text->moved = hf_ws_move_home(conn, &identity, text->rest, text->rest_bytes);
         return;
     }
-    if (hf_ws_authenticated(conn, &identity, &reason) == HF_OK)
+    if (hf_ws_authenticated(conn, &identity, NULL, &reason) == HF_OK)
         return;
-    refused(site, &identity, reason);
+    hf_ws_refused(site, &identity, reason);
     hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
 }
 
@@ -315,7 +289,7 @@ static void unknown_type(struct hf_ws_conn *conn, const struct raw_text *text)
         if (text->fields[TYPE].found)
             conn->site->stats.unknown_type++;
         if (!topic_of(conn, text, topic_storage, &topic))
-            topic = default_topic(conn);
+            topic = hf_ws_default_topic(conn);
     }
     submit_opaque(conn, topic, text->whole, HF_FORMAT_JSON, HF_EVENT_FLAG_TEXT);
 }
@@ -363,5 +337,6 @@ void hf_ws_raw_message(struct hf_ws_conn *conn, bool is_text, struct hf_slice pa
     }
     if (is_text)
         conn->site->stats.not_json++;
-    submit_opaque(conn, default_topic(conn), payload, HF_FORMAT_OPAQUE, is_text ? HF_EVENT_FLAG_TEXT : 0);
+    submit_opaque(conn, hf_ws_default_topic(conn), payload, HF_FORMAT_OPAQUE,
+                  is_text ? HF_EVENT_FLAG_TEXT : 0);
 }

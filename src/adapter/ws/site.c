@@ -1,6 +1,10 @@
-#include "adapter/ws/conn.h"
+#include "adapter/ws/session.h"
 
 #include <stdlib.h>
+
+#include "base/base64.h"
+
+enum { FRAME_OVERHEAD_BYTES = HF_FRAME_HEAD_BYTES + HF_FRAME_OVERHEAD_BYTES_MAX };
 
 static bool credential_eq(const struct hf_map_node *node, const void *key)
 {
@@ -41,22 +45,28 @@ void hf_ws_site_set_limits(struct hf_ws_site *site, const struct hf_ws_limits *l
     if (bits != 0) /* connections have agreed to it and share the compressor: it stays until a restart */
         site->limits.deflate.server_max_window_bits = bits;
     site->open_config = config_of(limits->message_bytes_max, limits->fragments_max);
+    /* The limit is the payload's: a frame is larger by what stands around it, and in JSON its bytes may be in base64. */
+    site->session_config = config_of(limits->message_bytes_max + FRAME_OVERHEAD_BYTES, limits->fragments_max);
+    site->session_json_config = config_of(
+        HF_BASE64_BYTES(limits->message_bytes_max) + 2 * FRAME_OVERHEAD_BYTES, limits->fragments_max);
     site->auth_config = config_of(
         HF_MIN(limits->unauthenticated_message_bytes_max, limits->message_bytes_max), limits->fragments_max);
     scratch_free(&site->inflated); /* made anew at the size that is right now */
     scratch_free(&site->deflated);
+    scratch_free(&site->unescaped);
 }
 
 hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limits, uint64_t connections_max)
 {
     site->conns = hf_slab_new("ws_connections", sizeof(struct hf_ws_conn), connections_max);
     site->acks = hf_slab_new("ws_acks", sizeof(struct hf_ws_ack), HF_WS_ACKS_MAX);
+    site->sessions = hf_slab_new("ws_sessions", sizeof(struct hf_ws_session), connections_max);
     hf_map_init(&site->credentials, credential_eq);
     hf_list_init(&site->held);
     hf_list_init(&site->lingering);
     hf_list_init(&site->acks_open);
     hf_ws_site_set_limits(site, limits);
-    if (site->conns != NULL && site->acks != NULL)
+    if (site->conns != NULL && site->acks != NULL && site->sessions != NULL)
         return HF_OK;
     hf_ws_site_deinit(site);
     return HF_ERR_NOMEM;
@@ -84,36 +94,23 @@ void hf_ws_site_deinit(struct hf_ws_site *site)
     hf_ws_inflater_free(site->inflater);
     scratch_free(&site->inflated);
     scratch_free(&site->deflated);
+    scratch_free(&site->unescaped);
     hf_map_deinit(&site->credentials);
     hf_slab_free(site->conns);
     hf_slab_free(site->acks);
-    site->conns = site->acks = NULL;
+    hf_slab_free(site->sessions);
+    site->conns = site->acks = site->sessions = NULL;
 }
 
 hf_err hf_ws_scratch(struct hf_ws_site *site, struct hf_ws_scratch *scratch)
 {
-    size_t bytes = site->limits.message_bytes_max + (size_t)HF_WS_DEFLATE_ROOM_BYTES;
+    size_t bytes = site->session_json_config.message_bytes_max + (size_t)HF_WS_DEFLATE_ROOM_BYTES;
 
     if (scratch->at != NULL)
         return HF_OK;
     scratch->at = malloc(bytes);
     scratch->bytes = scratch->at ? bytes : 0;
     return scratch->at ? HF_OK : HF_ERR_NOMEM;
-}
-
-void hf_ws_site_release(struct hf_ws_site *site)
-{
-    struct hf_list_node now, *node;
-
-    hf_list_init(&now);
-    hf_list_splice(&now, &site->held);
-    while ((node = hf_list_pop_front(&now)) != NULL) {
-        struct hf_ws_held *held = HF_CONTAINER_OF(node, struct hf_ws_held, node);
-
-        hf_list_push_back(&site->held, node);
-        if (held->resume_ms == 0)
-            hf_ws_unhold(held->conn);
-    }
 }
 
 unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash)

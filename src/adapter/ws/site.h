@@ -1,6 +1,7 @@
-/* adapter/ws/site.h - devices over raw WebSocket: what all connections of one worker share, and the doors of the adapter. Raw
+/* adapter/ws/site.h - devices over WebSocket: what all connections of one worker share, and the doors of the adapter. Raw
  * mode is a WebSocket without a sub-protocol: text and binary messages become events, messages to the device are plain frames,
- * the gateway pings. Bytes come from and go to a hf_link; rules are core's. Sources: RFC 6455; WS-8 to WS-12, HB-4. */
+ * the gateway pings. The sub-protocols holdfast.v1 and holdfast.v1.json are sessions (doc/protocol.md). Bytes come from and go to
+ * a hf_link; rules are core's. Sources: RFC 6455; WS-8 to WS-12, HB-4. */
 #ifndef HF_ADAPTER_WS_SITE_H
 #define HF_ADAPTER_WS_SITE_H
 
@@ -13,6 +14,7 @@
 #include "codec/ws/frame.h"
 #include "codec/ws/handshake.h"
 #include "core/hub.h"
+#include "core/session/state.h"
 
 enum {
     HF_WS_TRACE_BYTES_MAX = 32,
@@ -21,6 +23,8 @@ enum {
         64 << 20,                   /* input held back on one worker while a rate or the log says wait */
     HF_WS_OUT_HEAD_BYTES_MAX = 512, /* the JSON around a command or ack, without its payload */
 };
+
+enum hf_ws_mode { HF_WS_RAW, HF_WS_SESSION, HF_WS_SESSION_JSON };
 
 struct hf_ws_limits { /* changeable at run time */
     uint32_t auth_timeout_ms, close_timeout_ms, write_timeout_ms;
@@ -32,6 +36,15 @@ struct hf_ws_limits { /* changeable at run time */
     uint32_t windows_max; /* connections of a worker with context takeover (window.h) */
 };
 
+struct hf_ws_session_stats {                /* beside the hub's, which counts messages */
+    uint64_t frames_in[16], frames_out[16]; /* by enum hf_frame_type; in [0]: of unknown type */
+    uint64_t refused /* REFUSE frames */, crc_wrong, invalid_heartbeats;
+    uint64_t nacks_in, nacks_out, asks_in, asks_out;
+    uint64_t degraded, restored, granted /* one more interval, on the kernel's word */;
+    uint64_t stalled;        /* ended because the device acknowledged nothing */
+    uint64_t events_refused; /* empty cells of the table of states */
+};
+
 struct hf_ws_stats {
     uint64_t opened, ended, closes[HF_REASONS_MAX];
     uint64_t messages_text, messages_binary, pings_in, pongs_in, pings_out, acks_out;
@@ -39,12 +52,14 @@ struct hf_ws_stats {
     uint64_t held, held_bytes_now, held_refused;
     uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
     uint64_t deflated, inflated, windows_now, windows_refused;
+    struct hf_ws_session_stats session;
 };
 
 struct hf_ws_conn;
 struct hf_ws_admit;
+struct hf_ws_held;
 
-struct hf_ws_scratch { /* message_bytes_max + HF_WS_DEFLATE_ROOM_BYTES; NULL until the first use */
+struct hf_ws_scratch { /* the largest message + HF_WS_DEFLATE_ROOM_BYTES; NULL until the first use */
     uint8_t *at;
     size_t bytes;
 };
@@ -60,24 +75,31 @@ struct hf_ws_site_ops {
     void (*on_log)(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
                    uint16_t code, enum hf_err err);
     void (*random)(void *context, void *out, size_t bytes);
+    /* A session's connection changed its state (WS-11). May be NULL. */
+    void (*on_state)(void *context, const struct hf_ws_conn *conn, enum hf_link_state before,
+                     enum hf_link_event event, enum hf_link_state after, enum hf_reason reason);
 };
 
 struct hf_ws_site { /* one per worker */
     struct hf_hub *hub;
     struct hf_auth *auth;
     struct hf_wheel *wheel;
-    struct hf_slab *conns, *acks; /* own */
+    struct hf_slice node;                    /* its name, for WELCOME */
+    struct hf_slab *conns, *acks, *sessions; /* own */
     const struct hf_ws_site_ops *ops;
     void *context;
     struct hf_ws_limits limits;
     struct hf_ws_config open_config, auth_config; /* of decoders, from limits */
-    struct hf_map credentials;                    /* live connections by credential_hash */
-    struct hf_ws_deflater *deflater;              /* shared; NULL until the first use */
+    struct hf_ws_config session_config, session_json_config;
+    struct hf_map credentials;       /* live connections by credential_hash */
+    struct hf_ws_deflater *deflater; /* shared; NULL until the first use */
     struct hf_ws_inflater *inflater;
-    struct hf_ws_scratch inflated, deflated;
+    struct hf_ws_scratch inflated, deflated, unescaped;
+    uint64_t absent_ms; /* when this process was last seen not to have run for a while; session_beat.c */
     struct hf_list_node acks_open; /* hf_ws_ack */
     struct hf_list_node lingering; /* connections that the hub does not have: not yet, or not any more */
     struct hf_list_node held;      /* hf_ws_held: connections whose input waits */
+    struct hf_ws_held *feeding;    /* what waited and is at work now; NULL = nothing */
     struct hf_ws_stats stats;
 };
 
@@ -102,11 +124,13 @@ unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reaso
 
 /* Everything needed to let a connection in, self-contained so that it can travel to the home worker. */
 struct hf_ws_admit {
-    struct hf_identity identity; /* tenant NULL: to be shown in-band within auth_timeout */
+    /* tenant NULL: to be shown in-band within auth_timeout. `any`, for sessions only: HELLO is to name the device. */
+    struct hf_identity identity;
     uint64_t conn_id;
     char accept[HF_WS_ACCEPT_CHARS + 1]; /* of the handshake */
     struct hf_ws_deflate deflate;        /* agreed, or off */
     const char *protocol;                /* sub-protocol to confirm, static text; NULL = none */
+    enum hf_ws_mode mode;                /* as it says */
     bool
         upgraded; /* 101 was sent before: the connection authenticated in-band and moved here; answer with auth_ok */
     bool tls;
@@ -127,6 +151,7 @@ struct hf_ws_conn_info {
     uint64_t conn_id, opened_ms;
     struct hf_slice tenant, device; /* absent before authentication */
     const char *trace;
+    enum hf_link_state state;
     const struct hf_link *link; /* NULL once it has ended */
 };
 void hf_ws_conn_info(const struct hf_ws_conn *conn, struct hf_ws_conn_info *ret_info);

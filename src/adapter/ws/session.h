@@ -1,0 +1,76 @@
+/* adapter/ws/session.h - what a connection of holdfast.v1 has beyond a raw one, for the files of this folder: session_open.c (AUTH, HELLO,
+ * WELCOME), session_in.c (what the device says), session_out.c (what it is told), session_beat.c (liveness, states, the timer),
+ * session_documents.c (PATCH). doc/protocol.md is the specification, section numbers in brackets; the rules are core's.
+ *
+ * HANDSHAKING until WELCOME went out, whatever hf_ws_state says: the socket is AUTH until HELLO was taken, then OPEN while the record that lets the
+ * device in becomes durable. From WELCOME on the states of core/session/state.h count. */
+#ifndef HF_ADAPTER_WS_SESSION_H
+#define HF_ADAPTER_WS_SESSION_H
+
+#include "adapter/ws/conn.h"
+#include "core/hub_session.h"
+#include "core/session/heartbeat.h"
+#include "core/session/state.h"
+
+enum {
+    HF_WS_EARLY_FRAMES_MAX = 8, /* before WELCOME [10] */
+    HF_WS_EARLY_BYTES_MAX = 4096,
+    HF_WS_WELCOME_MS = 10000, /* HELLO to WELCOME: the log takes longer than that: busy */
+    HF_WS_ABSENT_MS = 1000, /* a timer this late says that this process did not run: no verdict on the peer */
+};
+
+struct hf_ws_session { /* in site->sessions */
+    struct hf_beat beat;
+    uint64_t acked_bytes;  /* by the peer's kernel, when this silence was first looked at */
+    uint32_t capabilities; /* accepted */
+    uint32_t ticket_ms;    /* for BYE */
+    uint16_t early_bytes;
+    uint16_t patience_s; /* TCP_USER_TIMEOUT as it was last set; 0 = the listener's */
+    uint8_t early_frames;
+    uint8_t state; /* enum hf_link_state */
+    bool watched;  /* acked_bytes is of this silence */
+};
+
+static inline bool hf_ws_welcomed(const struct hf_ws_conn *conn)
+{
+    return conn->session->state != HF_LINK_HANDSHAKING && conn->dev.session != NULL;
+}
+
+static inline bool hf_ws_is_json(const struct hf_ws_conn *conn)
+{
+    return conn->mode == HF_WS_SESSION_JSON;
+}
+
+/* session_open.c. HELLO and AUTH: false = the connection has moved to its home (*ret_moved) or was closed. `left` begins at the frame. */
+bool hf_ws_session_hello(struct hf_ws_conn *conn, const struct hf_frame_hello *hello, struct hf_slice left,
+                         const uint8_t *rest, size_t rest_bytes, bool *ret_moved);
+bool hf_ws_session_auth(struct hf_ws_conn *conn, const struct hf_frame_auth *auth);
+void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_opened *opened);
+
+/* session_in.c: one whole WebSocket message. */
+void hf_ws_session_message(struct hf_ws_conn *conn, bool text, struct hf_slice payload, const uint8_t *rest,
+                           size_t rest_bytes, bool *ret_moved);
+/* What came early and is in turn now, before anything that was held behind it. False: it has to wait *ret_wait_ms more, or was closed. */
+bool hf_ws_session_ready(struct hf_ws_conn *conn, uint32_t *ret_wait_ms);
+
+/* session_out.c. Errors as hf_link_ops.write. */
+hf_err hf_ws_session_send(struct hf_ws_conn *conn, const struct hf_frame *frame);
+void hf_ws_session_refuse(struct hf_ws_conn *conn, uint32_t seq, enum hf_reason reason, const char *detail);
+void hf_ws_session_bye(struct hf_ws_conn *conn, enum hf_reason reason, struct hf_slice detail);
+
+/* session_beat.c */
+void hf_ws_session_begin(struct hf_ws_conn *conn, enum hf_profile profile, uint32_t interval_ms);
+uint64_t hf_ws_session_due_ms(const struct hf_ws_conn *conn);
+void hf_ws_session_tick(struct hf_ws_conn *conn, uint64_t now_ms); /* may close it */
+void hf_ws_session_life(struct hf_ws_conn *conn);
+void hf_ws_session_ping(struct hf_ws_conn *conn, const struct hf_frame_beat *ping);
+void hf_ws_session_pong(struct hf_ws_conn *conn, const struct hf_frame_beat *pong);
+void hf_ws_session_ws_pong(struct hf_ws_conn *conn, struct hf_slice payload); /* a control frame */
+/* The one door of the states: refused cells are counted, transitions logged. */
+void hf_ws_session_event(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reason reason);
+void hf_ws_session_settle(struct hf_devconn *devconn);
+
+/* session_documents.c */
+void hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch);
+
+#endif

@@ -1,0 +1,640 @@
+/* What a device of holdfast.v1 says: numbered frames taken once and in order, held back, refused; and what breaks the session. */
+#include "adapter/ws/ws_session_testkit.h"
+
+static struct hf_slice payload_of(unsigned nth) /* of the nth message in the log, from 0 */
+{
+    for (unsigned i = 0; i < kit.event_count; i++)
+        if (kit.events[i].event.type == HF_EVENT_MESSAGE && nth-- == 0)
+            return kit.events[i].event.payload;
+    return (struct hf_slice){NULL, 0};
+}
+
+static void say_data(struct kit_link *link, uint32_t seq, const char *payload)
+{
+    struct hf_frame frame = sk_data(seq, "gps", payload);
+
+    sk_say(link, &frame);
+}
+
+static void messages_are_acknowledged_when_durable(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame frame = sk_data(1, "gps", "[1,2]");
+
+    (void)state;
+    frame.as.data.format = HF_FORMAT_JSON;
+    frame.as.data.time_ms = 1699999999000;
+    memset(frame.as.data.id, 7, 16);
+    sk_say(link, &frame);
+    say_data(link, 2, "two");
+    hf_hub_settle(&kit.hub); /* received, not durable: no hurry to say so */
+    kit_expect_nothing(link);
+    sk_run(HF_ACK_DELAY_MS + HF_WHEEL_TICK_MS);
+    sk_expect_ack(link, 2, 0);
+    sk_turn();
+    const struct hf_frame *ack = sk_expect(link, HF_FRAME_ACK);
+    assert_int_equal(ack->as.ack.received_through, 2);
+    assert_int_equal(ack->as.ack.durable_through, 2);
+    assert_int_equal(ack->as.ack.window_messages, 8);
+    assert_int_equal(ack->as.ack.window_bytes, 65536);
+    kit_expect_nothing(link);
+    const struct hf_event *event = &kit.events[1].event;
+    assert_int_equal(event->type, HF_EVENT_MESSAGE);
+    assert_int_equal(event->seq, 1);
+    assert_int_equal(event->from, SK_QUEUE);
+    assert_int_equal(event->format, HF_FORMAT_JSON);
+    assert_int_equal(event->flags, HF_EVENT_FLAG_TEXT);
+    assert_int_equal(event->made_ms, 1699999999000);
+    assert_int_equal(event->id[15], 7);
+    assert_true(hf_slice_is(event->topic, "gps"));
+    assert_true(hf_slice_is(payload_of(1), "two"));
+}
+
+static void one_message_holds_many_frames(void **state)
+{
+    static struct sk_message message;
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame unknown = sk_data(0, "", "skip me"), ping = sk_beat(HF_FRAME_PING, 1, 0);
+
+    (void)state;
+    message.bytes = 0;
+    for (unsigned i = 1; i <= 3; i++) {
+        struct hf_frame data = sk_data(i, NULL, "x"); /* no topic: the default one */
+
+        sk_add(&message, &data);
+        size_t at = message.bytes;
+        sk_add(&message, &unknown);
+        message.at[at] = 77; /* of a version to come: skipped, counted */
+    }
+    sk_add(&message, &ping);
+    for (size_t chunk = 1; chunk < 9; chunk += 7) {
+        static struct kit_wire wire;
+
+        wire.bytes = 0;
+        kit_add_bytes(&wire, HF_WS_OP_BINARY, HF_WS_FIN, message.at, message.bytes);
+        kit_feed_chunks(link, wire.at, wire.bytes, chunk);
+        (void)sk_expect(link, HF_FRAME_PONG);
+        ping.as.beat.beat.seq++;
+        message.bytes -= hf_frame_bytes(&ping);
+        sk_add(&message, &ping);
+    }
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 3); /* the second time they were there already */
+    assert_true(hf_slice_is(kit_last(&kit, HF_EVENT_MESSAGE)->topic, "default"));
+    assert_int_equal(kit.site.stats.session.frames_in[HF_FRAME_NONE], 6);
+    assert_int_equal(kit.site.stats.session.frames_in[HF_FRAME_DATA], 6);
+    assert_int_equal(kit.hub.stats.uplink_duplicates, 3);
+    sk_turn();
+    sk_expect_ack(link, 3, 3);
+}
+
+static void what_comes_early_waits_for_its_turn(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame gap = {.type = HF_FRAME_GAP};
+
+    (void)state;
+    say_data(link, 3, "three");
+    say_data(link, 2, "two");
+    say_data(link, 6, "six");
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 0);
+    say_data(link, 1, "one");
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 3);
+    assert_true(hf_slice_is(payload_of(2), "three"));
+    gap.as.gap = (struct hf_frame_gap){.from = 4, .to = 5, .reason = HF_REASON_EXPIRED};
+    sk_say(link, &gap); /* what fills the hole brings six into turn, too */
+    assert_true(hf_slice_is(payload_of(3), "six"));
+    assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE_GAP)->reason, HF_REASON_EXPIRED);
+    sk_turn();
+    sk_expect_ack(link, 6, 6);
+    assert_int_equal(kit.site.stats.session.frames_in[HF_FRAME_DATA], 4); /* each once, kept or not */
+}
+
+static void a_hole_is_asked_for_and_then_given_up(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+
+    (void)state;
+    say_data(link, 2, "two");
+    hf_hub_settle(&kit.hub);
+    sk_run(HF_ACK_DELAY_MS + 50);
+    assert_false(sk_expect(link, HF_FRAME_ACK)->as.ack.nack);
+    sk_run(900);
+    const struct hf_frame *nack = sk_expect(link, HF_FRAME_ACK);
+    assert_true(nack->as.ack.nack);
+    assert_int_equal(nack->as.ack.received_through, 0);
+    assert_int_equal(nack->as.ack.range_count, 1);
+    assert_int_equal(nack->as.ack.ranges[0].from, 2);
+    assert_true(kit.site.stats.session.nacks_out >= 1);
+    sk_run(5000);
+    while (sk_conn(link)->state == HF_WS_STATE_OPEN)
+        sk_run(100);
+    link->read_at = link->out_bytes; /* more of the same before it */
+    assert_int_equal(kit.closed_reason, HF_REASON_GAP);
+    assert_int_equal(kit.closed_code, 4400);
+}
+
+static void ranges_only_for_who_knows_them(void **state)
+{
+    struct kit_link *link = sk_open("d1", HF_WS_SESSION);
+    struct hf_frame hello = sk_hello("d1");
+
+    (void)state;
+    hello.as.hello.capabilities = HF_CAP_HEARTBEAT;
+    (void)sk_welcomed(link, &hello);
+    say_data(link, 2, "two");
+    hf_hub_settle(&kit.hub);
+    sk_run(1100);
+    (void)sk_expect(link, HF_FRAME_ACK);
+    const struct hf_frame *nack = sk_expect(link, HF_FRAME_ACK);
+    assert_true(nack->as.ack.nack);
+    assert_int_equal(nack->as.ack.range_count, 0);
+}
+
+static void who_asks_is_answered(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame ask = sk_ack(0, 0);
+
+    (void)state;
+    ask.as.ack.ask = true;
+    sk_say(link, &ask);
+    sk_turn();
+    sk_expect_ack(link, 0, 0);
+    assert_int_equal(kit.site.stats.session.asks_in, 1);
+}
+
+/* ---- waiting ---- */
+
+static void above_its_rate_a_device_waits_frame_by_frame(void **state)
+{
+    static struct sk_message message;
+    static struct kit_wire wire;
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame ping = sk_beat(HF_FRAME_PING, 1, 0);
+
+    (void)state;
+    kit.rules.uplink = (struct hf_rate_limit){10, 2}; /* one each 100 ms */
+    message.bytes = 0;
+    for (unsigned i = 1; i <= 5; i++) {
+        struct hf_frame data = sk_data(i, "t", (const char *[]){"1", "2", "3", "4", "5"}[i - 1]);
+
+        sk_add(&message, &data);
+    }
+    sk_add(&message, &ping);
+    wire.bytes = 0;
+    kit_add_bytes(&wire, HF_WS_OP_BINARY, HF_WS_FIN, message.at, message.bytes);
+    kit_add(&wire, HF_WS_OP_PING, HF_WS_FIN, "behind");
+    kit_feed(link, wire.at, wire.bytes);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 2);
+    assert_true(link->paused);
+    uint64_t held_bytes = kit.site.stats.held_bytes_now;
+    assert_true(held_bytes > 0);
+    for (unsigned i = 3; i <= 5; i++) {
+        assert_int_equal(kit.site.stats.session.frames_out[HF_FRAME_PONG], 0);
+        sk_run(112);
+        assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), i);
+        if (i < 5) /* it stays where it lies */
+            assert_int_equal(kit.site.stats.held_bytes_now, held_bytes);
+    }
+    assert_int_equal(kit.site.stats.held_bytes_now, 0);
+    assert_false(link->paused);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(payload_of(i).at[0], '1' + (int)i);
+    sk_skip_acks(link);
+    (void)sk_expect(link, HF_FRAME_PONG);
+    kit_expect(link, HF_WS_OP_PONG, "behind");
+    assert_int_equal(kit.site.stats.session.frames_in[HF_FRAME_DATA], 5); /* not once per offer */
+    sk_turn();
+    sk_expect_ack(link, 5, 5);
+}
+
+static void what_was_kept_waits_for_the_rate_too(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame ping = sk_beat(HF_FRAME_PING, 1, 0);
+
+    (void)state;
+    kit.rules.uplink = (struct hf_rate_limit){10, 1};
+    say_data(link, 3, "3");
+    say_data(link, 2, "2");
+    say_data(link, 1, "1"); /* takes the one token there is */
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
+    assert_true(link->paused);
+    sk_say(link, &ping); /* read before the pause took effect: it stands behind */
+    sk_run(112);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 2);
+    assert_int_equal(kit.site.stats.session.frames_out[HF_FRAME_PONG], 0);
+    sk_run(112);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 3);
+    sk_skip_acks(link);
+    (void)sk_expect(link, HF_FRAME_PONG);
+    assert_false(link->paused);
+    assert_int_equal(kit.site.stats.held_bytes_now, 0);
+}
+
+static void while_the_log_cannot_keep_up_numbered_frames_wait(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    static struct sk_message message;
+    struct hf_frame ping = sk_beat(HF_FRAME_PING, 1, 0), data = sk_data(1, "t", "1"), ack = sk_ack(0, 0);
+
+    (void)state;
+    kit.gate_closed = true;
+    message.bytes = 0;
+    sk_add(&message, &ping); /* needs no log */
+    sk_add(&message, &ack);
+    sk_add(&message, &data);
+    sk_say_all(link, &message);
+    (void)sk_expect(link, HF_FRAME_PONG);
+    assert_true(link->paused);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 0);
+    hf_ws_site_release(&kit.site);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 0); /* not yet */
+    kit.gate_closed = false;
+    hf_ws_site_release(&kit.site);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
+    assert_false(link->paused);
+}
+
+static void a_held_message_goes_with_its_connection(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+
+    (void)state;
+    kit.rules.uplink = (struct hf_rate_limit){10, 1};
+    say_data(link, 1, "1");
+    say_data(link, 2, "2");
+    assert_true(link->paused);
+    kit_end(link, HF_LINK_END_RESET);
+    assert_int_equal(kit.site.stats.held_bytes_now, 0);
+    link = sk_device("d1");
+    kit.rules.uplink = (struct hf_rate_limit){10, 1};
+    sk_run(1000);
+    say_data(link, 2, "2");
+    say_data(link, 3, "3");
+    hf_ws_close(sk_conn(link), HF_REASON_ADMIN_DISCONNECT, 0, (struct hf_slice){NULL, 0});
+    assert_int_equal(kit.site.stats.held_bytes_now, 0);
+    assert_false(link->paused); /* the peer's Close must be seen */
+}
+
+/* ---- refused ---- */
+
+static void an_access_rule_uses_up_the_number(void **state)
+{
+    static const struct hf_access_rule rules[] = {{HF_SLICE("*"), HF_SLICE("ok/#"), HF_ACCESS_BOTH, true}};
+    struct hf_access_rules *access = NULL;
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame data = sk_data(1, "no", "x"), good = sk_data(2, "ok/1", "y");
+
+    (void)state;
+    assert_int_equal(hf_access_new(rules, 1, NULL, &access), HF_OK);
+    kit.rules.access = access;
+    sk_say(link, &good); /* early: in turn when the number before it is used up */
+    sk_say(link, &data);
+    const struct hf_frame *refuse = sk_expect(link, HF_FRAME_REFUSE);
+    assert_int_equal(refuse->as.refuse.seq, 1);
+    assert_int_equal(refuse->as.refuse.reason, HF_REASON_FORBIDDEN);
+    sk_turn();
+    sk_expect_ack(link, 2, 2);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
+    assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE_GAP)->reason, HF_REASON_FORBIDDEN);
+    assert_int_equal(kit.site.stats.session.refused, 1);
+    kit.rules.access = NULL;
+    hf_access_free(access);
+}
+
+static void a_result_nobody_waits_for(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame result = {.type = HF_FRAME_RESULT};
+
+    (void)state;
+    result.as.result.seq = 1;
+    memset(result.as.result.id, 9, 16);
+    sk_say(link, &result);
+    const struct hf_frame *refuse = sk_expect(link, HF_FRAME_REFUSE);
+    assert_int_equal(refuse->as.refuse.seq, 1);
+    assert_int_equal(refuse->as.refuse.reason, HF_REASON_UNMATCHED);
+    sk_turn();
+    sk_expect_ack(link, 1, 1);
+}
+
+static void what_is_not_as_it_says_is_refused(void **state)
+{
+    static const struct {
+        const char *payload, *topic;
+        uint8_t format;
+        bool text, good;
+    } rows[] = {
+        {"{\"a\":1}", "t", HF_FORMAT_JSON, false, true},
+        {"{\"a\":1", "t", HF_FORMAT_JSON, true, false},
+        {"gr\xc3\xbc\xc3\x9f", "t", HF_FORMAT_OPAQUE, true, true},
+        {"\xff\xfe", "t", HF_FORMAT_OPAQUE, true, false},
+        {"\xff\xfe", "t", HF_FORMAT_PROTOBUF, false, true},
+        {"x", "a/+", HF_FORMAT_OPAQUE, false, false},
+        {"x", "t", HF_FORMAT_SAMPLES + 1, false, false},
+    };
+    struct kit_link *link = sk_device("d1");
+    unsigned good = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_frame data = sk_data(i + 1, rows[i].topic, rows[i].payload);
+
+        data.as.data.format = rows[i].format;
+        data.as.data.text = rows[i].text;
+        sk_say(link, &data);
+        good += rows[i].good;
+        assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), good);
+        if (rows[i].good) {
+            const struct hf_event *event = kit_last(&kit, HF_EVENT_MESSAGE);
+            assert_true(hf_slice_is(event->payload, rows[i].payload));
+            assert_int_equal(event->format, rows[i].format);
+            assert_int_equal(event->flags,
+                             rows[i].text || rows[i].format == HF_FORMAT_JSON ? HF_EVENT_FLAG_TEXT : 0);
+            continue;
+        }
+        const struct hf_frame *refuse = sk_expect(link, HF_FRAME_REFUSE);
+        assert_int_equal(refuse->as.refuse.seq, i + 1);
+        assert_int_equal(refuse->as.refuse.reason, HF_REASON_BAD_REQUEST);
+        assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE_GAP)->reason, HF_REASON_BAD_REQUEST);
+        assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE_GAP)->from, i + 1);
+    }
+    sk_turn(); /* refused ones count as received and durable */
+    sk_expect_ack(link, HF_COUNT_OF(rows), HF_COUNT_OF(rows));
+}
+
+static void a_refused_one_that_came_early(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame bad = sk_data(2, "t", "{"), result = {.type = HF_FRAME_RESULT};
+
+    (void)state;
+    bad.as.data.format = HF_FORMAT_JSON;
+    result.as.result = (struct hf_frame_result){.seq = 3, .format = HF_FORMAT_JSON, .payload = HF_SLICE("}")};
+    sk_say(link, &result);
+    sk_say(link, &bad);
+    kit_expect_nothing(link); /* in its turn */
+    say_data(link, 1, "one");
+    assert_int_equal(sk_expect(link, HF_FRAME_REFUSE)->as.refuse.seq, 2);
+    assert_int_equal(sk_expect(link, HF_FRAME_REFUSE)->as.refuse.seq, 3);
+    sk_say(link, &bad); /* again: it was answered */
+    kit_expect_nothing(link);
+    sk_turn();
+    sk_expect_ack(link, 3, 3);
+}
+
+static void subscriptions(void **state)
+{
+    struct kit_link *link = sk_device("d1"), *other = sk_device("d2");
+    struct hf_frame frame = {.type = HF_FRAME_SUBSCRIBE};
+
+    (void)state;
+    frame.as.subscribe.topic = HF_SLICE("gps");
+    sk_say(link, &frame);
+    say_data(other, 1, "hello");
+    kit_expect_nothing(link);
+    sk_turn();
+    const struct hf_frame *data = sk_expect(link, HF_FRAME_DATA);
+    assert_int_equal(data->as.data.seq, 0);
+    assert_true(data->as.data.publish);
+    assert_true(hf_slice_is(data->as.data.topic, "gps"));
+    assert_true(hf_slice_is(data->as.data.payload, "hello"));
+    frame.as.subscribe.unsubscribe = true;
+    sk_say(link, &frame);
+    sk_say(link, &frame); /* twice is harmless */
+    say_data(other, 2, "again");
+    sk_turn();
+    kit_expect_nothing(link);
+    frame.as.subscribe = (struct hf_frame_subscribe){.topic = HF_SLICE("a/#")};
+    sk_say(link, &frame);
+    const struct hf_frame *refuse = sk_expect(link, HF_FRAME_REFUSE);
+    assert_int_equal(refuse->as.refuse.seq, 0);
+    assert_int_equal(refuse->as.refuse.reason, HF_REASON_BAD_REQUEST);
+    for (unsigned i = 0; i < 5; i++) {
+        char topic[] = {'t', (char)('0' + i), '\0'};
+
+        frame.as.subscribe.topic = hf_slice_of(topic);
+        sk_say(link, &frame);
+    }
+    assert_int_equal(sk_expect(link, HF_FRAME_REFUSE)->as.refuse.reason, HF_REASON_TENANT_LIMIT);
+}
+
+static void a_patch_is_told_that_there_are_no_documents(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame patch = {.type = HF_FRAME_PATCH};
+
+    (void)state;
+    patch.as.patch = (struct hf_frame_patch){
+        .request = 17, .document = HF_DOCUMENT_CONTEXT, .kind = HF_PATCH_MERGE, .json = HF_SLICE("{}")};
+    sk_say(link, &patch);
+    const struct hf_frame *delta = sk_expect(link, HF_FRAME_DELTA);
+    assert_int_equal(delta->as.delta.request, 17);
+    assert_int_equal(delta->as.delta.reason, HF_REASON_NOT_IMPLEMENTED);
+}
+
+/* ---- broken ---- */
+
+static void what_breaks_the_session(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+    } raw[] = {
+        {"", 0},               /* no frame */
+        {"\x03", 1},           /* cut short */
+        {"\x0a\0\0\x05\0", 5}, /* its body is missing */
+        {"\x03\0\0\x02\0\0\x01", 7} /* too short for its type */,
+        {"\x0e\0\0\x01\0t\x0e", 7}, /* bytes behind the last whole frame */
+    };
+    struct hf_frame frames[] = {
+        sk_data(9 + 1, "t", "beyond the window"),
+        sk_data(UINT32_C(0x80000001), "t", "nowhere"),
+        sk_ack(1, 0),
+        sk_ack(0, 1),
+        sk_hello(NULL),
+        {.type = HF_FRAME_WELCOME},
+        {.type = HF_FRAME_COMMAND},
+        {.type = HF_FRAME_REFUSE},
+        {.type = HF_FRAME_GAP},
+    };
+
+    (void)state;
+    frames[8].as.gap = (struct hf_frame_gap){.from = 5, .to = 4};
+    for (size_t i = 0; i < HF_COUNT_OF(raw); i++) {
+        struct kit_link *link = sk_device("d1");
+
+        kit_say(link, HF_WS_OP_BINARY, raw[i].bytes, raw[i].count);
+        sk_expect_bye(link, HF_REASON_SESSION_BROKEN);
+    }
+    for (size_t i = 0; i < HF_COUNT_OF(frames); i++) {
+        struct kit_link *link = sk_device("d1");
+
+        sk_say(link, &frames[i]);
+        sk_expect_bye(link, HF_REASON_SESSION_BROKEN);
+    }
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 0);
+}
+
+static void what_stands_before_the_break_counts(void **state)
+{
+    static struct sk_message message;
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame data = sk_data(1, "t", "good"), bad = sk_ack(7, 7), late = sk_data(2, "t", "late");
+
+    (void)state;
+    message.bytes = 0;
+    sk_add(&message, &data);
+    sk_add(&message, &bad);
+    sk_add(&message, &late);
+    sk_say_all(link, &message);
+    sk_expect_bye(link, HF_REASON_SESSION_BROKEN);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
+}
+
+static void the_wrong_kind_of_message(void **state)
+{
+    (void)state;
+    struct kit_link *link = sk_device("d1");
+    kit_text(link, "{\"type\":\"ping\",\"seq\":1,\"ts\":0}");
+    sk_expect_bye(link, HF_REASON_UNSUPPORTED_DATA);
+    link = sk_device_json("d2");
+    kit_say(link, HF_WS_OP_BINARY, "\x0a", 1);
+    kit_expect_text(link, "{\"type\":\"bye\",\"reason\":\"unsupported_data\"}");
+    kit_expect_close(link, 1003, "reason=unsupported_data;retry_ms=0");
+}
+
+static void the_limit_is_the_payloads(void **state)
+{
+    static struct sk_message message;
+    static char large[65537];
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame data = sk_data(1, "t", NULL);
+
+    (void)state;
+    memset(large, 'x', sizeof(large));
+    data.as.data.payload = (struct hf_slice){large, 65536};
+    message.bytes = 0;
+    sk_add(&message, &data);
+    sk_say_all(link, &message);
+    assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE)->payload.bytes, 65536);
+    data.as.data.payload.bytes++;
+    data.as.data.seq++;
+    message.bytes = 0;
+    sk_add(&message, &data);
+    sk_say_all(link, &message);
+    sk_expect_bye(link, HF_REASON_MESSAGE_TOO_BIG);
+}
+
+static void checksums(void **state)
+{
+    static struct sk_message message;
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame data = sk_data(1, "t", "checked");
+
+    (void)state;
+    data.crc = true;
+    sk_say(link, &data);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
+    sk_turn();
+    sk_expect_ack(link, 1, 1);
+    for (unsigned i = 1; i <= HF_CORRUPT_MAX; i++) {
+        struct hf_frame behind = sk_beat(HF_FRAME_PING, i, 0);
+
+        data.as.data.seq = 2;
+        message.bytes = 0;
+        sk_add(&message, &data);
+        message.at[message.bytes - 6] ^= 1;
+        sk_add(&message, &behind); /* what stands behind it is a frame of its own */
+        sk_say_all(link, &message);
+        if (i == HF_CORRUPT_MAX)
+            break;
+        const struct hf_frame *nack = sk_expect(link, HF_FRAME_ACK);
+        assert_true(nack->as.ack.nack);
+        assert_int_equal(nack->as.ack.received_through, 1);
+        (void)sk_expect(link, HF_FRAME_PONG);
+    }
+    sk_expect_bye(link, HF_REASON_CORRUPT);
+    assert_int_equal(kit.site.stats.session.crc_wrong, HF_CORRUPT_MAX);
+    link = sk_open("d1", HF_WS_SESSION); /* nobody is known by a HELLO that does not check */
+    struct hf_frame hello = sk_hello("d1");
+    hello.crc = true;
+    message.bytes = 0;
+    sk_add(&message, &hello);
+    message.at[20] ^= 1;
+    sk_say_all(link, &message);
+    sk_expect_bye(link, HF_REASON_CORRUPT);
+}
+
+static void bye_ends_it(void **state)
+{
+    static const struct {
+        uint16_t reason;
+        enum hf_reason want;
+        uint16_t code;
+        const char *text;
+    } rows[] = {
+        {HF_REASON_NONE, HF_REASON_NORMAL, 1000, "reason=normal;retry_ms=0"},
+        {HF_REASON_NORMAL, HF_REASON_NORMAL, 1000, "reason=normal;retry_ms=0"},
+        {HF_REASON_GAP, HF_REASON_PEER_CLOSED, 4400, "reason=gap;retry_ms=0"},
+        {HF_REASON_SILENCE, HF_REASON_PEER_CLOSED, 1000, "reason=silence;retry_ms=0"}, /* has no code */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct kit_link *link = sk_device("d1");
+        struct hf_frame bye = {.type = HF_FRAME_BYE};
+
+        bye.as.bye.reason = rows[i].reason;
+        sk_say(link, &bye);
+        kit_expect_close(link, rows[i].code, rows[i].text);
+        assert_int_equal(kit.closed_reason, rows[i].want);
+        assert_int_equal(kit_last(&kit, HF_EVENT_OFFLINE)->reason, rows[i].want);
+        kit_close(link, rows[i].code, "");
+        assert_true(link->finished);
+        kit_end(link, HF_LINK_END_EOF);
+    }
+}
+
+static void a_full_journal_ends_it(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+
+    (void)state;
+    kit.journal_err = HF_ERR_LIMIT;
+    say_data(link, 1, "x");
+    sk_expect_bye(link, HF_REASON_STORAGE_FULL);
+    kit.journal_err = HF_OK;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SK_ROW(messages_are_acknowledged_when_durable),
+        SK_ROW(one_message_holds_many_frames),
+        SK_ROW(what_comes_early_waits_for_its_turn),
+        SK_ROW(a_hole_is_asked_for_and_then_given_up),
+        SK_ROW(ranges_only_for_who_knows_them),
+        SK_ROW(who_asks_is_answered),
+        SK_ROW(above_its_rate_a_device_waits_frame_by_frame),
+        SK_ROW(what_was_kept_waits_for_the_rate_too),
+        SK_ROW(while_the_log_cannot_keep_up_numbered_frames_wait),
+        SK_ROW(a_held_message_goes_with_its_connection),
+        SK_ROW(an_access_rule_uses_up_the_number),
+        SK_ROW(a_result_nobody_waits_for),
+        SK_ROW(what_is_not_as_it_says_is_refused),
+        SK_ROW(a_refused_one_that_came_early),
+        SK_ROW(subscriptions),
+        SK_ROW(a_patch_is_told_that_there_are_no_documents),
+        SK_ROW(what_breaks_the_session),
+        SK_ROW(what_stands_before_the_break_counts),
+        SK_ROW(the_wrong_kind_of_message),
+        SK_ROW(the_limit_is_the_payloads),
+        SK_ROW(checksums),
+        SK_ROW(bye_ends_it),
+        SK_ROW(a_full_journal_ends_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -245,6 +245,63 @@ static void messages(struct text *text, const struct hf_worker_stats *sum)
     one(text, "echo_messages_total", "counter", "messages of the echo listener", (double)sum->echo.messages);
 }
 
+static void frames(struct text *text, const char *direction, const uint64_t counts[16])
+{
+    for (unsigned type = HF_FRAME_NONE; type < HF_FRAME_TYPES; type++)
+        if (counts[type] > 0)
+            add(text, "holdfast_session_frames_total{type=\"%s\",direction=\"%s\"} %llu\n",
+                hf_frame_type_name(type), direction, (unsigned long long)counts[type]);
+}
+
+/* Connections of holdfast.v1. */
+static void sessions(struct text *text, const struct hf_worker_stats *sum)
+{
+    static const char *const results[] = {
+        [HF_SESSION_NEW] = "new", [HF_SESSION_RESUMED] = "resumed", [HF_SESSION_REBUILT] = "rebuilt"};
+    const struct hf_ws_session_stats *ws = &sum->ws.session;
+
+    head(text, "sessions_opened_total", "counter", "sessions opened, by what became of the one before");
+    for (size_t i = 0; i < HF_COUNT_OF(results); i++)
+        add(text, "holdfast_sessions_opened_total{result=\"%s\"} %llu\n", results[i],
+            (unsigned long long)sum->hub.sessions[i]);
+    by_reason(text, "sessions_rebuilt_total", "sessions that could not be resumed", sum->hub.rebuilt);
+    head(text, "session_frames_total", "counter", "frames of holdfast.v1; up is from devices");
+    frames(text, "up", ws->frames_in);
+    frames(text, "down", ws->frames_out);
+    one(text, "session_duplicates_total", "counter", "numbered frames that were there already",
+        (double)sum->hub.uplink_duplicates);
+    one(text, "session_early_total", "counter", "numbered frames that came before their turn",
+        (double)sum->hub.uplink_early);
+    head(text, "session_gaps_total", "counter", "numbers without a message, declared by the sender");
+    add(text, "holdfast_session_gaps_total{direction=\"up\"} %llu\n",
+        (unsigned long long)sum->hub.uplink_gaps);
+    add(text, "holdfast_session_gaps_total{direction=\"down\"} %llu\n",
+        (unsigned long long)sum->hub.downlink_gaps);
+    head(text, "session_nacks_total", "counter", "acknowledgements that ask for what is missing");
+    add(text, "holdfast_session_nacks_total{direction=\"up\"} %llu\n", (unsigned long long)ws->nacks_in);
+    add(text, "holdfast_session_nacks_total{direction=\"down\"} %llu\n", (unsigned long long)ws->nacks_out);
+    head(text, "session_asks_total", "counter", "questions for an acknowledgement");
+    add(text, "holdfast_session_asks_total{direction=\"up\"} %llu\n", (unsigned long long)ws->asks_in);
+    add(text, "holdfast_session_asks_total{direction=\"down\"} %llu\n", (unsigned long long)ws->asks_out);
+    one(text, "session_resent_total", "counter", "numbered frames sent again to devices",
+        (double)sum->hub.resent);
+    one(text, "session_delivered_total", "counter", "messages and commands that devices have durably",
+        (double)sum->hub.delivered);
+    one(text, "session_refused_total", "counter", "frames of devices answered with REFUSE",
+        (double)ws->refused);
+    one(text, "session_stalled_total", "counter", "connections ended because nothing was acknowledged",
+        (double)ws->stalled);
+    one(text, "session_degraded_total", "counter", "connections that became DEGRADED", (double)ws->degraded);
+    one(text, "session_restored_total", "counter", "and healthy again", (double)ws->restored);
+    one(text, "session_crc_wrong_total", "counter", "frames with a wrong checksum", (double)ws->crc_wrong);
+    one(text, "session_invalid_heartbeats_total", "counter", "heartbeats that were malformed or old",
+        (double)ws->invalid_heartbeats);
+    one(text, "session_evidence_total", "counter",
+        "silences prolonged because the peer's kernel acknowledged bytes", (double)ws->granted);
+    one(text, "session_events_refused_total", "counter", "events that a connection's state has no cell for",
+        (double)ws->events_refused);
+}
+
 static void book(struct text *text, const char *name, const struct hf_ledger_counts *counts)
 {
     size_t rows;
@@ -377,6 +434,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     connections(&text, &sum);
     close_codes(&text, &sum);
     messages(&text, &sum);
+    sessions(&text, &sum);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
     hf_pools_measure(gateway, &scratch, use);

@@ -1,9 +1,10 @@
 #include "app/worker.h"
 
-#include "app/node_life.h"
-
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "app/node_life.h"
 #include "base/assert.h"
 #include "io/clock.h"
 #include "io/entropy.h"
@@ -149,6 +150,9 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
         (uint32_t)HF_MIN(config->admission.header_lines_max, (uint64_t)HF_HTTP1_HEADERS_MAX);
     worker->http.limits.http1.body_bytes_max = config->api.body_bytes_max;
     worker->http.deflate = worker->ws.limits.deflate;
+    worker->http.session = false;
+    for (size_t i = 0; i < config->tenants.count; i++)
+        worker->http.session |= config->tenants.at[i].session == HF_CONFIG_SWITCH_ON;
     worker->http.ws_origins = (const char *const *)config->websocket.origins.at;
     worker->http.ws_origin_count = (unsigned)config->websocket.origins.count;
     worker->http.cors_origins = (const char *const *)config->api.cors_origins.at;
@@ -256,6 +260,14 @@ static void on_turn_begin(struct hf_loop *loop)
     worker->journal.no_space = hf_worker_storage_refuses(worker);
 }
 
+/* A fleet comes back at the rate at which handshakes are let in (RC-4). */
+static uint32_t return_rate(const struct hf_config *config, unsigned workers)
+{
+    uint64_t rate = config->session.return_per_s;
+
+    return (uint32_t)HF_MIN(rate ? rate : config->admission.tls_accept_per_s * workers, (uint64_t)UINT32_MAX);
+}
+
 hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker)
 {
     struct hf_worker *worker = calloc(1, sizeof(*worker));
@@ -301,9 +313,15 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
         .worker = index,
         .workers = gateway->worker_count,
         .previous_end_ms = gateway->previous_end_ms,
+        .return_per_second = return_rate(config, gateway->worker_count),
     };
     memcpy(hub.hash_key, key, sizeof(key));
     hf_hub_init(&worker->hub, &hub);
+    if (config->node.name != NULL)
+        snprintf(worker->node, sizeof(worker->node), "%s", config->node.name);
+    else
+        (void)gethostname(worker->node, sizeof(worker->node) - 1); /* cut, or empty: it is for people */
+    worker->ws.node = hf_slice_of(worker->node);
     worker->ws.hub = &worker->hub;
     worker->ws.auth = worker->auth;
     worker->ws.wheel = &worker->loop->wheel;

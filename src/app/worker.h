@@ -71,6 +71,7 @@ struct hf_worker_stats {
 struct hf_worker {
     struct hf_gateway *gateway;
     unsigned index;
+    char node[65]; /* name of this node */
     struct hf_loop *loop;
     struct hf_inbox
         *inbox; /* mailboxes: 0..n-1 from worker i, n from the log thread, n+1 from the tail thread */

@@ -391,7 +391,7 @@ static void a_conversation_in_json(void **state)
                           "256 bytes of text without "
                           "+ and #\"}");
     kit_text(link,
-             "{\"type\":\"patch\",\"request\":3,\"document\":\"context\",\"kind\":\"merge\",\"json\":{}}");
+             "{\"type\":\"patch\",\"request\":3,\"document\":\"context\",\"kind\":\"merge\",\"change\":{}}");
     kit_expect_part(link, "\"reason\":\"not_implemented\"");
     kit_text(link, "{\"type\":\"data\",\"seq\":5,");
     kit_expect_text(link, "{\"type\":\"bye\",\"reason\":\"session_broken\"}");

@@ -72,7 +72,8 @@ enum hf_bench_kind { HF_BENCH_FLAG, HF_BENCH_U64, HF_BENCH_REAL, HF_BENCH_NS, HF
     X(TEXT, api_url, "api", "URL", "none", 0, 0, "http://host:port of the API, if it is not the host of the URL") \
     X(TEXT, api_key, "api-key", "KEY", "none", 0, 0, "API key for downlink and broadcast") \
     X(U64, api_connections, "api-connections", "N", "8", 1, 1024, "keep-alive HTTP connections a process") \
-    X(TEXT, protocol, "protocol", "NAME", "none", 0, 0, "WebSocket sub-protocol to ask for") \
+    X(TEXT, protocol, "protocol", "NAME", "none", 0, 0, "WebSocket sub-protocol to ask for; holdfast.v1: sessions, numbered messages") \
+    X(NS, heartbeat_ns, "heartbeat", "TIME", "0s", 0, 60, "holdfast.v1: profile adaptive, a PING so often; 0s: the gateway pings") \
     X(TEXT, ca_file, "ca", "FILE", "none", 0, 0, "wss: CA certificates instead of the system's") \
     X(TEXT, cert_file, "cert", "FILE", "none", 0, 0, "wss: client certificate chain") \
     X(TEXT, key_file, "key", "FILE", "none", 0, 0, "wss: its key") \

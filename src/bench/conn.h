@@ -37,8 +37,16 @@ enum hf_bench_conn_state {
 
 struct hf_bench_handshake; /* exists between dial and open */
 
+struct hf_bench_session { /* session.h's */
+    uint64_t acked;       /* durable through, of our uplink */
+    uint32_t received;    /* of the downlink */
+    uint32_t beat_seq;
+    uint16_t window;
+    bool greeting, ack_due;
+};
+
 struct hf_bench_conn {
-    struct hf_timer timer; /* armed while opening and while closing */
+    struct hf_timer timer; /* armed while opening and while closing; in a session with --heartbeat always */
     struct hf_bench_net *net;
     struct hf_bench_wire wire;
     enum hf_bench_conn_state state;
@@ -53,6 +61,7 @@ struct hf_bench_conn {
     size_t raw_bytes;    /* the mode's: of an answer that is not complete yet (--raw-tcp) */
     uint64_t offset_min; /* the mode's: smallest log offset that the next ack may carry */
     struct hf_bench_sequence sequence;
+    struct hf_bench_session session;
 };
 
 struct hf_bench_handler {
@@ -60,6 +69,7 @@ struct hf_bench_handler {
     void (*on_message)(struct hf_bench_conn *conn, const uint8_t *data, size_t bytes, uint64_t now_ns);
     void (*on_writable)(struct hf_bench_conn *conn, uint64_t now_ns); /* after a send said AGAIN */
     void (*on_end)(struct hf_bench_conn *conn, uint64_t now_ns);      /* idle again, whatever the cause */
+    void (*on_timer)(struct hf_bench_conn *conn);                     /* of an open connection */
 };
 
 struct hf_bench_net { /* one for each process */

@@ -1,7 +1,7 @@
 /* bench/mode_uplink.c - device messages until their durable acknowledgement, in raw WebSocket:
  *   up    {"type":"data","topic":"bench","id":"<connection>-<number>","payload":{...}}  padded to --payload bytes
  *   down  {"type":"ack","id":"<connection>-<number>","offset":N}
- * The gateway acknowledges after fsync. An answer with our id that is no ack is a refusal. Offsets of one connection
+ * or, with --protocol holdfast.v1, as numbered DATA frames whose ACK says durable. The gateway acknowledges after fsync. An answer with our id that is no ack is a refusal. Offsets of one connection
  * must grow. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,11 +10,14 @@
 #include "base/slice.h"
 #include "bench/mark.h"
 #include "bench/pace.h"
+#include "bench/session.h"
 
 static const char id_key[] = "\"id\":\"", ack_type[] = "\"type\":\"ack\"", offset_key[] = "\"offset\":";
 
 static hf_err send_one(struct hf_bench_conn *conn, uint64_t number)
 {
+    if (hf_bench_session_is_on(conn->net->config))
+        return hf_bench_session_send(conn, number);
     static const char end[] = "\"}}";
     char text[HF_BENCH_PAYLOAD_BYTES_MAX];
     size_t bytes = conn->net->config->payload_bytes;
@@ -89,6 +92,11 @@ static void message(struct hf_bench_conn *conn, const uint8_t *data, size_t byte
     hf_bench_pace_answered(conn, number, now_ns, send_one);
 }
 
+static void acked(struct hf_bench_conn *conn, uint64_t number, uint64_t now_ns)
+{
+    hf_bench_pace_answered(conn, number, now_ns, send_one);
+}
+
 const struct hf_bench_mode_ops hf_bench_mode_uplink = {
     .hold_open = true,
     .start = start,
@@ -96,6 +104,7 @@ const struct hf_bench_mode_ops hf_bench_mode_uplink = {
     .due_ns = hf_bench_pace_due_ns,
     .send = send_owed,
     .message = message,
+    .acked = acked,
     .drained = hf_bench_pace_drained,
     .finish = hf_bench_pace_finish,
 };

@@ -15,6 +15,7 @@
 #include "base/sb.h"
 #include "bench/api.h"
 #include "bench/process.h"
+#include "bench/session.h"
 #include "io/clock.h"
 
 enum { EVENTS = 512, NS_PER_MS = 1000000, NS_PER_S = 1000000000, WAIT_NS_MAX = 100 * NS_PER_MS };
@@ -44,6 +45,8 @@ static void on_open(struct hf_bench_conn *conn, uint64_t now_ns)
 
     if (!worker->ops->hold_open)
         hf_bench_conn_close(conn, now_ns);
+    else if (hf_bench_session_is_on(worker->config))
+        hf_bench_session_begin(conn);
     else if (worker->phase == HF_BENCH_PHASE_RUNNING && worker->ops->send != NULL)
         worker->ops->send(conn, now_ns);
 }
@@ -53,7 +56,9 @@ static void on_message(struct hf_bench_conn *conn, const uint8_t *data, size_t b
     struct hf_bench_worker *worker = hf_bench_worker_of(conn);
 
     worker->result->bytes_in += bytes;
-    if (worker->ops->message != NULL)
+    if (hf_bench_session_is_on(worker->config))
+        hf_bench_session_message(conn, data, bytes, now_ns);
+    else if (worker->ops->message != NULL)
         worker->ops->message(conn, data, bytes, now_ns);
     else
         worker->result->foreign++;
@@ -72,10 +77,12 @@ static void on_end(struct hf_bench_conn *conn, uint64_t now_ns)
     struct hf_bench_worker *worker = hf_bench_worker_of(conn);
 
     (void)now_ns;
+    hf_bench_session_end(conn);
     worker->free_hint = conn->index;
 }
 
-static const struct hf_bench_handler handler = {on_open, on_message, on_writable, on_end};
+static const struct hf_bench_handler handler = {on_open, on_message, on_writable, on_end,
+                                                hf_bench_session_beat};
 
 /* Replaces {device} and {token}; a token without a place becomes the parameter `token`. */
 static bool write_path(void *user, const struct hf_bench_conn *conn, char *out, size_t out_bytes)
@@ -196,7 +203,7 @@ static void phase_step(struct hf_bench_worker *worker, uint64_t now_ns)
     switch (worker->phase) {
     case HF_BENCH_PHASE_OPENING:
         if (!worker->ops->dials_in_run &&
-            (worker->dial_next < worker->connections || worker->net.opening > 0))
+            (worker->dial_next < worker->connections || worker->net.opening > 0 || worker->greeting > 0))
             break;
         worker->phase = write(worker->control_fd, "R", 1) == 1 ? HF_BENCH_PHASE_READY : HF_BENCH_PHASE_OVER;
         break;

@@ -56,6 +56,8 @@ struct hf_bench_mode_ops {
     uint64_t (*due_ns)(const struct hf_bench_worker *worker);      /* of the next tick; NULL = never */
     void (*send)(struct hf_bench_conn *conn, uint64_t now_ns); /* there is room again, or it just opened */
     void (*message)(struct hf_bench_conn *conn, const uint8_t *data, size_t bytes, uint64_t now_ns);
+    void (*acked)(struct hf_bench_conn *conn, uint64_t number,
+                  uint64_t now_ns);                        /* holdfast.v1: durable; NULL = nothing */
     bool (*drained)(const struct hf_bench_worker *worker); /* NULL = at once */
     void (*finish)(struct hf_bench_worker *worker);        /* counts losses; NULL = nothing */
 };
@@ -76,6 +78,7 @@ struct hf_bench_worker {
     uint32_t connections, first_number; /* our share, and the number of its first device */
     struct hf_bench_schedule dials;
     uint64_t dial_zero_ns, dial_next;
+    uint32_t greeting;  /* sessions whose WELCOME has not come */
     uint32_t free_hint; /* where the search for an idle connection begins */
 
     struct hf_bench_schedule messages; /* open loop */

@@ -244,7 +244,10 @@ static struct hf_publication *publication_new(struct hf_tenant *tenant, const st
         return NULL;
     made->tenant = tenant;
     made->outgoing = *outgoing;
-    made->outgoing.id = NULL;
+    if (outgoing->id != NULL) {
+        memcpy(made->id, outgoing->id, sizeof(made->id));
+        made->outgoing.id = made->id;
+    }
     memcpy(made->storage, outgoing->topic.at, outgoing->topic.bytes);
     if (outgoing->payload.bytes > 0)
         memcpy(made->storage + outgoing->topic.bytes, outgoing->payload.at, outgoing->payload.bytes);

@@ -37,7 +37,8 @@ struct hf_move {
 
 struct hf_publication {
     struct hf_tenant *tenant;
-    struct hf_outgoing outgoing; /* texts point into storage */
+    struct hf_outgoing outgoing; /* texts point into storage, its id to ours */
+    uint8_t id[16];
     char storage[];
 };
 

@@ -102,13 +102,20 @@ struct hf_call {
     void *result; /* owned by the call, malloc: a command's result payload */
     size_t result_bytes;
     struct hf_live live;
-    /* DOCUMENT. In: change: payload is the change, key its maker's name, id a fresh snapshot id. Out, unless refused otherwise: what a reader with base_version
-     * lacks, in result (none when it lacks nothing); with reason version_conflict the whole. */
+    /* DOCUMENT. In: change: payload is the change, key its maker's name (a device id, or key/ID of an API key), id a fresh snapshot id. Out, unless refused
+     * otherwise: what a reader with base_version lacks, in result (none when it lacks nothing); with reason version_conflict the whole; and how the document
+     * stands now in the members below. */
     struct hf_call_document {
         bool change;
+        bool
+            first; /* read of a connection that has just begun, and of a group found nobody there: for the time to live it was not there before */
+        bool leave;          /* a member's connection ends: for the time to live it was there until now */
         uint8_t kind, merge; /* enum hf_patch_kind, enum hf_merge */
         uint32_t ttl_ms;
         uint64_t base_version, version;
+        uint64_t
+            conn; /* in: the connection that asks, which is not told of its own change; 0 = an application */
+        uint64_t updated_ms; /* UTC */
         uint8_t snapshot_id[16];
     } document;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */

@@ -21,7 +21,7 @@ struct hf_outgoing {
         HF_OUT_MESSAGE,
         HF_OUT_COMMAND,
         HF_OUT_PUBLISH,
-        HF_OUT_DOCUMENT /* a document changed: payload brings a reader from version from_version to seq; format is enum hf_patch_kind */
+        HF_OUT_DOCUMENT /* of a document, topic is its name: payload brings a reader from version from_version to seq; format is enum hf_patch_kind */
     } kind;
     uint8_t class, format, flags;
     const uint8_t *id;     /* 16 bytes or NULL */
@@ -31,7 +31,10 @@ struct hf_outgoing {
     uint64_t seq;          /* of the session's downlink; 0 = not numbered, or raw mode */
     struct hf_slice key;   /* COMMAND: the application's idempotency key, absent = none */
     uint64_t from_version; /* DOCUMENT */
-    uint64_t except;       /* PUBLISH: the connection it came from, which does not get it back; 0 = none */
+    uint32_t request;      /* DOCUMENT: of the device, which this answers; 0 = none */
+    uint16_t reason;       /* DOCUMENT: why the request was not done; HF_REASON_NONE = it was */
+    uint64_t
+        except; /* PUBLISH, DOCUMENT: the connection it came from, which does not get it back; 0 = none */
 };
 
 enum { HF_DEVCONN_VARIANTS = 4 }; /* encodings that one broadcast may need; an adapter numbers its own */
@@ -49,6 +52,9 @@ struct hf_devconn_ops {
     void (*close)(struct hf_devconn *devconn, enum hf_reason reason, struct hf_slice text);
     void (*describe)(const struct hf_devconn *devconn,
                      struct hf_live *live); /* peer, trace, rtt, times, expiry */
+    /* Is it to be told of this document, its device's own or of a group whose topic it has subscribed? NULL: of groups only. Asked here because an encoding is
+     * shared by all of a variant. */
+    bool (*takes_document)(const struct hf_devconn *devconn, struct hf_slice name);
 
     /* Connections of holdfast.v1 only; NULL in raw mode. */
     /* The record that lets it in is durable: send WELCOME. Never from inside hf_hub_connect(). */

@@ -55,7 +55,7 @@
     X(HF_EVENT_REVOKED, 32, "revoked") /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */        \
     X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                      \
     X(HF_EVENT_DOCUMENT, 34,                                                                                     \
-      "document.changed") /* device, or topic: group/NAME; seq: version; id; key: who; payload: core/document */ \
+      "document.changed") /* device, or topic: group/NAME; seq: version; id; key: who; payload: document/none */ \
     X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                             \
     X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                    \
     X(HF_EVENT_NODE_ALIVE, 42, "node.alive")     /* nothing else was written for a minute */

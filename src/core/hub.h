@@ -103,7 +103,8 @@ struct hf_hub_stats {
     uint64_t rate_limited, results_unmatched, evidence_ignored, journal_refused;
     uint64_t presence[HF_PRESENCES];               /* devices in memory by presence */
     uint64_t sessions[3], rebuilt[HF_REASONS_MAX]; /* opened, by enum hf_session_result; why rebuilt */
-    uint64_t documents, documents_changed, documents_refused;
+    uint64_t documents, document_bytes /* as they are stored */, documents_changed, documents_expired,
+        documents_refused[HF_REASONS_MAX];
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
         delivered;
 };
@@ -120,7 +121,7 @@ struct hf_hub {
     struct hf_slots slots;
     struct hf_map documents;            /* core/hub_document.c */
     struct hf_list_node documents_used; /* the longest unused first */
-    uint64_t document_bytes;
+    uint64_t documents_seen_ms; /* UTC: until then somebody was seen at a document that is forgotten now */
     struct hf_rng rng;
     struct hf_ledger ledger;
     struct hf_hub_stats stats;
@@ -193,6 +194,8 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
                       struct hf_waiter *waiter, uint32_t *ret_wait_ms);
 /* May the next message come? Otherwise *ret_wait_ms says when: asked before it is decoded, so that it can wait as it is. */
 bool hf_hub_uplink_ready(const struct hf_hub *hub, const struct hf_devconn *devconn, uint32_t *ret_wait_ms);
+/* Something else than a message that costs as one (a change of a document) takes its share of the rate. False: as hf_hub_message()'s BUSY. */
+bool hf_hub_uplink_take(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t *ret_wait_ms);
 /* So many MESSAGE records of this worker have become durable: the journal says so once per batch. */
 void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages);
 /* The answer to a command, also to one that was written to an earlier connection: its id proves that it arrived. HF_ERR_NOT_FOUND:
@@ -215,6 +218,9 @@ void hf_hub_settle(struct hf_hub *hub);
 void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
 /* To this worker's subscribers of outgoing->topic, except the connection outgoing->except. Returns how many. */
 uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_outgoing *outgoing);
+/* To one connection, untracked and in order behind what waits for it: as a broadcast to it alone, with its rules and in its book. True when it was
+ * written or queued. A policy may have closed the connection. */
+bool hf_hub_tell(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing);
 
 /* ---- for the parts of the hub (core/hub_*.c, core/outbox*.c) and tests ---- */
 

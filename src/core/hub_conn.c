@@ -230,11 +230,8 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     if (rules->access != NULL &&
         !hf_access_allowed(rules->access, hf_device_name(device), incoming->topic, HF_ACCESS_UP))
         return HF_ERR_DENIED;
-    if (!hf_rate_take(&devconn->uplink_rate, &rules->uplink, 1, hub->now_ms)) {
-        (void)hf_hub_uplink_ready(hub, devconn, ret_wait_ms);
-        hub->stats.rate_limited++;
+    if (!hf_hub_uplink_take(hub, devconn, ret_wait_ms))
         return HF_ERR_BUSY;
-    }
     struct hf_event event = {
         .type = HF_EVENT_MESSAGE,
         .format = incoming->format,
@@ -278,6 +275,15 @@ bool hf_hub_uplink_ready(const struct hf_hub *hub, const struct hf_devconn *devc
         hf_rate_wait_ms(&devconn->uplink_rate, &hf_rules(devconn->device->tenant)->uplink, 1, hub->now_ms),
         (uint64_t)UPLINK_WAIT_MS_MAX);
     return *ret_wait_ms == 0;
+}
+
+bool hf_hub_uplink_take(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t *ret_wait_ms)
+{
+    if (hf_rate_take(&devconn->uplink_rate, &hf_rules(devconn->device->tenant)->uplink, 1, hub->now_ms))
+        return true;
+    (void)hf_hub_uplink_ready(hub, devconn, ret_wait_ms);
+    hub->stats.rate_limited++;
+    return false;
 }
 
 void hf_hub_uplink_durable(struct hf_hub *hub, uint64_t messages)

@@ -1,6 +1,9 @@
 /* core/hub_document.c - documents of devices and groups at their home worker (RC-12). One change at a time: it is applied to a copy, recorded, and only when that is durable
  * the copy takes its place, the maker is answered and the others are told; calls that come meanwhile wait in line. A document in memory is a cache: its record is
- * the truth, and one that the tables have caught up with may go. */
+ * the truth, and one that the tables have caught up with may go.
+ * A document with a time to live ends when nobody who shares it was connected for so long; that is looked at when it is asked for, and recorded as any change. For a
+ * device its session says how long it was away. For a group nothing is written when its members come and go: while one is there the topic has a listener, and each
+ * says so when it leaves. What is not known (after a restart, of a document that was forgotten) makes it live longer, never shorter. */
 #include <stdlib.h>
 
 #include "core/document/document.h"
@@ -22,8 +25,12 @@ struct kept_document {
     struct hf_document now, next; /* next: on its way into the log while `call` is set */
     struct hf_call *call;
     uint64_t last_offset;
-    size_t bytes; /* of the last stored form */
+    uint64_t seen_ms; /* UTC: until then somebody who shares it was connected, as far as this hub has seen */
+    size_t bytes;     /* of the last stored form */
     uint32_t waiting;
+    bool ending; /* its end is on its way into the log */
+    bool
+        held; /* answers are being given, whose makers may ask for other documents: it must not be forgotten */
     uint8_t name_bytes;
     char name[];
 };
@@ -45,6 +52,11 @@ static bool document_eq(const struct hf_map_node *node, const void *key)
     return hf_slice_eq(name_of(kept), wanted->name) && hf_slice_eq(kept->tenant->name, wanted->tenant);
 }
 
+static bool of_group(const struct kept_document *kept)
+{
+    return hf_document_of_group(name_of(kept));
+}
+
 static uint64_t key_hash(const struct hf_hub *hub, struct hf_slice tenant, struct hf_slice name)
 {
     return hf_hash(hub->options.hash_key, name.at, name.bytes) ^
@@ -57,17 +69,24 @@ void hf_documents_init(struct hf_hub *hub)
     hf_list_init(&hub->documents_used);
 }
 
+static bool is_idle(const struct kept_document *kept)
+{
+    return kept->call == NULL && !kept->ending && !kept->held;
+}
+
 /* ---- the cache ---- */
 
 static void forget(struct kept_document *kept)
 {
     struct hf_hub *hub = kept->hub;
 
+    if (kept->now.ttl_ms != 0)
+        hub->documents_seen_ms = HF_MAX(hub->documents_seen_ms, kept->seen_ms);
     hf_map_remove(&hub->documents, &kept->node);
     hf_list_remove(&kept->used);
     hf_document_deinit(&kept->now);
     hf_document_deinit(&kept->next);
-    hub->document_bytes -= kept->bytes;
+    hub->stats.document_bytes -= kept->bytes;
     hub->stats.documents--;
     free(kept);
 }
@@ -78,13 +97,13 @@ static void trim(struct hf_hub *hub)
     uint64_t applied = hf_kv_applied_offset(hub->options.kv);
 
     for (struct hf_list_node *at = hub->documents_used.next;
-         at != &hub->documents_used &&
-         (hub->stats.documents > HF_HUB_DOCUMENTS_MAX || hub->document_bytes > HF_HUB_DOCUMENT_BYTES_MAX);
+         at != &hub->documents_used && (hub->stats.documents > HF_HUB_DOCUMENTS_MAX ||
+                                        hub->stats.document_bytes > HF_HUB_DOCUMENT_BYTES_MAX);
          at = next) {
         struct kept_document *kept = HF_CONTAINER_OF(at, struct kept_document, used);
 
         next = at->next;
-        if (kept->call == NULL && kept->waiting == 0 && kept->last_offset <= applied)
+        if (is_idle(kept) && kept->waiting == 0 && kept->last_offset <= applied)
             forget(kept);
     }
 }
@@ -142,8 +161,9 @@ static hf_err load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
         free(kept);
         return err;
     }
+    kept->seen_ms = HF_MAX(hub->options.previous_end_ms, hub->documents_seen_ms);
     hub->stats.documents++;
-    hub->document_bytes += kept->bytes;
+    hub->stats.document_bytes += kept->bytes;
     *ret_kept = kept;
     return HF_OK;
 }
@@ -171,19 +191,39 @@ static void answer(struct kept_document *kept, struct hf_call *call, enum hf_rea
     call->result_format = HF_FORMAT_JSON;
     call->document.kind = (uint8_t)kind;
     call->document.version = document->version;
+    call->document.merge = document->merge;
+    call->document.ttl_ms = document->ttl_ms;
+    call->document.updated_ms = document->updated_ms;
     memcpy(call->document.snapshot_id, document->snapshot_id, 16);
     if (reason != HF_REASON_NONE && call->document.change)
-        kept->hub->stats.documents_refused++;
+        kept->hub->stats.documents_refused[reason]++;
     hf_call_answer(kept->hub, call, reason);
 }
 
-/* Whoever has the version before it is brought to the new one: the members of a group wherever they are, or the device itself when it was not the maker. */
-static void tell(struct kept_document *kept, uint64_t from_version, struct hf_slice maker)
+/* The connection of the device whose document this is, if it speaks a protocol that knows documents. */
+static struct hf_devconn *owner_of(const struct kept_document *kept)
+{
+    struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, name_of(kept));
+    struct hf_devconn *devconn = device != NULL ? device->devconn : NULL;
+
+    return devconn != NULL && devconn->ops->takes_document != NULL &&
+                   devconn->ops->takes_document(devconn, name_of(kept))
+               ? devconn
+               : NULL;
+}
+
+/* Whoever has the version before it is brought to the new one: the members of a group wherever they are, or the device itself; but not the connection that made
+ * it, which has its answer. */
+static void tell(struct kept_document *kept, uint64_t from_version, uint64_t maker)
 {
     struct hf_hub *hub = kept->hub;
+    struct hf_devconn *owner = of_group(kept) ? NULL : owner_of(kept);
     enum hf_patch_kind kind;
     char *json = NULL;
 
+    if (of_group(kept) ? !hub->options.ops->listened(hub->options.context, kept->tenant, name_of(kept))
+                       : owner == NULL || owner->conn_id == maker)
+        return;
     if (hf_document_delta(&kept->now, from_version, &kind, &json) != HF_OK)
         return; /* no memory: they find out by the version at their next change or resume */
     struct hf_outgoing outgoing = {
@@ -195,16 +235,20 @@ static void tell(struct kept_document *kept, uint64_t from_version, struct hf_sl
         .payload = {json, strlen(json)},
         .seq = kept->now.version,
         .from_version = from_version,
+        .except = maker,
     };
-    struct hf_device *device = hf_hub_find(hub, kept->tenant->name, name_of(kept));
-    if (hf_slice_is((struct hf_slice){kept->name, HF_MIN((size_t)6, (size_t)kept->name_bytes)}, "group/"))
+    if (owner == NULL)
         hub->options.ops->publish(hub->options.context, kept->tenant, &outgoing);
-    else if (device != NULL && device->devconn != NULL && device->devconn->session != NULL &&
-             !hf_slice_eq(maker, name_of(kept)))
-        (void)device->devconn->ops->write(device->devconn, &outgoing);
-    if (device != NULL && device->devconn != NULL)
-        hf_hub_touch(hub, device->devconn);
+    else
+        (void)hf_hub_tell(hub, owner, &outgoing);
     free(json);
+}
+
+/* It was loaded for a look. */
+static void leave_device(struct kept_document *kept, struct hf_device *device)
+{
+    if (device->devconn == NULL && device->outbox == NULL)
+        hf_device_rest(kept->hub, device);
 }
 
 /* ---- one call at a time ---- */
@@ -216,13 +260,11 @@ static void on_changed(struct hf_waiter *waiter, uint64_t offset, uint64_t time_
     struct kept_document *kept = HF_CONTAINER_OF(waiter, struct kept_document, waiter);
     struct hf_call *call = kept->call;
     uint64_t before = kept->now.version;
-    char maker[HF_KEY_BYTES_MAX];
 
     (void)time_ms;
     if (call == NULL)
-        return; /* the end of the process: its maker was answered already */
-    struct hf_slice name = {maker, HF_MIN(call->key.bytes, sizeof(maker))};
-    memcpy(maker, call->key.at ? call->key.at : "", name.bytes); /* the call goes with its answer */
+        return;                           /* the end of the process: its maker was answered already */
+    uint64_t maker = call->document.conn; /* the call goes with its answer */
     kept->call = NULL;
     kept->last_offset = offset;
     hf_document_deinit(&kept->now);
@@ -230,57 +272,152 @@ static void on_changed(struct hf_waiter *waiter, uint64_t offset, uint64_t time_
     kept->next = (struct hf_document){0};
     kept->hub->stats.documents_changed++;
     call->offset = offset;
+    kept->held = true;
     answer(kept, call, HF_REASON_NONE);
-    tell(kept, before, name);
+    tell(kept, before, maker);
+    kept->held = false;
     proceed(kept);
 }
 
-/* No device of this name, or of this group, has been here for the document's time to live. */
-static bool is_over(const struct kept_document *kept)
+/* Until when somebody who shares it was connected, as far as can be known; now when somebody is. */
+static uint64_t seen_ms(struct kept_document *kept, const struct hf_call *call)
 {
-    const struct hf_hub *hub = kept->hub;
-    const struct hf_device *device =
-        hf_hub_find(kept->hub, kept->tenant->name, name_of(kept)); /* of a group there is none */
-    uint64_t seen_ms = kept->now.updated_ms;
+    struct hf_hub *hub = kept->hub;
+    struct hf_device *device = NULL;
 
-    if (kept->now.ttl_ms == 0 || (device != NULL && device->devconn != NULL))
-        return false;
-    if (device != NULL && device->session != NULL)
-        seen_ms = HF_MAX(seen_ms, device->session->seen_ms);
-    return hub->utc_ms > seen_ms && hub->utc_ms - seen_ms > kept->now.ttl_ms;
+    if (call->document.leave)
+        return hub->utc_ms;
+    if (of_group(kept))
+        return !call->document.first &&
+                       hub->options.ops->listened(hub->options.context, kept->tenant, name_of(kept))
+                   ? hub->utc_ms
+                   : 0;
+    if (hf_hub_load(hub, kept->tenant, name_of(kept), &device) != HF_OK ||
+        (device->devconn != NULL && !call->document.first))
+        return hub->utc_ms;
+    uint64_t seen_ms = device->session != NULL ? device->session->seen_ms : 0;
+    if (device->devconn == NULL) /* perhaps it has spoken raw mode since */
+        seen_ms = HF_MAX(seen_ms, device->since_ms);
+    leave_device(kept, device);
+    return seen_ms;
 }
 
-static hf_err record(struct kept_document *kept, const struct hf_call *call)
+static bool is_over(struct kept_document *kept, const struct hf_call *call)
 {
-    bool group =
-        hf_slice_is((struct hf_slice){kept->name, HF_MIN((size_t)6, (size_t)kept->name_bytes)}, "group/");
-    size_t bytes = 0;
-    char *stored = hf_document_encode(&kept->next, &bytes);
+    const struct hf_hub *hub = kept->hub;
+
+    if (kept->now.ttl_ms == 0)
+        return false;
+    kept->seen_ms = HF_MAX(HF_MAX(kept->seen_ms, kept->now.updated_ms), seen_ms(kept, call));
+    bool over = hub->utc_ms > kept->seen_ms && hub->utc_ms - kept->seen_ms > kept->now.ttl_ms;
+    if (call->document.conn != 0 && !over)
+        kept->seen_ms = HF_MAX(kept->seen_ms, hub->utc_ms);
+    return over;
+}
+
+/* stored: as it is from now on; absent = it is over. */
+static hf_err append(struct kept_document *kept, struct hf_slice stored, uint64_t version,
+                     const uint8_t snapshot_id[16], struct hf_slice who)
+{
     struct hf_event event = {
         .type = HF_EVENT_DOCUMENT,
         .format = HF_FORMAT_JSON,
         .flags = HF_EVENT_FLAG_TEXT,
-        .seq = kept->next.version,
+        .reason = stored.bytes > 0 ? HF_REASON_NONE : HF_REASON_EXPIRED,
+        .seq = version,
         .tenant = kept->tenant->name,
-        .key = call->key,
-        .payload = {stored, bytes},
+        .key = who,
+        .payload = stored,
     };
 
-    if (stored == NULL)
-        return HF_ERR_NOMEM;
-    if (group)
+    if (of_group(kept))
         event.topic = name_of(kept);
     else
         event.device = name_of(kept);
-    memcpy(event.id, kept->next.snapshot_id, 16);
-    kept->waiter.on_durable = on_changed;
+    memcpy(event.id, snapshot_id, 16);
     hf_err err = hf_journal_append(kept->hub->options.journal, &event, &kept->waiter);
-    free(stored);
     if (err != HF_OK)
         return err;
-    kept->hub->document_bytes += bytes - kept->bytes;
-    kept->bytes = bytes;
+    kept->hub->stats.document_bytes += stored.bytes - kept->bytes;
+    kept->bytes = stored.bytes;
     return HF_OK;
+}
+
+static hf_err record(struct kept_document *kept, const struct hf_call *call)
+{
+    size_t bytes = 0;
+    char *stored = hf_document_encode(&kept->next, &bytes);
+
+    if (stored == NULL)
+        return HF_ERR_NOMEM;
+    kept->waiter.on_durable = on_changed;
+    hf_err err =
+        append(kept, (struct hf_slice){stored, bytes}, kept->next.version, kept->next.snapshot_id, call->key);
+    free(stored);
+    return err;
+}
+
+static void on_ended(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms)
+{
+    struct kept_document *kept = HF_CONTAINER_OF(waiter, struct kept_document, waiter);
+
+    (void)time_ms;
+    kept->ending = false;
+    kept->last_offset = offset;
+    proceed(kept);
+}
+
+/* In line, as the last one or again as the first. */
+static bool wait_in_line(struct kept_document *kept, struct hf_call *call, bool first)
+{
+    struct waiting_call *waiting = malloc(sizeof(*waiting));
+
+    if (waiting == NULL)
+        return false;
+    waiting->call = call;
+    hf_list_init(&waiting->node);
+    if (first)
+        hf_list_push_front(&kept->line, &waiting->node);
+    else
+        hf_list_push_back(&kept->line, &waiting->node);
+    kept->waiting++;
+    return true;
+}
+
+/* The call waits until the document's end is durable, or is answered. */
+static void end_document(struct kept_document *kept, struct hf_call *call)
+{
+    struct hf_slice none = {NULL, 0};
+
+    if (!wait_in_line(kept, call, true)) {
+        answer(kept, call, HF_REASON_MEMORY_LIMIT);
+        return;
+    }
+    kept->waiter.on_durable = on_ended;
+    if (append(kept, none, kept->now.version, kept->now.snapshot_id, none) == HF_OK) {
+        kept->ending = true;
+        hf_document_deinit(&kept->now);
+        kept->hub->stats.documents_expired++;
+        return;
+    }
+    struct waiting_call *first = HF_CONTAINER_OF(hf_list_pop_front(&kept->line), struct waiting_call, node);
+    kept->waiting--;
+    free(first);
+    answer(kept, call, HF_REASON_STORAGE_FULL);
+}
+
+/* A device that was never let in has none: a change under a mistyped name would be kept for nobody. */
+static enum hf_reason may_begin(struct kept_document *kept)
+{
+    struct hf_device *device = NULL;
+
+    if (kept->now.version > 0 || of_group(kept))
+        return HF_REASON_NONE;
+    hf_err err = hf_hub_load(kept->hub, kept->tenant, name_of(kept), &device);
+    if (err != HF_OK)
+        return hf_load_reason(err);
+    leave_device(kept, device);
+    return device->epoch > 0 ? HF_REASON_NONE : HF_REASON_NOT_FOUND;
 }
 
 /* Answers, or sets kept->call: then the rest waits for the log. */
@@ -296,17 +433,27 @@ static void take(struct kept_document *kept, struct hf_call *call)
     };
     static const struct hf_document none;
 
-    if (is_over(kept))
-        hf_document_deinit(&kept->now);
+    if (is_over(kept, call)) {
+        end_document(kept, call);
+        return;
+    }
+    if (call->document.leave) {
+        hf_call_answer(kept->hub, call, HF_REASON_NONE);
+        return;
+    }
     if (!call->document.change) {
         answer(kept, call, HF_REASON_NONE);
         return;
     }
-    if (hf_document_copy(kept->now.version ? &kept->now : &none, &kept->next) != HF_OK) {
-        answer(kept, call, HF_REASON_MEMORY_LIMIT);
+    enum hf_reason reason = may_begin(kept);
+    if (reason == HF_REASON_NONE &&
+        hf_document_copy(kept->now.version ? &kept->now : &none, &kept->next) != HF_OK)
+        reason = HF_REASON_MEMORY_LIMIT;
+    if (reason != HF_REASON_NONE) {
+        answer(kept, call, reason);
         return;
     }
-    enum hf_reason reason = hf_document_change(&kept->next, &change, call->id, kept->hub->utc_ms);
+    reason = hf_document_change(&kept->next, &change, call->id, kept->hub->utc_ms);
     if (reason == HF_REASON_NONE && kept->next.version != kept->now.version) {
         hf_err err = record(kept, call);
 
@@ -322,14 +469,16 @@ static void take(struct kept_document *kept, struct hf_call *call)
 
 static void proceed(struct kept_document *kept)
 {
-    while (kept->call == NULL && !hf_list_empty(&kept->line)) {
+    while (is_idle(kept) && !hf_list_empty(&kept->line)) {
         struct waiting_call *first =
             HF_CONTAINER_OF(hf_list_pop_front(&kept->line), struct waiting_call, node);
         struct hf_call *call = first->call;
 
         kept->waiting--;
         free(first);
+        kept->held = true;
         take(kept, call);
+        kept->held = false;
     }
 }
 
@@ -344,19 +493,10 @@ void hf_hub_document(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_cal
     }
     hf_list_remove(&kept->used);
     hf_list_push_back(&hub->documents_used, &kept->used);
-    if (kept->call == NULL) {
+    if (is_idle(kept))
         take(kept, call);
-        return;
-    }
-    struct waiting_call *last = kept->waiting < HF_HUB_DOCUMENT_CALLS_MAX ? malloc(sizeof(*last)) : NULL;
-    if (last == NULL) {
+    else if (kept->waiting >= HF_HUB_DOCUMENT_CALLS_MAX || !wait_in_line(kept, call, false))
         hf_call_answer(hub, call, HF_REASON_BUSY);
-        return;
-    }
-    last->call = call;
-    hf_list_init(&last->node);
-    hf_list_push_back(&kept->line, &last->node);
-    kept->waiting++;
 }
 
 /* ---- at shutdown ---- */

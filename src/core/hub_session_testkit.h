@@ -21,7 +21,7 @@ struct sk_device { /* what outlives its connections */
     uint32_t window_messages;
     /* of the connection */
     unsigned index, welcomes, seen_count;
-    bool gaps_fail;
+    bool gaps_fail, no_documents;
     struct hf_session_opened opened;
     struct sk_seen seen[SK_SEEN];
 };
@@ -73,6 +73,14 @@ static hf_err sk_write(struct hf_devconn *devconn, const struct hf_outgoing *out
     return HF_OK;
 }
 
+static bool sk_takes_document(const struct hf_devconn *devconn, struct hf_slice name)
+{
+    const struct tk_conn *conn = tk_conn_of(devconn);
+
+    (void)name;
+    return !sk_by_conn[conn - conn->tk->conns]->no_documents;
+}
+
 static const struct hf_devconn_ops sk_ops = {
     .encode = tk_encode,
     .write_shared = tk_write_shared,
@@ -83,6 +91,7 @@ static const struct hf_devconn_ops sk_ops = {
     .describe = tk_describe,
     .welcome = sk_welcome,
     .gap = sk_gap,
+    .takes_document = sk_takes_document,
 };
 
 static inline struct sk_device sk_device(const char *name)

@@ -176,6 +176,20 @@ static bool push_one(struct hf_hub *hub, struct hf_devconn *devconn, const struc
     return false;
 }
 
+bool hf_hub_tell(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
+{
+    return push_one(hub, devconn, outgoing, NULL);
+}
+
+/* A receiver has subscribed the topic; that does not say that each publication is for it. */
+static bool is_for(const struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
+{
+    if (outgoing->except != 0 && devconn->conn_id == outgoing->except)
+        return false;
+    return outgoing->kind != HF_OUT_DOCUMENT || devconn->ops->takes_document == NULL ||
+           devconn->ops->takes_document(devconn, outgoing->topic);
+}
+
 static void variants_free(struct hf_shared **variants)
 {
     for (unsigned i = 0; i < HF_DEVCONN_VARIANTS; i++)
@@ -197,7 +211,7 @@ uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const stru
         struct hf_devconn *devconn = HF_CONTAINER_OF(at, struct subscription, of_topic)->devconn;
 
         next = at->next;
-        if (outgoing->except == 0 || devconn->conn_id != outgoing->except)
+        if (is_for(devconn, outgoing))
             written += push_one(hub, devconn, outgoing, variants);
         if (last)
             break;

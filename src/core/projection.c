@@ -419,14 +419,19 @@ static hf_err apply_revoked(struct hf_kv_txn *txn, const struct hf_event *event)
     return put(txn, HF_KV_REVOCATIONS, hf_sb_done(&key), out, hf_event_row_encode(&lean, out, sizeof(out)));
 }
 
-/* Key: tenant 0 name 0; value: as in the record. A replay ends with the newest, as it began. */
+/* Key: tenant 0 name 0; value: as in the record, which has none when the document is over. A replay ends with the newest, as it began. */
 static hf_err apply_document(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     struct hf_kvkey key;
     hf_err err =
         hf_kvkey_device(&key, event->tenant, event->device.at != NULL ? event->device : event->topic);
 
-    return err == HF_OK ? hf_kv_put(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key), event->payload) : err;
+    if (err != HF_OK)
+        return err;
+    if (event->payload.bytes > 0)
+        return hf_kv_put(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key), event->payload);
+    err = hf_kv_del(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key));
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
 /* ---- the doors ---- */

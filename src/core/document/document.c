@@ -265,11 +265,12 @@ enum hf_reason hf_document_change(struct hf_document *document, const struct hf_
     document->json = step.json;
     document->writes = step.writes;
     document->forgotten = step.forgotten;
+    bool settings = merge != document->merge || (change->ttl_ms != 0 && change->ttl_ms != document->ttl_ms);
     document->merge = merge;
     if (change->ttl_ms != 0)
         document->ttl_ms = change->ttl_ms;
     document->updated_ms = utc_ms;
-    if (step.differs || document->version == 0) {
+    if (step.differs || settings || document->version == 0) {
         document->version++;
         memcpy(document->snapshot_id, snapshot_id, 16);
     }

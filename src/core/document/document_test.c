@@ -54,6 +54,16 @@ static void versions_grow_by_one(void **state)
     expect(&d, 2, "{\"a\":1,\"b\":[2]}"); /* nothing differs */
     assert_int_equal(change(&d, HF_PATCH_FULL, "{\"c\":3}", 2, 0, "x"), HF_REASON_NONE);
     expect(&d, 3, "{\"c\":3}");
+    assert_int_equal(change(&d, HF_PATCH_MERGE, "{}", 3, HF_MERGE_VERSION, "x"), HF_REASON_NONE);
+    expect(&d, 4, "{\"c\":3}"); /* the rule is part of it: else nothing would record it */
+    assert_int_equal(change(&d, HF_PATCH_MERGE, "{}", 4, HF_MERGE_VERSION, "x"), HF_REASON_NONE);
+    expect(&d, 4, "{\"c\":3}");
+    struct hf_document_change lives = {
+        .kind = HF_PATCH_MERGE, .ttl_ms = 7000, .json = HF_SLICE("{}"), .writer = HF_SLICE("x")};
+    assert_int_equal(hf_document_change(&d, &lives, snapshot, 5000), HF_REASON_NONE);
+    assert_int_equal(hf_document_change(&d, &lives, snapshot, 5000), HF_REASON_NONE);
+    expect(&d, 5, "{\"c\":3}");
+    assert_int_equal(d.ttl_ms, 7000);
     hf_document_deinit(&d);
 }
 

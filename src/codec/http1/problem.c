@@ -1,8 +1,6 @@
 /* codec/http1/problem.c - see problem.h. */
 #include "codec/http1/problem.h"
 
-#include "codec/json/out.h"
-
 enum { HEADERS_OWN = 2, STATUS_UNNAMED = 500, MS_PER_S = 1000 };
 
 static unsigned status_of(const struct hf_http1_problem_doc *doc)
@@ -28,10 +26,9 @@ static struct hf_slice shorten(struct hf_slice detail)
     return detail;
 }
 
-hf_err hf_http1_problem_body(struct hf_sb *sb, const struct hf_http1_problem_doc *doc)
+void hf_http1_problem_members(struct hf_json_out *out, const struct hf_http1_problem_doc *doc)
 {
     const struct hf_reason_info *info = hf_reason_info(doc->reason);
-    struct hf_json_out out;
     char type_storage[96];
     struct hf_sb type;
 
@@ -39,24 +36,31 @@ hf_err hf_http1_problem_body(struct hf_sb *sb, const struct hf_http1_problem_doc
     hf_sb_text(&type, "/reasons#");
     hf_sb_text(&type, info->name);
 
+    hf_json_out_text(out, "type", hf_sb_done(&type));
+    hf_json_out_cstr(out, "title", info->text);
+    hf_json_out_u64(out, "status", status_of(doc));
+    if (doc->detail.at != NULL)
+        hf_json_out_text(out, "detail", shorten(doc->detail));
+    hf_json_out_cstr(out, "reason", info->name);
+    if (doc->check != NULL)
+        hf_json_out_cstr(out, "check", doc->check);
+    if (doc->field != NULL)
+        hf_json_out_cstr(out, "field", doc->field);
+    if (doc->has_limit)
+        hf_json_out_u64(out, "limit", doc->limit);
+    if (doc->has_observed)
+        hf_json_out_u64(out, "observed", doc->observed);
+    if (retry_ms_of(doc) != 0)
+        hf_json_out_u64(out, "retry_after_ms", retry_ms_of(doc));
+}
+
+hf_err hf_http1_problem_body(struct hf_sb *sb, const struct hf_http1_problem_doc *doc)
+{
+    struct hf_json_out out;
+
     hf_json_out_init(&out, sb);
     hf_json_out_object(&out, NULL);
-    hf_json_out_text(&out, "type", hf_sb_done(&type));
-    hf_json_out_cstr(&out, "title", info->text);
-    hf_json_out_u64(&out, "status", status_of(doc));
-    if (doc->detail.at != NULL)
-        hf_json_out_text(&out, "detail", shorten(doc->detail));
-    hf_json_out_cstr(&out, "reason", info->name);
-    if (doc->check != NULL)
-        hf_json_out_cstr(&out, "check", doc->check);
-    if (doc->field != NULL)
-        hf_json_out_cstr(&out, "field", doc->field);
-    if (doc->has_limit)
-        hf_json_out_u64(&out, "limit", doc->limit);
-    if (doc->has_observed)
-        hf_json_out_u64(&out, "observed", doc->observed);
-    if (retry_ms_of(doc) != 0)
-        hf_json_out_u64(&out, "retry_after_ms", retry_ms_of(doc));
+    hf_http1_problem_members(&out, doc);
     hf_json_out_end(&out);
     return sb->overflow ? HF_ERR_LIMIT : HF_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/sb.h"
 #include "codec/http1/write.h"
+#include "codec/json/out.h"
 
 enum {
     HF_HTTP1_DETAIL_BYTES_MAX = 256,        /* longer details are cut at a character's edge */
@@ -27,6 +28,9 @@ struct hf_http1_problem_doc { /* zeroed fields are left out, except where a defa
     const struct hf_http1_header *headers; /* borrowed: Allow, Sec-WebSocket-Version, WWW-Authenticate */
     size_t header_count;
 };
+
+/* Its members, into an object that is open: for a document with members of its own beside them (RFC 9457 3.2). */
+void hf_http1_problem_members(struct hf_json_out *out, const struct hf_http1_problem_doc *doc);
 
 /* The JSON document alone. HF_ERR_LIMIT when it did not fit. */
 hf_err hf_http1_problem_body(struct hf_sb *sb, const struct hf_http1_problem_doc *doc);

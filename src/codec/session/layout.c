@@ -21,6 +21,20 @@ static const struct hf_layout_names durabilities = NAMES("none", "fsync", "repli
 static const struct hf_layout_names kinds = NAMES("full", "merge", "json");
 static const struct hf_layout_names merges = NAMES("keep", "lww", "version", "conflict_free");
 
+const char *hf_merge_name(unsigned merge)
+{
+    return merge < merges.count ? merges.names[merge] : "unknown";
+}
+
+enum hf_merge hf_merge_by_name(struct hf_slice name)
+{
+    unsigned merge = 0;
+
+    while (merge < merges.count && !hf_slice_is(name, merges.names[merge]))
+        merge++;
+    return (enum hf_merge)merge;
+}
+
 #define ROW(kind_, member, name_, ...)                                                                    \
     {                                                                                                     \
         .kind = HF_KIND_##kind_, .at = offsetof(struct hf_frame, as.member), .name = (name_), __VA_ARGS__ \

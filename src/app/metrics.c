@@ -302,6 +302,18 @@ static void sessions(struct text *text, const struct hf_worker_stats *sum)
         (double)ws->events_refused);
 }
 
+static void documents(struct text *text, const struct hf_worker_stats *sum)
+{
+    one(text, "documents", "gauge", "documents of devices and groups in memory", (double)sum->hub.documents);
+    one(text, "document_bytes", "gauge", "their bytes, as they are stored", (double)sum->hub.document_bytes);
+    one(text, "documents_changed_total", "counter", "changes of documents",
+        (double)sum->hub.documents_changed);
+    one(text, "documents_expired_total", "counter", "documents whose time to live was over",
+        (double)sum->hub.documents_expired);
+    by_reason(text, "documents_refused_total", "changes of documents that were not taken",
+              sum->hub.documents_refused);
+}
+
 static void book(struct text *text, const char *name, const struct hf_ledger_counts *counts)
 {
     size_t rows;
@@ -435,6 +447,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     close_codes(&text, &sum);
     messages(&text, &sum);
     sessions(&text, &sum);
+    documents(&text, &sum);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
     hf_pools_measure(gateway, &scratch, use);

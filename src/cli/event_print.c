@@ -32,7 +32,7 @@ static bool is_shown_elsewhere(const char *name)
 {
     static const char *const names[] = {"offset",     "time",     "time_ms", "type",    "tenant",
                                         "device",     "reason",   "text",    "payload", "payload_base64",
-                                        "expires_ms", "until_ms", "topic"};
+                                        "expires_ms", "until_ms", "topic",   "document"};
 
     for (size_t i = 0; i < HF_COUNT_OF(names); i++)
         if (strcmp(name, names[i]) == 0)
@@ -56,6 +56,8 @@ static void print_payload(FILE *out, const cJSON *event)
     const cJSON *payload = cJSON_GetObjectItemCaseSensitive(event, "payload");
     const char *text = text_of(event, "text"), *base64 = text_of(event, "payload_base64");
 
+    if (payload == NULL)
+        payload = cJSON_GetObjectItemCaseSensitive(event, "document");
     if (payload != NULL) {
         char *json = cJSON_PrintUnformatted(payload);
 

@@ -38,6 +38,8 @@ enum {
     HF_HUB_PENDING_MAX = 1000000,         /* messages waiting, of one worker */
     HF_HUB_DOCUMENTS_MAX = 65536,         /* held in memory of one worker, and their bytes as text; */
     HF_HUB_DOCUMENT_BYTES_MAX = 64 << 20, /* above either the one that was used longest ago goes */
+    HF_GROUP_BYTES_MAX =
+        HF_DEVICE_BYTES_MAX - 6,    /* so that group/NAME is a key of the tables, where it names a document */
     HF_HUB_DOCUMENT_CALLS_MAX = 64, /* waiting for one document whose change is on its way into the log */
     HF_HUB_UPLINKS_MAX = 1 << 20,   /* numbered uplink messages on their way into the log, of one worker */
 };

@@ -63,6 +63,8 @@ def world(gw):
         command = api.command("doc-1", "c")["id"]
         broadcast = api.post("/v1/broadcast", {"target": "all", "payload": 1})["id"]
         key = api.post("/v1/keys", {"name": "doc", "scopes": "devices:read"})
+        for owner in ("devices/doc-1", "groups/home"):
+            api.do("PATCH", f"/v1/{owner}/context", b'{"a":1}', headers={"Content-Type": "application/merge-patch+json"}, status=200)
         yield {"device": "doc-1", "message": message, "command": command, "broadcast": broadcast, "key": key["id"]}
 
 
@@ -73,12 +75,14 @@ BODIES = {
     "createKey": {"name": "n", "scopes": "devices:read"},
     "revoke": {"token_jti": "j-1"},
     "disconnectDevice": {"text": "bye"},
+    "patchDeviceContext": {"a": 1},
+    "patchGroupContext": {"a": 1},
 }
 
 
 def concrete(path, operation, world):
     kind = "command" if "commands" in path else "broadcast" if "broadcasts" in path else "message"
-    return (path.replace("{device}", world["device"]).replace("{id}", world[kind]).replace("{key}", world["key"]))
+    return (path.replace("{device}", world["device"]).replace("{group}", "home").replace("{id}", world[kind]).replace("{key}", world["key"]))
 
 
 @pytest.mark.parametrize("path,method", OPERATIONS)
@@ -86,9 +90,12 @@ def test_operations_answer_as_documented(gw, world, path, method):
     operation = DOCUMENT["paths"][path][method]
     url = concrete(path, operation, world)
     body = BODIES.get(operation["operationId"])
-    if body is not None and "requestBody" in operation:
-        check(body, operation["requestBody"]["content"]["application/json"]["schema"])
-    answer = gw.api().do(method.upper(), url, body)
+    headers = {}
+    if body is not None:
+        kind, content = next(iter(operation["requestBody"]["content"].items()))
+        check(body, content["schema"])
+        headers["Content-Type"] = kind
+    answer = gw.api().do(method.upper(), url, body, headers=headers)
     answer_fits(path, method, answer)
     if not path.startswith("/v1/connect"):
         assert answer.status < 400 or operation["operationId"] in ("cancelMessage", "cancelCommand"), answer

@@ -2,6 +2,7 @@
 #include "adapter/api/gateway_testkit.h"
 #include "codec/ws/handshake.h"
 #include "codec/ws/mask.h"
+#include "core/document/document.h"
 
 /* ---- over HTTP ---- */
 
@@ -341,6 +342,48 @@ static void a_key_event_does_not_show_the_hash(void **state)
     assert_null(strstr(out, "payload"));
 }
 
+static void a_document_event_shows_no_bookkeeping(void **state)
+{
+    const uint8_t id[16] = {0x01, 0x90, 0xb6, 0xa1, 0x5b, 0x5c, 0x7c, 0x6e,
+                            0x8a, 0x6a, 0x2f, 0x6d, 0x3c, 0x1b, 0x0a, 0x99};
+    struct hf_document document = {0};
+    struct hf_document_change change = {.kind = HF_PATCH_MERGE,
+                                        .merge = HF_MERGE_CONFLICT_FREE,
+                                        .ttl_ms = 60000,
+                                        .json = HF_SLICE("{\"json\":{\"a\":1},\"writes\":2}"),
+                                        .writer = HF_SLICE("d1")};
+    char out[2048];
+    size_t bytes;
+
+    (void)state;
+    assert_int_equal(hf_document_change(&document, &change, id, 5000), HF_REASON_NONE);
+    char *stored = hf_document_encode(&document, &bytes);
+    struct hf_event event = {.type = HF_EVENT_DOCUMENT,
+                             .format = HF_FORMAT_JSON,
+                             .seq = 7,
+                             .tenant = HF_SLICE("acme"),
+                             .topic = HF_SLICE("group/home"),
+                             .key = HF_SLICE("d1"),
+                             .payload = {stored, bytes}};
+    memcpy(event.id, id, sizeof(id));
+    bytes = hf_event_text(&event, HF_TAIL_JSONL, out, sizeof(out));
+    out[bytes] = '\0';
+    assert_non_null(
+        strstr(out, "\"type\":\"document.changed\",\"tenant\":\"acme\",\"snapshot_id\":\"0190b6a1-5b5c-"
+                    "7c6e-8a6a-2f6d3c1b0a99\",\"group\":\"home\",\"version\":7,\"who\":\"d1\",\"merge\":"
+                    "\"conflict_free\",\"ttl_ms\":60000,\"document\":{\"json\":{\"a\":1},\"writes\":2}}\n"));
+    event.topic = (struct hf_slice){NULL, 0};
+    event.device = HF_SLICE("d1");
+    event.reason = HF_REASON_EXPIRED;
+    event.key = event.payload = event.topic;
+    bytes = hf_event_text(&event, HF_TAIL_JSONL, out, sizeof(out));
+    out[bytes] = '\0';
+    assert_non_null(strstr(out, "\"device\":\"d1\",\"snapshot_id\":\"0190b6a1-5b5c-7c6e-8a6a-2f6d3c1b0a99\","
+                                "\"reason\":\"expired\",\"version\":7}\n"));
+    free(stored);
+    hf_document_deinit(&document);
+}
+
 static void frames_hold_one_event(void **state)
 {
     static char payload[70000], out[80000];
@@ -422,6 +465,7 @@ int main(void)
         TEST(sockets_are_refused_like_requests),
         cmocka_unit_test(events_read_as_their_type_says),
         cmocka_unit_test(a_key_event_does_not_show_the_hash),
+        cmocka_unit_test(a_document_event_shows_no_bookkeeping),
         cmocka_unit_test(frames_hold_one_event),
         cmocka_unit_test(filters_never_show_another_tenant),
     };

@@ -44,6 +44,7 @@ static struct hf_call *call_new(enum hf_call_type type, struct hf_slice tenant, 
     call->ttl_ms = wish->ttl_ms;
     call->wait_ms = wish->wait_ms;
     call->targets = wish->targets;
+    call->document = wish->document;
     memcpy(call->body_hash, wish->body_hash, sizeof(call->body_hash));
     memcpy(call->id, wish->id, sizeof(call->id));
     return call;

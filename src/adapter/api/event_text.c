@@ -3,6 +3,8 @@
 #include "adapter/api/payload_text.h"
 #include "base/uuid.h"
 #include "codec/json/out.h"
+#include "codec/json/scan.h"
+#include "codec/session/frame.h"
 #include "codec/ws/frame.h"
 #include "core/rows.h"
 #include "core/session_record.h"
@@ -75,6 +77,32 @@ static bool session(struct hf_json_out *out, const struct hf_event *event)
     return true;
 }
 
+/* What stands beside it in the record (who wrote which member, for merging) is ours. */
+static void document(struct hf_json_out *out, const struct hf_event *event)
+{
+    enum { JSON, MERGE, TTL, FIELDS };
+    struct hf_json_field fields[FIELDS] = {
+        [JSON] = HF_JSON_FIELD("json"), [MERGE] = HF_JSON_FIELD("merge"), [TTL] = HF_JSON_FIELD("ttl_ms")};
+    static const char group[] = "group/";
+    uint64_t number = 0;
+
+    if (event->topic.bytes > sizeof(group) - 1)
+        hf_json_out_text(
+            out, "group",
+            (struct hf_slice){event->topic.at + sizeof(group) - 1, event->topic.bytes - (sizeof(group) - 1)});
+    hf_json_out_u64(out, "version", event->seq);
+    text(out, "who", event->key);
+    if (event->payload.bytes == 0 ||
+        hf_json_scan(event->payload.at, event->payload.bytes, fields, FIELDS, HF_JSON_DEPTH_MAX) != HF_OK ||
+        !fields[JSON].found)
+        return; /* it is over */
+    if (hf_json_to_u64(&fields[MERGE], &number) == HF_OK && number < HF_MERGES)
+        hf_json_out_cstr(out, "merge", hf_merge_name((unsigned)number));
+    if (hf_json_to_u64(&fields[TTL], &number) == HF_OK && number != 0)
+        hf_json_out_u64(out, "ttl_ms", number);
+    hf_json_out_raw(out, "document", fields[JSON].raw);
+}
+
 static void members(struct hf_json_out *out, const struct hf_event *event)
 {
     switch (event->type) {
@@ -128,6 +156,7 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         text(out, "what", event->key);
         hf_time_out(out, "until", event->to);
         break;
+    case HF_EVENT_DOCUMENT: document(out, event); return;
     case HF_EVENT_AUDIT:
         text(out, "action", event->topic);
         text(out, "who", event->key);
@@ -158,9 +187,9 @@ static void identifiers(struct hf_json_out *out, const struct hf_event *event)
     text(out, "device", event->device);
     if (memcmp(event->id, none, sizeof(none)) != 0 && !is_session(event)) {
         hf_uuid_text(event->id, id);
-        hf_json_out_cstr(out, "id", id);
+        hf_json_out_cstr(out, event->type == HF_EVENT_DOCUMENT ? "snapshot_id" : "id", id);
     }
-    if (event->seq != 0)
+    if (event->seq != 0 && event->type != HF_EVENT_DOCUMENT) /* there it is the version */
         hf_json_out_u64(out, "seq", event->seq);
     hf_conn_out(out, "conn", event->conn);
     if (event->epoch != 0)

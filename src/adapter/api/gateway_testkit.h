@@ -47,6 +47,7 @@ static struct gateway {
     bool replayed, connected;
     uint8_t replayed_id[16];
     const char *result;
+    void (*on_document)(struct hf_call *call);
     struct hf_call last; /* as it was asked; slices are dangling, compare within the test's own hook */
     char last_text[1024];
 } g;
@@ -146,6 +147,7 @@ static inline void gateway_fill(struct hf_call *call)
         call->ledger->downlink.dropped[HF_REASON_EXPIRED] = 1;
         break;
     case HF_CALL_REVOKE: call->written = 2; break;
+    case HF_CALL_DOCUMENT: g.on_document(call); break;
     default: break;
     }
 }
@@ -347,7 +349,7 @@ static inline int gateway_teardown(void **state)
 static inline unsigned request_with(const char *method, const char *target, const char *headers,
                                     const char *body)
 {
-    char text[16384];
+    static char text[65536];
 
     fake_clear(&g.link);
     snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: h\r\n%s%s", method, target,

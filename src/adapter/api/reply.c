@@ -115,11 +115,13 @@ void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply
         grown = room <= REPLY_BYTES_MAX ? malloc(room) : NULL;
     }
     HF_ASSERT(hf_json_out_complete(&out));
-    hf_http_answer(request->exchange, &(struct hf_http_answer){.status = reply->status,
-                                                               .content_type = "application/json",
-                                                               .body = hf_sb_done(&sb),
-                                                               .headers = reply->headers,
-                                                               .header_count = reply->header_count});
+    hf_http_answer(request->exchange,
+                   &(struct hf_http_answer){.status = reply->status,
+                                            .content_type = reply->content_type ? reply->content_type
+                                                                                : "application/json",
+                                            .body = hf_sb_done(&sb),
+                                            .headers = reply->headers,
+                                            .header_count = reply->header_count});
     free(grown);
 }
 

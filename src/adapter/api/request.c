@@ -5,6 +5,7 @@
 
 #define GET    HF_HTTP1_GET
 #define POST   HF_HTTP1_POST
+#define PATCH  HF_HTTP1_PATCH
 #define DELETE HF_HTTP1_DELETE
 
 enum {
@@ -28,6 +29,10 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/devices",               HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_devices_list},
     {GET,    "/v1/devices/{}",            HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_get},
     {POST,   "/v1/devices/{}/disconnect", HF_SCOPE_DEVICES_WRITE,  TENANT,                            hf_api_device_disconnect},
+    {GET,    "/v1/devices/{}/context",    MESSAGES_READ,           TENANT,                            hf_api_device_context_get},
+    {PATCH,  "/v1/devices/{}/context",    HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_device_context_patch},
+    {GET,    "/v1/groups/{}/context",     MESSAGES_READ,           TENANT,                            hf_api_group_context_get},
+    {PATCH,  "/v1/groups/{}/context",     HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_group_context_patch},
     {GET,    "/v1/devices/{}/explain",    HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_explain},
     {GET,    "/v1/events",                HF_SCOPE_EVENTS_READ,    HF_ROUTE_EARLY,                    hf_api_events},
     {GET,    "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_keys_list},
@@ -173,9 +178,11 @@ static struct hf_api_request *request_new(struct hf_api *api, struct hf_http_exc
     struct hf_slice content_type = hf_http1_header(head, "Content-Type");
     struct hf_slice idempotency_key = hf_http1_header(head, "Idempotency-Key");
     struct hf_slice last_event_id = hf_http1_header(head, "Last-Event-ID");
+    struct hf_slice if_match = hf_http1_header(head, "If-Match");
+    struct hf_slice if_none_match = hf_http1_header(head, "If-None-Match");
     struct hf_api_request *request =
         calloc(1, sizeof(*request) + 2 * head->path.bytes + head->query.bytes + content_type.bytes +
-                      idempotency_key.bytes + last_event_id.bytes + 1);
+                      idempotency_key.bytes + last_event_id.bytes + if_match.bytes + if_none_match.bytes + 1);
 
     if (request == NULL)
         return NULL;
@@ -189,6 +196,8 @@ static struct hf_api_request *request_new(struct hf_api *api, struct hf_http_exc
     request->content_type = hf_api_copy(&at, content_type);
     request->idempotency_key = hf_api_copy(&at, idempotency_key);
     request->last_event_id = hf_api_copy(&at, last_event_id);
+    request->if_match = hf_api_copy(&at, if_match);
+    request->if_none_match = hf_api_copy(&at, if_none_match);
     request->wants_sse = accepts_sse(head);
     exchange->user = request;
     return request;

@@ -50,7 +50,7 @@ struct hf_api_request {
     /* What is asked; slices into `storage`. */
     struct hf_slice segments[HF_API_SEGMENTS_MAX];
     size_t segment_count;
-    struct hf_slice query, content_type, idempotency_key, last_event_id;
+    struct hf_slice query, content_type, idempotency_key, last_event_id, if_match, if_none_match;
     bool wants_sse;
     uint8_t depth;        /* calls of ours under way: the object stays */
     struct hf_slice body; /* during the handler's first call only */
@@ -115,7 +115,8 @@ struct hf_api_reply {
     unsigned status;
     const struct hf_http1_header *headers;
     size_t header_count;
-    size_t bytes_hint; /* room for the first attempt; 0 = a little */
+    size_t bytes_hint;        /* room for the first attempt; 0 = a little */
+    const char *content_type; /* NULL = application/json */
 };
 void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply *reply, hf_api_writer *write,
                        void *context);
@@ -204,7 +205,8 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_message_post, hf_api_message_get, hf_api_message_cancel, hf_api_command_post, hf_api_command_get,
     hf_api_command_cancel, hf_api_broadcast_post, hf_api_broadcast_get, hf_api_events, hf_api_keys_list,
     hf_api_key_post, hf_api_key_delete, hf_api_revocation_post, hf_api_ledger, hf_api_reasons, hf_api_metrics,
-    hf_api_livez, hf_api_readyz, hf_api_startupz;
+    hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get, hf_api_device_context_patch,
+    hf_api_group_context_get, hf_api_group_context_patch;
 
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */

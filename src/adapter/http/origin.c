@@ -32,16 +32,17 @@ size_t hf_http_cors_headers(const struct hf_http_conn *conn, struct hf_http1_hea
     headers[count++] =
         (struct hf_http1_header){HF_SLICE("Access-Control-Allow-Origin"), hf_slice_of(conn->cors)};
     headers[count++] = (struct hf_http1_header){HF_SLICE("Access-Control-Expose-Headers"),
-                                                HF_SLICE("Location, Retry-After, Idempotent-Replay")};
+                                                HF_SLICE("Location, Retry-After, Idempotent-Replay, ETag")};
     return count;
 }
 
 bool hf_http_preflight(struct hf_http_conn *conn, const struct hf_http1_request *request)
 {
     static const struct hf_http1_header headers[] = {
-        {HF_SLICE("Access-Control-Allow-Methods"), HF_SLICE("GET, HEAD, POST, DELETE")},
+        {HF_SLICE("Access-Control-Allow-Methods"), HF_SLICE("GET, HEAD, POST, PATCH, DELETE")},
         {HF_SLICE("Access-Control-Allow-Headers"),
-         HF_SLICE("Authorization, Content-Type, Idempotency-Key, Holdfast-Tenant, Last-Event-ID")},
+         HF_SLICE("Authorization, Content-Type, Idempotency-Key, Holdfast-Tenant, Last-Event-ID, If-Match, "
+                  "If-None-Match")},
         {HF_SLICE("Access-Control-Max-Age"), HF_SLICE("600")},
     };
 

@@ -169,11 +169,12 @@ def test_silence_and_healing(chaos, door):
 
 
 def test_a_nat_that_changes_its_port(chaos, door):
-    proxy = chaos("--rebind", "150ms")
+    proxy = chaos("--rebind", "50ms")
     with client_of(proxy) as client:
         client.send(b"1")
         first = door.sock.recvfrom(100)[1]
         eventually(lambda: proxy.stat("rebinds") >= 1)
+        proxy.ok("set rebind=0")
         client.send(b"2")
         data, second = door.sock.recvfrom(100)
         assert data == b"2" and second[1] != first[1]
@@ -198,15 +199,15 @@ def test_a_mapping_that_is_forgotten(chaos, door, options, counter):
 
 
 def test_a_mapping_that_is_used_stays(chaos, door):
-    proxy = chaos("--idle", "400ms")
+    proxy = chaos("--idle", "700ms")
     begin = time.monotonic()
     with client_of(proxy) as client:
-        while time.monotonic() - begin < 0.6:
+        while time.monotonic() - begin < 0.9:
             client.send(b"keep-alive")
             assert door.sock.recv(100) == b"keep-alive"
         assert proxy.stat("idle_cuts") == 0
         assert proxy.until("idle_cuts", 1)["connections_opened"] == 1
-    assert time.monotonic() - begin >= 0.9
+    assert time.monotonic() - begin >= 1.1
 
 
 def test_flows_are_bounded(chaos, door):

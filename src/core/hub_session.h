@@ -47,8 +47,13 @@ struct hf_session { /* owned by its device; devconn->session while connected */
     uint64_t seen_ms;   /* UTC, last sign of life as of the end of the last connection */
     struct hf_sender down;
     struct hf_receiver up;
-    struct hf_rtt rtt;               /* kept across connections */
-    struct hf_session_opened opened; /* until WELCOME */
+    struct hf_rtt rtt; /* kept across connections */
+    struct {           /* at HELLO, for WELCOME */
+        uint64_t gap_from, gap_to;
+        uint32_t ticket_ms;
+        uint16_t reason;
+        uint8_t result; /* enum hf_session_result */
+    } decided;
     struct hf_device *device;
     struct hf_session_end { /* owns; by seq; NULL until the first */
         uint64_t seq;

@@ -149,29 +149,26 @@ hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struc
     if (resumed)
         hf_sender_given(&session->down, given);
     session->welcomed = false;
-    session->opened = (struct hf_session_opened){
-        .result = resumed                          ? HF_SESSION_RESUMED
-                  : answer.resume == HF_RESUME_NEW ? HF_SESSION_NEW
-                                                   : HF_SESSION_REBUILT,
-        .reason = answer.reason,
-        .gap_from = answer.gap_from,
-        .gap_to = answer.gap_to,
-        .downlink_next = next,
-    };
-    memcpy(session->opened.session_id, session->id, sizeof(session->id));
+    session->decided.result = resumed                          ? HF_SESSION_RESUMED
+                              : answer.resume == HF_RESUME_NEW ? HF_SESSION_NEW
+                                                               : HF_SESSION_REBUILT;
+    session->decided.reason = (uint16_t)answer.reason;
+    session->decided.gap_from = answer.gap_from;
+    session->decided.gap_to = answer.gap_to;
+    session->decided.ticket_ms = 0;
     return HF_OK;
 }
 
 void hf_session_record_fill(const struct hf_session *session, uint8_t out[HF_SESSION_RECORD_BYTES])
 {
-    hf_session_record_encode(&(struct hf_session_record){.result = (uint8_t)session->opened.result,
-                                                         .reason = (uint16_t)session->opened.reason,
+    hf_session_record_encode(&(struct hf_session_record){.result = session->decided.result,
+                                                         .reason = session->decided.reason,
                                                          .base = session->base,
                                                          .top = session->top,
                                                          .queue_id = session->queue_id,
                                                          .uplink = session->up.expected - 1,
-                                                         .gap_from = session->opened.gap_from,
-                                                         .gap_to = session->opened.gap_to},
+                                                         .gap_from = session->decided.gap_from,
+                                                         .gap_to = session->decided.gap_to},
                              out);
 }
 
@@ -183,14 +180,13 @@ void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn)
 
     devconn->session = session;
     session->slot = hf_slots_take(&hub->slots);
-    session->opened.epoch = device->epoch;
     if (session->slot != HF_SLOT_NONE && hub->options.return_per_second > 0)
-        session->opened.ticket_ms = hf_slots_ticket_ms(session->slot, hub->options.worker,
-                                                       hub->options.workers, hub->options.return_per_second);
-    hub->stats.sessions[session->opened.result]++;
-    if (session->opened.result == HF_SESSION_REBUILT)
-        hub->stats.rebuilt[session->opened.reason]++;
-    hf_outbox_session_opened(hub, device, session->opened.result == HF_SESSION_RESUMED);
+        session->decided.ticket_ms = hf_slots_ticket_ms(session->slot, hub->options.worker,
+                                                        hub->options.workers, hub->options.return_per_second);
+    hub->stats.sessions[session->decided.result]++;
+    if (session->decided.result == HF_SESSION_REBUILT)
+        hub->stats.rebuilt[session->decided.reason]++;
+    hf_outbox_session_opened(hub, device, session->decided.result == HF_SESSION_RESUMED);
 }
 
 /* The ONLINE record is durable. It may be of a connection that has ended meanwhile: then the epoch is not the current one. */
@@ -203,9 +199,19 @@ void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t e
         epoch != device->epoch)
         return;
     session->welcomed = true;
-    session->opened.uplink_received = session->up.expected - 1;
-    session->opened.uplink_durable = session->up.durable_through;
-    devconn->ops->welcome(devconn, &session->opened);
+    struct hf_session_opened opened = {
+        .result = (enum hf_session_result)session->decided.result,
+        .reason = (enum hf_reason)session->decided.reason,
+        .epoch = device->epoch,
+        .gap_from = session->decided.gap_from,
+        .gap_to = session->decided.gap_to,
+        .uplink_received = session->up.expected - 1,
+        .uplink_durable = session->up.durable_through,
+        .downlink_next = session->down.next,
+        .ticket_ms = session->decided.ticket_ms,
+    };
+    memcpy(opened.session_id, session->id, sizeof(opened.session_id));
+    devconn->ops->welcome(devconn, &opened);
     if (device->devconn != devconn)
         return;
     devconn->spilled = device->outbox != NULL;

@@ -177,7 +177,6 @@ static void send_close(struct hf_ws_conn *conn, uint16_t code, enum hf_reason re
                        ? hf_ws_close_payload(payload, code, text)
                        : hf_ws_close_payload_named(payload, code, hf_slice_of(info->name), info->retry_ms);
 
-    conn->sent_code = code;
     (void)hf_ws_send_control(conn, HF_WS_OP_CLOSE, payload, bytes);
 }
 
@@ -253,7 +252,6 @@ void hf_ws_peer_close(struct hf_ws_conn *conn, uint16_t code)
 {
     uint8_t payload[HF_WS_CLOSE_PAYLOAD_BYTES_MAX];
 
-    conn->received_code = code;
     if (conn->state == HF_WS_STATE_CLOSING) {
         hf_ws_finish(conn);
         return;
@@ -263,7 +261,6 @@ void hf_ws_peer_close(struct hf_ws_conn *conn, uint16_t code)
     bool normal = code == HF_WS_CODE_NORMAL || code == HF_WS_CODE_GOING_AWAY || code == HF_WS_CODE_NONE;
     end(conn, HF_LINK_EV_PEER_CLOSE, normal ? HF_REASON_NORMAL : HF_REASON_PEER_CLOSED, code, HF_EVIDENCE_BYE,
         HF_OK);
-    conn->sent_code = code;
     (void)hf_ws_send_control(conn, HF_WS_OP_CLOSE, payload,
                              hf_ws_close_payload(payload, code, (struct hf_slice){"", 0}));
     hf_ws_finish(conn);

@@ -58,13 +58,13 @@ struct hf_ws_conn {
     uint64_t state_ms;   /* when the state was entered: in OPEN, when it was let in */
     uint64_t expires_ms; /* UTC of the credentials; 0 = never */
     uint32_t rtt_ms;
-    uint32_t acks_open; /* waiters in the journal that point here */
-    uint16_t sent_code, received_code;
+    uint32_t acks_open;   /* waiters in the journal that point here */
     uint8_t state, stage; /* stage: heartbeat steps taken in this silence */
     uint8_t reason;       /* why it ended */
     uint8_t mode;         /* enum hf_ws_mode */
     bool quiet, tls;
 };
+_Static_assert(sizeof(struct hf_ws_conn) <= 272, "an idle connection is budgeted");
 
 static inline struct hf_ws_conn *hf_ws_conn_of(struct hf_devconn *devconn)
 {

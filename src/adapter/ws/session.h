@@ -31,6 +31,8 @@ struct hf_ws_session { /* in site->sessions */
     bool watched;  /* acked_bytes is of this silence */
 };
 
+_Static_assert(sizeof(struct hf_ws_session) <= 160, "an idle session is budgeted, with core's part of it");
+
 static inline bool hf_ws_welcomed(const struct hf_ws_conn *conn)
 {
     return conn->session->state != HF_LINK_HANDSHAKING && conn->dev.session != NULL;

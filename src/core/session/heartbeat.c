@@ -96,6 +96,12 @@ uint64_t hf_beat_due_ms(const struct hf_beat *beat)
     return HF_MIN(dead_at_ms(beat), beat_at_ms(beat));
 }
 
+/* 0 means "answered" in open_ms. */
+static uint32_t set_ms(uint64_t at_ms)
+{
+    return HF_MAX((uint32_t)at_ms, 1u);
+}
+
 /* Time in which this process did not run is no silence of the peer: nobody listened, and the beat that it would have answered was
  * not sent. So our clock stood still since what was due. Was that the end, then what came meanwhile still waits to be read: one more step. */
 static void forgive(struct hf_beat *beat, uint64_t now_ms)
@@ -110,8 +116,11 @@ static void forgive(struct hf_beat *beat, uint64_t now_ms)
     beat->sent_ms = HF_MIN(beat->sent_ms + away_ms, now_ms);
     beat->next_ms += away_ms;
     for (unsigned i = 0; i < HF_BEAT_OPEN_MAX; i++)
-        if (beat->open[i].sent_ms != 0)
-            beat->open[i].sent_ms = HF_MIN(beat->open[i].sent_ms + away_ms, now_ms);
+        if (beat->open_ms[i] != 0) {
+            uint32_t age_ms = (uint32_t)now_ms - beat->open_ms[i];
+
+            beat->open_ms[i] = set_ms(now_ms - (age_ms > away_ms ? age_ms - away_ms : 0));
+        }
     if (dead_at_ms(beat) <= now_ms)
         beat->end_ms = now_ms + step_ms(beat);
 }
@@ -161,7 +170,7 @@ static enum hf_beat_verdict become_healthy(struct hf_beat *beat, uint64_t now_ms
 
 static bool is_open(const struct hf_beat *beat, uint32_t seq)
 {
-    return beat->open[seq % HF_BEAT_OPEN_MAX].seq == seq && beat->open[seq % HF_BEAT_OPEN_MAX].sent_ms != 0;
+    return beat->seq - seq < HF_BEAT_OPEN_MAX && beat->open_ms[seq % HF_BEAT_OPEN_MAX] != 0;
 }
 
 /* The next beat is due: what became of the last one? */
@@ -189,8 +198,7 @@ static void send_beat(struct hf_beat *beat, uint64_t now_ms, uint64_t utc_ms, st
     beat->seq++;
     beat->judged = false;
     beat->sent_ms = now_ms;
-    beat->open[beat->seq % HF_BEAT_OPEN_MAX].seq = beat->seq;
-    beat->open[beat->seq % HF_BEAT_OPEN_MAX].sent_ms = HF_MAX(now_ms, 1);
+    beat->open_ms[beat->seq % HF_BEAT_OPEN_MAX] = set_ms(now_ms);
     beat->next_ms = now_ms + step_ms(beat);
     if (by_steps(beat))
         while (beat->stage < UINT8_MAX && beat_at_ms(beat) <= now_ms)
@@ -248,8 +256,7 @@ static bool answered_late(struct hf_beat *beat, uint32_t seq, uint64_t now_ms)
 {
     if (!is_open(beat, seq))
         return true; /* so late that others took its place */
-    uint64_t *sent_ms = &beat->open[seq % HF_BEAT_OPEN_MAX].sent_ms,
-             delay_ms = now_ms - HF_MIN(*sent_ms, now_ms);
+    uint32_t *sent_ms = &beat->open_ms[seq % HF_BEAT_OPEN_MAX], delay_ms = (uint32_t)now_ms - *sent_ms;
     bool late = hf_beat_late(&beat->rtt, delay_ms); /* before the sample counts */
 
     *sent_ms = 0;

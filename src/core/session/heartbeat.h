@@ -63,12 +63,10 @@ struct hf_beat {
     uint32_t peer_seq;    /* newest PING received */
     uint32_t interval_ms; /* I in force here: our own when active, what the peer announced when not */
     uint32_t wanted_ms;   /* active: a longer I that waits for its PONG; 0 = none */
-    struct {
-        uint32_t seq;
-        uint64_t sent_ms; /* monotonic; 0 = free */
-    } open[HF_BEAT_OPEN_MAX];
-    uint64_t end_ms;  /* this silence does not end it before, whatever I has become; 0 = none */
-    uint64_t sent_ms; /* active: the last beat, or since when we listen */
+    uint32_t open_ms
+        [HF_BEAT_OPEN_MAX]; /* active: when the last beats were sent, low 32 bits, by seq; 0 = answered */
+    uint64_t end_ms;        /* this silence does not end it before, whatever I has become; 0 = none */
+    uint64_t sent_ms;       /* active: the last beat, or since when we listen */
     uint64_t invalid_ms[HF_BEAT_INVALID_MAX - 1]; /* when the last ones came, the latest first */
     uint32_t answered_seq;                        /* active: newest beat answered */
     uint32_t lost_bits;    /* the last 20 beats before seq: 1 = unanswered, bit 0 is seq - 1 */

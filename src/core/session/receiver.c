@@ -13,8 +13,6 @@ void hf_receiver_init(struct hf_receiver *receiver, uint64_t expected, uint64_t 
     HF_ASSERT(durable_through < expected);
     *receiver = (struct hf_receiver){.expected = expected,
                                      .durable_through = durable_through,
-                                     .acked_received = expected - 1,
-                                     .acked_durable = durable_through,
                                      .window_messages = HF_MAX(window_messages, 1),
                                      .window_bytes = window_bytes};
 }
@@ -212,8 +210,6 @@ void hf_receiver_ack(struct hf_receiver *receiver, struct hf_frame_ack *ret_ack,
                               .window_messages = (uint16_t)HF_MIN(receiver->window_messages, UINT16_MAX),
                               .nack = nack};
     ret_ack->range_count = fill_ranges(receiver, ret_ack->ranges);
-    receiver->acked_received = receiver->expected - 1;
-    receiver->acked_durable = receiver->durable_through;
     receiver->unacked = 0;
     receiver->ack_due_ms = 0;
     receiver->nack = false;

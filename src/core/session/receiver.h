@@ -25,7 +25,6 @@ struct hf_reorder; /* owns copies of early frames */
 struct hf_receiver {
     uint64_t expected;                       /* received_through + 1 */
     uint64_t durable_through;                /* < expected */
-    uint64_t acked_received, acked_durable;  /* as last told to the sender */
     uint64_t ack_due_ms;                     /* 0 = none due */
     uint64_t hole_ms;                        /* since when something is missing; 0 = nothing */
     uint64_t nack_ms;                        /* when the last NACK went; 0 = none for this hole */
@@ -73,7 +72,7 @@ enum hf_receiver_verdict {
 };
 uint64_t hf_receiver_due_ms(const struct hf_receiver *receiver); /* UINT64_MAX = nothing */
 enum hf_receiver_verdict hf_receiver_tick(struct hf_receiver *receiver, uint64_t now_ms);
-/* The ack as it stands, and remembers that it was told. */
+/* The ack as it stands; none is due any more. */
 void hf_receiver_ack(struct hf_receiver *receiver, struct hf_frame_ack *ret_ack, uint64_t now_ms);
 
 #endif

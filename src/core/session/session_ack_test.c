@@ -52,7 +52,6 @@ static void tell(uint64_t now_ms)
 static void an_ack_comes_within_200_ms(void **state)
 {
     (void)state;
-    assert_int_equal(receiver.acked_received, 0); /* the handshake has told */
     assert_int_equal(due(), UINT64_MAX);
     assert_int_equal(tick(1000000), HF_RECEIVER_NOTHING);
     hf_receiver_took(&receiver, 1000);
@@ -69,7 +68,6 @@ static void an_ack_comes_within_200_ms(void **state)
     assert_int_equal(ack.range_count, 0);
     assert_false(ack.nack);
     assert_false(ack.ask);
-    assert_int_equal(receiver.acked_received, 2);
     assert_int_equal(due(), UINT64_MAX);
     hf_receiver_took(&receiver, 5000);
     assert_int_equal(due(), 5200);
@@ -99,7 +97,6 @@ static void an_ack_comes_at_once(void **state)
     assert_int_equal(due(), 1010);
     tell(1010);
     assert_int_equal(ack.durable_through, 1);
-    assert_int_equal(receiver.acked_durable, 1);
     hf_receiver_durable(&receiver, 1, 1020); /* no news */
     hf_receiver_durable(&receiver, 0, 1020);
     assert_int_equal(due(), UINT64_MAX);

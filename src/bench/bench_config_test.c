@@ -52,6 +52,11 @@ static void faults_name_the_argument(void **state)
         {"echo ws://h/ --token a --secret-file b", "give one"},
         {"echo ws://h/ --rate 5 --ramp step", "--ramp: needs --ramp-time"},
         {"echo ws://h/ --ramp step --ramp-time 1s", "a closed loop has no rate"},
+        {"resume ws://h/", "--protocol: resume needs holdfast.v1"},
+        {"resume ws://h/ --protocol holdfast.v1.json", "--protocol: resume needs holdfast.v1"},
+        {"resume ws://h/ --protocol holdfast.v1 --duration 0s", "--duration: resume needs"},
+        {"hold ws://h/ --expect 3", "--expect: for resume only"},
+        {"hold ws://h/ --heartbeat 5s", "--heartbeat: for --protocol holdfast.v1 only"},
     };
 
     (void)state;

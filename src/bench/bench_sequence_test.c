@@ -47,6 +47,39 @@ static void finds_loss_duplicate_and_reorder(void **state)
     }
 }
 
+static void what_is_declared_gone_is_no_loss(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t seen, from, to; /* 0..seen-1 came before */
+        uint64_t next, missing;
+        enum hf_bench_seen again; /* of number `to` */
+    } rows[] = {
+        {"at the front", 3, 3, 5, 6, 0, HF_BENCH_SEEN_DUPLICATE},
+        {"one number", 3, 3, 3, 4, 0, HF_BENCH_SEEN_DUPLICATE},
+        {"told again", 6, 2, 4, 6, 0, HF_BENCH_SEEN_DUPLICATE},
+        {"half of it known", 4, 2, 5, 6, 0, HF_BENCH_SEEN_DUPLICATE},
+        {"behind a hole", 3, 5, 6, 7, 2, HF_BENCH_SEEN_DUPLICATE},
+        {"longer than the window", 1, 1, 1000, 1001, 0, HF_BENCH_SEEN_DUPLICATE},
+        {"upside down", 3, 9, 4, 3, 0, HF_BENCH_SEEN_GAP},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_bench_sequence sequence = {0};
+
+        for (uint64_t k = 0; k < rows[i].seen; k++)
+            (void)hf_bench_sequence_see(&sequence, k);
+        hf_bench_sequence_skip(&sequence, rows[i].from, rows[i].to);
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(sequence.next, rows[i].next);
+        assert_int_equal(sequence.missing, rows[i].missing);
+        if (rows[i].missing > 0) /* the hole can still be filled */
+            assert_int_equal(hf_bench_sequence_see(&sequence, rows[i].seen), HF_BENCH_SEEN_LATE);
+        assert_int_equal(hf_bench_sequence_see(&sequence, rows[i].to), rows[i].again);
+    }
+}
+
 /* Whatever the network does to a stream, every arrival lands in exactly one count. */
 static void the_books_always_balance(void **state)
 {
@@ -79,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_loss_duplicate_and_reorder),
+        cmocka_unit_test(what_is_declared_gone_is_no_loss),
         cmocka_unit_test(the_books_always_balance),
     };
 

@@ -58,7 +58,7 @@ static void each_bound_speaks(void **state)
 static void what_counts_as_failed(void **state)
 {
     static struct hf_bench_result good, lossy, refused;
-    struct hf_bench_config echo = config_default("echo"), flood = config_default("flood");
+    struct hf_bench_config echo = config_default("echo"), flood = config_default("flood"), resume = echo;
 
     (void)state;
     good.attempted = good.opened = 1;
@@ -69,6 +69,11 @@ static void what_counts_as_failed(void **state)
     assert_true(hf_bench_failed(&echo, &lossy));
     assert_true(hf_bench_failed(&echo, &refused));
     assert_false(hf_bench_failed(&flood, &refused)); /* that is what a flood is for */
+    resume.mode = HF_BENCH_RESUME;
+    resume.connections = good.resumed = 3;
+    assert_false(hf_bench_failed(&resume, &good));
+    good.resumed = 2; /* the third was rebuilt, or never came back */
+    assert_true(hf_bench_failed(&resume, &good));
 }
 
 static void merging_adds_and_keeps_the_worst(void **state)

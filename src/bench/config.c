@@ -152,6 +152,7 @@ static const char *combination_fault(const struct hf_bench_config *config)
 {
     bool api = config->mode == HF_BENCH_DOWNLINK || config->mode == HF_BENCH_BROADCAST;
     bool messages = api || config->mode == HF_BENCH_ECHO || config->mode == HF_BENCH_UPLINK;
+    bool is_session = config->protocol != NULL && strcmp(config->protocol, "holdfast.v1") == 0;
 
     if (config->processes > config->connections)
         return "--processes: more processes than --connections";
@@ -159,6 +160,14 @@ static const char *combination_fault(const struct hf_bench_config *config)
         return "--rate: downlink and broadcast are open loop, give messages a second";
     if (messages && config->duration_ns == 0)
         return "--duration: a message mode needs a measured time";
+    if (config->mode == HF_BENCH_RESUME && !is_session)
+        return "--protocol: resume needs holdfast.v1";
+    if (config->mode == HF_BENCH_RESUME && config->duration_ns == 0)
+        return "--duration: resume needs a longest time until all are back";
+    if (config->expect > 0 && config->mode != HF_BENCH_RESUME)
+        return "--expect: for resume only";
+    if (config->heartbeat_ns > 0 && !is_session)
+        return "--heartbeat: for --protocol holdfast.v1 only";
     if (config->mode == HF_BENCH_BROADCAST &&
         config->rate * (double)(config->warmup_ns + config->duration_ns) / 1e9 > HF_BENCH_BROADCASTS_MAX)
         return "--rate: more than 100000 broadcasts in one run";

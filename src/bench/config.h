@@ -18,6 +18,7 @@ enum {
     HF_BENCH_WINDOW_MAX = 1024,
     HF_BENCH_RUNS_MAX = 30,
     HF_BENCH_BROADCASTS_MAX = 100000,
+    HF_BENCH_EXPECT_MAX = 1000000,
     HF_BENCH_ERROR_BYTES = 256,
 };
 
@@ -31,7 +32,10 @@ enum {
     X(HF_BENCH_DOWNLINK, downlink, "POST /v1/devices/{id}/messages until the device has it")           \
     X(HF_BENCH_BROADCAST, broadcast, "POST /v1/broadcast until the last socket has it")                \
     X(HF_BENCH_CHURN, churn, "open, close, open again at --connect-rate for --duration")               \
-    X(HF_BENCH_FLOOD, flood, "connections that are expected to be refused, at --connect-rate for --duration")
+    X(HF_BENCH_FLOOD, flood,                                                                           \
+      "connections that are expected to be refused, at --connect-rate for --duration")                 \
+    X(HF_BENCH_RESUME, resume,                                                                         \
+      "open sessions, drop all on SIGUSR1, dial again on SIGUSR2: until they and what they missed are back")
 
 #define HF_BENCH_MODE_ENUM(id, name, text) id,
 enum hf_bench_mode { HF_BENCH_MODE_MAP(HF_BENCH_MODE_ENUM) HF_BENCH_MODES };
@@ -74,6 +78,7 @@ enum hf_bench_kind { HF_BENCH_FLAG, HF_BENCH_U64, HF_BENCH_REAL, HF_BENCH_NS, HF
     X(U64, api_connections, "api-connections", "N", "8", 1, 1024, "keep-alive HTTP connections a process") \
     X(TEXT, protocol, "protocol", "NAME", "none", 0, 0, "WebSocket sub-protocol to ask for; holdfast.v1: sessions, numbered messages") \
     X(NS, heartbeat_ns, "heartbeat", "TIME", "0s", 0, 60, "holdfast.v1: profile adaptive, a PING so often; 0s: the gateway pings") \
+    X(U64, expect, "expect", "N", "0", 0, HF_BENCH_EXPECT_MAX, "resume: messages that each session has missed; it answers commands") \
     X(TEXT, ca_file, "ca", "FILE", "none", 0, 0, "wss: CA certificates instead of the system's") \
     X(TEXT, cert_file, "cert", "FILE", "none", 0, 0, "wss: client certificate chain") \
     X(TEXT, key_file, "key", "FILE", "none", 0, 0, "wss: its key") \

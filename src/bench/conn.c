@@ -439,8 +439,11 @@ void hf_bench_conn_event(struct hf_bench_conn *conn, uint32_t epoll_events, uint
         tls_step(conn, now_ns);
     else if ((epoll_events & EPOLLOUT) && conn->out != NULL)
         send_rest(conn, now_ns);
-    if ((epoll_events & EPOLLIN) || end)
-        readable(conn, end, now_ns);
+    if (!(epoll_events & EPOLLIN) && !end)
+        return;
+    readable(conn, end, now_ns);
+    if (conn->state == HF_BENCH_CONN_OPEN)
+        conn->net->handler->on_read_over(conn);
 }
 
 void hf_bench_conn_close(struct hf_bench_conn *conn, uint64_t now_ns)

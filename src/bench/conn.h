@@ -37,9 +37,13 @@ enum hf_bench_conn_state {
 
 struct hf_bench_handshake; /* exists between dial and open */
 
-struct hf_bench_session { /* session.h's */
-    uint64_t acked;       /* durable through, of our uplink */
-    uint32_t received;    /* of the downlink */
+struct hf_bench_session {          /* session.h's */
+    uint8_t id[16];                /* as WELCOME told it; all zero before */
+    uint64_t queue_id;             /* of our uplink; 0 before the first HELLO */
+    uint64_t acked;                /* durable through, of our uplink */
+    struct hf_bench_sequence down; /* of the downlink, whose number 1 is its 0 */
+    uint64_t contiguous;           /* of the downlink: received through, while there is a hole */
+    uint64_t gone;                 /* downlink messages that a GAP declared lost */
     uint32_t beat_seq;
     uint16_t window;
     bool greeting, ack_due;
@@ -67,6 +71,7 @@ struct hf_bench_conn {
 struct hf_bench_handler {
     void (*on_open)(struct hf_bench_conn *conn, uint64_t now_ns);
     void (*on_message)(struct hf_bench_conn *conn, const uint8_t *data, size_t bytes, uint64_t now_ns);
+    void (*on_read_over)(struct hf_bench_conn *conn); /* open, and all that could be read was handed on */
     void (*on_writable)(struct hf_bench_conn *conn, uint64_t now_ns); /* after a send said AGAIN */
     void (*on_end)(struct hf_bench_conn *conn, uint64_t now_ns);      /* idle again, whatever the cause */
     void (*on_timer)(struct hf_bench_conn *conn);                     /* of an open connection */

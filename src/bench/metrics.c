@@ -123,6 +123,31 @@ static void add_dials(struct list *list, const struct hf_bench_config *config, c
             "server CPU in the measured time");
 }
 
+static void add_resume(struct list *list, const struct hf_bench_config *config,
+                       const struct hf_bench_run *run)
+{
+    const struct hf_bench_result *result = &run->result;
+
+    add(list, "resumed_ratio", "", ratio((double)result->resumed, (double)config->connections),
+        "sessions resumed of all");
+    add(list, "resume_p50", "us", quantile_us(&result->resume, 0.5), "intended redial to WELCOME, median");
+    add(list, "resume_p99", "us", quantile_us(&result->resume, 0.99), "intended redial to WELCOME, 99 %");
+    add(list, "back_last", "us", (double)hf_hist_max(&result->back) / NS_PER_US,
+        "first redial to the last WELCOME");
+    if (config->expect > 0) {
+        add(list, "missed_p50", "us", quantile_us(&result->latency, 0.5),
+            "first redial to a missed message, median");
+        add(list, "missed_p99", "us", quantile_us(&result->latency, 0.99),
+            "first redial to a missed message, 99 %");
+        add(list, "missed_last", "us", (double)hf_hist_max(&result->latency) / NS_PER_US,
+            "first redial to the last missed message");
+    }
+    if (config->server_pid != 0)
+        add(list, "server_cpu_per_session", "us",
+            ratio((double)(run->end.cpu_ns - run->begin.cpu_ns) / NS_PER_US, (double)result->resumed),
+            "server CPU, first redial to the end");
+}
+
 size_t hf_bench_metrics(const struct hf_bench_config *config, const struct hf_bench_run *run,
                         struct hf_bench_metric ret_metrics[HF_BENCH_METRICS_MAX])
 {
@@ -146,6 +171,7 @@ size_t hf_bench_metrics(const struct hf_bench_config *config, const struct hf_be
         add_dials(&list, config, run);
         break;
     case HF_BENCH_FLOOD: add_dials(&list, config, run); break;
+    case HF_BENCH_RESUME: add_resume(&list, config, run); break;
     case HF_BENCH_MODES: HF_UNREACHABLE();
     }
     return list.count;

@@ -2,7 +2,7 @@
 #include "bench/worker.h"
 
 extern const struct hf_bench_mode_ops hf_bench_mode_echo, hf_bench_mode_uplink, hf_bench_mode_downlink,
-    hf_bench_mode_broadcast;
+    hf_bench_mode_broadcast, hf_bench_mode_resume;
 
 static bool no_dial_under_way(const struct hf_bench_worker *worker)
 {
@@ -23,4 +23,5 @@ const struct hf_bench_mode_ops *const hf_bench_mode_table[HF_BENCH_MODES] = {
     [HF_BENCH_BROADCAST] = &hf_bench_mode_broadcast,
     [HF_BENCH_CHURN] = &mode_churn,
     [HF_BENCH_FLOOD] = &mode_flood,
+    [HF_BENCH_RESUME] = &hf_bench_mode_resume,
 };

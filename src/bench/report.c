@@ -53,6 +53,9 @@ static void print_counts(const struct hf_bench_result *result, FILE *out)
                 " unsent\n",
                 result->sent, result->answered, result->lost, result->duplicate, result->reordered,
                 result->corrupt, result->refused, result->unsent);
+    if (result->resumed + result->rebuilt > 0)
+        fprintf(out, "  sessions     %" PRIu64 " resumed, %" PRIu64 " rebuilt\n", result->resumed,
+                result->rebuilt);
     for (unsigned i = 0; i < HF_BENCH_CODES_MAX && result->http_status.count[i] > 0; i++)
         fprintf(out, "  HTTP %u      %" PRIu64 " times\n", result->http_status.code[i],
                 result->http_status.count[i]);

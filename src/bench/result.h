@@ -49,7 +49,9 @@ const struct hf_bench_cause_info *hf_bench_cause_info(enum hf_bench_cause cause)
     X(bytes_in, "payload bytes received")                                              \
     X(api_requests, "HTTP requests sent")                                              \
     X(api_failed, "HTTP requests without a 2xx answer")                                \
-    X(stalls, "loop turns above the stall bound")
+    X(stalls, "loop turns above the stall bound")                                      \
+    X(resumed, "resume: sessions resumed")                                             \
+    X(rebuilt, "resume: sessions that were not known any more")
 
 /* Nanoseconds. */
 #define HF_BENCH_HIST_MAP(X)                              \
@@ -62,6 +64,8 @@ const struct hf_bench_cause_info *hf_bench_cause_info(enum hf_bench_cause cause)
     X(first, "broadcast: intended send to first arrival") \
     X(last, "broadcast: intended send to last arrival")   \
     X(spread, "broadcast: first arrival to last arrival") \
+    X(resume, "resume: intended redial to WELCOME")       \
+    X(back, "resume: SIGUSR2 to WELCOME")                 \
     X(lag, "generator: intended send to send")            \
     X(stall, "generator: one turn of the event loop")
 

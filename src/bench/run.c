@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ enum {
     DIAL_DELAY_NS = 100 * NS_PER_MS,
     SETTLE_NS = 200 * NS_PER_MS, /* between the last connection and the memory reading */
     GRACE_NS_S = 10,             /* beyond the planned end before a process is killed */
+    AWAY_S_MAX = 3600,           /* resume: how long it waits for SIGUSR2 */
     POLL_MS = 20,
 };
 
@@ -35,7 +37,9 @@ struct parent {
     size_t shared_bytes;
     pid_t pid[HF_BENCH_PROCESSES_MAX];
     int control_fd[HF_BENCH_PROCESSES_MAX];
-    unsigned started, ready, ended;
+    int signal_fd; /* resume: SIGUSR1 and SIGUSR2; else -1 */
+    int signal;    /* the last one that came */
+    unsigned started, ready, away, done, ended;
     bool is_ready[HF_BENCH_PROCESSES_MAX];
     bool crashed, progress;
     uint64_t progress_ns, progress_answered, progress_opened;
@@ -92,7 +96,7 @@ static void worker_became(struct parent *parent, unsigned index)
 
     if (read(parent->control_fd[index], &message, 1) == 1) {
         parent->is_ready[index] = true;
-        parent->ready++;
+        *(message == 'R' ? &parent->ready : message == 'A' ? &parent->away : &parent->done) += 1;
         return;
     }
     close(parent->control_fd[index]);
@@ -102,25 +106,37 @@ static void worker_became(struct parent *parent, unsigned index)
         parent->crashed = true;
 }
 
-/* Serves the control sockets until `until_ns`, or until *count has reached all processes. */
+/* Waits for the control sockets once, and for signals; false when `until_ns` is over or something broke. */
+static bool attend_once(struct parent *parent, uint64_t until_ns, const char *phase)
+{
+    struct pollfd fds[HF_BENCH_PROCESSES_MAX + 1];
+    uint64_t now_ns = hf_clock_ns();
+    struct signalfd_siginfo info;
+
+    if (parent->crashed || now_ns >= until_ns)
+        return false;
+    uint64_t left_ms = (until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+
+    for (unsigned i = 0; i < parent->started; i++)
+        fds[i] = (struct pollfd){.fd = parent->control_fd[i], .events = POLLIN};
+    fds[parent->started] = (struct pollfd){.fd = parent->signal_fd, .events = POLLIN};
+    if (poll(fds, parent->started + 1, (int)HF_MIN(left_ms, (uint64_t)POLL_MS * 10)) > 0) {
+        for (unsigned i = 0; i < parent->started; i++)
+            if (fds[i].revents != 0)
+                worker_became(parent, i);
+        if (fds[parent->started].revents != 0 &&
+            read(parent->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+            parent->signal = (int)info.ssi_signo;
+    }
+    progress(parent, phase);
+    return true;
+}
+
+/* Until `until_ns`, or until *count has reached all processes. */
 static void attend(struct parent *parent, const unsigned *count, uint64_t until_ns, const char *phase)
 {
-    while (!parent->crashed && (count == NULL || *count < parent->started)) {
-        struct pollfd fds[HF_BENCH_PROCESSES_MAX];
-        uint64_t now_ns = hf_clock_ns();
-
-        if (now_ns >= until_ns)
-            return;
-        uint64_t left_ms = (until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-
-        for (unsigned i = 0; i < parent->started; i++)
-            fds[i] = (struct pollfd){.fd = parent->control_fd[i], .events = POLLIN};
-        if (poll(fds, parent->started, (int)HF_MIN(left_ms, (uint64_t)POLL_MS * 10)) > 0)
-            for (unsigned i = 0; i < parent->started; i++)
-                if (fds[i].revents != 0)
-                    worker_became(parent, i);
-        progress(parent, phase);
-    }
+    while ((count == NULL || *count < parent->started) && attend_once(parent, until_ns, phase))
+        ;
 }
 
 static bool workers_fork(struct parent *parent)
@@ -152,16 +168,75 @@ static bool workers_fork(struct parent *parent)
     return true;
 }
 
-static void workers_start(struct parent *parent, uint64_t start_ns)
+static void workers_tell(struct parent *parent, uint64_t word)
 {
     for (unsigned i = 0; i < parent->started; i++)
-        if (write(parent->control_fd[i], &start_ns, sizeof(start_ns)) != (ssize_t)sizeof(start_ns))
+        if (write(parent->control_fd[i], &word, sizeof(word)) != (ssize_t)sizeof(word))
             parent->crashed = true;
 }
 
 static uint64_t seconds_ns(double seconds)
 {
     return (uint64_t)(seconds * NS_PER_S);
+}
+
+/* ---- resume: what happens when is somebody else's to say ---- */
+
+static void notice(const char *what)
+{
+    fprintf(stderr, "holdfast bench ws: %s\n", what); /* not progress: who sends the signals waits for it */
+}
+
+static bool wait_for_signal(struct parent *parent, int number)
+{
+    uint64_t until_ns = hf_clock_ns() + seconds_ns(AWAY_S_MAX);
+
+    while (parent->signal != number && parent->signal != SIGUSR2 && parent->ended == 0)
+        if (!attend_once(parent, until_ns, "away"))
+            return false;
+    return parent->ended == 0;
+}
+
+static void resume_phases(struct parent *parent, struct hf_bench_run *run)
+{
+    const struct hf_bench_config *config = parent->config;
+
+    parent->signal = 0;
+    notice("ready: all sessions are open");
+    if (!wait_for_signal(parent, SIGUSR1))
+        return;
+    if (parent->signal == SIGUSR1) {
+        workers_tell(parent, HF_BENCH_DROP);
+        attend(parent, &parent->away, hf_clock_ns() + seconds_ns(GRACE_NS_S), "drop");
+        if (parent->away < parent->started)
+            return;
+        notice("away: all sockets are dropped");
+    }
+    if (!wait_for_signal(parent, SIGUSR2))
+        return;
+    uint64_t at_ns = hf_clock_ns();
+
+    side_read(parent, &run->begin, false);
+    workers_tell(parent, at_ns);
+    attend(parent, &parent->done, at_ns + config->duration_ns + seconds_ns(GRACE_NS_S), "resume");
+    side_read(parent, &run->end, false);
+    run->measured_ns = HF_MIN(run->end.at_ns - at_ns, config->duration_ns);
+    attend(parent, &parent->ended,
+           hf_clock_ns() + config->drain_ns + config->timeout_ns + seconds_ns(GRACE_NS_S), "drain");
+}
+
+/* The default action of these signals is to end us: they are ours from before the fork on. */
+static bool signals_take(struct parent *parent)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return false;
+    parent->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return parent->signal_fd >= 0;
 }
 
 static void phases(struct parent *parent, struct hf_bench_run *run)
@@ -190,7 +265,11 @@ static void phases(struct parent *parent, struct hf_bench_run *run)
     uint64_t start_ns = hf_clock_ns() + START_DELAY_NS;
 
     parent->shared->start_ns = start_ns;
-    workers_start(parent, start_ns);
+    workers_tell(parent, start_ns);
+    if (config->mode == HF_BENCH_RESUME) {
+        resume_phases(parent, run);
+        return;
+    }
     run->measured_ns = connect_only ? 0 : config->duration_ns;
     attend(parent, &parent->ended, start_ns + cut_ns, "warm-up");
     side_read(parent, &run->begin, false);
@@ -252,7 +331,7 @@ hf_err hf_bench_run(const struct hf_bench_plan *plan, struct hf_bench_run *ret_r
                     char error[HF_BENCH_ERROR_BYTES])
 {
     struct parent parent = {
-        .plan = plan, .config = plan->config, .shared_bytes = hf_bench_shared_bytes(plan)};
+        .plan = plan, .config = plan->config, .shared_bytes = hf_bench_shared_bytes(plan), .signal_fd = -1};
     struct hf_bench_plan timed = *plan;
     struct hf_machine machine;
 
@@ -268,7 +347,7 @@ hf_err hf_bench_run(const struct hf_bench_plan *plan, struct hf_bench_run *ret_r
     side_read(&parent, &ret_run->before, true);
     timed.dial_at_ns = hf_clock_ns() + DIAL_DELAY_NS;
     parent.plan = &timed;
-    bool forked = workers_fork(&parent);
+    bool forked = (plan->config->mode != HF_BENCH_RESUME || signals_take(&parent)) && workers_fork(&parent);
 
     if (forked)
         phases(&parent, ret_run);
@@ -288,10 +367,14 @@ hf_err hf_bench_run(const struct hf_bench_plan *plan, struct hf_bench_run *ret_r
         ret_run->failed = hf_bench_failed(plan->config, &ret_run->result);
     } else {
         snprintf(error, HF_BENCH_ERROR_BYTES, "%s",
-                 !forked  ? strerror(errno)
+                 !forked ? strerror(errno)
+                 : !parent.crashed && parent.ended == 0 && ret_run->begin.at_ns == 0
+                     ? "the connections did not settle in time, or nobody sent SIGUSR2"
                  : !clean ? "a generator process broke off"
                           : "a generator process did not come to its end in time");
     }
+    if (parent.signal_fd >= 0)
+        close(parent.signal_fd);
     (void)munmap(parent.shared, parent.shared_bytes);
     return complete && clean ? HF_OK : HF_ERR_IO;
 }

@@ -37,6 +37,19 @@ enum hf_bench_seen hf_bench_sequence_see(struct hf_bench_sequence *sequence, uin
     return gap == 0 ? HF_BENCH_SEEN_NEXT : HF_BENCH_SEEN_GAP;
 }
 
+void hf_bench_sequence_skip(struct hf_bench_sequence *sequence, uint64_t from, uint64_t to)
+{
+    if (to < sequence->next || to < from)
+        return;
+    if (from > sequence->next)
+        (void)hf_bench_sequence_see(sequence, from);
+    uint64_t rest = to + 1 - sequence->next;
+
+    for (uint64_t i = 0; i < HF_MIN(rest, (uint64_t)HF_BENCH_SEQUENCE_WINDOW); i++)
+        sequence->behind = sequence->behind << 1 | 1;
+    sequence->next = to + 1;
+}
+
 uint64_t hf_bench_sequence_lost(const struct hf_bench_sequence *sequence, uint64_t sent)
 {
     return sequence->missing + (sent > sequence->next ? sent - sequence->next : 0);

@@ -26,6 +26,9 @@ struct hf_bench_sequence { /* zero is the initial state; fields are readable */
 
 enum hf_bench_seen hf_bench_sequence_see(struct hf_bench_sequence *sequence, uint64_t number);
 
+/* The sender says that from..to will never come: they are no holes. What is missing before them stays missing. */
+void hf_bench_sequence_skip(struct hf_bench_sequence *sequence, uint64_t from, uint64_t to);
+
 /* How many of the numbers 0..sent-1 never came. */
 uint64_t hf_bench_sequence_lost(const struct hf_bench_sequence *sequence, uint64_t sent);
 

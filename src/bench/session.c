@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/reason.h"
 #include "codec/session/binary.h"
 #include "core/session/serial.h"
 #include "io/clock.h"
@@ -24,31 +25,48 @@ static hf_err send_frame(struct hf_bench_conn *conn, const struct hf_frame *fram
     return hf_bench_conn_send(conn, HF_WS_OP_BINARY, out, bytes);
 }
 
+/* Numbers that came without a hole. */
+static uint64_t received_through(const struct hf_bench_session *session)
+{
+    return session->down.missing == 0 ? session->down.next : session->contiguous;
+}
+
 void hf_bench_session_begin(struct hf_bench_conn *conn)
 {
     struct hf_bench_worker *worker = hf_bench_worker_of(conn);
+    struct hf_bench_session *session = &conn->session;
+
+    if (!worker->ops->resumes || session->queue_id == 0)
+        *session = (struct hf_bench_session){.queue_id = hf_rng_u64(&conn->net->rng) | 1};
     struct hf_frame hello = {
         .type = HF_FRAME_HELLO,
         .as.hello = {.version_min = 1,
                      .version_max = 1,
                      .profile = worker->config->heartbeat_ns > 0 ? HF_PROFILE_ADAPTIVE : HF_PROFILE_DEFAULT,
                      .capabilities = HF_CAP_HEARTBEAT | HF_CAP_RESUME,
-                     .uplink_first = 1,
-                     .uplink_next = 1,
+                     .downlink_position = received_through(session),
+                     .uplink_first = session->acked + 1,
+                     .uplink_next = session->acked + 1,
                      .window_messages = WINDOW_MESSAGES,
                      .window_bytes = 1 << 20,
-                     .queue_id = hf_rng_u64(&conn->net->rng) | 1}};
+                     .queue_id = session->queue_id}};
 
-    conn->session = (struct hf_bench_session){.greeting = true};
+    memcpy(hello.as.hello.session_id, session->id, sizeof(session->id));
+    session->greeting = true;
+    session->ack_due = false;
+    session->beat_seq = 0;
     worker->greeting++;
     (void)send_frame(conn, &hello); /* a connection that is lost ends by itself */
 }
 
 void hf_bench_session_end(struct hf_bench_conn *conn)
 {
+    struct hf_bench_worker *worker = hf_bench_worker_of(conn);
+
     if (conn->session.greeting)
-        hf_bench_worker_of(conn)->greeting--;
+        worker->greeting--;
     conn->session.greeting = false;
+    worker->answers_bytes = 0;
 }
 
 static void arm_beat(struct hf_bench_conn *conn)
@@ -70,6 +88,20 @@ void hf_bench_session_beat(struct hf_bench_conn *conn)
     arm_beat(conn);
 }
 
+/* A new or rebuilt session counts from 1 again; a resumed one goes on behind the position that HELLO named. */
+static void take_session(struct hf_bench_conn *conn, const struct hf_frame_welcome *welcome)
+{
+    struct hf_bench_session *session = &conn->session;
+
+    memcpy(session->id, welcome->session_id, sizeof(session->id));
+    session->window = welcome->window_messages;
+    if (welcome->result != HF_SESSION_RESUMED)
+        session->down = (struct hf_bench_sequence){.next = welcome->downlink_next - 1};
+    else if (welcome->downlink_next != received_through(session) + 1)
+        conn->net->result->corrupt++;
+    session->contiguous = session->down.next;
+}
+
 static void on_welcome(struct hf_bench_conn *conn, const struct hf_frame_welcome *welcome, uint64_t now_ns)
 {
     struct hf_bench_worker *worker = hf_bench_worker_of(conn);
@@ -78,8 +110,10 @@ static void on_welcome(struct hf_bench_conn *conn, const struct hf_frame_welcome
         return;
     conn->session.greeting = false;
     worker->greeting--;
-    conn->session.window = welcome->window_messages;
+    take_session(conn, welcome);
     arm_beat(conn);
+    if (worker->ops->welcome != NULL)
+        worker->ops->welcome(conn, welcome->result == HF_SESSION_RESUMED, now_ns);
     if (worker->phase == HF_BENCH_PHASE_RUNNING && worker->ops->send != NULL)
         worker->ops->send(conn, now_ns);
 }
@@ -94,27 +128,78 @@ static void on_ack(struct hf_bench_conn *conn, const struct hf_frame_ack *ack, u
         worker->result->corrupt++; /* of what was never sent */
         return;
     }
-    for (through--; conn->session.acked < through;)
+    for (through--; conn->session.acked < through;) {
+        uint64_t number = conn->session.acked++; /* first: its answer may send the next */
+
         if (worker->ops->acked != NULL)
-            worker->ops->acked(conn, conn->session.acked++, now_ns);
+            worker->ops->acked(conn, number, now_ns);
+    }
     if (worker->phase == HF_BENCH_PHASE_RUNNING && worker->ops->send != NULL)
         worker->ops->send(conn, now_ns); /* the window has room again */
 }
 
-static void on_data(struct hf_bench_conn *conn, uint32_t seq, struct hf_slice payload, uint64_t now_ns)
+/* False: it was there before, or its number is none. */
+static bool take_number(struct hf_bench_conn *conn, uint32_t wire)
+{
+    struct hf_bench_session *session = &conn->session;
+    struct hf_bench_result *result = conn->net->result;
+    uint64_t seq;
+
+    if (wire == 0)
+        return true; /* not numbered */
+    if (!hf_serial_expand(session->down.next + 1, wire, &seq)) {
+        result->corrupt++;
+        return false;
+    }
+    session->ack_due = true;
+    switch (hf_bench_sequence_see(&session->down, seq - 1)) {
+    case HF_BENCH_SEEN_NEXT:
+    case HF_BENCH_SEEN_GAP: break;
+    case HF_BENCH_SEEN_LATE: result->reordered++; break;
+    case HF_BENCH_SEEN_DUPLICATE:
+    case HF_BENCH_SEEN_ANCIENT: result->duplicate++; return false;
+    }
+    session->contiguous = received_through(session);
+    return true;
+}
+
+static void on_data(struct hf_bench_conn *conn, struct hf_slice payload, uint64_t now_ns)
 {
     struct hf_bench_worker *worker = hf_bench_worker_of(conn);
 
-    if (seq != 0 && seq != conn->session.received + 1)
-        worker->result->reordered++;
-    if (seq != 0) {
-        conn->session.received = seq;
-        conn->session.ack_due = true;
-    }
     if (worker->ops->message != NULL)
         worker->ops->message(conn, (const uint8_t *)payload.at, payload.bytes, now_ns);
     else
         worker->result->foreign++;
+}
+
+static void on_command(struct hf_bench_conn *conn, const struct hf_frame_command *command, uint64_t now_ns)
+{
+    struct hf_bench_worker *worker = hf_bench_worker_of(conn);
+
+    on_data(conn, command->payload, now_ns);
+    if (worker->ops->command != NULL)
+        worker->ops->command(conn, command->id);
+}
+
+/* Without a reason the numbers were used up before this session: nothing was lost. */
+static void on_gap(struct hf_bench_conn *conn, const struct hf_frame_gap *gap)
+{
+    struct hf_bench_session *session = &conn->session;
+    uint64_t from, to;
+
+    if (!hf_serial_expand(session->down.next + 1, gap->from, &from) ||
+        !hf_serial_expand(from, gap->to, &to) || to < from) {
+        conn->net->result->corrupt++;
+        return;
+    }
+    uint64_t new_from = HF_MAX(from, session->down.next + 1);
+
+    if (gap->reason != HF_REASON_NONE && to >= new_from)
+        session->gone += to - new_from + 1;
+    hf_bench_sequence_skip(&session->down, from - 1, to - 1);
+    session->contiguous = received_through(session);
+    session->ack_due = true;
 }
 
 static void on_frame(struct hf_bench_conn *conn, const struct hf_frame *frame, uint64_t now_ns)
@@ -124,8 +209,15 @@ static void on_frame(struct hf_bench_conn *conn, const struct hf_frame *frame, u
     switch (frame->type) {
     case HF_FRAME_WELCOME: on_welcome(conn, &frame->as.welcome, now_ns); break;
     case HF_FRAME_ACK: on_ack(conn, &frame->as.ack, now_ns); break;
-    case HF_FRAME_DATA: on_data(conn, frame->as.data.seq, frame->as.data.payload, now_ns); break;
-    case HF_FRAME_COMMAND: on_data(conn, frame->as.command.seq, frame->as.command.payload, now_ns); break;
+    case HF_FRAME_DATA:
+        if (take_number(conn, frame->as.data.seq))
+            on_data(conn, frame->as.data.payload, now_ns);
+        break;
+    case HF_FRAME_COMMAND:
+        if (take_number(conn, frame->as.command.seq))
+            on_command(conn, &frame->as.command, now_ns);
+        break;
+    case HF_FRAME_GAP: on_gap(conn, &frame->as.gap); break;
     case HF_FRAME_PING:
         pong = *frame;
         pong.type = HF_FRAME_PONG;
@@ -150,14 +242,53 @@ void hf_bench_session_message(struct hf_bench_conn *conn, const uint8_t *data, s
         data += taken;
         bytes -= taken;
     }
-    if (!conn->session.ack_due)
-        return;
+}
+
+/* Several frames are one message; there is room for them, or what is there goes first. */
+static void gather(struct hf_bench_conn *conn, const struct hf_frame *frame)
+{
+    struct hf_bench_worker *worker = hf_bench_worker_of(conn);
+
+    if (worker->answers_bytes + hf_frame_bytes(frame) > sizeof(worker->answers)) {
+        (void)hf_bench_conn_send(conn, HF_WS_OP_BINARY, worker->answers, worker->answers_bytes);
+        worker->answers_bytes = 0;
+    }
+    worker->answers_bytes += hf_frame_encode(frame, worker->answers + worker->answers_bytes);
+    HF_ASSERT(worker->answers_bytes <= sizeof(worker->answers));
+}
+
+bool hf_bench_session_answer(struct hf_bench_conn *conn, const uint8_t id[16])
+{
+    struct hf_bench_worker *worker = hf_bench_worker_of(conn);
+    struct hf_frame frame = {
+        .type = HF_FRAME_RESULT,
+        .as.result = {.seq = (uint32_t)(conn->sent + 1), .status = HF_RESULT_OK, .format = 0}};
+
+    if (conn->state != HF_BENCH_CONN_OPEN || conn->sent >= conn->session.acked + conn->session.window)
+        return false;
+    memcpy(frame.as.result.id, id, sizeof(frame.as.result.id));
+    gather(conn, &frame);
+    conn->sent++;
+    worker->result->sent++;
+    worker->outstanding++;
+    return true;
+}
+
+void hf_bench_session_read_over(struct hf_bench_conn *conn)
+{
+    struct hf_bench_worker *worker = hf_bench_worker_of(conn);
+    uint32_t received = (uint32_t)received_through(&conn->session);
+
+    if (conn->session.ack_due)
+        gather(conn, &(struct hf_frame){.type = HF_FRAME_ACK,
+                                        .as.ack = {.received_through = received,
+                                                   .durable_through = received,
+                                                   .window_messages = WINDOW_MESSAGES,
+                                                   .window_bytes = 1 << 20}});
     conn->session.ack_due = false;
-    (void)send_frame(conn, &(struct hf_frame){.type = HF_FRAME_ACK,
-                                              .as.ack = {.received_through = conn->session.received,
-                                                         .durable_through = conn->session.received,
-                                                         .window_messages = WINDOW_MESSAGES,
-                                                         .window_bytes = 1 << 20}});
+    if (worker->answers_bytes > 0) /* a connection that is lost ends by itself */
+        (void)hf_bench_conn_send(conn, HF_WS_OP_BINARY, worker->answers, worker->answers_bytes);
+    worker->answers_bytes = 0;
 }
 
 hf_err hf_bench_session_send(struct hf_bench_conn *conn, uint64_t number)

@@ -54,5 +54,7 @@ bool hf_bench_failed(const struct hf_bench_config *config, const struct hf_bench
 
     if (config->mode == HF_BENCH_FLOOD)
         return result->attempted == 0;
+    if (config->mode == HF_BENCH_RESUME && result->resumed != config->connections)
+        return true;
     return messages > 0 || hf_bench_result_failed(result) > 0;
 }

@@ -72,6 +72,12 @@ static void on_writable(struct hf_bench_conn *conn, uint64_t now_ns)
         worker->ops->send(conn, now_ns);
 }
 
+static void on_read_over(struct hf_bench_conn *conn)
+{
+    if (hf_bench_session_is_on(conn->net->config))
+        hf_bench_session_read_over(conn);
+}
+
 static void on_end(struct hf_bench_conn *conn, uint64_t now_ns)
 {
     struct hf_bench_worker *worker = hf_bench_worker_of(conn);
@@ -81,8 +87,8 @@ static void on_end(struct hf_bench_conn *conn, uint64_t now_ns)
     worker->free_hint = conn->index;
 }
 
-static const struct hf_bench_handler handler = {on_open, on_message, on_writable, on_end,
-                                                hf_bench_session_beat};
+static const struct hf_bench_handler handler = {on_open,     on_message, on_read_over,
+                                                on_writable, on_end,     hf_bench_session_beat};
 
 /* Replaces {device} and {token}; a token without a place becomes the parameter `token`. */
 static bool write_path(void *user, const struct hf_bench_conn *conn, char *out, size_t out_bytes)
@@ -213,6 +219,10 @@ static void phase_step(struct hf_bench_worker *worker, uint64_t now_ns)
         if (now_ns < worker->measure_end_ns)
             break;
         cpu_mark(worker, false);
+        if (write(worker->control_fd, "D", 1) != 1) {
+            worker->phase = HF_BENCH_PHASE_OVER; /* the parent is gone */
+            break;
+        }
         worker->phase = HF_BENCH_PHASE_DRAINING;
         worker->phase_end_ns = now_ns + worker->config->drain_ns;
         break;
@@ -240,6 +250,11 @@ static void on_control(struct hf_bench_worker *worker)
     if (read(worker->control_fd, &start_ns, sizeof(start_ns)) != (ssize_t)sizeof(start_ns)) {
         if (errno != EAGAIN)
             worker->phase = HF_BENCH_PHASE_OVER; /* the parent is gone */
+        return;
+    }
+    if (worker->phase != HF_BENCH_PHASE_READY) {
+        if (worker->phase == HF_BENCH_PHASE_RUNNING && worker->ops->control != NULL)
+            worker->ops->control(worker, start_ns);
         return;
     }
     uint64_t cut_ns = HF_MAX(config->warmup_ns, config->ramp_ns);

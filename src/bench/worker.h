@@ -1,7 +1,9 @@
 /* bench/worker.h - one generator process: opens its share of the connections, waits for the start, runs its mode,
  * waits for late answers, closes. Started by run.c with fork(); speaks with it over one socket: it writes
  * 'R' when its connections are settled, reads the start time (uint64_t, CLOCK_MONOTONIC in ns, the same clock for
- * every process of the machine), and ends by exiting. End of file on that socket ends the worker at once. */
+ * every process of the machine), writes 'D' when the measured time is over, and ends by exiting. In the mode resume it also reads 0 ("drop all
+ * connections", which it answers with 'A' for away) and a second time ("dial again from then on"). End of file on that socket ends the worker at
+ * once. */
 #ifndef HF_BENCH_WORKER_H
 #define HF_BENCH_WORKER_H
 
@@ -37,6 +39,8 @@ struct hf_bench_plan { /* made once before the fork; read only */
     uint64_t dial_at_ns;   /* when the first connection is meant to start */
 };
 
+enum { HF_BENCH_DROP = 0, HF_BENCH_ANSWERS_BYTES = 4096 };
+
 enum hf_bench_phase {
     HF_BENCH_PHASE_OPENING,
     HF_BENCH_PHASE_READY, /* waits for the start time */
@@ -51,15 +55,19 @@ struct hf_bench_worker;
 struct hf_bench_mode_ops {
     bool dials_in_run; /* churn, flood: connections are what is measured; the others open all first */
     bool hold_open;    /* false: a connection is closed as soon as it is open */
+    bool resumes;      /* holdfast.v1: HELLO names the session that the connection before had */
     bool (*start)(struct hf_bench_worker *worker);                 /* NULL = nothing; false = no memory */
     void (*tick)(struct hf_bench_worker *worker, uint64_t now_ns); /* while RUNNING; NULL = nothing */
     uint64_t (*due_ns)(const struct hf_bench_worker *worker);      /* of the next tick; NULL = never */
     void (*send)(struct hf_bench_conn *conn, uint64_t now_ns); /* there is room again, or it just opened */
     void (*message)(struct hf_bench_conn *conn, const uint8_t *data, size_t bytes, uint64_t now_ns);
     void (*acked)(struct hf_bench_conn *conn, uint64_t number,
-                  uint64_t now_ns);                        /* holdfast.v1: durable; NULL = nothing */
-    bool (*drained)(const struct hf_bench_worker *worker); /* NULL = at once */
-    void (*finish)(struct hf_bench_worker *worker);        /* counts losses; NULL = nothing */
+                  uint64_t now_ns); /* holdfast.v1: durable; NULL = nothing */
+    void (*welcome)(struct hf_bench_conn *conn, bool resumed, uint64_t now_ns); /* holdfast.v1 */
+    void (*command)(struct hf_bench_conn *conn, const uint8_t id[16]); /* after `message` with its payload */
+    void (*control)(struct hf_bench_worker *worker, uint64_t word);    /* what run.c writes after the start */
+    bool (*drained)(const struct hf_bench_worker *worker);             /* NULL = at once */
+    void (*finish)(struct hf_bench_worker *worker);                    /* counts losses; NULL = nothing */
 };
 
 struct hf_bench_worker {
@@ -89,6 +97,8 @@ struct hf_bench_worker {
     bool cpu_marked;
     uint64_t cpu_mark_ns, wait_mark_ns;
 
+    uint8_t answers[HF_BENCH_ANSWERS_BYTES]; /* session.c: frames that what is being read leads to */
+    size_t answers_bytes;
     struct hf_bench_api *api; /* downlink, broadcast; owns */
     void *mode_data;          /* the mode's; freed with the worker */
     unsigned lanes;           /* downlink: HTTP connections in use */

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import socket
 import ssl
 import struct
@@ -359,6 +360,94 @@ class Bench(unittest.TestCase):
     def test_secrets_stay_out_of_the_record(self):
         _, document, _ = bench("connect", self.gateway(), "--token", "s3cret", path=DEVICE)
         self.assertNotIn("s3cret", json.dumps(document))
+
+
+# ---- resume, against the real gateway (pytest only: it has the fixtures) ----
+
+SESSIONS, MISSED, PREFIX = 200, 3, "resume-"
+RAISED = {"admission": {"prefix_per_s": 0}, "limits": {"command_per_s": 1000, "api_key_per_s": 100000, "api_key_capacity": 100000}}
+
+
+class Fleet:
+    """`resume` as a child, with what has to happen around it."""
+
+    def __init__(self, gw, *options):
+        self.gw = gw
+        gw.config["listeners"][0]["port"] = gw.address()[1]  # a restart is at the same address
+        command = [BENCH_WS, "resume", "ws://127.0.0.1:%d%s" % (gw.address()[1], DEVICE), "--json", "--force", "--protocol",
+                   "holdfast.v1", "--connections", str(SESSIONS), "--processes", "2", "--device", PREFIX, "--secret-file",
+                   str(gw.folder / "k1.secret"), "--tenant", "acme", "--kid", "k1", "--timeout", "20s", "--drain", "10s",
+                   "--lag-max", "10s", "--stall-max", "10s", "--cpu-max", "101", *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.until("ready")
+
+    def until(self, word):
+        for line in self.process.stderr:
+            if "holdfast bench ws: %s: " % word in line:
+                return
+        raise AssertionError("it ended before it was %s" % word)
+
+    def drop(self):
+        self.process.send_signal(signal.SIGUSR1)
+        self.until("away")
+
+    def resume(self):
+        self.process.send_signal(signal.SIGUSR2)
+        out, err = self.process.communicate(timeout=60)
+        document = json.loads(out)
+        return self.process.returncode, document, document["runs"][0]["counters"]
+
+
+def devices():
+    return ["%s%06d" % (PREFIX, n) for n in range(1, SESSIONS + 1)]
+
+
+def send_commands(gw, names, count=MISSED):
+    for n in range(count):
+        for name in names:
+            gw.api().command(name, "blink", {"hfb": "%d-%d" % (int(name[len(PREFIX):]), n)})
+
+
+def test_resume_across_a_crash_loses_and_doubles_nothing(gateways):
+    gw = gateways(RAISED)
+    fleet = Fleet(gw, "--expect", str(MISSED), "--duration", "30s")
+    fleet.drop()
+    send_commands(gw, devices())
+    gw.kill()
+    gw.start()
+    status, document, counters = fleet.resume()
+    assert (status, document["verdict"]) == (0, "measured"), document
+    assert (counters["resumed"], counters["rebuilt"]) == (SESSIONS, 0)
+    assert (counters["answered"], counters["sent"]) == (MISSED * SESSIONS, MISSED * SESSIONS), "each has come and was answered"
+    assert 0 < document["result"]["missed_last"]["median"] < 30e6
+    done = [event["id"] for event in gw.api().events(type="command.done")]
+    assert len(done) == len(set(done)) == MISSED * SESSIONS
+
+
+def test_resume_finds_what_is_missing_or_not_meant_for_it(gateways):
+    gw = gateways(RAISED)
+    fleet = Fleet(gw, "--expect", str(MISSED), "--duration", "3s")
+    fleet.drop()
+    names = devices()
+    send_commands(gw, names[2:])
+    send_commands(gw, names[:1], MISSED - 1)  # one too few
+    gw.api().command(names[1], "blink", {"hfb": "2-0"})
+    gw.api().command(names[1], "blink", {"hfb": "2-0"})  # the same again
+    gw.api().command(names[1], "blink", {"hfb": "3-2"})  # somebody else's
+    status, document, counters = fleet.resume()
+    assert (status, document["verdict"]) == (1, "failed")
+    assert (counters["resumed"], counters["lost"], counters["corrupt"]) == (SESSIONS, 1, 2)
+
+
+def test_resume_is_no_success_when_the_sessions_are_gone(gateways, tmp_path):
+    gw = gateways(RAISED)
+    fleet = Fleet(gw, "--duration", "30s")
+    gw.kill()  # nobody said a word: SIGUSR2 alone drops what is left
+    gw.config["node"]["data_dir"] = str(tmp_path / "another")
+    gw.start()
+    status, document, counters = fleet.resume()
+    assert (status, document["verdict"]) == (1, "failed")
+    assert (counters["resumed"], counters["rebuilt"]) == (0, SESSIONS)
 
 
 if __name__ == "__main__":

@@ -277,6 +277,9 @@ class Client:
 
     @staticmethod
     async def say_goodbye(connection, end):
+        if end.reason == "heartbeat_timeout":  # nobody is there to answer, and the next connection is waiting
+            connection.ws.transport.abort()
+            return
         with contextlib.suppress(OSError, ConnectionClosed, asyncio.TimeoutError):
             async with asyncio.timeout(2 * GOODBYE_S):
                 if end.local:

@@ -45,9 +45,11 @@ class Diary(holdfast_client.Application):
 class Device(threading.Thread):
     """with Device(gw, "bike-7", tmp_path / "store") as bike: bike.publish(1); bike.wait("durable")"""
 
-    def __init__(self, gw, name, store, encoding="binary", url=None, answer=lambda frame: {"done": True}, token=None, **options):
+    def __init__(self, gw, name, store, encoding="binary", url=None, answer=lambda frame: {"done": True}, token=None, diary=Diary,
+                 retry_s=None, **options):
+        """retry_s: what the delays between attempts grow from; None: as a device has it."""
         super().__init__(daemon=True)
-        self.diary, self.failure, self.ready = Diary(answer), None, threading.Event()
+        self.diary, self.failure, self.ready, self.retry_s = diary(answer), None, threading.Event(), retry_s
         self.settings = dict(url=url or gw.url().replace("http", "ws"), token=token or gw.token(name), app=self.diary, device=name,
                              store=str(store), encoding=encoding, **{"profile": "ha", **options})
         self.start()
@@ -56,6 +58,7 @@ class Device(threading.Thread):
     def run(self):
         async def live():
             self.loop, self.client = asyncio.get_running_loop(), holdfast_client.Client(**self.settings)
+            self.client.base_s = self.client.base_s if self.retry_s is None else self.retry_s
             self.ready.set()
             await self.client.run()
         try:

@@ -6,6 +6,8 @@ SHELL := bash
 BUILD ?= build
 JOBS ?= $(shell nproc)
 ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 SEEDS ?= 0..1999
 
 .PHONY: build run test sim check bench tsan format docs setup setup-test clean
@@ -52,6 +54,10 @@ docs: build
 	@$(BUILD)/holdfast default-config > deploy/holdfast.yaml
 	@$(BUILD)/holdfast default-config --markdown > doc/configuration.md
 	@$(BUILD)/holdfast reasons --markdown > doc/reasons.md
+
+# The program, libholdfast (shared and static), its header and its pkg-config file: PREFIX, DESTDIR.
+install: build
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX) >/dev/null
 
 clean:
 	@rm -rf build build-*

@@ -5,7 +5,7 @@
 
 #define NAME(id, name) [id] = name,
 
-const char *hf_client_failure_name(unsigned failure)
+const char *hf_client_core_failure_name(unsigned failure)
 {
     static const char *const names[] = {HF_CLIENT_FAILURE_MAP(NAME)};
 

@@ -67,7 +67,7 @@ struct hf_client_time {
 #define HF_CLIENT_FAILURE_ENUM(id, name) id,
 enum hf_client_failure { HF_CLIENT_FAILURE_MAP(HF_CLIENT_FAILURE_ENUM) HF_CLIENT_FAILURES };
 #undef HF_CLIENT_FAILURE_ENUM
-const char *hf_client_failure_name(unsigned failure);
+const char *hf_client_core_failure_name(unsigned failure);
 
 /* Stages of a transport on its way, told by the driver so that each gets its deadline. */
 enum hf_client_stage { HF_CLIENT_STAGE_DNS, HF_CLIENT_STAGE_TCP, HF_CLIENT_STAGE_TLS };
@@ -247,6 +247,7 @@ hf_err hf_client_core_token(struct hf_client_core *core, const struct hf_client_
 /* ---- looking inside ---- */
 enum hf_link_state hf_client_core_state(const struct hf_client_core *core);
 void hf_client_core_counts(const struct hf_client_core *core, struct hf_client_counts *ret_counts);
+void hf_client_core_queue(const struct hf_client_core *core, struct hf_store_facts *ret_facts);
 /* Since when the connection is established (monotonic); 0 = it is not. */
 uint64_t hf_client_core_since_ms(const struct hf_client_core *core);
 

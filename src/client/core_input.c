@@ -189,6 +189,11 @@ void hf_client_core_counts(const struct hf_client_core *core, struct hf_client_c
     *ret_counts = core->counts;
 }
 
+void hf_client_core_queue(const struct hf_client_core *core, struct hf_store_facts *ret_facts)
+{
+    *ret_facts = core->facts;
+}
+
 uint64_t hf_client_core_since_ms(const struct hf_client_core *core)
 {
     return core->link.opened_ms;

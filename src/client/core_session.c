@@ -330,6 +330,8 @@ static void on_frame(struct hf_client_core *core, const struct hf_frame *frame, 
 
 void hf_core_frames(struct hf_client_core *core, const uint8_t *data, size_t bytes)
 {
+    if (bytes == 0)
+        hf_core_broken(core, HF_REASON_SESSION_BROKEN); /* a message without a frame */
     while (bytes > 0 && (core->phase == HF_PHASE_GREETING || core->phase == HF_PHASE_OPEN)) {
         struct hf_frame frame;
         size_t taken = 0;

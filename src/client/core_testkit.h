@@ -269,7 +269,7 @@ static inline void kit_opened(void *user, const struct hf_client_opened *opened)
 static inline void kit_closed(void *user, const struct hf_client_closed *closed)
 {
     LINE((struct kit *)user, "closed %u %s %s%s\n", closed->code, hf_reason_name(closed->reason),
-         hf_client_failure_name(closed->failure), closed->retry ? "" : " for good");
+         hf_client_core_failure_name(closed->failure), closed->retry ? "" : " for good");
 }
 
 static inline void kit_state(void *user, enum hf_link_state state, enum hf_link_state before,

@@ -5,6 +5,8 @@
 #include "codec/ws/utf8.h"
 #include "core/session/serial.h"
 
+enum { FORMAT_JSON = 1 /* DLV-1 */ };
+
 /* ---- publishing ---- */
 
 static void draw_uuid(struct hf_client_core *core, uint8_t uuid[16])
@@ -120,6 +122,7 @@ static void message_frame(const struct hf_client_core *core, const struct hf_sto
                           struct hf_frame *ret_frame)
 {
     const struct hf_store_message *message = &item->message;
+    bool text = message->text || message->format == FORMAT_JSON; /* where it is implied it is said, too */
 
     *ret_frame = (struct hf_frame){0};
     if (message->class == HF_STORE_RESULT) {
@@ -127,14 +130,14 @@ static void message_frame(const struct hf_client_core *core, const struct hf_sto
         ret_frame->as.result = (struct hf_frame_result){.seq = (uint32_t)item->seq,
                                                         .status = message->status,
                                                         .format = message->format,
-                                                        .text = message->text,
+                                                        .text = text,
                                                         .payload = message->payload};
         memcpy(ret_frame->as.result.id, message->uuid, sizeof(message->uuid));
     } else {
         ret_frame->type = HF_FRAME_DATA;
         ret_frame->as.data = (struct hf_frame_data){.seq = (uint32_t)item->seq,
                                                     .format = message->format,
-                                                    .text = message->text,
+                                                    .text = text,
                                                     .time_ms = message->created_ms,
                                                     .topic = message->topic,
                                                     .payload = message->payload};

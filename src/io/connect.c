@@ -1,57 +1,6 @@
 #include "io/connect.h"
 
-#include <errno.h>
 #include <unistd.h>
-
-#ifndef IP_BIND_ADDRESS_NO_PORT
-#define IP_BIND_ADDRESS_NO_PORT 24 /* linux/in.h */
-#endif
-
-static hf_err error_of(int err)
-{
-    switch (err) {
-    case EMFILE:
-    case ENFILE: return HF_ERR_LIMIT;
-    case EADDRINUSE:
-    case EAGAIN: return HF_ERR_BUSY; /* connect(2): no local port is free */
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-    case EINVAL: return HF_ERR_INVALID;
-    case ENOMEM:
-    case ENOBUFS: return HF_ERR_NOMEM;
-    default: return HF_ERR_IO;
-    }
-}
-
-static bool bind_local(int fd, const union hf_address *local)
-{
-    int on = 1;
-
-    if (local == NULL)
-        return true;
-    if (hf_address_port(local) == 0 &&
-        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0)
-        return false;
-    return bind(fd, &local->any, hf_address_bytes(local)) == 0;
-}
-
-hf_err hf_connect_fd(const union hf_address *remote, const union hf_address *local, int *ret_fd)
-{
-    int fd = socket(remote->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), saved;
-
-    if (fd < 0)
-        return error_of(errno);
-    if (hf_socket_tune(fd, 0) == HF_OK && bind_local(fd, local) &&
-        (connect(fd, &remote->any, hf_address_bytes(remote)) == 0 || errno == EINPROGRESS)) {
-        *ret_fd = fd;
-        return HF_OK;
-    }
-    saved = errno;
-    close(fd);
-    errno = saved;
-    /* With the port chosen at connect time, running out of ports is told as EADDRNOTAVAIL by connect(). */
-    return saved == EADDRNOTAVAIL && local == NULL ? HF_ERR_BUSY : error_of(saved);
-}
 
 hf_err hf_connect(struct hf_loop *loop, const union hf_address *remote, const union hf_address *local,
                   const struct hf_stream_options *options, const struct hf_link_handler *handler, void *user,

@@ -1,0 +1,152 @@
+#include "client/line.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+hf_err hf_line_init(struct hf_line *line, const struct hf_ws_memory *memory, uint32_t messages_max,
+                    uint32_t bytes_max)
+{
+    *line = (struct hf_line){.memory = *memory,
+                             .messages_max = messages_max != 0 ? messages_max : HF_LINE_MESSAGES_MAX_DEFAULT,
+                             .bytes_max = bytes_max != 0 ? bytes_max : HF_LINE_BYTES_MAX_DEFAULT,
+                             .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    line->last = &line->first;
+    if (line->event_fd < 0)
+        return HF_ERR_LIMIT;
+    if (pthread_mutex_init(&line->lock, NULL) == 0)
+        return HF_OK;
+    (void)close(line->event_fd);
+    return HF_ERR_NOMEM;
+}
+
+void hf_line_deinit(struct hf_line *line)
+{
+    HF_ASSERT(line->first == NULL);
+    (void)pthread_mutex_destroy(&line->lock);
+    (void)close(line->event_fd);
+}
+
+static void wake(struct hf_line *line)
+{
+    const uint64_t one = 1;
+    ssize_t written =
+        write(line->event_fd, &one, sizeof(one)); /* it can only fail when it is readable already */
+
+    (void)written;
+}
+
+static struct hf_line_entry *copy_of(struct hf_line *line, const struct hf_line_entry *entry)
+{
+    size_t bytes = sizeof(*entry) + entry->topic_bytes + entry->payload_bytes;
+    struct hf_line_entry *copy = hf_ws_memory_take(&line->memory, bytes);
+    char *texts = (char *)(copy + 1);
+
+    if (copy == NULL)
+        return NULL;
+    *copy = *entry;
+    copy->bytes = bytes;
+    copy->next = NULL;
+    copy->topic = texts;
+    copy->payload = texts + entry->topic_bytes;
+    if (entry->topic_bytes > 0)
+        memcpy(texts, entry->topic, entry->topic_bytes);
+    if (entry->payload_bytes > 0)
+        memcpy(texts + entry->topic_bytes, entry->payload, entry->payload_bytes);
+    return copy;
+}
+
+/* A lone message may be larger than the line. */
+static bool has_room(const struct hf_line *line, size_t bytes)
+{
+    return line->messages == 0 || (line->messages < line->messages_max && line->bytes <= line->bytes_max &&
+                                   bytes <= line->bytes_max - line->bytes);
+}
+
+hf_err hf_line_put(struct hf_line *line, const struct hf_line_entry *entry)
+{
+    struct hf_line_entry *copy = copy_of(line, entry); /* outside of the lock: it may be large */
+    hf_err err = HF_OK;
+    bool first = false;
+
+    if (copy == NULL)
+        return HF_ERR_NOMEM;
+    (void)pthread_mutex_lock(&line->lock);
+    if (line->closed) {
+        err = HF_ERR_CLOSED;
+    } else if (!has_room(line, copy->bytes)) {
+        err = HF_ERR_LIMIT;
+    } else {
+        first = line->first == NULL;
+        *line->last = copy;
+        line->last = &copy->next;
+        line->messages++;
+        line->bytes += copy->bytes;
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+    if (err != HF_OK)
+        hf_line_free(line, copy);
+    else if (first)
+        wake(line);
+    return err;
+}
+
+void hf_line_stop(struct hf_line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->stop = true;
+    (void)pthread_mutex_unlock(&line->lock);
+    wake(line);
+}
+
+void hf_line_network(struct hf_line *line, bool up)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->network_told = true;
+    line->network_up = up;
+    (void)pthread_mutex_unlock(&line->lock);
+    wake(line);
+}
+
+void hf_line_close(struct hf_line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->closed = true;
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
+struct hf_line_taken hf_line_take(struct hf_line *line)
+{
+    struct hf_line_taken taken;
+    uint64_t events;
+    ssize_t got =
+        read(line->event_fd, &events, sizeof(events)); /* before looking: what comes behind wakes again */
+
+    (void)got;
+    (void)pthread_mutex_lock(&line->lock);
+    taken = (struct hf_line_taken){line->first, line->stop, line->network_told, line->network_up};
+    line->first = NULL;
+    line->last = &line->first;
+    line->messages = 0;
+    line->bytes = 0;
+    line->stop = line->network_told = false;
+    (void)pthread_mutex_unlock(&line->lock);
+    return taken;
+}
+
+void hf_line_free(struct hf_line *line, struct hf_line_entry *entry)
+{
+    hf_ws_memory_give(&line->memory, entry, entry->bytes);
+}
+
+bool hf_line_waits(struct hf_line *line)
+{
+    bool waits;
+
+    (void)pthread_mutex_lock(&line->lock);
+    waits = line->first != NULL || line->stop || line->network_told;
+    (void)pthread_mutex_unlock(&line->lock);
+    return waits;
+}

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lib.faults import Witness, balanced
+from lib.faults import P99_S, Witness, balanced
 from lib.rawws import PING, PONG
 
 SHIM = r"""
@@ -67,7 +67,7 @@ def test_steps_disconnect_nobody_and_reorder_nothing(gateways, clock):
             opcode, payload = ws.recv(answer_pings=False)
             assert opcode == PING, "the connection's timer has run, in this time"
             ws.send(PONG, payload)
-        assert witness.p99_s() < 0.5
+        assert witness.p99_s() < P99_S
         assert gw.api().device("steps")["state"] == "online"
         assert [e["payload"] for e in gw.api().events(type="message", device="steps")] == list(range(7))
         offsets = [e["offset"] for e in gw.api("operator").events()]

@@ -12,11 +12,9 @@ import time
 
 import pytest
 
-from lib.faults import Pki, Witness, balanced, cpu_s, peer_process, until_end
+from lib.faults import P99_S, Pki, Witness, balanced, cpu_s, peer_process, until_end
 from lib.gateway import eventually
 from lib.rawws import PING, PONG, TEXT, Ended, Refused, frame
-
-P99_S = 0.5  # of a durable round trip beside the fault
 
 FAST = {"admission": {"header_timeout_ms": 1000, "auth_timeout_ms": 1000},
         "websocket": {"write_timeout_ms": 1000, "close_timeout_ms": 500},

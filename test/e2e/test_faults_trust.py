@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lib.faults import Pki, Witness, balanced
+from lib.faults import P99_S, Pki, Witness, balanced
 from lib.gateway import eventually
 from lib.rawws import CLOSE, RawWs, Refused, close_payload
 from test_faults_peers import main_listener
-
-P99_S = 0.5
 
 
 @pytest.fixture(scope="module")

@@ -121,8 +121,16 @@ void hf_ws_release(struct hf_ws_conn *conn)
     hf_slab_give(conn->site->conns, conn);
 }
 
+/* The exchange of Close frames is through, or was waited for long enough. */
+static void over(struct hf_ws_conn *conn)
+{
+    if (conn->session != NULL && conn->session->state == HF_LINK_DISCONNECTING)
+        hf_ws_session_event(conn, HF_LINK_EV_CLOSED, (enum hf_reason)conn->reason);
+}
+
 void hf_ws_abort(struct hf_ws_conn *conn)
 {
+    over(conn);
     conn->link->ops->abort(conn->link);
     conn->link = NULL;
     conn->site->stats.ended++;
@@ -276,6 +284,7 @@ static void on_end(struct hf_link *link, enum hf_link_end link_end, int sys_errn
     (void)sys_errno;
     /* A Close frame may be in the same segment as the FIN: it was handled in on_data and this is its expected end. */
     end(conn, HF_LINK_EV_LOST, reason, HF_WS_CODE_ABNORMAL, HF_EVIDENCE_SOCKET_LOST, HF_ERR_CLOSED);
+    over(conn);
     conn->link = NULL;
     conn->site->stats.ended++;
     hf_wheel_cancel(conn->site->wheel, &conn->timer);

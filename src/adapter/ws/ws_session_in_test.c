@@ -593,8 +593,18 @@ static void bye_ends_it(void **state)
         assert_int_equal(kit_last(&kit, HF_EVENT_OFFLINE)->reason, rows[i].want);
         kit_close(link, rows[i].code, "");
         assert_true(link->finished);
+        assert_int_equal(sk.states[sk.state_count - 1].event, HF_LINK_EV_PEER_CLOSE);
+        assert_int_equal(sk.states[sk.state_count - 1].after, HF_LINK_DISCONNECTING);
         kit_end(link, HF_LINK_END_EOF);
+        assert_int_equal(sk.states[sk.state_count - 1].event, HF_LINK_EV_CLOSED);
+        assert_int_equal(sk.states[sk.state_count - 1].after, HF_LINK_DISCONNECTED);
     }
+    struct kit_link *link = sk_open("d1", HF_WS_SESSION); /* before HELLO, too */
+    struct hf_frame bye = {.type = HF_FRAME_BYE};
+    sk_say(link, &bye);
+    kit_expect_close(link, 1000, "reason=normal;retry_ms=0");
+    sk_run(5100); /* the peer's Close does not come */
+    assert_true(link->aborted);
 }
 
 static void a_full_journal_ends_it(void **state)

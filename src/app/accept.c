@@ -330,9 +330,9 @@ static hf_err ws_move(void *context, struct hf_link *link, struct hf_ws_admit *a
 
 static bool ws_may_take(void *context)
 {
-    const struct hf_worker *worker = context;
+    struct hf_worker *worker = context;
 
-    return !worker->gate_closed && hf_app_journal_open(&worker->journal);
+    return hf_gate_may_pass(&worker->gate, hf_worker_has_room(worker));
 }
 
 static void random_bytes(void *context, void *out, size_t bytes)

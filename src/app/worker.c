@@ -65,6 +65,11 @@ void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats
     pthread_mutex_unlock(&worker->stats_mutex);
 }
 
+bool hf_worker_has_room(const struct hf_worker *worker)
+{
+    return hf_app_journal_open(&worker->journal) && worker->backlog_total < HF_WORKER_BACKLOG_MAX;
+}
+
 static void on_second(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_worker *worker = HF_CONTAINER_OF(timer, struct hf_worker, second);
@@ -80,16 +85,13 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     drain_step(worker);
 }
 
-/* The gate opens again: devices that were held back are read on. */
+/* Devices that were held back are read on. What they had waiting is recorded in the next turn, which may be far when nothing else is under way. */
 static void check_gate(struct hf_worker *worker)
 {
-    bool closed = !hf_app_journal_open(&worker->journal) || worker->backlog_total >= HF_WORKER_BACKLOG_MAX;
-
-    if (worker->gate_closed && !closed) {
-        worker->gate_closed = false;
-        hf_ws_site_release(&worker->ws);
-    }
-    worker->gate_closed = closed;
+    if (!hf_gate_opens(&worker->gate, hf_worker_has_room(worker)))
+        return;
+    hf_ws_site_release(&worker->ws);
+    hf_loop_wake(worker->loop);
 }
 
 static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)

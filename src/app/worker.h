@@ -4,6 +4,7 @@
 #define HF_APP_WORKER_H
 
 #include "adapter/ws/echo.h"
+#include "app/gate.h"
 #include "app/gateway.h"
 #include "core/admission.h"
 #include "core/kvkey.h"
@@ -102,7 +103,8 @@ struct hf_worker {
     struct hf_gateway_rules *rules;     /* in use here */
     uint64_t deny_generation;           /* of the deny-list when certificates were last looked at */
     uint64_t alive_offset, alive_ms;    /* the first worker: when the log last moved (app/node_life.h) */
-    bool gate_closed, draining, stopping;
+    struct hf_gate gate;
+    bool draining, stopping;
     bool closed; /* hf_worker_close(): no connection is left, and none is let in */
     uint64_t drain_begun_ms;
     unsigned drain_total;
@@ -127,6 +129,7 @@ hf_err hf_worker_start(struct hf_worker *worker);
 void hf_worker_close(struct hf_worker *worker);
 bool hf_worker_settle(struct hf_worker *worker); /* false: nothing was there */
 void hf_worker_free(struct hf_worker *worker);
+bool hf_worker_has_room(const struct hf_worker *worker); /* for what devices say: the log and mailboxes */
 void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats); /* any thread */
 hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules);
 

@@ -25,8 +25,8 @@ from holdfast.connection import Connection, End, ours
 from holdfast.fields import Malformed, TooBig
 from holdfast.store import Store
 
-ATTEMPT_S, STABLE_S, GOODBYE_S = 10, 60, 5  # sections 1 and 7
-UNNUMBERED_MAX = 1000                       # publications that wait for the application; more are dropped and counted
+ATTEMPT_S, STABLE_S, GOODBYE_S, TICKET_S_MAX = 10, 60, 5, 600  # sections 1 and 7
+UNNUMBERED_MAX = 1000  # publications that wait for the application; more are dropped and counted
 
 
 class Unsupported(Exception):
@@ -64,16 +64,15 @@ def as_payload(content):
     return {"format": JSON, "payload": json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()}
 
 
-def retry_delay(code, attempt, base_s=1.0, retry_ms=0, ticket_ms=0, draw=random.uniform):
+def retry_delay(code, attempt, base_s=1.0, retry_ms=0, ticket_ms=0, draw=random.uniform, most_s=30):
     """Section 7: seconds until the next attempt, None for never. ticket_ms: of the connection that was just lost; 0 without."""
-    retry_s, jitter_s = retry_ms / 1000, draw(0, min(30, base_s * 2 ** min(attempt, 20)))
     if code == 1000:
         return None
-    if code in (1012, 1013, 4429):
-        return retry_s + jitter_s
-    if code in (4403, 4409):
-        return max(retry_s, 300 if code == 4403 else 30) + jitter_s
-    return max(retry_s, ticket_ms / 1000 if ticket_ms else jitter_s)
+    delay_s = draw(0, min(most_s, base_s * 2 ** min(attempt, 20)))
+    if ticket_ms and code in (1001, 1006, 4408):  # a slot of our own; in a row of short connections with the delay on top
+        delay_s = min(ticket_ms / 1000, TICKET_S_MAX) + (delay_s if attempt else 0)
+    least_s = {4403: 300, 4409: 30, 4429: 0 if retry_ms else 5}.get(code, 0)
+    return max(retry_ms / 1000, least_s) + delay_s
 
 
 class Client:
@@ -85,7 +84,7 @@ class Client:
         self.url, self.token, self.app, self.device, self.profile = url.rstrip("/"), token, app or Application(), device, profile
         self.protocol = {"binary": "holdfast.v1", "json": "holdfast.v1.json"}[encoding]
         self.store, self.crc, self.groups, self.trace, self.ssl = Store(store), crc, list(groups), trace, ssl
-        self.auth_message, self.base_s = auth_message, 0.1 if profile == "ha" else 1.0
+        self.auth_message, self.base_s, self.retry_most_s = auth_message, 0.1 if profile == "ha" else 1.0, 30
         self.boot_id, self.connection, self.topics = os.urandom(16).hex(), None, []
         self.stopping = self.drain = False
         self.inbox, self.stopped = asyncio.Queue(), asyncio.Event()
@@ -129,15 +128,18 @@ class Client:
             while not self.stopped.is_set():
                 begin, self.ticket_ms, self.welcomed = now(), 0, False
                 end = await self.attempt(worker)
+                if worker.done():
+                    worker.result()
                 if self.welcomed and now() - begin >= STABLE_S:
                     attempt = 0
-                pause_s = retry_delay(end.code, attempt, self.base_s, end.retry_ms, self.ticket_ms)
+                pause_s = retry_delay(end.code, attempt, self.base_s, end.retry_ms, self.ticket_ms, most_s=self.retry_most_s)
                 attempt += 1
                 self.app.on_end(end, pause_s)
                 if pause_s is None:
                     break
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self.stopped.wait(), pause_s)
+                    async with asyncio.timeout(pause_s):
+                        await self.stopped.wait()
         finally:
             worker.cancel()
             self.store.close()
@@ -250,7 +252,9 @@ class Client:
         tasks = [asyncio.create_task(connection.read()), asyncio.create_task(connection.write())]
         try:
             done, _ = await asyncio.wait([*tasks, worker], return_when=asyncio.FIRST_COMPLETED)
-            done.pop().result()  # raises: none of them returns
+            for task in done - {worker}:
+                task.result()  # raises: they do not return
+            raise ours("application_failed")  # the worker ended, with what the application raised; run() tells it
         finally:
             for task in tasks:
                 task.cancel()

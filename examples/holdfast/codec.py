@@ -214,7 +214,7 @@ class Members(dict):
 
 
 def encode_json(frame):
-    out = {name: value for name, value in frame.items() if name not in ("payload", "change", "text")}
+    out = {name: value for name, value in frame.items() if name not in ("payload", "change", "text") and value not in ABSENT}
     out = {**{name: ZEROS.get(name, 0) for name in REQUIRED[frame["type"]]}, **out}
     payload, change, spelled = frame.get("payload", b""), frame.get("change"), ""
     if change:

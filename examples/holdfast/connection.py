@@ -125,7 +125,7 @@ class Connection:
     async def welcome(self, welcome):
         client, store = self.client, self.store
         self.pulse, self.crc = Heartbeat(welcome), "crc" in welcome.get("capabilities", [])
-        self.ping_at = self.now() + self.pulse.interval_s()
+        self.ping_at, self.pinged_at = self.now() + self.pulse.interval_s(), self.now()
         self.window_messages, self.window_bytes = welcome["window_messages"], welcome["window_bytes"]
         self.durable = self.sent = welcome.get("uplink_durable", 0)
         # What an earlier connection has sent counts as sent: the gateway may acknowledge it before it comes again.
@@ -180,7 +180,9 @@ class Connection:
             self.ack_at = self.now()
         elif self.ack_at is None:
             self.ack_at = self.now() + ACK_AFTER_S
-        if last > self.arrived and first < self.store["position"] + 1 + WINDOW_MESSAGES:
+        if first > self.store["position"] + WINDOW_MESSAGES:
+            raise ours("session_broken")
+        if last > self.arrived:
             self.early[first] = (last, frame)
         while (key := min(self.early, default=self.arrived + 2)) <= self.arrived + 1:
             last, frame = self.early.pop(key)
@@ -275,16 +277,20 @@ class Connection:
             if self.acked != self.position() or (self.ack_at is not None and now >= self.ack_at):
                 await self.send(self.ack())
             due = [await watch(now) for watch in (self.watch_line, self.watch_progress, self.watch_hole)] + [self.ack_at]
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), max(0.001, min(at for at in due if at is not None) - self.now()))
+            with contextlib.suppress(asyncio.TimeoutError):  # not wait_for, which can swallow a cancellation (bpo-37658)
+                async with asyncio.timeout(max(0.001, min(at for at in due if at is not None) - self.now())):
+                    await self.wake.wait()
 
     # Each of these gives the time at which it wants to be called again, or None.
 
     async def watch_line(self, now):
-        if self.pulse.sends and now >= self.ping_at:
-            await self.send(self.pulse.ping(now))
-            self.ping_at = now + self.pulse.interval_s()
         dead_at = self.heard_at + self.pulse.silence_s()
+        if self.pulse.sends:
+            if now >= self.ping_at:
+                await self.send(self.pulse.ping(now))
+                self.ping_at, self.pinged_at = now + self.pulse.interval_s(), now
+            # DEGRADED shortens T; the last heartbeat has its time all the same.
+            dead_at = max(self.heard_at + self.pulse.silence_s(), self.pinged_at + self.pulse.answer_s())
         if now >= dead_at or self.pulse.missed >= self.pulse.k:
             raise ours("heartbeat_timeout")
         return min(dead_at, self.ping_at) if self.pulse.sends else dead_at

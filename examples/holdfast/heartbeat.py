@@ -25,8 +25,12 @@ class Heartbeat:
         return max(2, 0.7 * healthy) if self.degraded else healthy
 
     def silence_s(self):
-        """T. Without a sample the patience is the largest."""
-        return self.k * self.interval_s() + (2 if self.srtt is None else min(2, max(0.1, self.srtt + 4 * self.rttvar)))
+        """T."""
+        return self.k * self.interval_s() + self.answer_s()
+
+    def answer_s(self):
+        """What an answer may take; 1 s on a side that measures nothing."""
+        return 1 if self.srtt is None else min(2, max(0.1, self.srtt + 4 * self.rttvar))
 
     def rto_s(self):
         """RFC 6298: 1 s at the beginning and at least."""

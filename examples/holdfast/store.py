@@ -1,7 +1,7 @@
 """What survives the process: the uplink queue, the session with its downlink position, and the answers of commands.
 
-Rows hold binary frames, whatever encoding the next connection speaks. Each public method is one transaction; it is on disk when
-the method returns (synchronous=FULL)."""
+Rows hold binary frames, whatever encoding the next connection speaks. Each public method is one transaction; but for forget() it
+is on disk when the method returns (synchronous=FULL)."""
 import os
 import sqlite3
 
@@ -20,7 +20,7 @@ def low32(seq):
 
 
 def _frame(data):
-    return next(decode_binary(data, 1 << 24), {})
+    return next(decode_binary(data, 1 << 24)) if data else {}
 
 
 class Store:
@@ -81,8 +81,11 @@ class Store:
             yield seq, _frame(data)
 
     def forget(self, through):
+        """Need not be on disk: what comes back is sent again, and recognised."""
+        self.db.execute("PRAGMA synchronous=NORMAL")
         with self.db:
             self.db.execute("DELETE FROM queue WHERE seq <= ?", (through,))
+        self.db.execute("PRAGMA synchronous=FULL")
 
     def give_up(self, seq, reason):
         """The message will never be sent again. Its number stays, or the gateway would see a hole: a GAP takes its place."""

@@ -82,7 +82,7 @@ def test_degraded_and_back(rtts_s, degraded):
 
 
 def test_silence_that_ends_it():
-    assert adaptive().silence_s() == pytest.approx(17)
+    assert adaptive().silence_s() == pytest.approx(16)
     assert beat(adaptive(), [0.01]).silence_s() == pytest.approx(15.1)
     assert not adaptive().pong({"seq": 1}, 1), "an answer to nothing"
 
@@ -92,8 +92,9 @@ def test_silence_that_ends_it():
 @pytest.mark.parametrize("code,attempt,options,least,most", [
     (1000, 0, {}, None, None),
     (1006, 0, {}, 0, 1), (1006, 3, {}, 0, 8), (1006, 40, {}, 0, 30), (1011, 1, {}, 0, 2), (4400, 0, {}, 0, 1), (4408, 0, {}, 0, 1),
-    (1001, 0, {"ticket_ms": 7000}, 7, 7), (1006, 2, {"ticket_ms": 7000, "retry_ms": 9000}, 9, 9),
-    (1013, 1, {"retry_ms": 5000}, 5, 7), (4429, 0, {"retry_ms": 5000, "ticket_ms": 9000}, 5, 6),
+    (1001, 0, {"ticket_ms": 7000}, 7, 7), (1006, 2, {"ticket_ms": 7000, "retry_ms": 9000}, 16, 20), (4408, 0, {"ticket_ms": 10 ** 9}, 600, 600),
+    (1013, 1, {"retry_ms": 5000}, 5, 7), (4429, 0, {"retry_ms": 5000, "ticket_ms": 9000}, 5, 6), (4429, 0, {}, 5, 6),
+    (4400, 0, {"ticket_ms": 7000}, 0, 1), (1011, 0, {"retry_ms": 5000}, 5, 6),
     (4403, 0, {}, 300, 301), (4409, 0, {"retry_ms": 30000}, 30, 31), (1006, 0, {"base_s": 0.1}, 0, 0.1),
 ])
 def test_the_way_back(code, attempt, options, least, most):

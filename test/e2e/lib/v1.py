@@ -23,6 +23,8 @@ class Diary(holdfast_client.Application):
 
     def __init__(self, answer):
         self.rows, self.changed, self.answer = [], threading.Condition(), answer
+        self.open = threading.Event()  # clear: the application is busy with its message, while the client goes on
+        self.open.set()
 
     def note(self, kind, what):
         with self.changed:
@@ -33,7 +35,11 @@ class Diary(holdfast_client.Application):
         self.note("command", frame)
         return self.answer(frame)
 
-    def on_message(self, frame): self.note("message", frame)
+    async def on_message(self, frame):
+        self.note("message", frame)
+        while not self.open.is_set():
+            await asyncio.sleep(0.01)
+
     def on_gap(self, frame): self.note("gap", frame)
     def on_session(self, welcome): self.note("session", welcome)
     def on_durable(self, through): self.note("durable", through)
@@ -46,10 +52,11 @@ class Device(threading.Thread):
     """with Device(gw, "bike-7", tmp_path / "store") as bike: bike.publish(1); bike.wait("durable")"""
 
     def __init__(self, gw, name, store, encoding="binary", url=None, answer=lambda frame: {"done": True}, token=None, diary=Diary,
-                 retry_s=None, **options):
-        """retry_s: what the delays between attempts grow from; None: as a device has it."""
+                 retry_s=None, retry_most_s=30, **options):
+        """retry_s: what the delays between attempts grow from; None: as a device has it. retry_most_s: the longest."""
         super().__init__(daemon=True)
-        self.diary, self.failure, self.ready, self.retry_s = diary(answer), None, threading.Event(), retry_s
+        self.diary, self.failure, self.ready = diary(answer), None, threading.Event()
+        self.retry_s, self.retry_most_s = retry_s, retry_most_s
         self.settings = dict(url=url or gw.url().replace("http", "ws"), token=token or gw.token(name), app=self.diary, device=name,
                              store=str(store), encoding=encoding, **{"profile": "ha", **options})
         self.start()
@@ -58,7 +65,7 @@ class Device(threading.Thread):
     def run(self):
         async def live():
             self.loop, self.client = asyncio.get_running_loop(), holdfast_client.Client(**self.settings)
-            self.client.base_s = self.client.base_s if self.retry_s is None else self.retry_s
+            self.client.base_s, self.client.retry_most_s = self.retry_s or self.client.base_s, self.retry_most_s
             self.ready.set()
             await self.client.run()
         try:
@@ -67,6 +74,8 @@ class Device(threading.Thread):
             self.failure = error
         finally:
             self.ready.set()
+            with self.diary.changed:
+                self.diary.changed.notify_all()
 
     def call(self, function, *args, **members):
         """In the device's own thread; coroutines are awaited."""
@@ -104,6 +113,18 @@ class Device(threading.Thread):
     def wait_durable(self, through):
         return self.wait("durable", lambda n: n >= through)
 
+    def new_session(self):
+        """Gives the old one, which is still the device's own, but not known any more."""
+        old, count = self.call(lambda: self.client.store["session_id"]), len(self.seen("session"))
+        self.call(self.client.store.put, session_id="", position=0)
+        self.cut()
+        assert self.wait("session", count=count + 1)["result"] == "new"
+        return old
+
+    def lose_session(self, old):
+        """As if its store were an older one: the downlink begins anew with the next connection."""
+        self.call(self.client.store.put, session_id=old, position=0)
+
     def stop(self, drain=False):
         if self.is_alive():
             self.loop.call_soon_threadsafe(lambda: self.client.stop(drain))
@@ -122,10 +143,10 @@ class Device(threading.Thread):
 
 
 class Relay:
-    """Between a device and the gateway: it can swallow what the device says, and cut every line."""
+    """Between a device and the gateway: it can swallow what the device says, damage what it hears, and cut every line."""
 
     def __init__(self, gw):
-        self.target, self.lines, self.mute = gw.address(), [], False
+        self.target, self.lines, self.mute, self.damage = gw.address(), [], False, None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "ws://127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -148,6 +169,8 @@ class Relay:
     def pump(self, source, sink, up):
         try:
             while data := source.recv(65536):
+                if not up and self.damage and self.damage in data:  # once: the last bit of it
+                    data, self.damage = data.replace(self.damage, self.damage[:-1] + bytes([self.damage[-1] ^ 1])), None
                 if not (up and self.mute):
                     sink.sendall(data)
         except OSError:

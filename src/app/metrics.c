@@ -289,6 +289,8 @@ static void sessions(struct text *text, const struct hf_worker_stats *sum)
         (double)sum->hub.delivered);
     one(text, "session_refused_total", "counter", "frames of devices answered with REFUSE",
         (double)ws->refused);
+    one(text, "session_window_full_total", "counter",
+        "times that messages waited because a device's window was full", (double)ws->window_full);
     one(text, "session_stalled_total", "counter", "connections ended because nothing was acknowledged",
         (double)ws->stalled);
     one(text, "session_degraded_total", "counter", "connections that became DEGRADED", (double)ws->degraded);

@@ -29,6 +29,7 @@ struct hf_ws_session { /* in site->sessions */
     uint8_t early_frames;
     uint8_t state; /* enum hf_link_state */
     bool watched;  /* acked_bytes is of this silence */
+    bool full;     /* messages wait because its window is full: counted */
 };
 
 _Static_assert(sizeof(struct hf_ws_session) <= 160, "an idle session is budgeted, with core's part of it");

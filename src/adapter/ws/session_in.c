@@ -68,9 +68,8 @@ static enum outcome obey(struct input *in, enum hf_session_verdict verdict, uint
     return alive(in->conn);
 }
 
-static bool log_keeps_up(struct input *in)
+static bool log_keeps_up(const struct input *in) /* else WAIT, for no certain time */
 {
-    in->wait_ms = 0;
     return in->conn->site->ops->may_take(in->conn->site->context);
 }
 
@@ -142,13 +141,23 @@ static enum outcome on_gap(struct input *in, const struct hf_frame *frame)
 
 /* ---- the others ---- */
 
+static bool waits_for_window(const struct hf_ws_conn *conn)
+{
+    return conn->dev.spilled && !hf_sender_may_send(&conn->dev.session->down, 1);
+}
+
 static enum outcome on_ack(struct input *in, const struct hf_frame *frame)
 {
     struct hf_ws_conn *conn = in->conn;
+    struct hf_ws_session_stats *stats = &conn->site->stats.session;
+    bool full = waits_for_window(conn);
 
-    conn->site->stats.session.nacks_in += frame->as.ack.nack;
-    conn->site->stats.session.asks_in += frame->as.ack.ask;
-    return obey(in, hf_hub_session_ack(conn->site->hub, &conn->dev, &frame->as.ack), 0);
+    stats->nacks_in += frame->as.ack.nack;
+    stats->asks_in += frame->as.ack.ask;
+    enum hf_session_verdict verdict = hf_hub_session_ack(conn->site->hub, &conn->dev, &frame->as.ack);
+    stats->window_full += full && !conn->session->full;
+    conn->session->full = full && verdict == HF_SESSION_VERDICT_OK && waits_for_window(conn);
+    return obey(in, verdict, 0);
 }
 
 static enum outcome on_subscribe(struct input *in, const struct hf_frame *frame)

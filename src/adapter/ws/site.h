@@ -41,6 +41,7 @@ struct hf_ws_session_stats {                /* beside the hub's, which counts me
     uint64_t refused /* REFUSE frames */, crc_wrong, invalid_heartbeats;
     uint64_t nacks_in, nacks_out, asks_in, asks_out;
     uint64_t degraded, restored, granted /* one more interval, on the kernel's word */;
+    uint64_t window_full;    /* times that messages had to wait because a device's window was full */
     uint64_t stalled;        /* ended because the device acknowledged nothing */
     uint64_t events_refused; /* empty cells of the table of states */
 };

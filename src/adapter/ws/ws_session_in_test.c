@@ -299,6 +299,7 @@ static void an_access_rule_uses_up_the_number(void **state)
     assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
     assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE_GAP)->reason, HF_REASON_FORBIDDEN);
     assert_int_equal(kit.site.stats.session.refused, 1);
+    assert_int_equal(kit.site.stats.denied, 1);
     kit.rules.access = NULL;
     hf_access_free(access);
 }

@@ -89,6 +89,34 @@ static void messages_come_again_until_they_are_durable(void **state)
     kit_expect_nothing(link);
 }
 
+static void a_full_window_holds_the_rest(void **state)
+{
+    struct kit_link *link = sk_open("d1", HF_WS_SESSION);
+    struct hf_frame hello = sk_hello("d1"), ack = sk_ack(1, 1);
+
+    (void)state;
+    hello.as.hello.window_messages = ack.as.ack.window_messages = 1;
+    (void)sk_welcomed(link, &hello);
+    (void)app_sends("d1", HF_CLASS_MESSAGE, "t", "1");
+    (void)sk_expect(link, HF_FRAME_DATA);
+    assert_int_equal(kit.site.stats.session.window_full, 0); /* nothing waits for it */
+    (void)app_sends("d1", HF_CLASS_MESSAGE, "t", "2");
+    (void)app_sends("d1", HF_CLASS_MESSAGE, "t", "3");
+    kit_expect_nothing(link);
+    sk_say(link,
+           &(struct hf_frame){.type = HF_FRAME_ACK,
+                              .as.ack = {.received_through = 1, .window_messages = 1, .window_bytes = 1024}});
+    sk_turn();
+    kit_expect_nothing(link); /* received is not durable */
+    sk_say(link, &ack);
+    assert_int_equal(kit.site.stats.session.window_full,
+                     1); /* once, however many acknowledgements it takes */
+    sk_turn();
+    sk_turn();
+    assert_int_equal(sk_expect(link, HF_FRAME_DATA)->as.data.seq, 2);
+    kit_expect_nothing(link);
+}
+
 static void an_acknowledgement_is_asked_for_before_anything_is_sent_again(void **state)
 {
     struct kit_link *link = sk_device("d1");
@@ -435,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SK_ROW(commands_and_their_results),
         SK_ROW(messages_come_again_until_they_are_durable),
+        SK_ROW(a_full_window_holds_the_rest),
         SK_ROW(an_acknowledgement_is_asked_for_before_anything_is_sent_again),
         SK_ROW(who_acknowledges_nothing_is_degraded_and_closed),
         SK_ROW(a_message_that_has_expired_is_a_gap),

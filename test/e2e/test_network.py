@@ -173,7 +173,7 @@ def test_sessions_hold_at_200_ms_and_5_percent_loss(gateways, chaos, fleets):
 def test_the_line_is_cut_again_and_again(gateways, chaos, fleets):
     gw = gateways(LIMITS)
     proxy = chaos(gw.address())
-    fleet = fleets(gw, ws(proxy.address), count=2, every_s=0.002, retry_s=0.001)
+    fleet = fleets(gw, ws(proxy.address), count=2, every_s=0.002, retry_most_s=0.01)
     draw = random.Random(11)
     for device in fleet.devices.values():
         device.wait("session")
@@ -195,7 +195,7 @@ def test_the_gateway_is_killed_under_load(gateways, fleets):
     gw = gateways({**LIMITS, "listeners": [{"name": "main", "address": "127.0.0.1", "port": 0, "roles": ["devices", "api"]}]})
     port = gw.address()[1]
     gw.write_config({"listeners": [{"name": "main", "address": "127.0.0.1", "port": port, "roles": ["devices", "api"]}]})
-    fleet = fleets(gw, ws(gw.address()), count=5, every_s=0.003, retry_s=0.01)
+    fleet = fleets(gw, ws(gw.address()), count=5, every_s=0.003, retry_most_s=0.1)
     for device in fleet.devices.values():
         device.wait("session")
     draw = random.Random(13)

@@ -16,7 +16,6 @@ from lib.gateway import ROOT, eventually
 from lib.v1 import TIMEOUT_S, Relay, holdfast_client
 from lib import v1
 
-# A test cuts more often than lines break, and the 60 s of quiet after which the delays are short again never pass.
 Device = functools.partial(v1.Device, retry_most_s=0.1)
 both = pytest.mark.parametrize("encoding", ["binary", "json"])
 FAST = {"limits": {"device_uplink_per_s": 100000, "device_uplink_capacity": 100000, "command_per_s": 10000, "command_capacity": 10000}}

@@ -52,11 +52,11 @@ class Device(threading.Thread):
     """with Device(gw, "bike-7", tmp_path / "store") as bike: bike.publish(1); bike.wait("durable")"""
 
     def __init__(self, gw, name, store, encoding="binary", url=None, answer=lambda frame: {"done": True}, token=None, diary=Diary,
-                 retry_s=None, retry_most_s=30, **options):
-        """retry_s: what the delays between attempts grow from; None: as a device has it. retry_most_s: the longest."""
+                 retry_most_s=30, **options):
+        """retry_most_s: the longest delay between attempts. Tests cut more often than lines break, so it never becomes short again."""
         super().__init__(daemon=True)
         self.diary, self.failure, self.ready = diary(answer), None, threading.Event()
-        self.retry_s, self.retry_most_s = retry_s, retry_most_s
+        self.retry_most_s = retry_most_s
         self.settings = dict(url=url or gw.url().replace("http", "ws"), token=token or gw.token(name), app=self.diary, device=name,
                              store=str(store), encoding=encoding, **{"profile": "ha", **options})
         self.start()
@@ -65,7 +65,7 @@ class Device(threading.Thread):
     def run(self):
         async def live():
             self.loop, self.client = asyncio.get_running_loop(), holdfast_client.Client(**self.settings)
-            self.client.base_s, self.client.retry_most_s = self.retry_s or self.client.base_s, self.retry_most_s
+            self.client.retry_most_s = self.retry_most_s
             self.ready.set()
             await self.client.run()
         try:

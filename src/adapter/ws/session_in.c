@@ -318,6 +318,7 @@ static enum outcome take_first(struct input *in, size_t *ret_taken_bytes)
     char small[SMALL_BYTES_MAX];
     hf_err err;
 
+    frame.type = HF_FRAME_NONE; /* the rest is the codec's, and large */
     if (hf_ws_is_json(conn)) {
         *ret_taken_bytes = in->left.bytes;
         err = decode_json(conn, in->left, small, &frame);

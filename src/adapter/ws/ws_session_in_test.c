@@ -160,7 +160,12 @@ static void who_asks_is_answered(void **state)
     sk_say(link, &ask);
     sk_turn();
     sk_expect_ack(link, 0, 0);
+    ask.as.ack.ask = false;
+    ask.as.ack.nack = true; /* nothing was sent: nothing comes again */
+    sk_say(link, &ask);
+    sk_turn();
     assert_int_equal(kit.site.stats.session.asks_in, 1);
+    assert_int_equal(kit.site.stats.session.nacks_in, 1);
 }
 
 /* ---- waiting ---- */
@@ -316,6 +321,7 @@ static void a_result_nobody_waits_for(void **state)
     const struct hf_frame *refuse = sk_expect(link, HF_FRAME_REFUSE);
     assert_int_equal(refuse->as.refuse.seq, 1);
     assert_int_equal(refuse->as.refuse.reason, HF_REASON_UNMATCHED);
+    assert_int_equal(kit.site.stats.results, 1);
     sk_turn();
     sk_expect_ack(link, 1, 1);
 }

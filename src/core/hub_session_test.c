@@ -365,6 +365,31 @@ static void what_expires_is_told_with_its_range_and_reason(void **state)
     assert_int_equal(tk->hub.stats.downlink_gaps, 3);
 }
 
+static void what_stands_behind_an_end_goes_out_when_that_is_durable(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    enum hf_reason reason = HF_REASON_NONE;
+
+    sk_open(tk, 0, &d);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    message(tk, "d", 1, 0);
+    message(tk, "d", 2, 1000);
+    message(tk, "d", 3, 0);
+    tk_run(tk);
+    assert_int_equal(sk_connect(tk, 1, &d, &reason), HF_OK);
+    tk_advance(tk, 2000); /* the second has ended, and its record is on its way */
+    tk_commit(tk, 1);     /* the connection's */
+    assert_int_equal(d.welcomes, 1);
+    tk_settle(tk);
+    assert_int_equal(d.seen_count, 1); /* no gap before its end is sure, and nothing overtakes it */
+    expect(&d, 0, 1, 1);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 3);
+    expect_gap(&d, 1, 2, 2, HF_REASON_EXPIRED);
+    expect(&d, 2, 3, 3);
+}
+
 static void reasons_of_gaps_outlive_a_restart(void **state)
 {
     struct tk *tk = *state;
@@ -594,6 +619,7 @@ int main(void)
         T(a_rebuilt_session_gets_unfinished_commands_again),
         T(a_resumed_session_does_not_get_a_delivered_command_again),
         T(what_expires_is_told_with_its_range_and_reason),
+        T(what_stands_behind_an_end_goes_out_when_that_is_durable),
         T(reasons_of_gaps_outlive_a_restart),
         T(the_window_holds_and_goes_on),
         T(a_gap_begins_in_the_window),

@@ -364,8 +364,11 @@ void hf_outbox_load(struct hf_hub *hub, struct hf_device *device)
         struct hf_pending *pending = HF_CONTAINER_OF(at, struct hf_pending, line);
 
         next = at->next;
-        if (pending->state == HF_PENDING_ENDING && hf_session_awaits_end(device, pending))
-            break; /* its number goes out as a gap, in its turn, once the end is durable */
+        if (pending->state == HF_PENDING_ENDING && hf_session_awaits_end(device, pending)) {
+            devconn->spilled =
+                true; /* its number goes out as a gap once the end is durable; then the others */
+            break;
+        }
         if (pending->state != HF_PENDING_WAITING)
             continue;
         if (pending->offset > applied || loaded == HF_OUTBOX_LOAD_MESSAGES) {

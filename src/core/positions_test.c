@@ -51,8 +51,9 @@ static void live(struct world *world, uint64_t seed)
             unsigned d = (unsigned)hf_rng_below(&rng, DEVICES);
             char name[16];
             uint8_t record[HF_SESSION_RECORD_BYTES];
-            struct hf_event event = {.offset = ++offset, .time_ms = offset, .tenant = HF_SLICE("acme")};
+            struct hf_event event = {.tenant = HF_SLICE("acme")};
 
+            event.offset = event.time_ms = ++offset;
             if (hf_rng_below(&rng, 4) > 0)
                 d %= 20; /* most of the traffic is of a few */
             event.device = (struct hf_slice){name, (size_t)snprintf(name, sizeof(name), "d%u", d)};

@@ -104,6 +104,9 @@ static void handshake(struct hf_client *client)
         return;
     }
     verdict = hf_tls_client_verdict(client->wire.ssl);
+    SSL_SESSION_free(
+        client->session); /* should it be the ticket that the server chokes on, it is not shown twice */
+    client->session = NULL;
     failed(client, verdict == HF_TLS_CLIENT_INTERCEPTED ? HF_CLIENT_FAILED_INTERCEPTED : HF_CLIENT_FAILED_TLS,
            hf_tls_client_verdict_text(verdict));
 }
@@ -204,6 +207,8 @@ void hf_client_dial_lookup(struct hf_client *client)
 
     if (client->dial != HF_DIAL_NAME || client->lookup == NULL || !hf_lookup_done(client->lookup))
         return;
+    if (hf_lookup_fd(client->lookup) >= 0) /* stays readable, and has said what it had to */
+        (void)hf_client_watch(client, hf_lookup_fd(client->lookup), 0, HF_SOURCE_LOOKUP);
     client->address = hf_lookup_addresses(client->lookup, &text);
     if (client->address == NULL) {
         failed(client, HF_CLIENT_FAILED_DNS, text);

@@ -166,6 +166,7 @@ static void on_event(struct hf_client *client, const struct epoll_event *event)
 
 /* ---- a turn ---- */
 
+/* What was said before the first turn counts for it: a network that is down, above all. */
 static void take_line(struct hf_client *client)
 {
     struct hf_line_taken taken = hf_line_take(&client->line);
@@ -173,6 +174,9 @@ static void take_line(struct hf_client *client)
 
     if (taken.network_told)
         hf_client_core_network(client->core, &now, taken.network_up);
+    if (!client->started)
+        hf_client_core_start(client->core, &now);
+    client->started = true;
     while (taken.entries != NULL) {
         struct hf_line_entry *entry = taken.entries;
 
@@ -214,13 +218,9 @@ static void publish_stats(struct hf_client *client)
 void hf_client_turn(struct hf_client *client)
 {
     struct epoll_event events[EVENTS_MAX];
-    struct hf_client_time now = hf_client_now(client);
+    struct hf_client_time now;
     int count;
 
-    if (!client->started) {
-        client->started = true;
-        hf_client_core_start(client->core, &now);
-    }
     take_line(client);
     count = epoll_wait(client->epoll_fd, events, EVENTS_MAX, 0);
     for (int i = 0; i < count; i++)

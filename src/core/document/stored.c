@@ -14,6 +14,17 @@ static bool add_number(cJSON *out, const char *name, uint64_t value)
     return cJSON_AddNumberToObject(out, name, (double)value) != NULL;
 }
 
+/* Not cJSON_AddItemReferenceToObject(), which loses its reference when the name finds no memory. */
+static bool add_object(cJSON *out, const char *name, const cJSON *object)
+{
+    cJSON *reference = cJSON_CreateObjectReference(object->child);
+
+    if (reference != NULL && cJSON_AddItemToObject(out, name, reference))
+        return true;
+    cJSON_Delete(reference);
+    return false;
+}
+
 char *hf_document_encode(const struct hf_document *document, size_t *ret_bytes)
 {
     char id[33] = "";
@@ -29,8 +40,7 @@ char *hf_document_encode(const struct hf_document *document, size_t *ret_bytes)
         add_number(out, "updated_ms", document->updated_ms) &&
         add_number(out, "forgotten", document->forgotten) && add_number(out, "ttl_ms", document->ttl_ms) &&
         add_number(out, "merge", document->merge) && cJSON_AddStringToObject(out, "snapshot_id", id) &&
-        cJSON_AddItemReferenceToObject(out, "json", document->json) &&
-        cJSON_AddItemReferenceToObject(out, "writes", document->writes))
+        add_object(out, "json", document->json) && add_object(out, "writes", document->writes))
         text = cJSON_PrintUnformatted(out);
     cJSON_Delete(out);
     *ret_bytes = text ? strlen(text) : 0;

@@ -9,6 +9,7 @@
 #include "core/document/document.h"
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
+#include "core/topic.h"
 
 struct waiting_call {
     struct hf_list_node node;
@@ -54,7 +55,7 @@ static bool document_eq(const struct hf_map_node *node, const void *key)
 
 static bool of_group(const struct kept_document *kept)
 {
-    return hf_document_of_group(name_of(kept));
+    return hf_topic_is_group(name_of(kept), NULL);
 }
 
 static uint64_t key_hash(const struct hf_hub *hub, struct hf_slice tenant, struct hf_slice name)

@@ -181,12 +181,6 @@ void hf_uplinks_discard(struct hf_hub *hub); /* at shutdown */
 
 /* hub_document.c */
 void hf_hub_document(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
-static inline bool hf_document_of_group(struct hf_slice name) /* else it is a device's */
-{
-    static const char group[] = "group/";
-
-    return name.bytes >= sizeof(group) - 1 && memcmp(name.at, group, sizeof(group) - 1) == 0;
-}
 void hf_documents_init(struct hf_hub *hub);
 void hf_documents_answer(struct hf_hub *hub); /* at shutdown: every call that waits, unfinished */
 void hf_documents_discard(struct hf_hub *hub);

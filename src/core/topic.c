@@ -21,6 +21,18 @@ bool hf_topic_valid(struct hf_slice topic)
     return plain(topic, "+#");
 }
 
+bool hf_topic_is_group(struct hf_slice topic, struct hf_slice *ret_group)
+{
+    static const char prefix[] = "group/";
+    size_t bytes = sizeof(prefix) - 1;
+
+    if (topic.bytes <= bytes || memcmp(topic.at, prefix, bytes) != 0)
+        return false;
+    if (ret_group != NULL)
+        *ret_group = (struct hf_slice){topic.at + bytes, topic.bytes - bytes};
+    return true;
+}
+
 bool hf_topic_filter_valid(struct hf_slice filter)
 {
     if (!plain(filter, ""))

@@ -83,13 +83,11 @@ static void document(struct hf_json_out *out, const struct hf_event *event)
     enum { JSON, MERGE, TTL, FIELDS };
     struct hf_json_field fields[FIELDS] = {
         [JSON] = HF_JSON_FIELD("json"), [MERGE] = HF_JSON_FIELD("merge"), [TTL] = HF_JSON_FIELD("ttl_ms")};
-    static const char group[] = "group/";
+    struct hf_slice group;
     uint64_t number = 0;
 
-    if (event->topic.bytes > sizeof(group) - 1)
-        hf_json_out_text(
-            out, "group",
-            (struct hf_slice){event->topic.at + sizeof(group) - 1, event->topic.bytes - (sizeof(group) - 1)});
+    if (hf_topic_is_group(event->topic, &group))
+        hf_json_out_text(out, "group", group);
     hf_json_out_u64(out, "version", event->seq);
     text(out, "who", event->key);
     if (event->payload.bytes == 0 ||

@@ -341,6 +341,13 @@ static void random_bytes(void *context, void *out, size_t bytes)
     hf_entropy(out, bytes);
 }
 
+static hf_err ws_call(void *context, struct hf_call *call)
+{
+    struct hf_worker *worker = context;
+
+    return hf_worker_backend_ops.call(&worker->backend, call);
+}
+
 /* In capitals, as WS-11 writes them: operators match on that. */
 #define STATE_NAME(id, name) [id] = #id + sizeof("HF_LINK_") - 1,
 static const char *state_name(enum hf_link_state state)
@@ -450,4 +457,5 @@ const struct hf_ws_site_ops hf_worker_ws_ops = {
     .on_log = ws_log,
     .on_state = ws_state,
     .random = random_bytes,
+    .call = ws_call,
 };

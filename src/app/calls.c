@@ -193,6 +193,10 @@ static hf_err backend_call(struct hf_backend *backend, struct hf_call *call)
     default: break;
     }
     unsigned home = hf_hub_home(call->tenant, call->device, worker->gateway->worker_count);
+    if (home != worker->index && call->type == HF_CALL_DOCUMENT && call->document.leave) {
+        hf_worker_post_always(worker, home, HF_POST_CALL, call); /* nobody is there who could repeat it */
+        return HF_OK;
+    }
     if (home != worker->index)
         return hf_worker_post(worker, home, HF_POST_CALL, call);
     hf_worker_on_call(worker, call);

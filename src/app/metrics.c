@@ -314,6 +314,11 @@ static void documents(struct text *text, const struct hf_worker_stats *sum)
         (double)sum->hub.documents_expired);
     by_reason(text, "documents_refused_total", "changes of documents that were not taken",
               sum->hub.documents_refused);
+    one(text, "document_patch_bytes", "gauge", "changes of documents from devices that are under way",
+        (double)sum->ws.document_bytes_now);
+    one(text, "document_patches_busy_total", "counter",
+        "changes from devices refused because too many were under way",
+        (double)sum->ws.document_calls_refused);
 }
 
 static void book(struct text *text, const char *name, const struct hf_ledger_counts *counts)

@@ -48,7 +48,7 @@ struct hf_session { /* owned by its device; devconn->session while connected */
     struct hf_sender down;
     struct hf_receiver up;
     struct hf_rtt rtt; /* kept across connections */
-    struct {           /* at HELLO, for WELCOME */
+    struct {           /* at HELLO, for WELCOME; the ticket for BYE, too */
         uint64_t gap_from, gap_to;
         uint32_t ticket_ms;
         uint16_t reason;

@@ -34,7 +34,7 @@ def test_hello_is_answered_with_everything(gw, form):
     with open_(gw, device, form, hello={"trace": "t_1", "capabilities": ["heartbeat", "resume", "documents"]}) as session:
         welcome = session.welcome
         assert (welcome["version"], welcome["result"], welcome["epoch"]) == (1, "new", 1)
-        assert welcome["capabilities"] == ["heartbeat", "resume"], "the accepted subset: no documents here"
+        assert welcome["capabilities"] == ["heartbeat", "resume", "documents"], "the accepted subset"
         assert (welcome["window_messages"], welcome["window_bytes"], welcome["message_bytes_max"]) == (256, 1 << 20, 1 << 20)
         assert (welcome["durability"], welcome["profile"], welcome["k"], welcome["interval_ms"]) == ("fsync", "default", 3, 30000)
         assert (welcome["resume_ms"], welcome["rate"], welcome["node"]) == (300000, 1000, "e2e")

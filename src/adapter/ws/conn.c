@@ -163,8 +163,10 @@ static void end(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reaso
     conn->reason = (uint8_t)reason;
     site->stats.closes[reason]++;
     hf_ws_log(conn, "CLOSE", reason, code, err); /* with the state before */
-    if (conn->session != NULL)
+    if (conn->session != NULL) {
         hf_ws_session_event(conn, event, reason);
+        hf_ws_documents_end(conn);
+    }
     hf_ws_held_free(conn);
     hf_ws_assembly_clear(&conn->assembly, &site->open_config.memory);
     hf_ws_window_close(conn);

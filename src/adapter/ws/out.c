@@ -8,6 +8,7 @@
 #include "base/sb.h"
 #include "base/uuid.h"
 #include "codec/json/out.h"
+#include "codec/session/frame.h"
 #include "core/shared.h"
 
 hf_err hf_ws_send_control(struct hf_ws_conn *conn, enum hf_ws_opcode opcode, const void *payload,
@@ -67,6 +68,25 @@ static bool enveloped(const struct hf_outgoing *outgoing)
     return outgoing->kind != HF_OUT_MESSAGE;
 }
 
+/* {"type":"document","topic":"group/home","version":8,"from_version":7,"snapshot_id":"...","kind":"json","patch":[...]}, or "kind":"full" and
+ * "document". */
+static void write_document(const struct hf_outgoing *outgoing, struct hf_json_out *out)
+{
+    bool full = outgoing->format == HF_PATCH_FULL;
+    char id[HF_UUID_TEXT_BYTES + 1];
+
+    hf_json_out_cstr(out, "type", "document");
+    hf_json_out_text(out, "topic", outgoing->topic);
+    hf_json_out_u64(out, "version", outgoing->seq);
+    hf_json_out_u64(out, "from_version", outgoing->from_version);
+    if (outgoing->id != NULL) {
+        hf_uuid_text(outgoing->id, id);
+        hf_json_out_cstr(out, "snapshot_id", id);
+    }
+    hf_json_out_cstr(out, "kind", full ? "full" : "json");
+    hf_json_out_raw(out, full ? "document" : "patch", outgoing->payload);
+}
+
 /* {"type":"command","id":"...","name":"...","expires_ms":n,"payload":...} or {"type":"message","topic":...}. Payloads that are not JSON
  * travel as a string, or in base64 as payload_base64. False when it did not fit. */
 static bool write_envelope(const struct hf_outgoing *outgoing, char *storage, size_t storage_bytes,
@@ -79,6 +99,12 @@ static bool write_envelope(const struct hf_outgoing *outgoing, char *storage, si
     hf_sb_init(&sb, storage, storage_bytes);
     hf_json_out_init(&out, &sb);
     hf_json_out_object(&out, NULL);
+    if (outgoing->kind == HF_OUT_DOCUMENT) {
+        write_document(outgoing, &out);
+        hf_json_out_end(&out);
+        *ret_text = hf_sb_done(&sb);
+        return !sb.overflow;
+    }
     hf_json_out_cstr(&out, "type", outgoing->kind == HF_OUT_COMMAND ? "command" : "message");
     if (outgoing->id != NULL) {
         hf_uuid_text(outgoing->id, id);

@@ -15,23 +15,30 @@
 enum {
     HF_WS_EARLY_FRAMES_MAX = 8, /* before WELCOME [10] */
     HF_WS_EARLY_BYTES_MAX = 4096,
-    HF_WS_WELCOME_MS = 10000, /* HELLO to WELCOME: the log takes longer than that: busy */
+    HF_WS_WELCOME_MS = 10000,       /* HELLO to WELCOME: the log takes longer than that: busy */
+    HF_WS_DOCUMENT_CALLS_MAX = 8,   /* of one connection on their way: busy above it */
+    HF_WS_DOCUMENT_RETRY_MS = 1000, /* after WELCOME a document could not be read: again */
+    HF_WS_DOCUMENT_BYTES_TOTAL_MAX =
+        64 << 20,           /* changes of documents on their way, of one worker: busy above it */
     HF_WS_ABSENT_MS = 1000, /* a timer this late says that this process did not run: no verdict on the peer */
 };
 
 struct hf_ws_session { /* in site->sessions */
     struct hf_beat beat;
-    uint64_t acked_bytes;  /* by the peer's kernel, when this silence was first looked at */
-    uint32_t capabilities; /* accepted */
-    uint32_t ticket_ms;    /* for BYE */
+    uint64_t acked_bytes;              /* by the peer's kernel, when this silence was first looked at */
+    struct hf_ws_documents *documents; /* owns; NULL when it takes no part in any. session_documents.c */
     uint16_t early_bytes;
-    uint16_t patience_s; /* TCP_USER_TIMEOUT as it was last set; 0 = the listener's */
+    uint16_t patience_s;  /* TCP_USER_TIMEOUT as it was last set; 0 = the listener's */
+    uint8_t capabilities; /* accepted */
     uint8_t early_frames;
-    uint8_t state; /* enum hf_link_state */
-    bool watched;  /* acked_bytes is of this silence */
-    bool full;     /* messages wait because its window is full: counted */
+    uint8_t state;    /* enum hf_link_state */
+    bool watched : 1; /* acked_bytes is of this silence */
+    bool full : 1;    /* messages wait because its window is full: counted */
 };
 
+_Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS) <=
+                   UINT8_MAX,
+               "what may be accepted fits");
 _Static_assert(sizeof(struct hf_ws_session) <= 160, "an idle session is budgeted, with core's part of it");
 
 static inline bool hf_ws_welcomed(const struct hf_ws_conn *conn)
@@ -73,7 +80,16 @@ void hf_ws_session_ws_pong(struct hf_ws_conn *conn, struct hf_slice payload); /*
 void hf_ws_session_event(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reason reason);
 void hf_ws_session_settle(struct hf_devconn *devconn);
 
-/* session_documents.c */
-void hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch);
+/* session_documents.c. begin, from inside HELLO, before it is let in: false = no documents for it. welcomed and tick may close the connection. */
+bool hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
+                           const struct hf_frame_hello *hello);
+void hf_ws_documents_welcomed(struct hf_ws_conn *conn);
+uint64_t hf_ws_documents_due_ms(const struct hf_ws_conn *conn);
+void hf_ws_documents_tick(struct hf_ws_conn *conn, uint64_t now_ms);
+void hf_ws_documents_end(struct hf_ws_conn *conn); /* its answers have nobody any more */
+bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name);
+/* False: it has to wait *ret_wait_ms. not_json: its change is none. */
+bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch, bool not_json,
+                         uint32_t *ret_wait_ms);
 
 #endif

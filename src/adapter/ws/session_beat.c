@@ -234,6 +234,7 @@ uint64_t hf_ws_session_due_ms(const struct hf_ws_conn *conn)
         return session->up.ack_due_ms ? session->up.ack_due_ms : UINT64_MAX;
     due_ms = HF_MIN(due_ms, hf_sender_due_ms(&session->down, &session->rtt));
     due_ms = HF_MIN(due_ms, hf_beat_due_ms(&conn->session->beat));
+    due_ms = HF_MIN(due_ms, hf_ws_documents_due_ms(conn));
     return conn->quiet ? due_ms : HF_MIN(due_ms, quiet_at_ms(conn));
 }
 
@@ -341,4 +342,6 @@ void hf_ws_session_tick(struct hf_ws_conn *conn, uint64_t now_ms)
     if (conn->held == NULL && !beat(conn, now_ms))
         return;
     settle(conn, due_ms, now_ms);
+    if (conn->state == HF_WS_STATE_OPEN)
+        hf_ws_documents_tick(conn, now_ms);
 }

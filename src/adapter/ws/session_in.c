@@ -208,7 +208,8 @@ static enum outcome on_pong(struct input *in, const struct hf_frame *frame)
 
 static enum outcome on_patch(struct input *in, const struct hf_frame *frame)
 {
-    hf_ws_session_patch(in->conn, &frame->as.patch);
+    if (!log_keeps_up(in) || !hf_ws_session_patch(in->conn, &frame->as.patch, in->not_as_said, &in->wait_ms))
+        return WAIT;
     return alive(in->conn);
 }
 

@@ -115,6 +115,8 @@ bool hf_ws_session_hello(struct hf_ws_conn *conn, const struct hf_frame_hello *h
     }
     struct hf_identity known = *identity; /* the admit goes */
     conn->session->capabilities = hello->capabilities & OUR_CAPABILITIES;
+    if ((hello->capabilities & HF_CAP_DOCUMENTS) && hf_ws_documents_begin(conn, known.tenant, hello))
+        conn->session->capabilities |= HF_CAP_DOCUMENTS;
     conn->session->beat.rules = &rules->beats[profile_of(rules, hello)];
     if (hf_ws_authenticated(conn, &known, hello, &reason) == HF_OK)
         return true;
@@ -143,7 +145,6 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
     struct hf_frame frame = {.type = HF_FRAME_WELCOME};
     struct hf_frame_welcome *welcome = &frame.as.welcome;
 
-    session->ticket_ms = opened->ticket_ms;
     *welcome = (struct hf_frame_welcome){
         .version = VERSION,
         .result = (uint8_t)opened->result,
@@ -178,4 +179,5 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
     (void)hf_ws_session_send(conn, &frame);
     hf_ws_log(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
     hf_ws_arm(conn);
+    hf_ws_documents_welcomed(conn);
 }

@@ -9,6 +9,7 @@
 #include "codec/session/binary.h"
 #include "codec/session/json.h"
 #include "core/shared.h"
+#include "core/topic.h"
 
 enum { SMALL_BYTES_MAX = 2048, HEAD_ROOM = 10 }; /* of a server's WebSocket head, before the frame */
 
@@ -109,7 +110,7 @@ void hf_ws_session_bye(struct hf_ws_conn *conn, enum hf_reason reason, struct hf
     frame.as.bye =
         (struct hf_frame_bye){.reason = (uint16_t)reason,
                               .retry_ms = hf_reason_info(reason)->retry_ms,
-                              .ticket_ms = conn->session->ticket_ms,
+                              .ticket_ms = conn->dev.session ? conn->dev.session->decided.ticket_ms : 0,
                               .detail = {detail.at, HF_MIN(detail.bytes, (size_t)HF_FRAME_TEXT_BYTES_MAX)}};
     (void)hf_ws_session_send(conn, &frame);
 }
@@ -149,16 +150,36 @@ static void command_of(const struct hf_outgoing *outgoing, uint64_t utc_ms, stru
                                              : (uint64_t)0);
 }
 
+static void delta_of(const struct hf_outgoing *outgoing, struct hf_frame_delta *delta)
+{
+    *delta = (struct hf_frame_delta){
+        .request = outgoing->request,
+        .document = hf_topic_is_group(outgoing->topic, NULL) ? HF_DOCUMENT_GROUP : HF_DOCUMENT_CONTEXT,
+        .kind = outgoing->format,
+        .reason = outgoing->reason,
+        .base_version = outgoing->from_version,
+        .version = outgoing->seq,
+        .json = outgoing->payload,
+    };
+    if (outgoing->id != NULL)
+        memcpy(delta->snapshot_id, outgoing->id, sizeof(delta->snapshot_id));
+}
+
 static struct hf_frame frame_of(const struct hf_ws_conn *conn, const struct hf_outgoing *outgoing)
 {
-    struct hf_frame frame = {.type = outgoing->kind == HF_OUT_COMMAND ? HF_FRAME_COMMAND : HF_FRAME_DATA};
+    struct hf_frame frame = {.type = outgoing->kind == HF_OUT_COMMAND    ? HF_FRAME_COMMAND
+                                     : outgoing->kind == HF_OUT_DOCUMENT ? HF_FRAME_DELTA
+                                                                         : HF_FRAME_DATA};
+    bool mine = frame.type == HF_FRAME_DELTA ? outgoing->request != 0 : outgoing->seq != 0;
 
     if (frame.type == HF_FRAME_COMMAND)
         command_of(outgoing, conn->site->hub->utc_ms, &frame.as.command);
+    else if (frame.type == HF_FRAME_DELTA)
+        delta_of(outgoing, &frame.as.delta);
     else
         data_of(outgoing, &frame.as.data);
-    /* What is not numbered is encoded once for all, whether they asked for checksums or not. */
-    frame.crc = outgoing->seq != 0 && !hf_ws_is_json(conn) && (conn->session->capabilities & HF_CAP_CRC);
+    /* What goes to many is encoded once for all, whether they asked for checksums or not. */
+    frame.crc = mine && !hf_ws_is_json(conn) && (conn->session->capabilities & HF_CAP_CRC);
     return frame;
 }
 
@@ -170,6 +191,21 @@ static struct hf_shared *encode(struct hf_devconn *devconn, const struct hf_outg
     return encode_shared(conn, &frame);
 }
 
+/* Commands are numbered and wait on disk, so it is one of two. */
+static enum hf_frame_type type_of(const struct hf_ws_conn *conn, const struct hf_shared *shared)
+{
+    static const char delta[] = "{\"type\":\"delta\"";
+    unsigned length = shared->data[1] & 0x7f;
+    size_t head = length < 126 ? 2 : length == 126 ? 4 : 10;
+
+    if (!hf_ws_is_json(conn))
+        return (enum hf_frame_type)shared->data[head];
+    return shared->bytes >= head + sizeof(delta) - 1 &&
+                   memcmp(shared->data + head, delta, sizeof(delta) - 1) == 0
+               ? HF_FRAME_DELTA
+               : HF_FRAME_DATA;
+}
+
 static hf_err write_shared(struct hf_devconn *devconn, struct hf_shared *shared)
 {
     struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
@@ -178,7 +214,7 @@ static hf_err write_shared(struct hf_devconn *devconn, struct hf_shared *shared)
         return HF_ERR_LIMIT;
     hf_err err = conn->link->ops->write_shared(conn->link, shared);
     if (err == HF_OK)
-        conn->site->stats.session.frames_out[HF_FRAME_DATA]++; /* commands are numbered and wait on disk */
+        conn->site->stats.session.frames_out[type_of(conn, shared)]++;
     return err;
 }
 
@@ -224,4 +260,5 @@ const struct hf_devconn_ops hf_ws_session_ops = {
     .welcome = hf_ws_session_welcome,
     .gap = gap,
     .settle = hf_ws_session_settle,
+    .takes_document = hf_ws_takes_document,
 };

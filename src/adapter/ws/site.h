@@ -53,6 +53,8 @@ struct hf_ws_stats {
     uint64_t held, held_bytes_now, held_refused;
     uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
     uint64_t deflated, inflated, windows_now, windows_refused;
+    uint64_t document_bytes_now,
+        document_calls_refused; /* above a bound of session.h, or its home was busy */
     struct hf_ws_session_stats session;
 };
 
@@ -76,6 +78,8 @@ struct hf_ws_site_ops {
     void (*on_log)(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
                    uint16_t code, enum hf_err err);
     void (*random)(void *context, void *out, size_t bytes);
+    /* As hf_backend_ops.call. NULL: sessions have no documents. */
+    hf_err (*call)(void *context, struct hf_call *call);
     /* A session's connection changed its state (WS-11). May be NULL. */
     void (*on_state)(void *context, const struct hf_ws_conn *conn, enum hf_link_state before,
                      enum hf_link_event event, enum hf_link_state after, enum hf_reason reason);

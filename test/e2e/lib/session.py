@@ -14,12 +14,13 @@ NAMES = {number: name for name, number in TYPES.items()}
 CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32)
 RESULTS = ["new", "resumed", "rebuilt"]
 PROFILES = ["any", "default", "ha", "adaptive"]
+DOCUMENTS, KINDS, MERGES = ["none", "context", "group"], ["full", "merge", "json"], ["keep", "lww", "version", "conflict_free"]
 STATUSES = ["ok", "failed", "expired", "unsupported"]
 REASONS = dict(none=0, normal=1, drain=2, protocol_error=3, unsupported_data=4, message_too_big=7, credentials_missing=20,
                credentials_invalid=21, credentials_expired=22, auth_timeout=23, forbidden=24, revoked=25, identity_mismatch=26,
                heartbeat_timeout=30, replaced=40, admin_disconnect=41, tenant_limit=52, storage_full=60, busy=62, canceled=64,
-               expired=71, bad_request=90, version=98, not_implemented=99, session_broken=100, gap=101, unknown_session=102,
-               invalid_heartbeat=103, corrupt=104, stalled=105, unmatched=107, queue_lost=108)
+               expired=71, bad_request=90, not_found=91, version=98, not_implemented=99, session_broken=100, gap=101, unknown_session=102,
+               invalid_heartbeat=103, corrupt=104, stalled=105, version_conflict=106, unmatched=107, queue_lost=108)
 REASON_NAMES = {number: name for name, number in REASONS.items()}
 
 
@@ -72,9 +73,15 @@ def pack_hello(f):
     out += bytes([PROFILES.index(f.get("profile", "any"))]) + text8(f.get("device", ""))
     if "trace" in f:
         out += extension(2, f["trace"].encode())
+    for document in f.get("documents", []):
+        out += extension(3, struct.pack(">BQ", DOCUMENTS.index(document["document"]), document["version"]))
     for group in f.get("groups", []):
         out += extension(4, group.encode())
     return out
+
+
+def index(names, value):
+    return names.index(value) if isinstance(value, str) else value
 
 
 def payload_of(f):
@@ -116,7 +123,9 @@ def pack(f):
     if kind == "subscribe":
         return frame(kind, f["topic"].encode(), 2 if f.get("unsubscribe") else 0, crc)
     if kind == "patch":
-        return frame(kind, struct.pack(">IBBQBI", f["request"], 1, 1, 0, 0, 0) + json.dumps(f["json"]).encode(), crc=crc)
+        body = struct.pack(">IBBQBI", f["request"], index(DOCUMENTS, f["document"]), index(KINDS, f["kind"]), f.get("base_version", 0),
+                           index(MERGES, f.get("merge", "keep")), f.get("ttl_ms", 0))
+        return frame(kind, body + (json.dumps(f["change"]).encode() if "change" in f else b""), crc=crc)
     raise ValueError(kind)
 
 
@@ -225,8 +234,13 @@ def unpack(message):
             f["seq"], reason, f["retry_ms"] = r.take("IHI")
             f["reason"], f["detail"] = REASON_NAMES[reason], r.rest().decode()
         elif kind == "delta":
-            f["request"], f["document"], f["kind"], reason = r.take("IBBH")
-            f["reason"] = REASON_NAMES[reason]
+            f["request"], document, delta, reason, f["base_version"], f["version"] = r.take("IBBHQQ")
+            f["document"] = DOCUMENTS[document] if document < len(DOCUMENTS) else document
+            f["kind"], f["reason"] = KINDS[delta], REASON_NAMES[reason]
+            f["snapshot_id"] = str(uuid.UUID(bytes=r.bytes(16)))
+            change = r.rest()
+            if change:
+                f["change"] = json.loads(change)
         yield f
 
 

@@ -33,6 +33,16 @@ struct hf_store_thread {
     uint64_t swept_ms, committed;   /* committed: what the table store itself remembers */
 };
 
+/* store_apply.c: the steps that the thread takes, for it and for the simulator. */
+enum { HF_STORE_BATCH_RECORDS = 65536 }; /* looked at in one step; most of them change no table */
+hf_err hf_store_open_reader(struct hf_store_thread *self); /* behind what is committed */
+void hf_store_close_reader(struct hf_store_thread *self);  /* also twice */
+/* Applies one batch. *ret_more: the log has more. On an error the reader is to be opened anew. */
+hf_err hf_store_apply_batch(struct hf_store_thread *self, unsigned records_max, bool *ret_more,
+                            uint64_t *ret_events);
+hf_err hf_store_replay(struct hf_store_thread *self, uint64_t *ret_events);
+void hf_store_sweep(struct hf_store_thread *self, uint64_t now_ms, uint64_t utc_ms);
+
 /* Opens the reader and replays the log's tail, on the calling thread: when it returns HF_OK the tables are up to date. */
 hf_err hf_store_thread_replay(struct hf_store_thread *self, uint64_t *ret_events);
 hf_err hf_store_thread_start(struct hf_store_thread *self);

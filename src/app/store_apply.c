@@ -1,0 +1,141 @@
+/* app/store_apply.c - how the tables follow the log, without the thread that does it: the simulator runs the same code on simulated time. */
+#include "app/store_thread.h"
+#include "base/assert.h"
+
+enum {
+    BATCH_EVENTS_MAX = 4096,
+    COMMIT_BEHIND_MAX =
+        262144,       /* records after which the position alone is committed, to keep the replay short */
+    GROWTHS_MAX = 64, /* of the map during one replay: each doubles it */
+};
+
+hf_err hf_store_open_reader(struct hf_store_thread *self)
+{
+    hf_log_reader_close(self->reader);
+    self->reader = NULL;
+    uint64_t from = self->committed + 1, end = hf_log_durable_through(self->log) + 1;
+
+    return hf_log_reader_open(self->log, HF_MIN(from, end), &self->reader);
+}
+
+static void note_gap(struct hf_store_thread *self)
+{
+    struct hf_log_gap gap = hf_log_reader_gap(self->reader);
+
+    /* The tables cannot know what the log has lost. They go on with what is there, and say so. */
+    hf_log(self->logger, HF_LOG_STORE_ERROR,
+           HF_F_STR("what", "the log has a gap that the tables had not applied"), HF_F_U64("from", gap.from),
+           HF_F_U64("to", gap.to), HF_F_REASON(gap.reason), HF_F_END);
+    hf_log_reader_skip(self->reader);
+}
+
+hf_err hf_store_apply_batch(struct hf_store_thread *self, unsigned records_max, bool *ret_more,
+                            uint64_t *ret_events)
+{
+    struct hf_kv_txn *txn = NULL;
+    struct hf_log_record record;
+    struct hf_event event;
+    unsigned records = 0, events = 0;
+    uint64_t through = hf_log_reader_offset(self->reader) - 1;
+    hf_err err = HF_OK, read = HF_OK;
+    bool taken = false;
+
+    if (self->positions == NULL)
+        self->positions = hf_positions_new();
+    if (self->positions == NULL)
+        return HF_ERR_NOMEM;
+
+    while (err == HF_OK && records < records_max && events < BATCH_EVENTS_MAX) {
+        read = hf_log_reader_next(self->reader, &record);
+        if (read == HF_ERR_NOT_FOUND || read == HF_ERR_CORRUPT) {
+            note_gap(self);
+            through = hf_log_reader_offset(self->reader) - 1;
+            continue;
+        }
+        if (read != HF_OK)
+            break;
+        records++;
+        through = record.offset;
+        if (hf_event_decode((const uint8_t *)record.body.at, record.body.bytes, &event) != HF_OK ||
+            !hf_projection_wants(&event))
+            continue;
+        event.offset = record.offset;
+        event.time_ms = record.time_ms;
+        if (txn == NULL)
+            err = hf_kv_write(self->kv, &txn);
+        if (err == HF_OK)
+            err = hf_positions_take(self->positions, txn, &event, &taken);
+        if (err == HF_OK && !taken)
+            err = hf_projection_apply(txn, &event);
+        events += !taken;
+    }
+    *ret_more = read == HF_OK;
+    if (err == HF_OK && read != HF_OK && read != HF_ERR_AGAIN)
+        err = read;
+    if (err == HF_OK && txn == NULL && through > self->committed + COMMIT_BEHIND_MAX)
+        err = hf_kv_write(self->kv, &txn);
+    if (err == HF_OK && txn != NULL)
+        err = hf_positions_flush(self->positions, txn);
+    if (err != HF_OK || txn == NULL) {
+        hf_positions_forget(self->positions);
+        hf_kv_end(txn);
+    } else {
+        err = hf_kv_commit(txn, through);
+        if (err == HF_OK) {
+            self->committed = through;
+            atomic_fetch_add(&self->commits, 1);
+        }
+    }
+    if (err != HF_OK)
+        return err;
+    atomic_fetch_add(&self->applied_events, events);
+    *ret_events += events;
+    if (through > atomic_load(&self->applied))
+        atomic_store(&self->applied, through);
+    return HF_OK;
+}
+
+void hf_store_close_reader(struct hf_store_thread *self)
+{
+    hf_log_reader_close(self->reader);
+    self->reader = NULL;
+    hf_positions_free(self->positions);
+    self->positions = NULL;
+}
+
+hf_err hf_store_replay(struct hf_store_thread *self, uint64_t *ret_events)
+{
+    bool more = true;
+    unsigned tries = 0;
+
+    *ret_events = 0;
+    self->committed = hf_kv_applied_offset(self->kv);
+    atomic_store(&self->applied, self->committed);
+    hf_err err = hf_store_open_reader(self);
+    while (err == HF_OK && more) {
+        err = hf_store_apply_batch(self, HF_STORE_BATCH_RECORDS, &more, ret_events);
+        if (err == HF_ERR_AGAIN &&
+            ++tries < GROWTHS_MAX) { /* the map has to grow: once more from what is committed */
+            err = hf_store_open_reader(self);
+            more = true; /* it may have been the last batch that did not fit */
+        }
+    }
+    return err;
+}
+
+void hf_store_sweep(struct hf_store_thread *self, uint64_t now_ms, uint64_t utc_ms)
+{
+    struct hf_kv_txn *txn = NULL;
+    uint64_t deleted = 0;
+
+    self->swept_ms = now_ms;
+    if (hf_kv_write(self->kv, &txn) != HF_OK)
+        return;
+    hf_err err = hf_projection_sweep(txn, &self->sweep, utc_ms, self->idempotency_ms, &deleted);
+    if (err != HF_OK || deleted == 0) {
+        hf_kv_end(txn);
+        return;
+    }
+    if (hf_kv_commit(txn, HF_MAX(self->committed, hf_kv_applied_offset(self->kv))) == HF_OK)
+        atomic_fetch_add(&self->swept, deleted);
+}

@@ -120,7 +120,10 @@ endfunction()
 function(hf_simulator)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/sim/*.c")
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.c$")
-  add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} "${CMAKE_SOURCE_DIR}/src/app/journal.c")
+  file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/core*.c"
+       "${CMAKE_SOURCE_DIR}/src/client/store_memory*.c" "${CMAKE_SOURCE_DIR}/src/client/store_batch.c")
+  add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} ${client} "${CMAKE_SOURCE_DIR}/src/app/journal.c"
+              "${CMAKE_SOURCE_DIR}/src/app/store_apply.c")
   target_include_directories(hf_sim PUBLIC "${CMAKE_SOURCE_DIR}/test" "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(hf_sim PUBLIC hf_adapter hf_store hf_log hf_core hf_codec hf_base hf_test_support)
   add_executable(holdfast-sim EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/test/sim/sim_main.c")

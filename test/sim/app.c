@@ -7,7 +7,7 @@
 #include "base/uuid.h"
 #include "sim/sim.h"
 
-enum { READ_US = 50000, READ_EVENTS = 256, TRIES_MAX = 200, WAIT_MS = 20000 };
+enum { READ_US = 50000, READ_EVENTS = 256, TRIES_MAX = 2000, WAIT_MS = 20000 };
 
 static struct sim_gateway *gateway_of(const struct sim_app *app)
 {
@@ -110,6 +110,21 @@ static struct hf_call *call_new(struct sim_sent *sent)
     return call;
 }
 
+static void on_forgotten(struct hf_call *call) /* nobody waits for this answer */
+{
+    hf_call_free(call);
+}
+
+/* The same request by another connection at nearly the same moment: an impatient application, or a proxy that tries again. */
+static void ask_twice(struct sim_sent *sent)
+{
+    struct hf_call *call = call_new(sent);
+
+    call->on_done = on_forgotten;
+    if (!sim_gateway_call(gateway_of(sent->app), sent->worker + 1, call))
+        hf_call_free(call);
+}
+
 static void ask(struct sim_sent *sent)
 {
     struct sim_gateway *gateway = gateway_of(sent->app);
@@ -119,16 +134,14 @@ static void ask(struct sim_sent *sent)
         sent->asked_ms = sim_clock_utc_ms(&gateway->clock);
     sent->calling = true;
     sent->worker = (unsigned)hf_rng_below(&sent->app->rng, gateway->worker_count);
-    if (sim_gateway_call(gateway, sent->worker, call))
+    if (sim_gateway_call(gateway, sent->worker, call)) {
+        if (sent->keyed && sim_percent(&sent->app->rng, 5))
+            ask_twice(sent);
         return;
+    }
     sent->calling = false;
     hf_call_free(call);
     again(sent, 1000); /* nobody listens: it was not asked at all */
-}
-
-static void on_canceled(struct hf_call *call)
-{
-    hf_call_free(call);
 }
 
 static void cancel(struct sim_sent *sent)
@@ -139,7 +152,7 @@ static void cancel(struct sim_sent *sent)
     call->tenant = HF_SLICE("acme");
     call->device = hf_slice_of(sent->sim->devices[sent->device].name);
     memcpy(call->id, sent->id, sizeof(call->id));
-    call->on_done = on_canceled;
+    call->on_done = on_forgotten;
     if (!sim_gateway_call(gateway_of(sent->app), sent->worker, call))
         hf_call_free(call);
 }
@@ -161,7 +174,7 @@ void sim_app_disconnect(struct sim_app *app, unsigned device)
     HF_ASSERT(call != NULL);
     call->tenant = HF_SLICE("acme");
     call->device = hf_slice_of(app->sim->devices[device].name);
-    call->on_done = on_canceled;
+    call->on_done = on_forgotten;
     if (!sim_gateway_call(gateway_of(app), 0, call))
         hf_call_free(call);
 }

@@ -11,8 +11,6 @@
 struct sim;
 struct sim_app;
 
-enum { SIM_SENT_MAX = 4096, SIM_APPS_MAX = 4 };
-
 /* One message or command on its way, known by its number to everybody. */
 struct sim_sent {
     struct sim *sim;
@@ -33,7 +31,7 @@ struct sim_sent {
     uint64_t queued_offset, final_offset, expires_ms, seq;
     uint8_t final_type;
     uint16_t final_reason;
-    bool executed;
+    bool executed, told; /* by its device: answered, heard */
 };
 
 struct sim_app {

@@ -1,329 +1,90 @@
-/* test/sim/device.c - the machine, the connection and the frames; device_raw.c has the words. */
+/* test/sim/device.c - the machine: power, clocks, its way to the gateway, and the messages that it makes. */
 #include "sim/device.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/http1/head.h"
-#include "codec/http1/response.h"
+#include "codec/json/scan.h"
 #include "codec/jwt/jwt.h"
-#include "codec/ws/close.h"
-#include "codec/ws/mask.h"
 #include "sim/sim.h"
-
-enum {
-    OPEN_US = 10000000,    /* TCP, upgrade: given up after this */
-    SILENCE_US = 90000000, /* no Ping, no message for so long: the connection is dead */
-    BACKOFF_MS = 1000,
-    BACKOFF_MS_MAX = 30000,
-    STABLE_US = 60000000,
-    READ_BYTES = 4096,
-    SLOW_BYTES = 64,
-    SLOW_US = 200000,
-};
-
-static void *resize(void *user, void *old, size_t old_bytes, size_t new_bytes)
-{
-    (void)user, (void)old_bytes;
-    if (new_bytes > 0)
-        return realloc(old, new_bytes);
-    free(old);
-    return NULL;
-}
-
-static const struct hf_ws_config config = {
-    .role = HF_WS_CLIENT, .message_bytes_max = 1 << 21, .fragments_max = 64, .memory = {.resize = resize}};
 
 static struct sim_events *events_of(const struct sim_device *device)
 {
     return &device->sim->events;
 }
 
-#define DEVICE_OF(event, member) HF_CONTAINER_OF(event, struct sim_device, member)
+/* ---- what is said ---- */
 
-/* ---- output ---- */
-
-static void flush(struct sim_device *device)
+const char *sim_message_topic(const struct sim_device *device, uint32_t number)
 {
-    if (device->sock == NULL || device->out_bytes == 0 || device->state < SIM_DEV_HANDSHAKE)
-        return;
-    size_t taken = sim_write(device->sock, device->out, device->out_bytes);
-    device->out_bytes -= taken;
-    memmove(device->out, device->out + taken, device->out_bytes);
+    return device->publishing && number % 3 == 0 ? "news" : "t";
 }
 
-static void put(struct sim_device *device, const void *data, size_t bytes)
+/* The same text for the same number, always: so a message can be compared wherever it turns up. */
+void sim_message_text(const struct sim_device *device, uint32_t number, char *out, size_t out_bytes)
 {
-    if (device->out_bytes + bytes > device->out_room) {
-        device->out_room = HF_MAX(2 * device->out_room, device->out_bytes + bytes);
-        device->out = realloc(device->out, device->out_room);
-        HF_ASSERT(device->out != NULL);
-    }
-    memcpy(device->out + device->out_bytes, data, bytes);
-    device->out_bytes += bytes;
+    uint64_t size = (number * UINT64_C(0x9e3779b97f4a7c15) >> 40) % device->sim->plan.payload_bytes_max;
+    int bytes = snprintf(out, out_bytes, "{\"d\":%u,\"n\":%" PRIu32 ",\"pad\":\"", device->index, number);
+
+    for (uint64_t i = 0; i < size; i++)
+        out[bytes++] = (char)('a' + (number + i) % 26);
+    memcpy(out + bytes, "\"}", 3);
+    HF_ASSERT((size_t)bytes + 3 <= out_bytes);
 }
 
-void sim_device_write_frame(struct sim_device *device, enum hf_ws_opcode opcode, const void *payload,
-                            size_t bytes)
+bool sim_number_in(struct hf_slice json, const char *name, uint32_t *ret_number)
 {
-    uint8_t head[HF_WS_HEAD_BYTES_MAX], key[4];
-    size_t head_bytes;
+    struct hf_json_field field[] = {{.name = hf_slice_of(name)}};
+    uint64_t number = 0;
 
-    for (unsigned i = 0; i < 4; i++)
-        key[i] = (uint8_t)hf_rng_u64(&device->rng);
-    head_bytes = hf_ws_encode_head(head, opcode, HF_WS_FIN, bytes, key);
-    put(device, head, head_bytes);
-    if (bytes > 0)
-        put(device, payload, bytes);
-    hf_ws_mask(device->out + device->out_bytes - bytes, bytes, key, 0);
-    flush(device);
+    if (hf_json_scan(json.at, json.bytes, field, 1, 0) != HF_OK ||
+        hf_json_to_u64(&field[0], &number) != HF_OK)
+        return false;
+    *ret_number = (uint32_t)number;
+    return true;
 }
 
-/* ---- the connection ---- */
+/* ---- connections ---- */
 
-static void retry_later(struct sim_device *device, uint64_t hint_ms)
+bool sim_device_connects(struct sim_device *device, char target[64])
 {
-    uint64_t ceiling_ms =
-        HF_MIN((uint64_t)BACKOFF_MS << HF_MIN(device->attempts, 5u), (uint64_t)BACKOFF_MS_MAX);
-
-    device->attempts++;
-    device->state = SIM_DEV_WAITING;
-    sim_in(events_of(device), &device->retry, 1000 * (hint_ms + 1 + hf_rng_below(&device->rng, ceiling_ms)));
-}
-
-static void forget_connection(struct sim_device *device)
-{
-    hf_ws_decoder_deinit(&device->decoder);
-    hf_ws_assembly_clear(&device->assembly, &config.memory);
-    sim_cancel(events_of(device), &device->patience);
-    sim_cancel(events_of(device), &device->answer);
-    device->sock = NULL;
-    device->out_bytes = device->head_bytes = 0;
-    device->answer_count = 0;
-}
-
-static void lost(struct sim_device *device, const char *why, uint64_t hint_ms)
-{
-    if (device->state == SIM_DEV_OPEN && events_of(device)->now_us - device->opened_us > STABLE_US)
-        device->attempts = 0;
-    sim_trace(&device->sim->trace, device->who, "connection %u over: %s", device->connections, why);
-    sim_close(device->sock);
-    forget_connection(device);
-    retry_later(device, hint_ms);
-}
-
-static void on_socket(struct sim_sock *sock);
-static const struct sim_sock_ops socket_ops = {on_socket};
-
-static void on_retry(struct sim_event *event)
-{
-    struct sim_device *device = DEVICE_OF(event, retry);
-    struct sim *sim = device->sim;
-    uint8_t nonce[HF_WS_NONCE_BYTES];
-
     if (device->connections == SIM_DEVICE_CONNECTIONS_MAX) {
-        sim_fail(sim, "%s has tried to connect %u times", device->name, device->connections);
-        return;
+        sim_fail(device->sim, "%s has tried to connect %u times", device->name, device->connections);
+        return false;
     }
     device->connections++;
-    device->next_send = 0;
-    for (unsigned i = 0; i < sizeof(nonce); i++)
-        nonce[i] = (uint8_t)hf_rng_u64(&device->rng);
-    hf_ws_client_init(&device->client, nonce, (struct hf_slice){NULL, 0}, NULL);
-    hf_ws_decoder_init(&device->decoder, &config, false);
-    device->state = SIM_DEV_CONNECTING;
-    device->sock = sim_connect(&sim->net, &device->path, &device->host, &socket_ops, device);
-    sim_in(&sim->events, &device->patience, OPEN_US);
-    sim_trace(&sim->trace, device->who, "connection %u", device->connections);
-}
-
-static void on_patience(struct sim_event *event)
-{
-    struct sim_device *device = DEVICE_OF(event, patience);
-
-    if (device->state == SIM_DEV_OPEN && events_of(device)->now_us < device->heard_us + SILENCE_US)
-        sim_at(events_of(device), event, device->heard_us + SILENCE_US);
-    else
-        lost(device, device->state == SIM_DEV_OPEN ? "silence" : "no answer", 0);
-}
-
-static void send_request(struct sim_device *device)
-{
-    char text[2048], target[64], headers[640];
-    struct hf_sb sb;
-
     /* The trace id says which connection this is, whatever name the gateway gives it. */
-    snprintf(target, sizeof(target), "/v1/connect?trace=%s-%u", device->who, device->connections);
-    snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n", device->token);
-    hf_sb_init(&sb, text, sizeof(text));
-    hf_err err = hf_ws_client_write_request(&device->client, hf_slice_of(target), HF_SLICE("gw"),
-                                            hf_slice_of(headers), &sb);
-    HF_ASSERT(err == HF_OK);
-    put(device, sb.at, sb.bytes);
-    flush(device);
+    snprintf(target, 64, "/v1/connect?trace=%s-%u", device->who, device->connections);
+    sim_trace(&device->sim->trace, device->who, "connection %u", device->connections);
+    return true;
 }
 
-/* The answer to the upgrade: 101, or why not. */
-static void on_head(struct sim_device *device)
+void sim_device_lets_go(struct sim_device *device)
 {
-    struct hf_slice all = {device->head, device->head_bytes}, line;
-    unsigned status = 0;
-    const char *at = device->head, *end;
-
-    if (sscanf(device->head, "HTTP/1.1 %u ", &status) != 1) {
-        sim_fail(device->sim, "%s got no HTTP answer: %.60s", device->name, device->head);
-        return;
-    }
-    (void)all;
-    for (at = strstr(at, "\r\n") + 2; (end = strstr(at, "\r\n")) != NULL && end > at; at = end + 2) {
-        const char *colon = memchr(at, ':', (size_t)(end - at));
-
-        if (colon == NULL)
-            continue;
-        line = (struct hf_slice){colon + 1, (size_t)(end - colon - 1)};
-        hf_ws_client_field(&device->client, (struct hf_slice){at, (size_t)(colon - at)}, hf_slice_trim(line));
-    }
-    if (status != 101) {
-        sim_trace(&device->sim->trace, device->who, "refused with %u", status);
-        if (status != 503 && status != 429 && status != 408)
-            sim_fail(device->sim, "%s was refused with status %u", device->name, status);
-        lost(device, "refused", 1000);
-        return;
-    }
-    if (hf_ws_client_check(&device->client, status) != HF_WS_REFUSAL_NONE) {
-        sim_fail(device->sim, "%s got a 101 that is none", device->name);
-        return;
-    }
-    device->state = SIM_DEV_OPEN;
-    device->opened_us = device->heard_us = events_of(device)->now_us;
-    sim_in(events_of(device), &device->patience, SILENCE_US);
-    sim_trace(&device->sim->trace, device->who, "connection %u is open", device->connections);
-    sim_raw_hello(device);
-}
-
-static void on_close_frame(struct sim_device *device, const struct hf_ws_event *event)
-{
-    struct hf_slice reason = {(const char *)event->slice, event->slice_bytes}, name = {"", 0};
-    uint8_t echo[HF_WS_CLOSE_PAYLOAD_BYTES_MAX];
-    uint32_t retry_ms = 0;
-    char why[96];
-
-    (void)hf_ws_close_parse_named(reason, &name, &retry_ms);
-    snprintf(why, sizeof(why), "close %u %.*s", event->code, (int)name.bytes, name.at);
-    sim_oracle_close_heard(device->sim, device, event->code, name);
-    sim_device_write_frame(device, HF_WS_OP_CLOSE, echo,
-                           hf_ws_close_payload(echo, event->code, (struct hf_slice){"", 0}));
-    lost(device, why, retry_ms);
-}
-
-static void on_frame(struct sim_device *device, const struct hf_ws_event *event)
-{
-    struct hf_slice payload = {(const char *)event->slice, event->slice_bytes};
-
-    switch (event->type) {
-    case HF_WS_NEED_MORE: return;
-    case HF_WS_PING: sim_device_write_frame(device, HF_WS_OP_PONG, event->slice, event->slice_bytes); return;
-    case HF_WS_PONG: return;
-    case HF_WS_CLOSE: on_close_frame(device, event); return;
-    case HF_WS_PART: break;
-    }
-    if (event->first && event->last) {
-        sim_raw_message(device, payload, event->text);
-        return;
-    }
-    hf_err err = hf_ws_assembly_add(&device->assembly, &config.memory, config.message_bytes_max, event->slice,
-                                    event->slice_bytes);
-    HF_ASSERT(err == HF_OK);
-    if (!event->last)
-        return;
-    struct hf_ws_assembly *whole = device->assembly;
-    device->assembly = NULL;
-    sim_raw_message(device, hf_ws_assembly_slice(whole), event->text);
-    hf_ws_assembly_clear(&whole, &config.memory);
-}
-
-static void feed(struct sim_device *device, uint8_t *data, size_t bytes)
-{
-    while (bytes > 0 && device->state == SIM_DEV_OPEN) {
-        struct hf_ws_event event;
-        size_t taken = 0;
-
-        if (hf_ws_decoder_feed(&device->decoder, data, bytes, &taken, &event) != HF_OK) {
-            sim_fail(device->sim, "%s got a frame that breaks rule %s", device->name,
-                     hf_ws_rule_info((enum hf_ws_rule)device->decoder.rule)->name);
-            return;
-        }
-        data += taken;
-        bytes -= taken;
-        on_frame(device, &event);
-    }
-}
-
-static void take(struct sim_device *device, uint8_t *data, size_t bytes)
-{
-    device->heard_us = events_of(device)->now_us;
-    while (bytes > 0 && device->state == SIM_DEV_HANDSHAKE) {
-        if (device->head_bytes == sizeof(device->head) - 1) {
-            sim_fail(device->sim, "%s got an endless head", device->name);
-            return;
-        }
-        device->head[device->head_bytes++] = (char)*data++;
-        device->head[device->head_bytes] = '\0';
-        bytes--;
-        if (device->head_bytes >= 4 && strcmp(device->head + device->head_bytes - 4, "\r\n\r\n") == 0)
-            on_head(device);
-    }
-    feed(device, data, bytes);
-}
-
-static void on_socket(struct sim_sock *sock)
-{
-    struct sim_device *device = sock->user;
-    uint8_t data[READ_BYTES];
-    size_t bytes;
-
-    if (device->state == SIM_DEV_CONNECTING && sock->open) {
-        device->state = SIM_DEV_HANDSHAKE;
-        send_request(device);
-    }
-    flush(device);
-    if (device->slow && device->state == SIM_DEV_OPEN) {
-        bytes = sim_read(sock, data, SLOW_BYTES);
-        if (bytes > 0)
-            take(device, data, bytes);
-        if (device->sock == sock && sim_readable(sock) > 0) {
-            sim_in(events_of(device), &sock->told, SLOW_US);
-            return;
-        }
-    }
-    while (device->sock == sock && !device->slow && (bytes = sim_read(sock, data, sizeof(data))) > 0)
-        take(device, data, bytes);
-    if (device->sock != sock)
-        return;
-    switch (sim_end_of(sock)) {
-    case SIM_END_NONE: sim_raw_pump(device); return;
-    case SIM_END_EOF: lost(device, "end", 0); return;
-    case SIM_END_RESET: lost(device, "reset", 0); return;
-    case SIM_END_REFUSED: lost(device, "nobody listens", 0); return;
-    }
+    if (device->sock != NULL)
+        sim_device_said(device)->over_us = events_of(device)->now_us;
+    device->sock = NULL;
 }
 
 /* ---- the machine ---- */
 
+#define DEVICE_OF(event, member) HF_CONTAINER_OF(event, struct sim_device, member)
+
 static void on_publish(struct sim_event *event)
 {
     struct sim_device *device = DEVICE_OF(event, publish);
+    const struct sim_plan *plan = &device->sim->plan;
 
     if (device->sim->calm)
         return;
-    sim_raw_publish(device);
-    sim_in(events_of(device), event, sim_wait(&device->rng, device->sim->plan.publish_us));
-}
+    if (device->made < SIM_DEVICE_MESSAGES_MAX && sim_device_open_messages(device) < plan->unacked_max) {
+        uint32_t number = ++device->made;
 
-static void on_answer(struct sim_event *event)
-{
-    sim_raw_answer(DEVICE_OF(event, answer));
+        device->fate[number - 1] = SIM_MESSAGE_MADE;
+        device->ops->publish(device, number);
+    } /* else its memory is full: it waits */
+    sim_in(events_of(device), event, sim_wait(&device->rng, plan->publish_us));
 }
 
 static void on_boot(struct sim_event *event)
@@ -353,53 +114,51 @@ void sim_device_init(struct sim_device *device, struct sim *sim, unsigned index)
     snprintf(device->name, sizeof(device->name), "d%u", device->twin ? 0 : index);
     snprintf(device->who, sizeof(device->who), "dev%u", index);
     device->publish.on_due = on_publish;
-    device->retry.on_due = on_retry;
-    device->patience.on_due = on_patience;
-    device->answer.on_due = on_answer;
     device->boot.on_due = on_boot;
     hf_rng_seed(&device->rng, hf_rng_u64(&sim->rng));
+    device->clock = (struct sim_clock){
+        .events = &sim->events, .mono_base_us = UINT64_C(1000000) * sim_between(&device->rng, 1, 100000)};
     sim_path_init(&device->path);
+    device->path.room_bytes = sim->plan.room_bytes;
     sign_token(device);
+    /* Two machines with one identity have two queues, and the gateway remembers one: only raw mode promises nothing there. */
+    bool shared = sim->plan.twin && (device->twin || index == 0);
+    if (!shared && sim_percent(&device->rng, sim->plan.session_percent))
+        sim_core_init(device);
+    else
+        sim_raw_init(device);
 }
 
 void sim_device_deinit(struct sim_device *device)
 {
-    if (device->state != SIM_DEV_DOWN)
-        sim_device_stop(device, false, 0);
+    if (device->running)
+        device->ops->end(device, false);
     sim_cancel(events_of(device), &device->boot);
+    sim_cancel(events_of(device), &device->publish);
+    device->ops->free(device);
     sim_path_deinit(&device->path);
     for (unsigned i = 0; i < device->connections; i++)
         free(device->said[i].numbers);
-    free(device->out);
 }
 
 void sim_device_start(struct sim_device *device)
 {
-    device->host.up = true;
-    device->attempts = 0;
     sim_trace(&device->sim->trace, device->who, "starts");
+    device->host.up = device->running = true;
     if (!device->sim->calm)
         sim_in(events_of(device), &device->publish, sim_wait(&device->rng, device->sim->plan.publish_us));
-    device->state = SIM_DEV_WAITING;
-    sim_in(events_of(device), &device->retry, hf_rng_below(&device->rng, 1000000));
+    device->ops->begin(device);
     sim_path_heal(&device->sim->net, &device->path);
 }
 
 void sim_device_stop(struct sim_device *device, bool power, uint64_t down_us)
 {
-    struct sim_events *events = events_of(device);
-
     sim_trace(&device->sim->trace, device->who, "%s", power ? "loses power" : "is killed");
-    if (device->sock != NULL && power)
-        sim_vanish(device->sock);
-    else if (device->sock != NULL)
-        sim_close(device->sock);
-    forget_connection(device);
-    sim_cancel(events, &device->publish);
-    sim_cancel(events, &device->retry);
-    device->state = SIM_DEV_DOWN;
+    device->ops->end(device, power);
+    sim_cancel(events_of(device), &device->publish);
+    device->running = false;
     device->host.up = !power;
-    sim_in(events, &device->boot, down_us);
+    sim_in(events_of(device), &device->boot, down_us);
 }
 
 void sim_device_slow(struct sim_device *device, bool on)
@@ -411,32 +170,27 @@ void sim_device_slow(struct sim_device *device, bool on)
 
 void sim_device_drop_link(struct sim_device *device)
 {
-    static const uint8_t normal[2] = {1000 >> 8, 1000 & 255};
-
-    if (device->state != SIM_DEV_OPEN)
-        return;
-    if (sim_percent(&device->rng, 50))
-        sim_device_write_frame(device, HF_WS_OP_CLOSE, normal, sizeof(normal));
-    lost(device, "its own wish", 0);
+    if (device->running)
+        device->ops->drop(device);
 }
 
 void sim_device_calm(struct sim_device *device)
 {
     device->path.cut = false;
     sim_path_heal(&device->sim->net, &device->path);
-    if (device->twin && device->state != SIM_DEV_DOWN)
+    if (device->twin && device->running)
         sim_device_stop(device, false, 0);
     if (device->twin)
         sim_cancel(events_of(device), &device->boot); /* gone for good */
-    else if (device->forgot)
-        sim_device_drop_link(device);
+    else if (device->running)
+        device->ops->calm(device);
 }
 
-uint32_t sim_device_unacked(const struct sim_device *device)
+uint32_t sim_device_open_messages(const struct sim_device *device)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < device->made; i++)
-        count += !device->acked[i];
+        count += device->fate[i] == SIM_MESSAGE_MADE || device->fate[i] == SIM_MESSAGE_QUEUED;
     return count;
 }

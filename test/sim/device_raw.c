@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "codec/json/scan.h"
-#include "sim/device.h"
+#include "sim/device_ws.h"
 #include "sim/sim.h"
 
 enum { OUT_BYTES_MAX = 16384, ANSWER_US_MAX = 2000000, PAD_MAX = 4096 };
@@ -27,34 +27,17 @@ static void send_data(struct sim_device *device, uint32_t number)
         HF_ASSERT(said->numbers != NULL);
     }
     said->numbers[said->count++] = number;
-    sim_device_write_frame(device, HF_WS_OP_TEXT, text, (size_t)bytes);
-}
-
-const char *sim_message_topic(const struct sim_device *device, uint32_t number)
-{
-    return device->publishing && number % 3 == 0 ? "news" : "t";
-}
-
-/* The same text for the same number, always: so a message can be compared wherever it turns up. */
-void sim_message_text(const struct sim_device *device, uint32_t number, char *out, size_t out_bytes)
-{
-    uint64_t size = (number * UINT64_C(0x9e3779b97f4a7c15) >> 40) % device->sim->plan.payload_bytes_max;
-    int bytes = snprintf(out, out_bytes, "{\"d\":%u,\"n\":%" PRIu32 ",\"pad\":\"", device->index, number);
-
-    for (uint64_t i = 0; i < size; i++)
-        out[bytes++] = (char)('a' + (number + i) % 26);
-    memcpy(out + bytes, "\"}", 3);
-    HF_ASSERT((size_t)bytes + 3 <= out_bytes);
+    sim_raw_write(device, HF_WS_OP_TEXT, text, (size_t)bytes);
 }
 
 void sim_raw_pump(struct sim_device *device)
 {
-    if (device->state != SIM_DEV_OPEN)
+    if (device->raw->state != SIM_RAW_OPEN)
         return;
-    while (device->next_send < device->made && device->out_bytes < OUT_BYTES_MAX) {
-        uint32_t number = ++device->next_send;
+    while (device->raw->next_send < device->made && device->raw->out_bytes < OUT_BYTES_MAX) {
+        uint32_t number = ++device->raw->next_send;
 
-        if (!device->acked[number - 1])
+        if (device->fate[number - 1] == SIM_MESSAGE_QUEUED)
             send_data(device, number);
     }
 }
@@ -64,16 +47,7 @@ void sim_raw_hello(struct sim_device *device)
     static const char subscribe[] = "{\"type\":\"subscribe\",\"topic\":\"news\"}";
 
     if (device->index % 2 == 0)
-        sim_device_write_frame(device, HF_WS_OP_TEXT, subscribe, sizeof(subscribe) - 1);
-    sim_raw_pump(device);
-}
-
-void sim_raw_publish(struct sim_device *device)
-{
-    if (device->made == SIM_DEVICE_MESSAGES_MAX ||
-        sim_device_unacked(device) >= device->sim->plan.unacked_max)
-        return; /* its memory is full: it waits */
-    device->made++;
+        sim_raw_write(device, HF_WS_OP_TEXT, subscribe, sizeof(subscribe) - 1);
     sim_raw_pump(device);
 }
 
@@ -91,8 +65,7 @@ static void on_ack(struct sim_device *device, const struct hf_json_field *fields
         return;
     }
     sim_oracle_acked(device->sim, device, (uint32_t)number, offset);
-    device->acked[number - 1] = true;
-    device->acked_offset[number - 1] = offset;
+    device->fate[number - 1] = SIM_MESSAGE_ACKED;
     sim_raw_pump(device);
 }
 
@@ -104,7 +77,7 @@ static void answer(struct sim_device *device, const char *id, uint32_t number)
                  "{\"type\":\"result\",\"id\":\"%s\",\"status\":\"%s\",\"payload\":{\"r\":%" PRIu32 "}}", id,
                  sim_command_fails(number) ? "error" : "ok", number);
 
-    sim_device_write_frame(device, HF_WS_OP_TEXT, text, (size_t)bytes);
+    sim_raw_write(device, HF_WS_OP_TEXT, text, (size_t)bytes);
 }
 
 void sim_raw_answer(struct sim_device *device)
@@ -112,25 +85,17 @@ void sim_raw_answer(struct sim_device *device)
     struct sim_events *events = &device->sim->events;
     uint64_t next_us = UINT64_MAX;
 
-    for (unsigned i = 0; i < device->answer_count;) {
-        if (device->answers[i].due_us > events->now_us) {
-            next_us = HF_MIN(next_us, device->answers[i].due_us);
+    for (unsigned i = 0; i < device->raw->answer_count;) {
+        if (device->raw->answers[i].due_us > events->now_us) {
+            next_us = HF_MIN(next_us, device->raw->answers[i].due_us);
             i++;
             continue;
         }
-        answer(device, device->answers[i].id, device->answers[i].number);
-        device->answers[i] = device->answers[--device->answer_count];
+        answer(device, device->raw->answers[i].id, device->raw->answers[i].number);
+        device->raw->answers[i] = device->raw->answers[--device->raw->answer_count];
     }
     if (next_us != UINT64_MAX)
-        sim_at(events, &device->answer, next_us);
-}
-
-static bool has_executed(const struct sim_device *device, uint32_t number)
-{
-    for (uint32_t i = 0; i < device->executed_count; i++)
-        if (device->executed[i] == number)
-            return true;
-    return false;
+        sim_at(events, &device->raw->answer, next_us);
 }
 
 static void on_command(struct sim_device *device, const struct hf_json_field *fields)
@@ -138,38 +103,38 @@ static void on_command(struct sim_device *device, const struct hf_json_field *fi
     struct hf_json_field inner[] = {HF_JSON_FIELD("m")};
     struct sim *sim = device->sim;
     struct hf_slice id = {"", 0};
-    char text[sizeof(device->answers[0].id)];
+    char text[sizeof(device->raw->answers[0].id)];
     uint64_t number = 0;
 
-    if (hf_json_to_text(&fields[ID], NULL, 0, &id) != HF_OK || id.bytes >= sizeof(device->answers[0].id) ||
+    if (hf_json_to_text(&fields[ID], NULL, 0, &id) != HF_OK ||
+        id.bytes >= sizeof(device->raw->answers[0].id) ||
         hf_json_scan(fields[PAYLOAD].raw.at, fields[PAYLOAD].raw.bytes, inner, 1, 0) != HF_OK ||
         hf_json_to_u64(&inner[0], &number) != HF_OK) {
         sim_fail(sim, "%s got a command that is none", device->name);
         return;
     }
     sim_oracle_heard(sim, device, (uint32_t)number, true);
-    if (!has_executed(device->memory, (uint32_t)number)) {
-        struct sim_device *memory = device->memory;
-
-        HF_ASSERT(memory->executed_count < SIM_DEVICE_COMMANDS_MAX);
-        memory->executed[memory->executed_count++] = (uint32_t)number;
+    if (sim->oracle.failed)
+        return;
+    if (!device->memory->executed[number - 1]) {
+        device->memory->executed[number - 1] = true;
         sim_oracle_executed(sim, device, (uint32_t)number);
     }
     if (!sim->calm && hf_rng_below(&device->rng, 1000) < sim->plan.lazy_permille) {
-        device->forgot = true; /* on the next connection it comes again */
+        device->raw->forgot = true; /* on the next connection it comes again */
         return;
     }
-    if (device->answer_count == HF_COUNT_OF(device->answers)) {
+    if (device->raw->answer_count == HF_COUNT_OF(device->raw->answers)) {
         memcpy(text, id.at, id.bytes);
         text[id.bytes] = '\0';
         answer(device, text, (uint32_t)number);
         return;
     }
-    unsigned slot = device->answer_count++;
-    memcpy(device->answers[slot].id, id.at, id.bytes);
-    device->answers[slot].id[id.bytes] = '\0';
-    device->answers[slot].number = (uint32_t)number;
-    device->answers[slot].due_us =
+    unsigned slot = device->raw->answer_count++;
+    memcpy(device->raw->answers[slot].id, id.at, id.bytes);
+    device->raw->answers[slot].id[id.bytes] = '\0';
+    device->raw->answers[slot].number = (uint32_t)number;
+    device->raw->answers[slot].due_us =
         sim->events.now_us + (sim_percent(&device->rng, 30) ? hf_rng_below(&device->rng, ANSWER_US_MAX) : 0);
     sim_raw_answer(device);
 }

@@ -13,9 +13,13 @@
 enum { GROUPS_BYTES_MIN = 16 << 10 }; /* so much is more than one group: half of it is not the last one */
 
 /* What a process does to its disk is an effect: one that dies has no more of them. */
-static bool effect(struct sim_disk *disk)
+static bool effect(struct sim_disk *disk, enum files_mem_op op)
 {
-    return sim_gateway_effect(disk->gateway);
+    struct sim_gateway *gateway = disk->gateway;
+
+    if (gateway->die_nth > 0 && gateway->die_op == op && --gateway->die_nth == 0)
+        gateway->steps_left = 1;
+    return sim_gateway_effect(gateway);
 }
 
 #define FORWARD(disk) ((disk)->mem_files)
@@ -25,7 +29,7 @@ static hf_err disk_open(void *context, const char *path, unsigned flags, int *re
 {
     struct sim_disk *disk = context;
 
-    if (flags & HF_FILE_CREATE && !effect(disk))
+    if (flags & HF_FILE_CREATE && !effect(disk, FILES_MEM_OPEN))
         return HF_ERR_IO;
     return FORWARD(disk)->open(CONTEXT(disk), path, flags, ret_file);
 }
@@ -73,7 +77,7 @@ static hf_err disk_pwritev(void *context, int file, const struct iovec *parts, i
     struct sim_disk *disk = context;
     bool was_dying = disk->gateway->dying;
 
-    if (effect(disk))
+    if (effect(disk, FILES_MEM_PWRITEV))
         return FORWARD(disk)->pwritev(CONTEXT(disk), file, parts, part_count, position);
     return was_dying ? HF_ERR_IO : torn_write(disk, file, parts, part_count, position);
 }
@@ -82,35 +86,37 @@ static hf_err disk_fdatasync(void *context, int file)
 {
     struct sim_disk *disk = context;
 
-    return effect(disk) ? FORWARD(disk)->fdatasync(CONTEXT(disk), file) : HF_ERR_IO;
+    return effect(disk, FILES_MEM_FDATASYNC) ? FORWARD(disk)->fdatasync(CONTEXT(disk), file) : HF_ERR_IO;
 }
 
 static hf_err disk_fallocate(void *context, int file, uint64_t position, uint64_t bytes)
 {
     struct sim_disk *disk = context;
 
-    return effect(disk) ? FORWARD(disk)->fallocate(CONTEXT(disk), file, position, bytes) : HF_ERR_IO;
+    return effect(disk, FILES_MEM_FALLOCATE) ? FORWARD(disk)->fallocate(CONTEXT(disk), file, position, bytes)
+                                             : HF_ERR_IO;
 }
 
 static hf_err disk_ftruncate(void *context, int file, uint64_t bytes)
 {
     struct sim_disk *disk = context;
 
-    return effect(disk) ? FORWARD(disk)->ftruncate(CONTEXT(disk), file, bytes) : HF_ERR_IO;
+    return effect(disk, FILES_MEM_FTRUNCATE) ? FORWARD(disk)->ftruncate(CONTEXT(disk), file, bytes)
+                                             : HF_ERR_IO;
 }
 
 static hf_err disk_rename(void *context, const char *from, const char *to)
 {
     struct sim_disk *disk = context;
 
-    return effect(disk) ? FORWARD(disk)->rename(CONTEXT(disk), from, to) : HF_ERR_IO;
+    return effect(disk, FILES_MEM_RENAME) ? FORWARD(disk)->rename(CONTEXT(disk), from, to) : HF_ERR_IO;
 }
 
 static hf_err disk_unlink(void *context, const char *path)
 {
     struct sim_disk *disk = context;
 
-    return effect(disk) ? FORWARD(disk)->unlink(CONTEXT(disk), path) : HF_ERR_IO;
+    return effect(disk, FILES_MEM_UNLINK) ? FORWARD(disk)->unlink(CONTEXT(disk), path) : HF_ERR_IO;
 }
 
 static hf_err disk_mkdir(void *context, const char *path)
@@ -131,7 +137,7 @@ static hf_err disk_sync_dir(void *context, const char *dir)
 {
     struct sim_disk *disk = context;
 
-    return effect(disk) ? FORWARD(disk)->sync_dir(CONTEXT(disk), dir) : HF_ERR_IO;
+    return effect(disk, FILES_MEM_SYNC_DIR) ? FORWARD(disk)->sync_dir(CONTEXT(disk), dir) : HF_ERR_IO;
 }
 
 static hf_err disk_statvfs(void *context, const char *dir, struct hf_file_space *ret_space)

@@ -104,21 +104,21 @@ static void reads_again(struct sim *sim, struct sim_episode *episode)
 static void device_kill(struct sim *sim, struct sim_episode *episode)
 {
     (void)sim;
-    if (device_of(episode)->state != SIM_DEV_DOWN)
+    if (device_of(episode)->running)
         sim_device_stop(device_of(episode), false, episode->duration_us);
 }
 
 static void device_power(struct sim *sim, struct sim_episode *episode)
 {
     (void)sim;
-    if (device_of(episode)->state != SIM_DEV_DOWN)
+    if (device_of(episode)->running)
         sim_device_stop(device_of(episode), true, episode->duration_us);
 }
 
 static void all_return(struct sim *sim, struct sim_episode *episode)
 {
     for (unsigned i = 0; i < sim->plan.devices; i++)
-        if (sim->devices[i].state != SIM_DEV_DOWN)
+        if (sim->devices[i].running)
             sim_device_stop(&sim->devices[i], true, episode->duration_us);
 }
 
@@ -152,6 +152,23 @@ static void kill_it(struct sim *sim, struct sim_episode *episode)
 static void power_cut(struct sim *sim, struct sim_episode *episode)
 {
     die(sim, episode, true);
+}
+
+/* What a killed process leaves in the page cache is served by the next one; the power cut shows what of it was on the disk. */
+static void kill_in_disk(struct sim *sim, struct sim_episode *episode)
+{
+    static const enum files_mem_op ops[] = {FILES_MEM_PWRITEV,  FILES_MEM_FDATASYNC, FILES_MEM_RENAME,
+                                            FILES_MEM_SYNC_DIR, FILES_MEM_FALLOCATE, FILES_MEM_FTRUNCATE};
+
+    if (sim->gateway.running && !sim->gateway.dying)
+        sim_gateway_crash_at_op(&sim->gateway, ops[episode->strength % HF_COUNT_OF(ops)],
+                                1 + episode->strength / 8 % 3, 1000);
+}
+
+static void cut_after_kill(struct sim *sim, struct sim_episode *episode)
+{
+    if (sim->gateway.running && !sim->gateway.dying)
+        sim_gateway_crash(&sim->gateway, true, episode->strength % S);
 }
 
 static void term(struct sim *sim, struct sim_episode *episode)
@@ -271,9 +288,10 @@ static const struct {
     [SIM_FAULT_RESET] = {reset, net_good, 1, 5000},
     [SIM_FAULT_SLOW_READER] = {slow_reader, reads_again, 1000, 30000},
     [SIM_FAULT_DEVICE_KILL] = {device_kill, NULL, 0, 5000},
-    [SIM_FAULT_DEVICE_POWER] = {device_power, NULL, 10, 30000},
+    [SIM_FAULT_DEVICE_POWER] = {device_power, NULL, 10, 150000},
     [SIM_FAULT_RETURN] = {all_return, NULL, 10, 10000},
     [SIM_FAULT_KILL] = {kill_it, NULL, 1, 5000},
+    [SIM_FAULT_KILL_POWER] = {kill_in_disk, cut_after_kill, 100, 10000},
     [SIM_FAULT_POWER] = {power_cut, NULL, 100, 20000},
     [SIM_FAULT_TERM] = {term, term_end, 100, 7000},
     [SIM_FAULT_CLOCK] = {step_clock, clock_right, 100, 20000},
@@ -360,6 +378,7 @@ void sim_faults_end(struct sim *sim)
         sim_cancel(&sim->events, &episode->end);
         on_end(&episode->end);
     }
+    sim->gateway.die_nth = 0;
     sim->gateway.steps_left = sim->gateway.dying ? sim->gateway.steps_left : UINT64_MAX;
     for (unsigned i = 0; i < sim->plan.devices; i++)
         sim_device_calm(&sim->devices[i]);

@@ -7,7 +7,7 @@
 #include "sim/sim.h"
 #include "store/memory/kv_memory.h"
 
-enum { START_RETRY_US = 1000000 };
+enum { START_RETRY_US = 1000000, ALIVE_MS = 60000 };
 
 #define LOG_DIR "data/log"
 #define SECRET  "0123456789abcdef0123456789abcdef"
@@ -116,11 +116,38 @@ static hf_err open_log(struct sim_gateway *gateway)
     return err == HF_OK ? hf_log_open(LOG_DIR, &options, &gateway->log) : err;
 }
 
-static void record_started(struct sim_gateway *gateway)
+static void record_node(struct sim_gateway *gateway, enum hf_event_type type)
 {
-    struct hf_event event = {.type = HF_EVENT_NODE_STARTED, .format = HF_FORMAT_JSON, .to = gateway->boot};
+    struct hf_event event = {.type = (uint8_t)type, .format = HF_FORMAT_JSON, .to = gateway->boot};
 
     (void)hf_journal_append(&gateway->workers[0].journal.base, &event, NULL);
+}
+
+void sim_gateway_alive(struct sim_gateway *gateway, uint64_t now_ms)
+{
+    uint64_t durable = hf_log_durable_through(gateway->log);
+
+    if (durable != gateway->alive_offset) {
+        gateway->alive_offset = durable;
+        gateway->alive_ms = now_ms;
+    } else if (now_ms - gateway->alive_ms >= ALIVE_MS) {
+        gateway->alive_ms = now_ms;
+        record_node(gateway, HF_EVENT_NODE_ALIVE);
+    }
+}
+
+static uint64_t last_record_ms(struct hf_log *log)
+{
+    uint64_t last = hf_log_durable_through(log), time_ms = 0;
+    struct hf_log_reader *reader = NULL;
+    struct hf_log_record record;
+
+    if (last == 0 || hf_log_reader_open(log, last, &reader) != HF_OK)
+        return 0;
+    if (hf_log_reader_next(reader, &record) == HF_OK)
+        time_ms = record.time_ms;
+    hf_log_reader_close(reader);
+    return time_ms;
 }
 
 static struct hf_tenant *tenant_of(void *context, struct hf_slice name)
@@ -169,12 +196,15 @@ void sim_gateway_start(struct sim_gateway *gateway)
         return;
     }
     gateway->starts++;
+    gateway->awake_us = sim->events.now_us;
     gateway->running = true;
     sim_oracle_started(sim);
     sim_log_host_init(gateway);
+    gateway->previous_end_ms = last_record_ms(gateway->log);
+    gateway->alive_offset = 0;
     err = open_workers(gateway);
     HF_ASSERT(err == HF_OK);
-    record_started(gateway);
+    record_node(gateway, HF_EVENT_NODE_STARTED);
     sim_store_wake(gateway);
     sim_trace(&sim->trace, "gw", "start %" PRIu64 " boot %" PRIx64 ", durable through %" PRIu64,
               gateway->starts, gateway->boot, hf_log_durable_through(gateway->log));
@@ -223,6 +253,7 @@ void sim_gateway_crash(struct sim_gateway *gateway, bool power, uint64_t down_us
     gateway->dying = true;
     gateway->power = power;
     gateway->steps_left = UINT64_MAX;
+    gateway->die_nth = 0;
     gateway->paused_until_us = 0;
     sim_cancel(&sim->events, &gateway->death);
     sim_cancel(&sim->events, &gateway->start);
@@ -242,6 +273,14 @@ void sim_gateway_crash_at(struct sim_gateway *gateway, bool power, uint64_t effe
 {
     gateway->steps_left = effects;
     gateway->power = power;
+    gateway->down_us = down_us;
+}
+
+void sim_gateway_crash_at_op(struct sim_gateway *gateway, unsigned op, unsigned nth, uint64_t down_us)
+{
+    gateway->die_op = op;
+    gateway->die_nth = nth;
+    gateway->power = false;
     gateway->down_us = down_us;
 }
 
@@ -271,7 +310,7 @@ void sim_gateway_pause(struct sim_gateway *gateway, uint64_t us)
 {
     struct sim_events *events = &gateway->sim->events;
 
-    gateway->paused_until_us = events->now_us + us;
+    gateway->paused_until_us = gateway->awake_us = events->now_us + us;
     for (unsigned i = 0; gateway->running && i < gateway->worker_count; i++) {
         struct sim_worker *worker = &gateway->workers[i];
 

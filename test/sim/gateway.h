@@ -8,6 +8,7 @@
 #include "adapter/http/server.h"
 #include "adapter/ws/site.h"
 #include "app/journal.h"
+#include "app/store_thread.h"
 #include "base/wheel.h"
 #include "core/admission.h"
 #include "core/hub.h"
@@ -89,14 +90,6 @@ struct sim_log_host {
     bool writing; /* the group is appended, its sync is under way */
 };
 
-/* The store thread of app/store_thread.c. */
-struct sim_store_host {
-    struct hf_log_reader *reader;
-    struct sim_event step;
-    struct hf_sweep sweep;
-    uint64_t applied, committed, swept_ms;
-};
-
 struct sim_gateway {
     struct sim *sim;
     struct sim_host host;
@@ -112,18 +105,22 @@ struct sim_gateway {
     struct sim_worker workers[SIM_WORKERS_MAX];
     unsigned worker_count;
     struct sim_log_host log_host;
-    struct sim_store_host store;
+    struct hf_store_thread store; /* without its thread */
+    struct sim_event store_step;
     uint32_t interest[SIM_INTEREST_SLOTS];
     struct hf_rng rng; /* what a process draws from entropy */
     uint64_t boot, starts, started_utc_ms, unknown_until_ms, conn_seed;
     struct sim_event start, death;
-    uint64_t steps_left; /* effects until it dies; UINT64_MAX = it lives */
-    uint64_t down_us;    /* how long it will be away then */
+    uint64_t steps_left;      /* effects until it dies; UINT64_MAX = it lives */
+    unsigned die_op, die_nth; /* dies at the n-th of these disk operations; nth 0 = it does not */
+    uint64_t down_us;         /* how long it will be away then */
     uint64_t paused_until_us;
-    uint32_t slowness; /* of its turns; 1 = as fast as ever */
-    bool running;      /* the process is there */
-    bool dying;        /* in the middle of a turn: nothing it does leaves it any more */
-    bool power;        /* it dies of a power cut, not of kill -9 */
+    uint64_t previous_end_ms, alive_offset, alive_ms; /* app/node_life.c's */
+    uint64_t awake_us;                                /* since when it runs without a pause */
+    uint32_t slowness;                                /* of its turns; 1 = as fast as ever */
+    bool running;                                     /* the process is there */
+    bool dying; /* in the middle of a turn: nothing it does leaves it any more */
+    bool power; /* it dies of a power cut, not of kill -9 */
     bool draining;
 };
 
@@ -134,6 +131,8 @@ void sim_gateway_start(struct sim_gateway *gateway); /* now */
 void sim_gateway_crash(struct sim_gateway *gateway, bool power, uint64_t down_us);
 /* The same at the n-th effect from now (a send, a batch handed over, a write, a sync). */
 void sim_gateway_crash_at(struct sim_gateway *gateway, bool power, uint64_t effects, uint64_t down_us);
+/* The same at the n-th disk operation of this kind (enum files_mem_op). */
+void sim_gateway_crash_at_op(struct sim_gateway *gateway, unsigned op, unsigned nth, uint64_t down_us);
 void sim_gateway_drain(struct sim_gateway *gateway); /* TERM: devices are sent away, none is let in */
 void sim_gateway_pause(struct sim_gateway *gateway, uint64_t us); /* SIGSTOP */
 static inline bool sim_gateway_paused(const struct sim_gateway *gateway)
@@ -143,6 +142,8 @@ static inline bool sim_gateway_paused(const struct sim_gateway *gateway)
 bool sim_gateway_effect(
     struct sim_gateway *gateway); /* one more effect; false: it does not happen, the process is dying */
 /* Everything it has taken on is on the disk and in the tables, and nothing is under way. */
+void sim_gateway_alive(struct sim_gateway *gateway,
+                       uint64_t now_ms); /* a record if the log has stood still for a minute */
 bool sim_gateway_quiet(const struct sim_gateway *gateway);
 
 /* An application's call, taken by any worker. False: the process is not there; the caller keeps it. */

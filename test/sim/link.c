@@ -248,6 +248,19 @@ static void op_peer(const struct hf_link *base, char *out, size_t out_bytes)
     snprintf(out, out_bytes, "192.0.2.1:%u", 1024 + (unsigned)(link_of(base)->conn_id % 60000));
 }
 
+static void op_kernel(const struct hf_link *base, struct hf_link_kernel *ret_kernel)
+{
+    const struct sim_link *link = (const struct sim_link *)base;
+
+    *ret_kernel = (struct hf_link_kernel){.acked_bytes = link->sock != NULL ? sim_acked(link->sock) : 0};
+}
+
+static void op_set_patience(struct hf_link *base, uint32_t patience_ms)
+{
+    if (link_of(base)->sock != NULL)
+        link_of(base)->sock->give_up_us = patience_ms * UINT64_C(1000);
+}
+
 static const struct hf_link_ops link_ops = {
     .write = op_write,
     .write_shared = op_write_shared,
@@ -259,6 +272,8 @@ static const struct hf_link_ops link_ops = {
     .abort = op_abort,
     .blocked_since_ms = op_blocked_since_ms,
     .peer = op_peer,
+    .kernel = op_kernel,
+    .set_patience = op_set_patience,
 };
 
 static void no_data(struct hf_link *link, uint8_t *data, size_t bytes)

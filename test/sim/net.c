@@ -294,6 +294,7 @@ static void on_arrive(struct sim_event *event)
     pipe->first = (pipe->first + 1) % SIM_SEGMENTS_MAX;
     pipe->count--;
     pipe->delivered += segment->bytes;
+    pipe->arrived += segment->bytes;
     pipe->fin_arrived = pipe->fin_arrived || segment->bytes == 0;
     from->conn->moved_us = from->conn->net->events->now_us;
     tell(to);
@@ -319,6 +320,11 @@ size_t sim_read(struct sim_sock *sock, void *into, size_t bytes_max)
         in->head = 0;
     offer_room(other(sock));
     return bytes;
+}
+
+uint64_t sim_acked(const struct sim_sock *sock)
+{
+    return sock->out.arrived;
 }
 
 enum sim_end sim_end_of(const struct sim_sock *sock)

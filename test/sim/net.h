@@ -57,6 +57,7 @@ struct sim_pipe { /* one direction */
     uint32_t first, count;
     uint64_t last_arrive_us, stuck_us; /* stuck_us: since when nothing arrives; 0 = it flows */
     struct sim_event arrive, room_again;
+    uint64_t arrived; /* bytes, in all: the receiver's kernel has acknowledged them */
     bool fin_written, fin_arrived, room_wanted;
 };
 
@@ -105,6 +106,7 @@ struct sim_sock *sim_connect(struct sim_net *net, struct sim_path *path, struct 
 size_t sim_write(struct sim_sock *sock, const void *data, size_t bytes); /* how many were taken */
 size_t sim_readable(const struct sim_sock *sock);
 size_t sim_read(struct sim_sock *sock, void *into, size_t bytes_max);
+uint64_t sim_acked(const struct sim_sock *sock); /* of what was written: arrived at the other kernel */
 /* What there is besides bytes: EOF once everything was read, RESET and REFUSED at once. */
 enum sim_end sim_end_of(const struct sim_sock *sock);
 void sim_shutdown(struct sim_sock *sock); /* FIN behind what was written */

@@ -33,6 +33,13 @@ struct sim_closed { /* a connection that the gateway has closed, and why */
     bool recorded;
 };
 
+enum { SIM_QUEUES_MAX = 128 };
+
+struct sim_queue { /* uplink of a session device */
+    uint64_t id, next;
+    uint32_t last_number;
+};
+
 struct sim_seen { /* one device, as the log and the gateway show it */
     uint64_t epoch, conn, open_conn;
     uint8_t presence;
@@ -43,6 +50,9 @@ struct sim_seen { /* one device, as the log and the gateway show it */
     bool logged[SIM_DEVICE_MESSAGES_MAX];
     struct sim_closed closed[SIM_DEVICE_CONNECTIONS_MAX];
     uint32_t closed_count;
+    struct sim_queue queues[SIM_QUEUES_MAX];
+    unsigned queue_count;
+    uint64_t up_gaps; /* uplink numbers that hold no message */
 };
 
 struct sim_oracle {
@@ -82,6 +92,25 @@ void sim_oracle_read(struct sim *sim, const struct sim_app *app, const struct hf
 void sim_oracle_gap(struct sim *sim, const struct sim_app *app, struct hf_log_gap gap);
 /* Has everything come to its end? Otherwise *why says what has not. */
 bool sim_oracle_done(struct sim *sim, char *why, size_t why_bytes);
+
+/* oracle_session.c: devices that speak holdfast.v1 */
+struct hf_client_opened;
+void sim_oracle_opened(struct sim *sim, struct sim_device *device, const struct hf_client_opened *opened);
+void sim_oracle_sent(struct sim *sim, struct sim_device *device, uint32_t number);
+void sim_oracle_failed(struct sim *sim, struct sim_device *device, uint32_t number, enum hf_reason reason);
+void sim_oracle_told(struct sim *sim, struct sim_device *device, uint32_t number, bool command);
+void sim_oracle_answered(struct sim *sim, struct sim_device *device, uint32_t number);
+void sim_oracle_down_gap(struct sim *sim, struct sim_device *device, uint64_t from, uint64_t to,
+                         enum hf_reason reason);
+void sim_oracle_books(struct sim *sim); /* at the end of the world */
+void sim_oracle_session_message(struct sim *sim, const struct hf_event *event, struct sim_record *record,
+                                struct sim_seen *seen);
+void sim_oracle_session_gap(struct sim *sim, const struct hf_event *event, struct sim_seen *seen);
+void sim_oracle_session_online(struct sim *sim, const struct hf_event *event, struct sim_said *said,
+                               struct sim_seen *seen);
+/* Uplink numbers from..to of a queue have come into the log. False: they were not next, and the world has failed. */
+bool sim_oracle_uplink(struct sim *sim, const struct hf_event *event, struct sim_seen *seen,
+                       uint64_t queue_id, uint64_t from, uint64_t to);
 
 uint64_t sim_record_hash(const struct hf_log_record *record);
 

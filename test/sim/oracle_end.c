@@ -6,11 +6,29 @@
 #include "sim/oracle.h"
 #include "sim/sim.h"
 
+enum { GONE_US_MAX = 70000000 };
+
+/* A connection whose device has gone is found out in time: 60 s of silence, some for the goodbye that nobody answers, and what the gateway itself was
+ * away (TWIN-6, HB-4). */
+static void check_silence(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->plan.devices; i++) {
+        const struct sim_seen *seen = &sim->oracle.seen[i];
+        const struct sim_said *said = seen->open_conn != 0 ? sim_oracle_said(sim, i, seen->open_conn) : NULL;
+
+        if (said != NULL && said->over_us != 0 &&
+            sim->events.now_us > HF_MAX(said->over_us, sim->gateway.awake_us) + GONE_US_MAX)
+            sim_fail(sim, "the connection of %s is still open, %" PRIu64 " s after the device has gone",
+                     sim->devices[i].name, (sim->events.now_us - said->over_us) / 1000000);
+    }
+}
+
 void sim_oracle_turn(struct sim *sim, const struct sim_worker *worker)
 {
     const struct hf_ledger_snapshot *books = &worker->hub.ledger.counts;
     const struct sim_plan *plan = &sim->plan;
 
+    check_silence(sim);
     if (hf_ledger_difference(&books->uplink) != 0 || hf_ledger_difference(&books->downlink) != 0 ||
         hf_ledger_difference(&books->broadcast) != 0)
         sim_fail(sim,
@@ -48,11 +66,11 @@ static bool devices_done(struct sim *sim, char *why, size_t why_bytes)
 
         if (device->twin)
             continue; /* it has gone when the faults ended */
-        if (device->state != SIM_DEV_OPEN)
+        if (!device->running || !device->ops->is_open(device))
             return not_yet(why, why_bytes, "%s is not connected", device->name);
-        if (sim_device_unacked(device) > 0)
+        if (sim_device_open_messages(device) > 0)
             return not_yet(why, why_bytes, "%" PRIu32 " messages of %s are not acknowledged",
-                           sim_device_unacked(device), device->name);
+                           sim_device_open_messages(device), device->name);
         if (sim->oracle.seen[i].presence != HF_ONLINE)
             return not_yet(why, why_bytes, "%s is connected and not online", device->name);
     }

@@ -44,6 +44,10 @@ static void on_message(struct sim *sim, const struct hf_event *event, struct sim
 
     if (!device_of(sim, event, &index))
         return;
+    if (event->seq != 0) {
+        sim_oracle_session_message(sim, event, record, &sim->oracle.seen[index]);
+        return;
+    }
     said = sim_oracle_said(sim, index, event->conn);
     if (said == NULL) {
         sim_fail(sim, "offset %" PRIu64 ": a message of %.*s before its connection", event->offset,
@@ -107,6 +111,7 @@ static void on_online(struct sim *sim, const struct hf_event *event, struct sim_
     said->conn_id = event->conn;
     said->online_offset = event->offset;
     said->device = &sim->devices[device];
+    sim_oracle_session_online(sim, event, said, seen);
     seen->conn = event->conn;
     seen->epoch = event->epoch;
     seen->conn_boot = event->to;
@@ -180,18 +185,6 @@ static void on_presence(struct sim *sim, const struct hf_event *event, struct si
 
 /* ---- messages to devices ---- */
 
-static bool number_in(const struct hf_event *event, const char *name, uint32_t *ret_number)
-{
-    struct hf_json_field field[] = {{.name = hf_slice_of(name)}};
-    uint64_t number = 0;
-
-    if (hf_json_scan(event->payload.at, event->payload.bytes, field, 1, 0) != HF_OK ||
-        hf_json_to_u64(&field[0], &number) != HF_OK)
-        return false;
-    *ret_number = (uint32_t)number;
-    return true;
-}
-
 static void on_queued(struct sim *sim, const struct hf_event *event, struct sim_record *record)
 {
     struct sim_oracle *oracle = &sim->oracle;
@@ -201,7 +194,7 @@ static void on_queued(struct sim *sim, const struct hf_event *event, struct sim_
     if (!device_of(sim, event, &index))
         return;
     struct sim_seen *seen = &oracle->seen[index];
-    if (!number_in(event, "m", &number) || number == 0 || number > oracle->sent_count) {
+    if (!sim_number_in(event->payload, "m", &number) || number == 0 || number > oracle->sent_count) {
         sim_fail(sim, "offset %" PRIu64 ": a message to %.*s that nobody has sent", event->offset,
                  NAME(event));
         return;
@@ -225,6 +218,16 @@ static void on_queued(struct sim *sim, const struct hf_event *event, struct sim_
     memcpy(sent->id, event->id, sizeof(sent->id));
 }
 
+/* Only commands and messages of the class must_deliver wait for everybody. */
+static bool dropped_by_rule(const struct sim *sim, const struct sim_sent *sent, unsigned reason)
+{
+    if (sent->command || sim->plan.rules.policies[HF_CLASS_MESSAGE] == HF_POLICY_MUST_DELIVER)
+        return false;
+    return reason == HF_REASON_DROP_OLDEST || reason == HF_REASON_DROP_NEWEST ||
+           reason == HF_REASON_CONFLATED || reason == HF_REASON_CONNECTION_GONE ||
+           reason == HF_REASON_SLOW_READER;
+}
+
 static void check_end(struct sim *sim, const struct hf_event *event, const struct sim_sent *sent)
 {
     uint32_t number = 0;
@@ -232,13 +235,17 @@ static void check_end(struct sim *sim, const struct hf_event *event, const struc
 
     switch (event->type) {
     case HF_EVENT_COMMAND_DONE:
-        if (!sent->executed || sim_command_fails(sent->number) || !number_in(event, "r", &number) ||
-            number != sent->number)
+        if (!sent->executed || sim_command_fails(sent->number) ||
+            !sim_number_in(event->payload, "r", &number) || number != sent->number)
             wrong = "its device has not said so";
         break;
     case HF_EVENT_SENT:
-        if (sent->command)
-            wrong = "it is a command";
+        if (sent->command || sim->devices[sent->device].core != NULL)
+            wrong = "it would have to be answered";
+        break;
+    case HF_EVENT_DELIVERED:
+        if (sent->command || !sent->told)
+            wrong = "its device has not heard it";
         break;
     default:
         if (event->reason == HF_REASON_DEVICE_REFUSED) {
@@ -251,6 +258,8 @@ static void check_end(struct sim *sim, const struct hf_event *event, const struc
             if (sent->ttl_ms == 0 &&
                 event->time_ms < sent->expires_ms) /* a wall clock may have jumped over it */
                 wrong = "its time was not over";
+        } else if (dropped_by_rule(sim, sent, event->reason)) {
+            break;
         } else if (event->reason != HF_REASON_LOG_DAMAGED || sim->oracle.rotten == 0) {
             wrong = hf_reason_name(event->reason);
         }
@@ -282,8 +291,13 @@ static void on_fate(struct sim *sim, const struct hf_event *event, struct sim_re
     if (sent->final_offset != 0)
         sim_fail(sim, "offset %" PRIu64 ": number %" PRIu32 " goes on after its end at offset %" PRIu64,
                  event->offset, sent->number, sent->final_offset);
-    if (event->type == HF_EVENT_COMMAND_SENT)
+    if (event->type == HF_EVENT_COMMAND_DELIVERED && !sent->told)
+        sim_fail(sim, "offset %" PRIu64 ": number %" PRIu32 " is delivered, and its device has not heard it",
+                 event->offset, sent->number);
+    if (event->type == HF_EVENT_COMMAND_SENT || event->type == HF_EVENT_COMMAND_DELIVERED)
         return;
+    if (event->from != 0 && (event->type == HF_EVENT_COMMAND_DONE || event->type == HF_EVENT_COMMAND_FAILED))
+        (void)sim_oracle_uplink(sim, event, &oracle->seen[index], event->from, event->to, event->to);
     check_end(sim, event, sent);
     sent->final_offset = event->offset;
     sent->final_type = event->type;
@@ -295,6 +309,13 @@ void sim_oracle_event(struct sim *sim, const struct hf_event *event, struct sim_
 {
     switch (event->type) {
     case HF_EVENT_MESSAGE: on_message(sim, event, record); return;
+    case HF_EVENT_MESSAGE_GAP: {
+        unsigned index;
+
+        if (device_of(sim, event, &index))
+            sim_oracle_session_gap(sim, event, &sim->oracle.seen[index]);
+        return;
+    }
     case HF_EVENT_ONLINE:
     case HF_EVENT_OFFLINE:
     case HF_EVENT_UNKNOWN:
@@ -303,7 +324,9 @@ void sim_oracle_event(struct sim *sim, const struct hf_event *event, struct sim_
     case HF_EVENT_COMMAND: on_queued(sim, event, record); return;
     case HF_EVENT_SENT:
     case HF_EVENT_FAILED:
+    case HF_EVENT_DELIVERED:
     case HF_EVENT_COMMAND_SENT:
+    case HF_EVENT_COMMAND_DELIVERED:
     case HF_EVENT_COMMAND_DONE:
     case HF_EVENT_COMMAND_FAILED: on_fate(sim, event, record); return;
     case HF_EVENT_NODE_STARTED: sim->oracle.boot = event->to; return;

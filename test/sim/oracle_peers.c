@@ -9,6 +9,21 @@
 
 /* ---- connections ---- */
 
+static bool is_broken(enum hf_reason reason)
+{
+    switch (reason) {
+    case HF_REASON_PROTOCOL_ERROR:
+    case HF_REASON_UNSUPPORTED_DATA:
+    case HF_REASON_INVALID_UTF8:
+    case HF_REASON_INTERNAL_ERROR:
+    case HF_REASON_SESSION_BROKEN:
+    case HF_REASON_GAP:
+    case HF_REASON_INVALID_HEARTBEAT:
+    case HF_REASON_CORRUPT: return true;
+    default: return false;
+    }
+}
+
 void sim_oracle_connection(struct sim *sim, struct hf_slice device, uint64_t conn, bool open,
                            enum hf_reason reason, uint16_t code)
 {
@@ -21,11 +36,16 @@ void sim_oracle_connection(struct sim *sim, struct hf_slice device, uint64_t con
     struct sim_seen *seen = &sim->oracle.seen[index];
     if (open && seen->open_conn != 0)
         sim_fail(sim, "%s has two connections at once", sim->devices[index].name);
-    if (!open && seen->open_conn != conn)
+    if (!open && seen->open_conn != conn &&
+        sim->devices[index].core == NULL) /* a session opens with WELCOME */
         sim_fail(sim, "a connection of %s is closed that is not open", sim->devices[index].name);
+    if (!open && is_broken(reason))
+        sim_fail(sim, "a connection of %s is closed for %s: one of both has broken the protocol",
+                 sim->devices[index].name, hf_reason_name(reason));
     if (!open && reason == HF_REASON_NONE)
         sim_fail(sim, "a connection of %s is closed without a reason", sim->devices[index].name);
-    seen->open_conn = open ? conn : 0;
+    if (open || seen->open_conn == conn)
+        seen->open_conn = open ? conn : 0;
     if (open || sim->gateway.dying)
         return;
     HF_ASSERT(seen->closed_count < SIM_DEVICE_CONNECTIONS_MAX);

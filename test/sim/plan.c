@@ -16,7 +16,7 @@ const char *sim_fault_name(enum sim_fault fault)
 
 #define NETWORK (F(SLOW_NET) | F(BURST) | F(CUT) | F(CUT_ALL) | F(DROP) | F(RESET) | F(SLOW_READER))
 #define DEVICES (F(DEVICE_KILL) | F(DEVICE_POWER) | F(RETURN) | F(ADMIN) | F(TWIN))
-#define CRASHES (F(KILL) | F(POWER) | F(TERM) | F(STORE_LOST))
+#define CRASHES (F(KILL) | F(KILL_POWER) | F(POWER) | F(TERM) | F(STORE_LOST))
 #define DISK    (F(DISK_FULL) | F(DISK_READ_ONLY) | F(DISK_SLOW) | F(DISK_ERROR))
 #define TIME    (F(CLOCK) | F(STOP) | F(STARVE))
 
@@ -28,7 +28,7 @@ const struct sim_scenario sim_scenarios[] = {
     {"crash", "the gateway is killed between any two of its effects", F(KILL) | F(TERM) | F(STORE_LOST), 2, 8,
      6},
     {"power", "power cuts with torn writes, and a network that breaks",
-     F(POWER) | F(KILL) | F(RESET) | F(CUT), 2, 8, 6},
+     F(POWER) | F(KILL) | F(KILL_POWER) | F(RESET) | F(CUT), 2, 8, 6},
     {"disk", "full, read-only, slow and failing disks, and crashes with them", DISK | F(KILL) | F(POWER), 2,
      8, 6},
     {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6},
@@ -63,6 +63,13 @@ static uint32_t one_of(struct hf_rng *rng, uint32_t a, uint32_t b, uint32_t c)
     }
 }
 
+static void draw_beats(struct hf_session_rules *session)
+{
+    for (unsigned i = HF_PROFILE_DEFAULT; i < HF_PROFILES; i++)
+        session->beats[i] = (struct hf_beat_rules){
+            .profile = (uint8_t)i, .k = 3, .idle_ms = 30000, .repeat_ms = 7500, .dead_ms = 60000};
+}
+
 static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
 {
     uint32_t high = one_of(rng, 4096, 32768, 262144);
@@ -73,7 +80,8 @@ static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
         .heartbeat_dead_ms = 60000,
         .queue_high_bytes = high,
         .queue_low_bytes = high / 4,
-        .policies = {HF_POLICY_MUST_DELIVER, HF_POLICY_DROP_OLDEST, HF_POLICY_MUST_DELIVER},
+        .policies = {sim_percent(rng, 80) ? HF_POLICY_MUST_DELIVER : hf_rng_below(rng, HF_POLICIES),
+                     1 + hf_rng_below(rng, HF_POLICIES - 1), HF_POLICY_MUST_DELIVER},
         .outbox_messages_max = one_of(rng, 20, 100, 1000),
         .outbox_bytes_max = 1 << 20,
         .ttl_default_ms = 24 * 3600 * 1000,
@@ -83,6 +91,11 @@ static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
         .subscriptions_max = 64,
         .idempotency_ms = 3600000,
         .default_topic = HF_SLICE("default"),
+        .session = {.enabled = true,
+                    .profile = HF_PROFILE_DEFAULT,
+                    .window_messages = one_of(rng, 4, 64, 256),
+                    .window_bytes = one_of(rng, 4096, 65536, 1 << 20),
+                    .resume_ms = one_of(rng, 5000, 60000, 300000)},
     };
 }
 
@@ -93,23 +106,32 @@ void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, s
         .apps = (unsigned)sim_between(rng, 1, 2),
         .workers = (unsigned)sim_between(rng, 1, 3),
         .episodes = (unsigned)sim_between(rng, scenario->episodes_min, scenario->episodes_max),
-        .active_us = UINT64_C(1000000) * sim_between(rng, 10, 60),
+        .active_us = UINT64_C(1000000) * sim_between(rng, 10, 90),
         .calm_us = UINT64_C(1000000) * 400,
-        .publish_us = 1000 * one_of(rng, 100, 300, 1500),
-        .send_us = 1000 * one_of(rng, 200, 500, 2000),
+        .publish_us = 1000 * one_of(rng, 50, 200, 1000),
+        .send_us = 1000 * one_of(rng, 60, 300, 1500),
         .payload_bytes_max = one_of(rng, 20, 200, 2000),
         .unacked_max = one_of(rng, 4, 32, 200),
         .command_percent = one_of(rng, 20, 50, 90),
         .key_percent = one_of(rng, 50, 90, 100),
         .wait_percent = 50,
         .lazy_permille = one_of(rng, 0, 50, 200),
+        .session_percent = one_of(rng, 0, 60, 100),
+        .return_per_second = one_of(rng, 0, 5, 500),
+        .profile = (uint32_t)hf_rng_below(rng, 4),
+        .window_messages = one_of(rng, 2, 16, 256),
+        .commit_ms = one_of(rng, 0, 2, 50),
+        .queue_messages_max = one_of(rng, 16, 100, 10000),
+        .queue_bytes_max = 1 << 20,
         .group_wait_us = one_of(rng, 0, 0, 2000),
         .store_lag_us = one_of(rng, 100, 5000, 500000),
         .full_grace_ms = one_of(rng, 200, 2000, 5000),
         .segment_bytes = 64 << 10,
+        .room_bytes = one_of(rng, 4096, 16384, 131072),
         .retain_bytes = sim_percent(rng, 25) ? 512 << 10 : 0,
     };
     draw_rules(&plan->rules, rng);
+    draw_beats(&plan->rules.session);
     if (scenario->faults & F(CLOCK) && sim_percent(rng, 30))
         plan->key_percent = 0;
     if (plan->retain_bytes > 0) /* the tables are not so far behind that what they need is gone */

@@ -34,8 +34,12 @@ static void begin(struct sim *sim, const struct sim_options *options)
         sim_app_init(&sim->apps[i], sim, i);
     sim_faults_draw(sim);
     sim_trace(&sim->trace, "sim",
-              "seed %" PRIu64 " scenario %s: %u devices, %u apps, %u workers, %u episodes", sim->seed,
-              sim->scenario->name, sim->plan.devices, sim->plan.apps, sim->plan.workers, sim->plan.episodes);
+              "seed %" PRIu64 " scenario %s: %u devices%s, %u apps, %u workers, %u episodes", sim->seed,
+              sim->scenario->name, sim->plan.devices, sim->plan.twin ? " (twin)" : "", sim->plan.apps,
+              sim->plan.workers, sim->plan.episodes);
+    for (unsigned i = 0; i < sim->plan.devices; i++)
+        sim_trace(&sim->trace, "sim", "dev%u is %s and speaks %s", i, sim->devices[i].name,
+                  sim->devices[i].core != NULL ? "holdfast.v1" : "raw");
     sim_gateway_start(&sim->gateway);
     for (unsigned i = 0; i < sim->plan.devices; i++)
         sim_device_start(&sim->devices[i]);
@@ -71,6 +75,8 @@ static void run_last_start(struct sim *sim)
 {
     sim_gateway_crash(&sim->gateway, true, 1000);
     run_until(sim, sim->events.now_us + S);
+    if (!sim->oracle.failed)
+        sim_oracle_books(sim);
     if (!sim->oracle.failed && !sim->gateway.running)
         sim_fail(sim, "the gateway does not start on a disk that is well");
 }

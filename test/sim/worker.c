@@ -180,6 +180,8 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     struct sim_worker *worker = HF_CONTAINER_OF(timer, struct sim_worker, second);
 
     hf_wheel_arm(&worker->wheel, timer, now_ms + SECOND_MS);
+    if (worker->index == 0)
+        sim_gateway_alive(worker->gateway, now_ms);
     sim_worker_stale(worker);
 }
 
@@ -208,6 +210,8 @@ static void init_hub(struct sim_worker *worker)
         .boot = gateway->boot,
         .worker = worker->index,
         .workers = gateway->worker_count,
+        .previous_end_ms = gateway->previous_end_ms,
+        .return_per_second = gateway->sim->plan.return_per_second,
     };
 
     for (unsigned i = 0; i < sizeof(options.hash_key); i++)
@@ -227,6 +231,7 @@ static hf_err init_sites(struct sim_worker *worker)
                                      .auth = worker->auth,
                                      .wheel = &worker->wheel,
                                      .ops = &sim_ws_ops,
+                                     .node = HF_SLICE("sim"),
                                      .context = worker};
     hf_err err = hf_ws_site_init(&worker->ws, &limits, CONNECTIONS_MAX);
     if (err == HF_OK)
@@ -235,6 +240,7 @@ static hf_err init_sites(struct sim_worker *worker)
     worker->http.ops = &sim_http_ops;
     worker->http.context = worker;
     worker->http.auth = worker->auth;
+    worker->http.session = true;
     return err;
 }
 

@@ -194,6 +194,27 @@ static void early_frames_wait_and_a_hole_is_named(void **state)
     expect(kit, "> ACK 4 4\n"); /* a duplicate: acknowledged again */
 }
 
+static char kept[256];
+
+static void keep_payload(struct kit *kit, const struct hf_client_message *message)
+{
+    (void)kit;
+    assert_true(message->payload.bytes < sizeof(kept));
+    memcpy(kept, message->payload.at,
+           message->payload.bytes); /* a sanitizer sees whether it is still there */
+    kept[message->payload.bytes] = '\0';
+}
+
+static void an_early_frame_is_there_until_the_application_has_seen_it(void **state)
+{
+    struct kit *kit = *state;
+
+    kit->on_message = keep_payload;
+    kit_data(kit, 2, 2, "a payload that is longer than what the heap writes into free memory");
+    kit_data(kit, 1, 1, "a");
+    assert_string_equal(kept, "a payload that is longer than what the heap writes into free memory");
+}
+
 static void a_hole_that_stays_ends_the_connection(void **state)
 {
     struct kit *kit = *state;
@@ -394,6 +415,7 @@ int main(void)
         OPEN(a_command_in_hand_takes_its_new_number_in_a_rebuilt_session),
         OPEN(an_answer_while_the_connection_is_away_is_kept),
         OPEN(early_frames_wait_and_a_hole_is_named),
+        OPEN(an_early_frame_is_there_until_the_application_has_seen_it),
         OPEN(a_hole_that_stays_ends_the_connection),
         OPEN(gaps_are_told_and_passed),
         OPEN(a_gap_in_a_rebuilt_session_is_told_in_the_numbers_of_the_old_one),

@@ -215,22 +215,34 @@ static bool take(struct hf_client_core *core, const struct hf_frame *frame, stru
     }
 }
 
+/* One that came early is in turn. The receiver lets go of it when it counts as received, which is before the application has seen it. */
+static bool take_kept(struct hf_client_core *core, struct hf_slice ready)
+{
+    size_t bytes = ready.bytes, taken;
+    uint8_t *copy = hf_ws_memory_take(&core->memory, bytes);
+    struct hf_frame kept;
+
+    if (copy == NULL) {
+        hf_core_close(core, 1013, HF_REASON_MEMORY_LIMIT, HF_LINK_EV_LOCAL_CLOSE);
+        return false;
+    }
+    memcpy(copy, ready.at, bytes);
+    hf_err err = hf_frame_decode(copy, bytes, core->message_bytes_max, &taken, &kept);
+    HF_ASSERT((err == HF_OK || err == HF_ERR_INVALID) && taken == bytes); /* it was judged before */
+    bool open = take(core, &kept, (struct hf_slice){(const char *)copy, bytes});
+    hf_ws_memory_give(&core->memory, copy, bytes);
+    return open;
+}
+
 static void numbered(struct hf_client_core *core, const struct hf_frame *frame, struct hf_slice raw)
 {
     struct hf_slice ready;
 
     if (!take(core, frame, raw))
         return;
-    while ((ready = hf_receiver_ready(&core->link.receiver)).at != NULL) {
-        struct hf_frame kept;
-        size_t taken;
-        hf_err err =
-            hf_frame_decode((const uint8_t *)ready.at, ready.bytes, core->message_bytes_max, &taken, &kept);
-
-        HF_ASSERT((err == HF_OK || err == HF_ERR_INVALID) && taken == ready.bytes); /* it was judged before */
-        if (!take(core, &kept, ready))
+    while ((ready = hf_receiver_ready(&core->link.receiver)).at != NULL)
+        if (!take_kept(core, ready))
             return;
-    }
 }
 
 /* ---- frames in ---- */

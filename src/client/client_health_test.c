@@ -292,6 +292,23 @@ static void a_commit_that_fails_fails_the_publish_and_goes_on(void **state)
     expect(kit, "published 1\n> DATA 1 t=kept\n");
 }
 
+/* The commit that forgets a message may fail, and brings it back: it is not told that it has failed, for it may still be sent. */
+static void what_is_not_durably_out_of_the_queue_has_not_failed(void **state)
+{
+    struct kit *kit = *state;
+
+    kit->quiet = true;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(kit_publish_as(kit, HF_STORE_TELEMETRY, false, "x"), HF_OK);
+    kit->quiet = false;
+    hf_store_memory_fail(kit->store, HF_ERR_IO);
+    assert_int_equal(kit_publish_as(kit, HF_STORE_TELEMETRY, false, "y"), HF_OK);
+    expect(kit, "error HF_ERR_IO storage_failed\npublished 1001 HF_ERR_IO\n");
+    hf_store_memory_fail(kit->store, HF_OK);
+    assert_int_equal(kit_publish_as(kit, HF_STORE_TELEMETRY, false, "z"), HF_OK);
+    expect(kit, "failed 1 drop_oldest\npublished 1001\n");
+}
+
 static void an_acknowledgement_that_could_not_be_stored_is_tried_again(void **state)
 {
     struct kit *kit = *state;
@@ -366,6 +383,7 @@ int main(void)
         OPEN(a_message_may_come_in_pieces_and_must_not_be_text),
         OPEN(a_masked_frame_is_a_protocol_error),
         OPEN(a_commit_that_fails_fails_the_publish_and_goes_on),
+        FRESH(what_is_not_durably_out_of_the_queue_has_not_failed),
         OPEN(an_acknowledgement_that_could_not_be_stored_is_tried_again),
         FRESH(a_session_that_could_not_be_stored_is_stored_before_its_first_position),
         OPEN(subscriptions_and_tokens),

@@ -205,7 +205,7 @@ static void above_the_gateways_limit_it_is_not_even_sent(void **state)
     kit_publish(kit, "12345");
     expect(
         kit,
-        "failed 1 message_too_big\npublished 1\n> GAP 1-1 message_too_big\npublished 2\n> DATA 2 t=12345\n");
+        "published 1\nfailed 1 message_too_big\n> GAP 1-1 message_too_big\npublished 2\n> DATA 2 t=12345\n");
 }
 
 static void what_expired_becomes_a_gap(void **state)

@@ -153,6 +153,7 @@ struct hf_client_ops {
     void (*published)(void *user, void *cookie, uint64_t id, hf_err err);
     /* Durable at the gateway; the queue forgets it. */
     void (*sent)(void *user, uint64_t id);
+    /* Will never be sent: told once the queue has forgotten it durably. */
     void (*failed)(void *user, uint64_t id, enum hf_reason reason);
     void (*opened)(void *user, const struct hf_client_opened *opened);
     void (*closed)(void *user, const struct hf_client_closed *closed);

@@ -65,8 +65,9 @@ struct hf_inflight {
     bool gap;
 };
 
-struct hf_pending { /* a publish that is not durable yet */
+struct hf_pending { /* what the application hears of when it is durable */
     uint64_t ticket, id;
+    enum hf_reason reason; /* NONE: a publish; else the message has failed */
     void *cookie;
 };
 

@@ -22,14 +22,19 @@ void hf_core_trouble(struct hf_client_core *core, hf_err err)
 }
 
 /* Takes the first one out, so that the application may publish within the callback. */
-static void tell_published(struct hf_client_core *core, uint64_t through, hf_err err)
+static void tell_pending(struct hf_client_core *core, uint64_t through, hf_err err)
 {
     while (core->pending_count > 0 && core->pending[0].ticket <= through) {
         struct hf_pending first = core->pending[0];
 
         core->pending_count--;
         memmove(core->pending, core->pending + 1, core->pending_count * sizeof(core->pending[0]));
-        core->ops->published(core->user, first.cookie, first.id, err);
+        if (first.reason == HF_REASON_NONE) {
+            core->ops->published(core->user, first.cookie, first.id, err);
+        } else if (err == HF_OK) { /* else it is in the queue as before */
+            core->counts.failed++;
+            core->ops->failed(core->user, first.id, first.reason);
+        }
     }
 }
 
@@ -44,7 +49,7 @@ static void stored(struct hf_client_core *core, uint64_t through, hf_err err)
     hf_core_down_stored(core, through, err);
     if (err != HF_OK)
         hf_core_trouble(core, err);
-    tell_published(core, through, err);
+    tell_pending(core, through, err);
 }
 
 void hf_core_commit(struct hf_client_core *core, bool now)

@@ -21,6 +21,21 @@ static void draw_uuid(struct hf_client_core *core, uint8_t uuid[16])
     hf_uuid7(uuid, core->now.utc_ms, random);
 }
 
+/* A crash before the commit brings the message back: it may not have been told failed then. */
+static void fail_when_durable(struct hf_client_core *core, uint64_t id, enum hf_reason reason,
+                              uint64_t ticket)
+{
+    core->pending[core->pending_count++] = (struct hf_pending){.ticket = ticket, .id = id, .reason = reason};
+    core->busy = true;
+}
+
+static bool has_room(struct hf_client_core *core, unsigned entries)
+{
+    if (core->pending_count + entries > HF_STORE_BATCH)
+        hf_core_commit(core, true);
+    return core->pending_count + entries <= HF_STORE_BATCH; /* not if the application publishes meanwhile */
+}
+
 /* The oldest telemetry goes until this one fits (CQ-5). */
 static hf_err append(struct hf_client_core *core, const struct hf_store_message *message, uint64_t *ret_id,
                      uint64_t *ret_ticket)
@@ -31,10 +46,11 @@ static hf_err append(struct hf_client_core *core, const struct hf_store_message 
 
         if (err != HF_ERR_LIMIT || message->class != HF_STORE_TELEMETRY)
             return err;
+        if (!has_room(core, 2)) /* the message itself, too */
+            return HF_ERR_BUSY;
         if (core->store->ops->drop(core->store, HF_REASON_DROP_OLDEST, &dropped, &ticket) != HF_OK)
             return err;
-        core->counts.failed++;
-        core->ops->failed(core->user, dropped, HF_REASON_DROP_OLDEST);
+        fail_when_durable(core, dropped, HF_REASON_DROP_OLDEST, ticket);
     }
 }
 
@@ -52,11 +68,10 @@ hf_err hf_client_core_publish(struct hf_client_core *core, const struct hf_clien
         with.created_ms = core->now.utc_ms;
     if (hf_store_uuid_is_none(with.uuid))
         draw_uuid(core, with.uuid);
-    if (core->pending_count == HF_STORE_BATCH)
-        hf_core_commit(core, true);
-    err = core->pending_count < HF_STORE_BATCH ? append(core, &with, &id, &ticket) : HF_ERR_BUSY;
+    err = has_room(core, 1) ? append(core, &with, &id, &ticket) : HF_ERR_BUSY;
     if (err == HF_OK) {
-        core->pending[core->pending_count++] = (struct hf_pending){ticket, id, cookie};
+        core->pending[core->pending_count++] =
+            (struct hf_pending){.ticket = ticket, .id = id, .cookie = cookie};
         core->counts.published++;
         core->busy = true;
     }
@@ -76,31 +91,29 @@ static uint64_t ahead_max(const struct hf_client_core *core)
 }
 
 static hf_err number_one(struct hf_client_core *core, bool urgent, uint64_t *ret_id,
-                         enum hf_reason *ret_reason)
+                         enum hf_reason *ret_reason, uint64_t *ret_ticket)
 {
-    uint64_t ticket;
-
     return core->store->ops->number(core->store, urgent, core->link.backlog_id, core->now.utc_ms,
-                                    core->link.message_bytes_max, ret_id, ret_reason, &ticket);
+                                    core->link.message_bytes_max, ret_id, ret_reason, ret_ticket);
 }
 
 void hf_core_up_number(struct hf_client_core *core)
 {
     struct hf_client_link *link = &core->link;
 
-    while (hf_core_well(core) && core->facts.waiting > 0 &&
+    while (hf_core_well(core) && core->facts.waiting > 0 && has_room(core, 1) &&
            core->facts.next < link->sender.base + HF_MIN(link->sender.window_messages, HF_CLIENT_WINDOW) &&
            core->facts.next < link->sender.next + ahead_max(core)) {
         enum hf_reason reason = HF_REASON_NONE;
-        uint64_t id = 0;
+        uint64_t id = 0, ticket = 0;
         hf_err err = HF_ERR_NOT_FOUND;
         bool urgent = link->urgent_next && core->facts.waiting_urgent > 0;
 
         if (urgent)
-            err = number_one(core, true, &id, &reason);
+            err = number_one(core, true, &id, &reason, &ticket);
         if (err == HF_ERR_NOT_FOUND) {
             urgent = false;
-            err = number_one(core, false, &id, &reason);
+            err = number_one(core, false, &id, &reason, &ticket);
         }
         hf_core_facts(core);
         if (err != HF_OK) {
@@ -109,10 +122,8 @@ void hf_core_up_number(struct hf_client_core *core)
             return;
         }
         link->urgent_next = !urgent; /* one of the backlog, one fresh urgent one (CQ-7) */
-        if (reason != HF_REASON_NONE) {
-            core->counts.failed++;
-            core->ops->failed(core->user, id, reason);
-        }
+        if (reason != HF_REASON_NONE)
+            fail_when_durable(core, id, reason, ticket);
     }
 }
 

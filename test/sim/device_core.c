@@ -13,7 +13,8 @@ enum {
     SLOW_US = 200000,
     PROBE_US = 20000,
     STAGE_US = 200,
-    NETWORK_US = 1000000
+    NETWORK_US = 1000000,
+    RELEASE_US = 300000
 };
 
 #define CORE_OF(event, member) HF_CONTAINER_OF(event, struct sim_core, member)
@@ -63,6 +64,8 @@ static void op_connect(void *user, const struct hf_client_attempt *attempt)
     if (!sim_device_connects(device, target))
         return;
     device->core->told_open = device->core->write_blocked = false;
+    sim_mangle_begin(&device->core->up);
+    sim_mangle_begin(&device->core->down);
     device->sock = sim_connect(&device->sim->net, &device->path, &device->host, &socket_ops, device);
     sim_in(events_of(device), &device->core->stage, STAGE_US); /* the name is known: now TCP */
 }
@@ -78,9 +81,70 @@ static void on_stage(struct sim_event *event)
     sim_core_arm(device);
 }
 
+/* What was mangled goes on as far as the kernel takes it. */
+static void pump(struct sim_device *device)
+{
+    struct sim_mangle *up = &device->core->up;
+
+    if (up->out.bytes > 0 && device->sock != NULL && device->core->told_open)
+        sim_mangle_taken(up, sim_write(device->sock, up->out.at, up->out.bytes));
+}
+
+static void take(struct sim_device *device, const struct hf_client_time *now, uint8_t *data, size_t bytes)
+{
+    struct sim_mangle *down = &device->core->down;
+    struct sim_sock *sock = device->sock;
+
+    if (!device->sim->plan.mangle) {
+        hf_client_core_bytes(device->core->core, now, data, bytes);
+        return;
+    }
+    sim_mangle_feed(down, data, bytes);
+    while (device->sock == sock && down->out.bytes > 0) {
+        uint8_t copy[READ_BYTES];
+        size_t count = HF_MIN(down->out.bytes, sizeof(copy));
+
+        memcpy(copy, down->out.at, count);
+        sim_mangle_taken(down, count);
+        hf_client_core_bytes(device->core->core, now, copy, count);
+    }
+}
+
+/* Nothing is held back for long: a hole may stay for a second before anybody asks. */
+static void on_release(struct sim_event *event)
+{
+    struct sim_device *device = CORE_OF(event, release)->device;
+    struct hf_client_time now = sim_core_now(device);
+
+    sim_in(events_of(device), event, RELEASE_US);
+    if (device->sock == NULL || !device->core->told_open)
+        return;
+    if (device->core->up.upgraded) {
+        sim_mangle_release(&device->core->up);
+        pump(device);
+    }
+    if (device->core->down.upgraded) {
+        sim_mangle_release(&device->core->down);
+        take(device, &now, NULL, 0);
+    }
+    sim_core_arm(device);
+}
+
+void sim_core_mangle(struct sim_device *device, unsigned permille)
+{
+    device->core->up.permille = device->core->down.permille = permille;
+    device->core->up.corrupt_left = device->core->down.corrupt_left = permille > 0 ? 1 : 0;
+}
+
 static size_t op_write(void *user, const void *data, size_t bytes)
 {
     struct sim_device *device = user;
+
+    if (device->sim->plan.mangle) {
+        sim_mangle_feed(&device->core->up, data, bytes);
+        pump(device);
+        return bytes;
+    }
     size_t taken = sim_write(device->sock, data, bytes);
 
     device->core->write_blocked = taken < bytes;
@@ -172,8 +236,9 @@ static void on_socket(struct sim_sock *sock)
         device->core->write_blocked = false;
         hf_client_core_writable(device->core->core, &now);
     }
+    pump(device);
     while (device->sock == sock && (bytes = sim_read(sock, data, at_once)) > 0) {
-        hf_client_core_bytes(device->core->core, &now, data, bytes);
+        take(device, &now, data, bytes);
         if (device->slow)
             break;
     }
@@ -279,6 +344,9 @@ void sim_core_init(struct sim_device *device)
     core->stage.on_due = on_stage;
     core->probe.on_due = on_probe;
     core->network.on_due = on_network;
+    core->release.on_due = on_release;
+    sim_mangle_init(&core->up, true, &device->rng);
+    sim_mangle_init(&core->down, false, &device->rng);
     core->answer.on_due = on_answer;
     core->diskless = sim_percent(&device->rng, 20);
     core->no_clock = sim_percent(&device->rng, 20);
@@ -312,6 +380,8 @@ static void begin(struct sim_device *device)
     core->store->ops->facts(core->store, &facts);
     core->expected_down = facts.position + 1;
     core->heard_seq = 0;
+    if (device->sim->plan.mangle)
+        sim_in(events_of(device), &core->release, RELEASE_US);
     hf_client_core_start(core->core, &now);
     sim_core_arm(device);
 }
@@ -326,6 +396,7 @@ static void end(struct sim_device *device, bool power)
     sim_cancel(events, &core->stage);
     sim_cancel(events, &core->probe);
     sim_cancel(events, &core->network);
+    sim_cancel(events, &core->release);
     sim_cancel(events, &core->answer);
     sim_device_lets_go(device);
     if (sock != NULL && power)
@@ -396,6 +467,8 @@ static void core_free(struct sim_device *device)
 {
     if (device->core->store != NULL)
         device->core->store->ops->close(device->core->store);
+    sim_mangle_deinit(&device->core->up);
+    sim_mangle_deinit(&device->core->down);
     free(device->core);
 }
 

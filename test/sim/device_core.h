@@ -6,6 +6,7 @@
 #include "client/core.h"
 #include "client/store_memory.h"
 #include "sim/device.h"
+#include "sim/mangle.h"
 
 enum { SIM_CORE_LATER_MAX = 512, SIM_CORE_AT_ONCE = 512, SIM_CORE_IDS_MAX = 16384 };
 
@@ -20,6 +21,8 @@ struct sim_core {
     struct hf_client_core *core; /* owns; NULL while the program is not there */
     struct hf_store *store;      /* owns; survives */
     struct sim_event due, stage, probe, network, answer;
+    struct sim_mangle up, down; /* between the core and its socket, in worlds that have it */
+    struct sim_event release;
     bool told_open, write_blocked;
     bool diskless; /* its queue lives as long as its program */
     bool no_clock; /* never synchronised */
@@ -57,6 +60,7 @@ void sim_core_published(void *user, void *cookie, uint64_t id, hf_err err);
 void sim_core_sent(void *user, uint64_t id);
 void sim_core_failed(void *user, uint64_t id, enum hf_reason reason);
 void sim_core_opened(void *user, const struct hf_client_opened *opened);
+void sim_core_mangle(struct sim_device *device, unsigned permille);
 void sim_core_answer(struct sim_device *device); /* acknowledges what is due */
 void sim_core_died(struct sim_device *device);   /* its program, and with it what was not durable */
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "sim/device_core.h"
 #include "sim/sim.h"
 #include "store/memory/kv_memory.h"
 
@@ -113,6 +114,24 @@ static void device_power(struct sim *sim, struct sim_episode *episode)
     (void)sim;
     if (device_of(episode)->running)
         sim_device_stop(device_of(episode), true, episode->duration_us);
+}
+
+static void mangle(struct sim *sim, struct sim_episode *episode)
+{
+    (void)sim;
+    if (device_of(episode)->core != NULL)
+        sim_core_mangle(device_of(episode), 10 + episode->strength % 200);
+}
+
+static void mangle_end(struct sim *sim, struct sim_episode *episode)
+{
+    struct sim_core *core = device_of(episode)->core;
+
+    if (core == NULL)
+        return;
+    sim_trace(&sim->trace, device_of(episode)->who, "mangled %" PRIu64 " frames up, %" PRIu64 " down",
+              core->up.mangled, core->down.mangled);
+    sim_core_mangle(device_of(episode), 0);
 }
 
 static void all_return(struct sim *sim, struct sim_episode *episode)
@@ -303,6 +322,7 @@ static const struct {
     [SIM_FAULT_STARVE] = {starve, run_again, 100, 5000},
     [SIM_FAULT_ADMIN] = {admin, NULL, 0, 0},
     [SIM_FAULT_STORE_LOST] = {store_lost, NULL, 10, 2000},
+    [SIM_FAULT_MANGLE] = {mangle, mangle_end, 200, 20000},
     [SIM_FAULT_ROT] = {rot, NULL, 10, 2000},
 };
 

@@ -9,7 +9,7 @@
 
 /* ---- connections ---- */
 
-static bool is_broken(enum hf_reason reason)
+static bool is_broken(const struct sim *sim, enum hf_reason reason)
 {
     switch (reason) {
     case HF_REASON_PROTOCOL_ERROR:
@@ -17,9 +17,9 @@ static bool is_broken(enum hf_reason reason)
     case HF_REASON_INVALID_UTF8:
     case HF_REASON_INTERNAL_ERROR:
     case HF_REASON_SESSION_BROKEN:
+    case HF_REASON_INVALID_HEARTBEAT: return true;
     case HF_REASON_GAP:
-    case HF_REASON_INVALID_HEARTBEAT:
-    case HF_REASON_CORRUPT: return true;
+    case HF_REASON_CORRUPT: return !sim->plan.mangle;
     default: return false;
     }
 }
@@ -39,7 +39,7 @@ void sim_oracle_connection(struct sim *sim, struct hf_slice device, uint64_t con
     if (!open && seen->open_conn != conn &&
         sim->devices[index].core == NULL) /* a session opens with WELCOME */
         sim_fail(sim, "a connection of %s is closed that is not open", sim->devices[index].name);
-    if (!open && is_broken(reason))
+    if (!open && is_broken(sim, reason))
         sim_fail(sim, "a connection of %s is closed for %s: one of both has broken the protocol",
                  sim->devices[index].name, hf_reason_name(reason));
     if (!open && reason == HF_REASON_NONE)

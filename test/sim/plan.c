@@ -32,6 +32,8 @@ const struct sim_scenario sim_scenarios[] = {
     {"disk", "full, read-only, slow and failing disks, and crashes with them", DISK | F(KILL) | F(POWER), 2,
      8, 6},
     {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6},
+    {"frames", "session frames doubled, swapped, late, lost, damaged; connections reset",
+     F(MANGLE) | F(RESET) | F(DEVICE_KILL) | F(KILL), 3, 12, 5},
     {"rot", "bits rot while the gateway is down", F(ROT) | F(KILL), 2, 5, 4},
     {"all", "everything at once", NETWORK | DEVICES | CRASHES | DISK | TIME, 4, 16, 8},
 };
@@ -136,5 +138,8 @@ void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, s
         plan->key_percent = 0;
     if (plan->retain_bytes > 0) /* the tables are not so far behind that what they need is gone */
         plan->store_lag_us = HF_MIN(plan->store_lag_us, 5000u);
+    plan->mangle = (scenario->faults & F(MANGLE)) != 0;
+    if (plan->mangle)
+        plan->session_percent = 100;
     plan->twin = plan->devices > 2 && (scenario->faults & F(TWIN)) && sim_percent(rng, 50);
 }

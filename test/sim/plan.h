@@ -10,32 +10,33 @@
 
 struct sim;
 
-#define SIM_FAULT_MAP(X)                                                                                 \
-    X(SIM_FAULT_SLOW_NET, "slow_net")         /* F1: round trips of 200 ms and more, 5 % lost */         \
-    X(SIM_FAULT_BURST, "burst")               /* F2: jitter, loss in bursts */                           \
-    X(SIM_FAULT_CUT, "cut")                   /* F3: silence without FIN or RST */                       \
-    X(SIM_FAULT_CUT_ALL, "cut_all")           /* the gateway's own network */                            \
-    X(SIM_FAULT_DROP, "drop")                 /* F3, F4: a mapping is forgotten */                       \
-    X(SIM_FAULT_RESET, "reset")               /* a reset at any byte */                                  \
-    X(SIM_FAULT_SLOW_READER, "slow_reader")   /* F5 */                                                   \
-    X(SIM_FAULT_DEVICE_KILL, "device_kill")   /* F26: the device's program dies */                       \
-    X(SIM_FAULT_DEVICE_POWER, "device_power") /* F5: half-open; F26 */                                   \
-    X(SIM_FAULT_RETURN, "return")             /* F6: the whole fleet goes and returns at once */         \
-    X(SIM_FAULT_KILL, "kill")                 /* F7: kill -9 of the gateway, between or in its steps */  \
-    X(SIM_FAULT_KILL_POWER,                                                                              \
-      "kill_power")             /* F7: a kill in the middle of a disk operation, a start, a power cut */ \
-    X(SIM_FAULT_POWER, "power") /* F7: power cut with torn writes */                                     \
-    X(SIM_FAULT_TERM, "term")   /* a drain and a new start */                                            \
-    X(SIM_FAULT_CLOCK, "clock") /* F8 */                                                                 \
-    X(SIM_FAULT_DISK_FULL, "disk_full") /* F14 */                                                        \
-    X(SIM_FAULT_DISK_READ_ONLY, "disk_read_only")                                                        \
-    X(SIM_FAULT_DISK_SLOW, "disk_slow")                                                                  \
-    X(SIM_FAULT_DISK_ERROR, "disk_error") /* writes and syncs that fail */                               \
-    X(SIM_FAULT_STOP, "stop")             /* F24: SIGSTOP */                                             \
-    X(SIM_FAULT_STARVE, "starve")         /* F24: CPU starved */                                         \
-    X(SIM_FAULT_ADMIN, "admin")           /* disconnects by an administrator */                          \
-    X(SIM_FAULT_TWIN, "twin")             /* a second device with the same identity */                   \
-    X(SIM_FAULT_STORE_LOST, "store_lost") /* the tables are gone: all of the log is replayed */          \
+#define SIM_FAULT_MAP(X)                                                                                     \
+    X(SIM_FAULT_SLOW_NET, "slow_net")         /* F1: round trips of 200 ms and more, 5 % lost */             \
+    X(SIM_FAULT_BURST, "burst")               /* F2: jitter, loss in bursts */                               \
+    X(SIM_FAULT_CUT, "cut")                   /* F3: silence without FIN or RST */                           \
+    X(SIM_FAULT_CUT_ALL, "cut_all")           /* the gateway's own network */                                \
+    X(SIM_FAULT_DROP, "drop")                 /* F3, F4: a mapping is forgotten */                           \
+    X(SIM_FAULT_RESET, "reset")               /* a reset at any byte */                                      \
+    X(SIM_FAULT_SLOW_READER, "slow_reader")   /* F5 */                                                       \
+    X(SIM_FAULT_DEVICE_KILL, "device_kill")   /* F26: the device's program dies */                           \
+    X(SIM_FAULT_DEVICE_POWER, "device_power") /* F5: half-open; F26 */                                       \
+    X(SIM_FAULT_RETURN, "return")             /* F6: the whole fleet goes and returns at once */             \
+    X(SIM_FAULT_KILL, "kill")                 /* F7: kill -9 of the gateway, between or in its steps */      \
+    X(SIM_FAULT_KILL_POWER,                                                                                  \
+      "kill_power")             /* F7: a kill in the middle of a disk operation, a start, a power cut */     \
+    X(SIM_FAULT_POWER, "power") /* F7: power cut with torn writes */                                         \
+    X(SIM_FAULT_TERM, "term")   /* a drain and a new start */                                                \
+    X(SIM_FAULT_CLOCK, "clock") /* F8 */                                                                     \
+    X(SIM_FAULT_DISK_FULL, "disk_full") /* F14 */                                                            \
+    X(SIM_FAULT_DISK_READ_ONLY, "disk_read_only")                                                            \
+    X(SIM_FAULT_DISK_SLOW, "disk_slow")                                                                      \
+    X(SIM_FAULT_DISK_ERROR, "disk_error") /* writes and syncs that fail */                                   \
+    X(SIM_FAULT_STOP, "stop")             /* F24: SIGSTOP */                                                 \
+    X(SIM_FAULT_STARVE, "starve")         /* F24: CPU starved */                                             \
+    X(SIM_FAULT_ADMIN, "admin")           /* disconnects by an administrator */                              \
+    X(SIM_FAULT_TWIN, "twin")             /* a second device with the same identity */                       \
+    X(SIM_FAULT_STORE_LOST, "store_lost") /* the tables are gone: all of the log is replayed */              \
+    X(SIM_FAULT_MANGLE, "mangle")         /* F15: frames doubled, swapped, late, lost, with a bit flipped */ \
     X(SIM_FAULT_ROT, "rot")               /* a bit of the log rots while the gateway is down */
 #define SIM_FAULT_ENUM(id, name) id,
 enum sim_fault { SIM_FAULT_MAP(SIM_FAULT_ENUM) SIM_FAULTS };
@@ -66,7 +67,8 @@ struct sim_plan {
     uint64_t queue_bytes_max;
     uint32_t group_wait_us, store_lag_us, full_grace_ms;
     uint64_t segment_bytes, retain_bytes;
-    bool twin; /* the last device is a second machine with the identity of the first */
+    bool mangle; /* something may happen to frames of holdfast.v1 */
+    bool twin;   /* the last device is a second machine with the identity of the first */
     struct hf_tenant_rules rules;
 };
 

@@ -72,6 +72,29 @@ static void a_resume_delivers_only_what_was_not_acknowledged(void **state)
     expect(kit, "done 1 HF_OK\n> ACK 3 3\n> RESULT 1 id=01 status=0 ok\n");
 }
 
+/* HELLO said 0; what comes again is a duplicate, and the gateway's window would stay full. */
+static void what_is_acknowledged_between_hello_and_welcome_is_acknowledged_to_the_gateway(void **state)
+{
+    struct kit *kit = *state;
+
+    kit->answer = HF_CLIENT_LATER;
+    kit_command(kit, 1, 1, "slow");
+    kit_data(kit, 2, 2, "b");
+    hf_client_core_closed(kit->core, &kit->now);
+    kit_until_attempt(kit);
+    kit->welcome.result = HF_SESSION_RESUMED;
+    kit_open(kit);
+    kit_upgrade(kit);
+    assert_int_equal(hf_client_core_done(kit->core, &kit->now, 1, &kit->result), HF_OK);
+    assert_int_equal(hf_client_core_done(kit->core, &kit->now, 2, NULL), HF_OK);
+    forget(kit);
+    kit_welcome(kit);
+    kit_data(kit, 1, 1, "slow");
+    kit_data(kit, 2, 2, "b");
+    kit_tick(kit, HF_ACK_DELAY_MS);
+    expect(kit, "opened resumed\n> RESULT 1 id=01 status=0 ok\n> ACK 1 1\n> ACK 2 2\n");
+}
+
 static void after_a_crash_what_was_acknowledged_behind_a_slow_one_does_not_come_again(void **state)
 {
     struct kit *kit = *state;
@@ -409,6 +432,7 @@ int main(void)
         OPEN(a_command_is_answered_with_its_result),
         OPEN(the_position_waits_for_the_first_that_is_not_acknowledged),
         OPEN(a_resume_delivers_only_what_was_not_acknowledged),
+        OPEN(what_is_acknowledged_between_hello_and_welcome_is_acknowledged_to_the_gateway),
         OPEN(after_a_crash_what_was_acknowledged_behind_a_slow_one_does_not_come_again),
         OPEN(a_rebuilt_session_brings_commands_again_and_they_are_answered_again),
         OPEN(a_result_that_still_waits_is_not_doubled),

@@ -116,6 +116,7 @@ hf_err hf_client_core_new(const struct hf_client_config *config, struct hf_store
     configure(core, config);
     hf_core_facts(core);
     core->durable_next = core->facts.next;
+    core->durable_position = core->facts.position;
     core->delivered_through = core->session_start = core->facts.position;
     memcpy(core->session_id, core->facts.session_id, sizeof(core->session_id));
     *ret_core = core;

@@ -190,6 +190,16 @@ void hf_core_down_again(struct hf_client_core *core)
             return;
 }
 
+/* The position may be ahead of what the gateway has sent again: the application has acknowledged between HELLO and WELCOME. */
+static void tell_durable(struct hf_client_core *core)
+{
+    struct hf_receiver *receiver = &core->link.receiver;
+
+    if (core->phase == HF_PHASE_OPEN && memcmp(core->facts.session_id, core->session_id, 16) == 0)
+        hf_receiver_durable(receiver, HF_MIN(core->durable_position, receiver->expected - 1),
+                            core->now.now_ms);
+}
+
 /* One whose acknowledgement has ended with this commit and was not told yet. */
 static struct hf_delivered *ended(struct hf_client_core *core, uint64_t through)
 {
@@ -222,10 +232,7 @@ void hf_core_down_stored(struct hf_client_core *core, uint64_t through, hf_err e
             core->ops->done(core->user, handle, err); /* the table may change within */
     }
     remove_passed(core);
-    if (core->phase == HF_PHASE_OPEN && memcmp(core->facts.session_id, core->session_id, 16) == 0 &&
-        err == HF_OK)
-        hf_receiver_durable(&core->link.receiver,
-                            HF_MIN(core->facts.position, core->link.receiver.expected - 1), core->now.now_ms);
+    tell_durable(core);
 }
 
 /* ---- delivering ---- */
@@ -234,6 +241,7 @@ static void took(struct hf_client_core *core, uint64_t seq)
 {
     hf_receiver_took(&core->link.receiver, core->now.now_ms);
     core->delivered_through = HF_MAX(core->delivered_through, seq);
+    tell_durable(core);
 }
 
 /* It was acknowledged before, under this number or another; a command is answered again instead of being carried out again (RC-8). */
@@ -369,6 +377,7 @@ void hf_core_down_gap(struct hf_client_core *core, uint64_t from, uint64_t to, e
 {
     core->counts.gaps++;
     core->delivered_through = HF_MAX(core->delivered_through, to);
+    tell_durable(core);
     move_position(core);
     core->ops->gap(core->user, from, to, reason);
 }
@@ -387,6 +396,7 @@ void hf_core_down_open(struct hf_client_core *core, const struct hf_frame_welcom
         core->delivered[i].orphan = true;
     memcpy(core->session_id, welcome->session_id, sizeof(core->session_id));
     core->session_start = core->delivered_through = welcome->downlink_next - 1;
+    core->durable_position = 0; /* of another session */
     if (core->store->ops->session(core->store, core->session_id, core->session_start, &ticket) != HF_OK)
         hf_core_trouble(core, HF_ERR_IO); /* it is tried again with the first acknowledgement */
     hf_core_facts(core);

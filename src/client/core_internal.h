@@ -159,6 +159,7 @@ struct hf_client_core {
 
     struct hf_store_facts facts; /* as of the last call on the store */
     uint64_t durable_next;       /* uplink numbers below it are durable, and may be sent */
+    uint64_t durable_position;   /* of the stored session, downlink */
     uint8_t session_id[16];      /* in force; the stored one follows */
     uint64_t session_start;      /* its position to begin with */
     uint64_t delivered_through;  /* in that session */

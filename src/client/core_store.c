@@ -42,6 +42,7 @@ static void stored(struct hf_client_core *core, uint64_t through, hf_err err)
 {
     hf_core_facts(core);
     core->durable_next = core->facts.next; /* with an error, too: the state is the last durable one then */
+    core->durable_position = core->facts.position;
     if (err == HF_OK) {
         core->busy |= core->store_retry_ms != 0; /* well again: what waited for that may go on */
         core->store_retry_ms = 0;

@@ -349,7 +349,7 @@ static hf_err ws_call(void *context, struct hf_call *call)
 }
 
 /* In capitals, as WS-11 writes them: operators match on that. */
-#define STATE_NAME(id, name) [id] = #id + sizeof("HF_LINK_") - 1,
+#define STATE_NAME(id, name) [id] = &#id[sizeof("HF_LINK_") - 1],
 static const char *state_name(enum hf_link_state state)
 {
     static const char *const names[HF_LINK_STATES] = {HF_LINK_STATE_MAP(STATE_NAME)};

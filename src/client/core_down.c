@@ -78,8 +78,9 @@ static uint64_t position(const struct hf_client_core *core, const struct hf_deli
 
     for (unsigned i = 0; i < core->delivered_count; i++) {
         const struct hf_delivered *one = &core->delivered[i];
+        bool acknowledged = one == done || one->orphan || one->ticket != 0;
 
-        if (!one->orphan && one->ticket == 0 && one != done)
+        if (!acknowledged)
             through = HF_MIN(through, one->seq - 1);
     }
     return HF_MAX(through, core->facts.position);

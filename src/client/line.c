@@ -42,10 +42,10 @@ static struct hf_line_entry *copy_of(struct hf_line *line, const struct hf_line_
 {
     size_t bytes = sizeof(*entry) + entry->topic_bytes + entry->payload_bytes;
     struct hf_line_entry *copy = hf_ws_memory_take(&line->memory, bytes);
-    char *texts = (char *)(copy + 1);
 
     if (copy == NULL)
         return NULL;
+    char *texts = (char *)(copy + 1);
     *copy = *entry;
     copy->bytes = bytes;
     copy->next = NULL;

@@ -41,10 +41,10 @@ struct row *hf_memory_row_new(struct memory_store *store, const struct hf_store_
 {
     size_t bytes = sizeof(struct row) + (message != NULL ? message->topic.bytes + message->payload.bytes : 0);
     struct row *row = hf_ws_memory_take(&store->memory, bytes);
-    char *texts = (char *)(row + 1);
 
     if (row == NULL)
         return NULL;
+    char *texts = (char *)(row + 1);
     *row = (struct row){.bytes = bytes};
     hf_list_init(&row->node);
     hf_list_init(&row->urgent);
@@ -156,10 +156,10 @@ struct seen_row *hf_memory_seen_add(struct memory_store *store, const uint8_t uu
     bool keep = result != NULL && result->payload.bytes <= HF_STORE_RESULT_BYTES_MAX;
     size_t bytes = sizeof(struct seen_row) + (keep ? result->payload.bytes : 0);
     struct seen_row *row = hf_ws_memory_take(&store->memory, bytes);
-    char *payload = (char *)(row + 1);
 
     if (row == NULL)
         return NULL;
+    char *payload = (char *)(row + 1);
     *row = (struct seen_row){.bytes = bytes, .n = ++store->seen_n, .ticket = store->batch.ticket + 1};
     memcpy(row->uuid, uuid, sizeof(row->uuid));
     if (result != NULL)

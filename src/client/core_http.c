@@ -61,6 +61,18 @@ static uint32_t retry_after_ms(const struct hf_http1_response *response)
     return (uint32_t)HF_MIN(seconds, (uint64_t)HF_RETRY_MS_MAX / 1000) * 1000;
 }
 
+/* A refused upgrade counts as this close code (doc/protocol.md section 7). */
+static uint16_t code_of(unsigned status)
+{
+    switch (status) {
+    case 401: return 4401;
+    case 403: return 4403;
+    case 429: return 4429;
+    case 503: return HF_WS_CODE_TRY_LATER;
+    default: return 0;
+    }
+}
+
 /* A problem document (RFC 9457) names the reason. */
 static void refused(struct hf_client_core *core, const struct hf_http1_response *response,
                     struct hf_slice body)
@@ -77,8 +89,7 @@ static void refused(struct hf_client_core *core, const struct hf_http1_response 
         if (hf_json_to_text(&fields[1], storage, sizeof(storage), &text) == HF_OK)
             hf_core_text(core, text);
     }
-    if (auth)
-        ending->code = response->status == 401 ? 4401 : 4403;
+    ending->code = code_of(response->status);
     ending->by_peer = true;
     ending->retry_ms = retry_after_ms(response);
     refuse(core, auth ? HF_CLIENT_FAILED_AUTH : HF_CLIENT_FAILED_HTTP,

@@ -9,7 +9,7 @@
  *     hf_client_start(client);                // on a thread of the library's, or:
  *     poll(hf_client_fd(client), hf_client_timeout_ms(client)) ... hf_client_step(client);
  *
- * Threads. hf_client_publish, _acknowledge, _answer, _subscribe, _renew, _network, _stop and _stats may be called from any thread and from within callbacks; they never block
+ * Threads. hf_client_publish, _acknowledge, _answer, _subscribe, _patch, _renew, _network, _stop and _stats may be called from any thread and from within callbacks; they never block
  * on the network or the disk. Everything else belongs to one thread. All callbacks come from the thread that runs the client (_run, _step, or the library's own).
  *
  * Promises. A message whose completion said HOLDFAST_OK survives kill -9 and, with a queue file that is power safe, power cuts; it reaches the gateway's log exactly
@@ -85,6 +85,11 @@ enum {
     HOLDFAST_FORMAT_SAMPLES
 };
 
+enum { HOLDFAST_CONTEXT = 1, HOLDFAST_GROUP_CONTEXT = 2 }; /* documents: the device's, its first group's */
+enum { HOLDFAST_PATCH_FULL = 0, HOLDFAST_PATCH_MERGE, HOLDFAST_PATCH_JSON }; /* RFC 7396, RFC 6902 */
+enum { HOLDFAST_MERGE_KEEP = 0, HOLDFAST_MERGE_LWW, HOLDFAST_MERGE_VERSION, HOLDFAST_MERGE_CONFLICT_FREE };
+enum { HOLDFAST_CHANGE_BYTES_MAX = 15 * 1024 };
+
 enum { HOLDFAST_RESULT_OK = 0, HOLDFAST_RESULT_FAILED, HOLDFAST_RESULT_EXPIRED, HOLDFAST_RESULT_UNSUPPORTED };
 
 enum { HOLDFAST_SESSION_NEW = 0, HOLDFAST_SESSION_RESUMED, HOLDFAST_SESSION_REBUILT };
@@ -141,6 +146,22 @@ struct hf_client_reply {
     const void *
         payload; /* borrowed until the function or the client's turn returns: static storage, or the caller's */
     size_t payload_bytes;
+};
+
+/* What became of a document, or of a change of it. */
+struct hf_client_context {
+    int document; /* HOLDFAST_CONTEXT, HOLDFAST_GROUP_CONTEXT */
+    uint32_t
+        request; /* of hf_client_patch, which this answers; 0: others changed it, or the gateway says what the device lacks */
+    const char *
+        reason; /* "none", or why the request was not done: "version_conflict" (json is the current document), "bad_request", "message_too_big", "forbidden", "not_found" (no group),
+                         * "busy", "not_implemented"; "connection_gone": it was not sent, or its answer never came. With request 0 "not_found": the document is no more */
+    uint64_t version;        /* that the application has when it has taken json; 0 = none */
+    const char *snapshot_id; /* UUID of its content */
+    bool
+        full; /* json is the document; else an array of operations (RFC 6902) that add and remove whole top-level members: apply them to what there is */
+    const char *json; /* not NUL-terminated; NULL: nothing that the application lacks */
+    size_t json_bytes;
 };
 
 struct hf_client_stats {
@@ -227,6 +248,11 @@ struct hf_client_options {
     /* What closes nothing: the queue's disk, a refused subscription. reason: a name of doc/reasons.md. */
     void (*on_error)(void *user, int err, const char *reason, const char *detail);
     void (*on_credentials)(void *user, uint64_t expires_ms); /* the token of hf_client_renew was taken */
+
+    /* Documents (doc/protocol.md, section 9); NULL = takes part in none. The application keeps them, with their versions; the library gives it only what applies to the version it has, and
+     * asks the gateway when something was lost on the way. message_bytes_max must be at least 32 KiB then. */
+    void (*on_document)(void *user, const struct hf_client_context *context);
+    uint64_t context_version, group_version; /* of what the application has kept from before; 0 = none */
 };
 
 #define HOLDFAST_OPTIONS_INIT                    \
@@ -291,6 +317,24 @@ HOLDFAST_API int hf_client_answer(struct hf_client *client, uint64_t handle,
                                   const struct hf_client_reply *reply);
 /* Publications of a topic come to on_message from now on; it ends with the connection, so repeat it in on_open. When it fails on_error is told. */
 HOLDFAST_API int hf_client_subscribe(struct hf_client *client, const char *topic, bool on);
+struct hf_client_change {
+    size_t size;           /* sizeof(struct hf_client_change) */
+    int document;          /* HOLDFAST_CONTEXT, HOLDFAST_GROUP_CONTEXT */
+    int kind;              /* HOLDFAST_PATCH_... */
+    int merge;             /* HOLDFAST_MERGE_...: the document's rule from now on */
+    uint32_t ttl_ms;       /* its time to live from now on; 0 = as it has it */
+    uint64_t base_version; /* the version it was made from, as on_document said; 0 = none in particular */
+    const char *json;      /* at most HOLDFAST_CHANGE_BYTES_MAX */
+    size_t json_bytes;
+};
+#define HOLDFAST_CHANGE_INIT                    \
+    {                                           \
+        .size = sizeof(struct hf_client_change) \
+    }
+/* Changes a document; on_document with *ret_request (which may be NULL) follows, also when nothing could be sent. It is not kept: without a connection the answer is "connection_gone". At most 8
+ * may wait for their answers ("busy"). HOLDFAST_ERR_INVALID: also without on_document. HOLDFAST_ERR_LIMIT: too large, or as hf_client_publish. */
+HOLDFAST_API int hf_client_patch(struct hf_client *client, const struct hf_client_change *change,
+                                 uint32_t *ret_request);
 /* Asks `token` for a fresh one and shows it over the open connection; on_credentials or on_close follows. */
 HOLDFAST_API int hf_client_renew(struct hf_client *client);
 

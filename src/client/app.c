@@ -178,6 +178,23 @@ static void on_credentials(void *user, uint64_t expires_ms)
         client->options.on_credentials(client->options.user, expires_ms);
 }
 
+static void on_document(void *user, const struct hf_client_document *document)
+{
+    const struct hf_client *client = user;
+    char id[HF_UUID_TEXT_BYTES + 1];
+    const struct hf_client_context told = {.document = document->document,
+                                           .request = document->request,
+                                           .reason = hf_reason_name(document->reason),
+                                           .version = document->version,
+                                           .snapshot_id = id,
+                                           .full = document->full,
+                                           .json = document->json.bytes > 0 ? document->json.at : NULL,
+                                           .json_bytes = document->json.bytes};
+
+    hf_uuid_text(document->snapshot_id, id);
+    client->options.on_document(client->options.user, &told);
+}
+
 void hf_client_app_fill(struct hf_client_ops *ops)
 {
     *ops = (struct hf_client_ops){.message = on_message,
@@ -190,7 +207,8 @@ void hf_client_app_fill(struct hf_client_ops *ops)
                                   .closed = on_closed,
                                   .state = on_state,
                                   .error = on_error,
-                                  .credentials = on_credentials};
+                                  .credentials = on_credentials,
+                                  .document = on_document};
 }
 
 hf_err hf_client_app_token(struct hf_client *client, bool fresh, char out[HF_FRAME_TOKEN_BYTES_MAX + 1])
@@ -247,6 +265,37 @@ static void subscribe(struct hf_client *client, const struct hf_line_entry *entr
         tell_error(client, err, HF_REASON_BAD_REQUEST, "the subscription was not sent");
 }
 
+/* It was not sent: that is its answer. */
+static void patch_failed(struct hf_client *client, const struct hf_line_entry *entry, hf_err err)
+{
+    const struct hf_client_document told = {
+        .document = (uint8_t)entry->document,
+        .request = entry->request,
+        .version = hf_client_core_document_version(client->core, (unsigned)entry->document),
+        .reason = err == HF_ERR_CLOSED        ? HF_REASON_CONNECTION_GONE
+                  : err == HF_ERR_UNSUPPORTED ? HF_REASON_NOT_IMPLEMENTED
+                  : err == HF_ERR_AGAIN       ? HF_REASON_BUSY
+                                              : HF_REASON_BAD_REQUEST};
+
+    on_document(client, &told);
+}
+
+static void patch(struct hf_client *client, const struct hf_line_entry *entry)
+{
+    struct hf_client_time now = hf_client_now(client);
+    const struct hf_client_patch change = {.request = entry->request,
+                                           .document = (uint8_t)entry->document,
+                                           .kind = (uint8_t)entry->patch,
+                                           .merge = (uint8_t)entry->merge,
+                                           .ttl_ms = (uint32_t)entry->ttl_ms,
+                                           .base_version = entry->base_version,
+                                           .json = {entry->payload, entry->payload_bytes}};
+    hf_err err = hf_client_core_patch(client->core, &now, &change);
+
+    if (err != HF_OK)
+        patch_failed(client, entry, err);
+}
+
 static void renew(struct hf_client *client)
 {
     struct hf_client_time now = hf_client_now(client);
@@ -267,6 +316,7 @@ void hf_client_app_take(struct hf_client *client, struct hf_line_entry *entry)
     case HF_LINE_ANSWER: acknowledge(client, entry); break;
     case HF_LINE_SUBSCRIBE: subscribe(client, entry); break;
     case HF_LINE_RENEW: renew(client); break;
+    case HF_LINE_PATCH: patch(client, entry); break;
     }
     hf_line_free(&client->line, entry);
 }
@@ -275,5 +325,7 @@ void hf_client_app_refuse(struct hf_client *client, struct hf_line_entry *entry,
 {
     if (entry->kind == HF_LINE_PUBLISH && entry->on_done != NULL)
         entry->on_done(client->options.user, entry->cookie, 0, err);
+    if (entry->kind == HF_LINE_PATCH)
+        patch_failed(client, entry, err);
     hf_line_free(&client->line, entry);
 }

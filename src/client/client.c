@@ -32,6 +32,11 @@ SAME(HOLDFAST_ALARM, HF_STORE_ALARM);
 SAME(HOLDFAST_RESULT_UNSUPPORTED, HF_RESULT_UNSUPPORTED);
 SAME(HOLDFAST_SESSION_REBUILT, HF_SESSION_REBUILT);
 SAME(HOLDFAST_PROFILE_ADAPTIVE, HF_PROFILE_ADAPTIVE);
+SAME(HOLDFAST_CONTEXT, HF_DOCUMENT_CONTEXT);
+SAME(HOLDFAST_GROUP_CONTEXT, HF_DOCUMENT_GROUP);
+SAME(HOLDFAST_PATCH_JSON, HF_PATCH_JSON);
+SAME(HOLDFAST_MERGE_CONFLICT_FREE, HF_MERGE_CONFLICT_FREE);
+SAME(HOLDFAST_CHANGE_BYTES_MAX, HF_CLIENT_CHANGE_BYTES_MAX);
 #undef SAME
 
 enum { FORMAT_MAX = HOLDFAST_FORMAT_SAMPLES };
@@ -366,6 +371,45 @@ int hf_client_subscribe(struct hf_client *client, const char *topic, bool on)
     if (entry.topic_bytes == 0 || entry.topic_bytes > HF_FRAME_TOPIC_BYTES_MAX)
         return HOLDFAST_ERR_INVALID;
     return hf_line_put(&client->line, &entry);
+}
+
+/* 31 bits, and never 0: the upper half is the core's own. */
+static uint32_t draw_request(struct hf_client *client)
+{
+    uint32_t request;
+
+    do
+        request = (atomic_fetch_add(&client->requests, 1) + 1) & INT32_MAX;
+    while (request == 0);
+    return request;
+}
+
+int hf_client_patch(struct hf_client *client, const struct hf_client_change *change, uint32_t *ret_request)
+{
+    enum { SIZE_MIN = sizeof(struct hf_client_change) };
+    struct hf_line_entry entry = {.kind = HF_LINE_PATCH};
+    hf_err err;
+
+    if (client->options.on_document == NULL || change->size < SIZE_MIN ||
+        (change->document != HOLDFAST_CONTEXT && change->document != HOLDFAST_GROUP_CONTEXT) ||
+        change->kind < HOLDFAST_PATCH_FULL || change->kind > HOLDFAST_PATCH_JSON ||
+        change->merge < HOLDFAST_MERGE_KEEP || change->merge > HOLDFAST_MERGE_CONFLICT_FREE ||
+        change->json == NULL || change->json_bytes == 0)
+        return HOLDFAST_ERR_INVALID;
+    if (change->json_bytes > HOLDFAST_CHANGE_BYTES_MAX)
+        return HOLDFAST_ERR_LIMIT;
+    entry.document = change->document;
+    entry.patch = change->kind;
+    entry.merge = change->merge;
+    entry.base_version = change->base_version;
+    entry.ttl_ms = change->ttl_ms;
+    entry.payload = change->json;
+    entry.payload_bytes = change->json_bytes;
+    entry.request = draw_request(client);
+    err = hf_line_put(&client->line, &entry);
+    if (err == HF_OK && ret_request != NULL)
+        *ret_request = entry.request;
+    return err;
 }
 
 int hf_client_renew(struct hf_client *client)

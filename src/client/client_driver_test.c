@@ -339,6 +339,47 @@ static void publications_are_checked(void **state)
                      HOLDFAST_ERR_INVALID);
 }
 
+static void on_document(void *user, const struct hf_client_context *context)
+{
+    struct device *device = user;
+
+    assert_string_equal(context->reason, "not_implemented"); /* the door has no documents */
+    device->refused += context->request != 0;
+}
+
+static void changes_are_checked(void **state)
+{
+    static char large[HOLDFAST_CHANGE_BYTES_MAX + 1];
+    struct device *device = *state;
+    struct hf_client_change rows[6];
+    uint32_t request = 0, second = 0;
+
+    device->options.on_document = on_document;
+    device_open(device);
+    device_until(device, &device->opened, 1);
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        rows[i] = (struct hf_client_change)HOLDFAST_CHANGE_INIT;
+        rows[i].document = HOLDFAST_CONTEXT;
+        rows[i].json = "{}";
+        rows[i].json_bytes = 2;
+    }
+    rows[0].size = 0;
+    rows[1].document = 3;
+    rows[2].kind = 3;
+    rows[3].merge = 4;
+    rows[4].json = NULL;
+    for (size_t i = 0; i < HF_COUNT_OF(rows) - 1; i++)
+        assert_int_equal(hf_client_patch(device->client, &rows[i], NULL), HOLDFAST_ERR_INVALID);
+    rows[0] = rows[5];
+    rows[0].json = large;
+    rows[0].json_bytes = sizeof(large);
+    assert_int_equal(hf_client_patch(device->client, &rows[0], NULL), HOLDFAST_ERR_LIMIT);
+    assert_int_equal(hf_client_patch(device->client, &rows[5], &request), HOLDFAST_OK);
+    assert_int_equal(hf_client_patch(device->client, &rows[5], &second), HOLDFAST_OK);
+    assert_true(request != 0 && second != 0 && request != second);
+    device_until(device, &device->refused, 2);
+}
+
 /* A program of an older header, which ended before the last members. */
 static void an_older_program_knows_fewer_options(void **state)
 {
@@ -370,6 +411,7 @@ int main(void)
         ROW(without_the_network_nothing_is_tried),
         ROW(options_are_checked),
         ROW(publications_are_checked),
+        ROW(changes_are_checked),
         ROW(an_older_program_knows_fewer_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

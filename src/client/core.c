@@ -31,7 +31,9 @@ static bool limits_are_sound(const struct hf_client_config *config)
     return config->profile < HF_PROFILES && config->window_messages <= HF_CLIENT_WINDOW_MESSAGES_MAX &&
            (config->window_bytes == 0 ||
             (config->window_bytes >= HF_WINDOW_BYTES_MIN && config->window_bytes <= HF_WINDOW_BYTES_MAX)) &&
-           config->message_bytes_max <= HF_CLIENT_MESSAGE_BYTES_MAX_LIMIT;
+           config->message_bytes_max <= HF_CLIENT_MESSAGE_BYTES_MAX_LIMIT &&
+           (!config->documents || config->message_bytes_max == 0 ||
+            config->message_bytes_max >= HF_CLIENT_DOCUMENT_BYTES_MAX);
 }
 
 static struct hf_slice copy_text(char **at, struct hf_slice text)
@@ -75,6 +77,9 @@ static void configure(struct hf_client_core *core, const struct hf_client_config
 
     core->profile = config->profile;
     core->crc = config->crc;
+    core->documents = config->documents;
+    core->document_versions[HF_DOCUMENT_CONTEXT] = config->context_version;
+    core->document_versions[HF_DOCUMENT_GROUP] = config->group_version;
     memcpy(core->boot_id, config->boot_id, sizeof(core->boot_id));
     core->window_messages = with_default(config->window_messages, HF_CLIENT_WINDOW_MESSAGES_MAX);
     core->window_bytes = with_default(config->window_bytes, HF_CLIENT_WINDOW_BYTES_DEFAULT);
@@ -293,6 +298,7 @@ void hf_core_finish(struct hf_client_core *core, bool flush, enum hf_link_event 
                                        .text = hf_slice_of(link->ending.text)};
     come_back(core, connected_ms, &closed);
     link->opened_ms = 0;
+    hf_core_documents_close(core);
     core->ops->closed(core->user, &closed);
 }
 

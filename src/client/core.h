@@ -34,7 +34,11 @@ enum {
     HF_CLIENT_DEVICE_BYTES_MAX = 128,
     HF_CLIENT_NAME_BYTES_MAX = 64,  /* software, a group */
     HF_CLIENT_OUT_BYTES = 16 << 10, /* output buffer; a larger message is streamed through it */
-    HF_CLIENT_DNS_MS = 3000,        /* RC-2: the stages of an attempt */
+    HF_CLIENT_CHANGE_BYTES_MAX =
+        HF_CLIENT_OUT_BYTES - 1024,          /* of a document: a PATCH goes out in one piece */
+    HF_CLIENT_DOCUMENT_BYTES_MAX = 32 << 10, /* [protocol 10] */
+    HF_CLIENT_PATCHES_MAX = 8,               /* that wait for their answers [protocol 10] */
+    HF_CLIENT_DNS_MS = 3000,                 /* RC-2: the stages of an attempt */
     HF_CLIENT_TCP_MS = 5000,
     HF_CLIENT_TLS_MS = 10000,
     HF_CLIENT_UPGRADE_MS = 5000,
@@ -118,6 +122,25 @@ struct hf_client_message {
     struct hf_slice payload; /* all borrowed for the call */
 };
 
+struct hf_client_document {
+    uint8_t document; /* enum hf_document_kind */
+    bool full; /* json is the whole document; else operations of RFC 6902 on what the application has */
+    uint32_t request; /* of hf_client_core_patch(); 0 = somebody else changed it */
+    enum hf_reason
+        reason; /* of a request: why it was not done. Request 0 and NOT_FOUND: the document is no more */
+    uint64_t version; /* that the application has when it has taken json */
+    uint8_t snapshot_id[16];
+    struct hf_slice json; /* borrowed for the call; absent: nothing that the application lacks */
+};
+
+struct hf_client_patch {
+    uint32_t request; /* not 0, below 2^31, none that is under way */
+    uint8_t document, kind, merge;
+    uint32_t ttl_ms;
+    uint64_t base_version; /* 0 = none */
+    struct hf_slice json;
+};
+
 struct hf_client_result {
     uint8_t status; /* enum hf_result_status */
     bool text;
@@ -162,6 +185,8 @@ struct hf_client_ops {
     void (*error)(void *user, hf_err err, enum hf_reason reason, struct hf_slice detail);
     /* The expiry of the credentials was told (answer to AUTH). */
     void (*credentials)(void *user, uint64_t expires_ms);
+    /* A document changed, or a patch was answered. Only with config.documents. */
+    void (*document)(void *user, const struct hf_client_document *document);
 };
 
 struct hf_client_config {
@@ -179,7 +204,9 @@ struct hf_client_config {
     uint32_t message_bytes_max;               /* downlink; 0 = default */
     uint32_t attempts_max;                    /* 0 = never gives up */
     uint32_t backoff_base_ms, backoff_cap_ms; /* 0 = RC-1's */
-    bool crc; /* CRC-32C on what is sent, as far as it fits the output buffer */
+    bool crc;       /* CRC-32C on what is sent, as far as it fits the output buffer */
+    bool documents; /* offered */
+    uint64_t context_version, group_version; /* that the application has; 0 = none */
     struct hf_ws_memory memory;
 };
 
@@ -241,12 +268,18 @@ hf_err hf_client_core_done(struct hf_client_core *core, const struct hf_client_t
 /* Not numbered, not kept: HF_ERR_CLOSED when not established. Repeat it in `opened`. HF_ERR_INVALID: topic too long or empty. HF_ERR_AGAIN: the output is full. */
 hf_err hf_client_core_subscribe(struct hf_client_core *core, const struct hf_client_time *now,
                                 struct hf_slice topic, bool subscribe);
+/* Changes a document; `document` with the request follows, at the latest with CONNECTION_GONE when the connection ends (then it may have been done). Not kept: HF_ERR_CLOSED when not
+ * established. HF_ERR_UNSUPPORTED: the gateway has no documents. HF_ERR_AGAIN: HF_CLIENT_PATCHES_MAX are under way, or the output is full. HF_ERR_LIMIT: above
+ * HF_CLIENT_CHANGE_BYTES_MAX. HF_ERR_INVALID. */
+hf_err hf_client_core_patch(struct hf_client_core *core, const struct hf_client_time *now,
+                            const struct hf_client_patch *patch);
 /* In-band renewal of the token. Errors as subscribe. */
 hf_err hf_client_core_token(struct hf_client_core *core, const struct hf_client_time *now,
                             struct hf_slice token);
 
 /* ---- looking inside ---- */
 enum hf_link_state hf_client_core_state(const struct hf_client_core *core);
+uint64_t hf_client_core_document_version(const struct hf_client_core *core, unsigned document); /* 0 = none */
 void hf_client_core_counts(const struct hf_client_core *core, struct hf_client_counts *ret_counts);
 void hf_client_core_queue(const struct hf_client_core *core, struct hf_store_facts *ret_facts);
 /* Since when the connection is established (monotonic); 0 = it is not. */

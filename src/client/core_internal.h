@@ -1,5 +1,5 @@
 /* client/core_internal.h - one struct for core.c (life), core_http.c (upgrade), core_ws.c (WebSocket in), core_out.c (bytes out), core_session.c (frames), core_up.c (uplink),
- * core_down.c (downlink), core_store.c (what became durable). Private to them. */
+ * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_store.c (what became durable). Private to them. */
 #ifndef HF_CLIENT_CORE_INTERNAL_H
 #define HF_CLIENT_CORE_INTERNAL_H
 
@@ -118,9 +118,15 @@ struct hf_client_link {
     } stream;
     struct { /* owed; there is one place each, the newest counts */
         bool ws_pong, pong, ping, ask, subscribe;
+        uint8_t asks; /* by 1 << document: a PATCH without a change */
         uint8_t ws_pong_bytes, ws_pong_payload[HF_WS_CONTROL_BYTES_MAX];
         struct hf_frame_beat pong_beat, ping_beat;
     } owed;
+    struct {
+        uint32_t request;
+        uint8_t document;
+    } patches[HF_CLIENT_PATCHES_MAX]; /* that wait for their answers */
+    unsigned patch_count;
     bool urgent_next; /* whose turn it is (CQ-7) */
     bool probing;
     bool up; /* there is a transport, or an attempt at one */
@@ -138,7 +144,8 @@ struct hf_client_core {
     unsigned group_count;
     uint8_t profile, boot_id[16];
     uint32_t window_messages, window_bytes, message_bytes_max;
-    bool crc;
+    bool crc, documents;
+    uint64_t document_versions[HF_DOCUMENT_GROUP + 1]; /* that the application has */
     struct hf_rng rng;
     struct hf_backoff backoff;
     struct hf_client_counts counts;
@@ -239,6 +246,12 @@ void hf_core_down_gap(struct hf_client_core *core, uint64_t from, uint64_t to, e
 void hf_core_down_again(struct hf_client_core *core); /* acknowledgements that could not be stored */
 void hf_core_down_stored(struct hf_client_core *core, uint64_t through, hf_err err);
 uint32_t hf_core_down_window(const struct hf_client_core *core); /* messages, for HELLO */
+
+/* ---- core_documents.c ---- */
+void hf_core_documents_hello(const struct hf_client_core *core, struct hf_frame_hello *hello);
+void hf_core_documents_owed(struct hf_client_core *core);
+void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *delta);
+void hf_core_documents_close(struct hf_client_core *core); /* tells the patches that were not answered */
 
 /* ---- core_store.c ---- */
 /* The store refused a change: it is tried again later. */

@@ -33,6 +33,7 @@ void hf_core_hello(struct hf_client_core *core)
                                      .group_count = core->group_count};
     memcpy(hello->boot_id, core->boot_id, sizeof(hello->boot_id));
     memcpy(hello->groups, core->groups, sizeof(hello->groups));
+    hf_core_documents_hello(core, hello);
     if (!core->forget_session) {
         memcpy(hello->session_id, facts->session_id, sizeof(hello->session_id));
         hello->downlink_position = core->link.hello_position = facts->position;
@@ -299,7 +300,7 @@ static void on_frame(struct hf_client_core *core, const struct hf_frame *frame, 
 {
     bool open = core->phase == HF_PHASE_OPEN;
 
-    if (frame->type == HF_FRAME_NONE || frame->type >= HF_FRAME_TYPES || frame->type == HF_FRAME_DELTA) {
+    if (frame->type == HF_FRAME_NONE || frame->type >= HF_FRAME_TYPES) {
         core->counts.unknown_frames++;
         return;
     }
@@ -329,6 +330,7 @@ static void on_frame(struct hf_client_core *core, const struct hf_frame *frame, 
         on_beat(core, hf_beat_pong(&core->link.beat, &frame->as.beat, core->now.now_ms));
         break;
     case HF_FRAME_ACK: hf_core_up_ack(core, &frame->as.ack); break;
+    case HF_FRAME_DELTA: hf_core_delta(core, &frame->as.delta); break;
     case HF_FRAME_DATA:
         if (frame->as.data.seq == 0) {
             hf_core_down_plain(core, &frame->as.data);
@@ -354,6 +356,8 @@ void hf_core_frames(struct hf_client_core *core, const uint8_t *data, size_t byt
                 frame.as.data.format = 0, frame.as.data.text = false;
             if (frame.type == HF_FRAME_COMMAND)
                 frame.as.command.format = 0, frame.as.command.text = false;
+            if (frame.type == HF_FRAME_DELTA)
+                frame.as.delta.document = HF_DOCUMENT_NONE; /* not ours to apply */
             err = HF_OK;
         }
         if (err == HF_ERR_CORRUPT && core->phase == HF_PHASE_OPEN) {
@@ -413,6 +417,8 @@ void hf_core_owed(struct hf_client_core *core)
         link->owed.ping = false;
     if (link->owed.ask || hf_receiver_tick(&link->receiver, core->now.now_ms) == HF_RECEIVER_ACK)
         emit_ack(core);
+    if (link->owed.asks != 0)
+        hf_core_documents_owed(core);
 }
 
 /* ---- timers ---- */

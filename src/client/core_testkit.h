@@ -46,6 +46,7 @@ struct kit {
     uint64_t peer_acked;
     unsigned messages; /* WebSocket messages that came */
     uint32_t seq;      /* of the last DATA or RESULT */
+    uint32_t request;  /* of the last PATCH */
     /* the application's side */
     enum hf_client_answer answer;
     struct hf_client_result result;
@@ -119,6 +120,12 @@ static inline void kit_frame(struct kit *kit, const struct hf_frame *frame)
     case HF_FRAME_SUBSCRIBE:
         LINE(kit, "> SUBSCRIBE%s %.*s\n", frame->as.subscribe.unsubscribe ? " not" : "",
              (int)frame->as.subscribe.topic.bytes, frame->as.subscribe.topic.at);
+        break;
+    case HF_FRAME_PATCH:
+        kit->request = frame->as.patch.request;
+        LINE(kit, "> PATCH %u document=%u kind=%u base=%llu %.*s\n", frame->as.patch.request,
+             frame->as.patch.document, frame->as.patch.kind, U(frame->as.patch.base_version),
+             (int)HF_MIN(frame->as.patch.json.bytes, 16), frame->as.patch.json.at);
         break;
     default: LINE(kit, "> frame %u\n", frame->type); break;
     }
@@ -290,6 +297,16 @@ static inline void kit_error(void *user, hf_err err, enum hf_reason reason, stru
 static inline void kit_credentials(void *user, uint64_t expires_ms)
 {
     LINE((struct kit *)user, "credentials until %llu\n", U(expires_ms));
+}
+
+static inline void kit_document(void *user, const struct hf_client_document *document)
+{
+    LINE((struct kit *)user, "document %u request=%u %s version=%llu%s%.*s\n", document->document,
+         document->request, hf_reason_name(document->reason), U(document->version),
+         document->json.bytes == 0 ? ""
+         : document->full          ? " full "
+                                   : " patch ",
+         (int)HF_MIN(document->json.bytes, 16), document->json.at != NULL ? document->json.at : "");
 }
 
 /* ---- the test's hands ---- */
@@ -511,7 +528,8 @@ static inline int kit_setup(void **state)
                                       .closed = kit_closed,
                                       .state = kit_state,
                                       .error = kit_error,
-                                      .credentials = kit_credentials};
+                                      .credentials = kit_credentials,
+                                      .document = kit_document};
     kit->config = (struct hf_client_config){
         .device = HF_SLICE("bike-7"), .profile = HF_PROFILE_ADAPTIVE, .seed = 1, .memory = kit_memory};
     kit->welcome = (struct hf_frame_welcome){.version = 1,

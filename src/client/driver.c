@@ -304,6 +304,9 @@ static hf_err open_core(struct hf_client *client)
                                       .message_bytes_max = options->message_bytes_max,
                                       .attempts_max = options->attempts_max,
                                       .crc = options->crc,
+                                      .documents = options->on_document != NULL,
+                                      .context_version = options->context_version,
+                                      .group_version = options->group_version,
                                       .memory = client->memory};
 
     for (size_t i = 0; i < options->group_count; i++)

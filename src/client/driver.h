@@ -56,7 +56,8 @@ struct hf_client {
     struct hf_line line;
     int epoll_fd;
     bool started, over, line_open;
-    atomic_bool runs; /* _run or _start has it */
+    atomic_bool runs;     /* _run or _start has it */
+    atomic_uint requests; /* of patches, given so far */
     struct hf_thread thread;
     uint8_t *in;     /* owns HF_CLIENT_IN_BYTES */
     bool read_again; /* the turn's reads were used up */

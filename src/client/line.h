@@ -13,7 +13,14 @@
 
 enum { HF_LINE_MESSAGES_MAX_DEFAULT = 1024, HF_LINE_BYTES_MAX_DEFAULT = 1 << 20 };
 
-enum hf_line_kind { HF_LINE_PUBLISH, HF_LINE_ACKNOWLEDGE, HF_LINE_ANSWER, HF_LINE_SUBSCRIBE, HF_LINE_RENEW };
+enum hf_line_kind {
+    HF_LINE_PUBLISH,
+    HF_LINE_ACKNOWLEDGE,
+    HF_LINE_ANSWER,
+    HF_LINE_SUBSCRIBE,
+    HF_LINE_RENEW,
+    HF_LINE_PATCH
+};
 
 struct hf_line_entry {
     struct hf_line_entry *next;
@@ -25,6 +32,9 @@ struct hf_line_entry {
     int class, format, status;
     bool text, urgent, on;
     uint64_t ttl_ms, handle;
+    uint64_t base_version; /* of a PATCH, and what follows */
+    uint32_t request;
+    int document, patch, merge;
     void (*on_done)(void *user, void *cookie, uint64_t id, int err);
     void *cookie;
 };

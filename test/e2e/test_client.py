@@ -130,6 +130,33 @@ def test_commands_are_answered(gateway, tmp_path):
         assert device.process.wait(20) == 0
 
 
+def test_terminals_of_a_group_share_a_context(gateway, tmp_path):
+    def terminal(name):
+        return Example("device_context", ws_url(gateway), name, "home", gateway.token(name), folder=tmp_path)
+
+    note = "long enough that a patch is shorter than the whole document, which the gateway would send instead"
+    with terminal("phone") as phone, terminal("tablet") as tablet:
+        for device in (phone, tablet):
+            device.wait_line(lambda line: line.startswith("open"))
+        phone.write('{"note":"%s"}' % note)
+        assert phone.wait_line(lambda line: line.startswith("answer")) == 'answer none version 1 is {"note":"%s"}' % note
+        tablet.wait_line(lambda line: line == 'told none version 1 is {"note":"%s"}' % note)
+        tablet.write('{"n":1}')
+        patch = 'none version 2 patch [{"op":"add","path":"/n","value":1}]'
+        tablet.wait_line(lambda line: line == "answer " + patch)
+        phone.wait_line(lambda line: line == "told " + patch)
+        phone.write("{")
+        phone.wait_line(lambda line: line.startswith("answer bad_request"))
+        gateway.kill()
+        phone.write('{"n":2}')
+        phone.wait_line(lambda line: line.startswith("answer connection_gone"))
+        gateway.start()
+        gateway.api().do("PATCH", "/v1/groups/home/context", b'{"m":3}', headers={"Content-Type": "application/merge-patch+json"}, status=200)
+    with terminal("fresh") as fresh:
+        fresh.wait_line(lambda line: line.startswith("told none version 3 is"))
+        assert fresh.end() == 0, fresh.stderr()
+
+
 # ---- killed at every wrong moment ----
 
 

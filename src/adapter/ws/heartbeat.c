@@ -138,7 +138,9 @@ void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
     struct hf_slice none = {NULL, 0};
 
     switch (conn->state) {
-    case HF_WS_STATE_AUTH: hf_ws_close(conn, HF_REASON_AUTH_TIMEOUT, 0, none); return;
+    case HF_WS_STATE_AUTH: /* what we did not read we cannot miss: then it shall come again, with the same credentials */
+        hf_ws_close(conn, conn->held != NULL ? HF_REASON_BUSY : HF_REASON_AUTH_TIMEOUT, 0, none);
+        return;
     case HF_WS_STATE_OPEN: break;
     default: /* the peer's Close, or the end of its socket, did not come in time */ hf_ws_abort(conn); return;
     }

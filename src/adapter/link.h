@@ -17,9 +17,10 @@
 
 struct hf_link;
 
-struct hf_link_kernel {   /* what the kernel knows of the way to the peer; all zero = nothing */
-    uint64_t acked_bytes; /* of our bytes, acknowledged by the peer's kernel since the connection began */
-    uint32_t rtt_us;      /* smoothed, as the kernel measures it */
+struct hf_link_kernel {    /* what the kernel knows of the way to the peer; all zero = nothing */
+    uint64_t acked_bytes;  /* of our bytes, acknowledged by the peer's kernel since the connection began */
+    uint32_t rtt_us;       /* smoothed, as the kernel measures it */
+    uint32_t unread_bytes; /* of the peer's, come and not read by us yet */
 };
 
 struct hf_link_ops {

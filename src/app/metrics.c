@@ -229,6 +229,8 @@ static void messages(struct text *text, const struct hf_worker_stats *sum)
         (double)sum->hub.rate_limited);
     one(text, "input_held_total", "counter", "times input of a device had to wait", (double)sum->ws.held);
     one(text, "input_held_bytes", "gauge", "input of devices that waits", (double)sum->ws.held_bytes_now);
+    one(text, "auth_graced_total", "counter",
+        "times that a first message got more time because it lay unread here", (double)sum->ws.auth_graced);
     one(text, "compression_windows", "gauge", "connections with context takeover",
         (double)sum->ws.windows_now);
     one(text, "compression_windows_refused_total", "counter", "connections that had to do without it",

@@ -40,9 +40,10 @@ hf_err hf_socket_tune(int fd, unsigned user_timeout_ms);
 /* TCP_USER_TIMEOUT alone, for a connection whose heartbeat terms have become known. */
 hf_err hf_socket_set_user_timeout(int fd, unsigned user_timeout_ms);
 
-struct hf_socket_info {   /* of TCP_INFO */
-    uint64_t acked_bytes; /* ours that the peer's kernel has acknowledged since the connection began */
-    uint32_t rtt_us;      /* smoothed */
+struct hf_socket_info {    /* of TCP_INFO and SIOCINQ */
+    uint64_t acked_bytes;  /* ours that the peer's kernel has acknowledged since the connection began */
+    uint32_t rtt_us;       /* smoothed */
+    uint32_t unread_bytes; /* the peer's that lie here */
 };
 /* Leaves zeroes where the kernel does not know (before 4.1, or no TCP socket). socket_info.c */
 struct hf_socket_info hf_socket_info(int fd);

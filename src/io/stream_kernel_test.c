@@ -1,5 +1,6 @@
 /* What a link knows of the way to its peer, from the kernel: the evidence before a verdict (HB-4), and TCP_USER_TIMEOUT (WS-20). */
 #include <netinet/tcp.h>
+#include <sched.h>
 
 #include "base/list.h"
 #include "io/stream_testkit.h"
@@ -28,6 +29,26 @@ static void a_peer_that_reads_nothing_acknowledges(void **state)
         hf_loop_turn(loop, 0);
     assert_int_equal(kernel_of(&end).acked_bytes, before + 5);
     assert_true(kernel_of(&end).rtt_us > 0);
+    kit_abort(&end);
+    close(peer);
+    hf_loop_free(loop);
+}
+
+static void what_was_not_read_yet_is_known(void **state)
+{
+    struct hf_loop *loop = kit_loop(NULL);
+    struct kit_end end = {0};
+    int peer = kit_open(loop, &end, 0, 0);
+
+    (void)state;
+    assert_int_equal(kernel_of(&end).unread_bytes, 0);
+    assert_int_equal(send(peer, "12345", 5, 0), 5);
+    for (unsigned i = 0; i < KIT_TURNS_MAX && kernel_of(&end).unread_bytes == 0; i++)
+        sched_yield(); /* loopback: it is there at once, or as soon as the kernel runs */
+    assert_int_equal(kernel_of(&end).unread_bytes, 5);
+    for (unsigned i = 0; i < KIT_TURNS_MAX && kernel_of(&end).unread_bytes > 0; i++)
+        hf_loop_turn(loop, 0);
+    assert_int_equal(kernel_of(&end).unread_bytes, 0);
     kit_abort(&end);
     close(peer);
     hf_loop_free(loop);
@@ -74,6 +95,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_that_reads_nothing_acknowledges),
+        cmocka_unit_test(what_was_not_read_yet_is_known),
         cmocka_unit_test(patience_reaches_the_socket),
         cmocka_unit_test(what_is_no_tcp_socket_gives_zeroes),
     };

@@ -378,7 +378,8 @@ static void op_kernel(const struct hf_link *link, struct hf_link_kernel *ret_ker
 {
     struct hf_socket_info info = hf_socket_info(((const struct hf_stream *)link)->handle.fd);
 
-    *ret_kernel = (struct hf_link_kernel){.acked_bytes = info.acked_bytes, .rtt_us = info.rtt_us};
+    *ret_kernel = (struct hf_link_kernel){
+        .acked_bytes = info.acked_bytes, .rtt_us = info.rtt_us, .unread_bytes = info.unread_bytes};
 }
 
 static void op_set_patience(struct hf_link *link, uint32_t patience_ms)

@@ -58,10 +58,11 @@ struct hf_ws_conn {
     uint64_t state_ms;   /* when the state was entered: in OPEN, when it was let in */
     uint64_t expires_ms; /* UTC of the credentials; 0 = never */
     uint32_t rtt_ms;
-    uint32_t acks_open;   /* waiters in the journal that point here */
-    uint8_t state, stage; /* stage: heartbeat steps taken in this silence */
-    uint8_t reason;       /* why it ended */
-    uint8_t mode;         /* enum hf_ws_mode */
+    uint32_t acks_open; /* waiters in the journal that point here */
+    uint8_t state,
+        stage; /* stage: heartbeat steps taken in this silence; in AUTH: times that it was given more time */
+    uint8_t reason; /* why it ended */
+    uint8_t mode;   /* enum hf_ws_mode */
     bool quiet, tls;
 };
 _Static_assert(sizeof(struct hf_ws_conn) <= 272, "an idle connection is budgeted");
@@ -80,6 +81,8 @@ struct hf_ws_ack {
     char id[HF_WS_CLIENT_ID_BYTES_MAX];
 };
 enum { HF_WS_ACKS_MAX = 1 << 20 }; /* of one worker */
+
+enum { HF_WS_AUTH_GRACES_MAX = 3 }; /* each of auth_timeout_ms */
 
 /* conn.c */
 void hf_ws_close(struct hf_ws_conn *conn, enum hf_reason reason, uint16_t code, struct hf_slice text);

@@ -132,15 +132,32 @@ static void heartbeat(struct hf_ws_conn *conn, uint64_t now_ms)
     }
 }
 
+/* The first message did not come in time; or we did not read it in time: a node that starts is dialled by its whole fleet, and to send them away would make
+ * it more. What lies unread is waited for again, HF_WS_AUTH_GRACES_MAX times. */
+static void no_message_yet(struct hf_ws_conn *conn, uint64_t now_ms)
+{
+    struct hf_link_kernel kernel = {0};
+
+    if (conn->link->ops->kernel != NULL)
+        conn->link->ops->kernel(conn->link, &kernel);
+    bool ours = conn->held != NULL || kernel.unread_bytes > 0;
+    if (ours && conn->stage < HF_WS_AUTH_GRACES_MAX) {
+        conn->stage++;
+        conn->state_ms = now_ms;
+        conn->site->stats.auth_graced++;
+        hf_ws_arm(conn);
+        return;
+    }
+    hf_ws_close(conn, ours ? HF_REASON_BUSY : HF_REASON_AUTH_TIMEOUT, 0, (struct hf_slice){NULL, 0});
+}
+
 void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_ws_conn *conn = HF_CONTAINER_OF(timer, struct hf_ws_conn, timer);
     struct hf_slice none = {NULL, 0};
 
     switch (conn->state) {
-    case HF_WS_STATE_AUTH: /* what we did not read we cannot miss: then it shall come again, with the same credentials */
-        hf_ws_close(conn, conn->held != NULL ? HF_REASON_BUSY : HF_REASON_AUTH_TIMEOUT, 0, none);
-        return;
+    case HF_WS_STATE_AUTH: no_message_yet(conn, now_ms); return;
     case HF_WS_STATE_OPEN: break;
     default: /* the peer's Close, or the end of its socket, did not come in time */ hf_ws_abort(conn); return;
     }

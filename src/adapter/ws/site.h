@@ -50,6 +50,7 @@ struct hf_ws_stats {
     uint64_t opened, ended, closes[HF_REASONS_MAX];
     uint64_t messages_text, messages_binary, pings_in, pongs_in, pings_out, acks_out;
     uint64_t not_json, unknown_type, bad_requests, denied, results, auth_in_band, auth_refused;
+    uint64_t auth_graced; /* first messages that got more time, because we had not read */
     uint64_t held, held_bytes_now, held_refused;
     uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
     uint64_t deflated, inflated, windows_now, windows_refused;

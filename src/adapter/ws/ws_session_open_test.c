@@ -214,6 +214,27 @@ static void hello_is_awaited_so_long(void **state)
     kit_expect_close(stranger, 4401, "reason=auth_timeout;retry_ms=0");
 }
 
+/* HELLO has come and we have not read it: no reason to send anybody for new credentials, or away. */
+static void a_hello_that_we_did_not_read_is_not_missed(void **state)
+{
+    struct kit_link *link = sk_open("d1", HF_WS_SESSION);
+    struct hf_frame hello = sk_hello("d1");
+
+    (void)state;
+    sk.kernel.unread_bytes = 90;
+    sk_run(5100);
+    kit_expect_nothing(link);
+    assert_int_equal(kit.site.stats.auth_graced, 1);
+    sk.kernel.unread_bytes = 0;
+    (void)sk_welcomed(link, &hello);
+    link = sk_open("d2", HF_WS_SESSION);
+    sk.kernel.unread_bytes = 90;
+    sk_run(5000 * HF_WS_AUTH_GRACES_MAX + 4900);
+    kit_expect_nothing(link);
+    sk_run(300);
+    sk_expect_bye(link, HF_REASON_BUSY); /* but not for ever */
+}
+
 static void welcome_is_awaited_so_long(void **state)
 {
     struct kit_link *link = sk_open("d1", HF_WS_SESSION);
@@ -459,6 +480,7 @@ int main(void)
         SK_ROW(little_is_listened_to_before_welcome),
         SK_ROW(a_message_above_the_limit_of_strangers),
         SK_ROW(hello_is_awaited_so_long),
+        SK_ROW(a_hello_that_we_did_not_read_is_not_missed),
         SK_ROW(welcome_is_awaited_so_long),
         SK_ROW(auth_comes_before_hello),
         SK_ROW(hello_without_credentials),

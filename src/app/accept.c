@@ -223,14 +223,14 @@ static hf_err move_link(struct hf_worker *worker, struct hf_link *link, const st
     if (move == NULL)
         return HF_ERR_NOMEM;
     move->admit = *admit;
-    /* Room first: once detached there is no way back to an answer. */
-    if (worker->backlog[home].count > 0 || hf_mailbox_free_entries(worker->to[home]) == 0 ||
+    /* Room first: once detached there is no way back to an answer. A full mailbox is no reason to say no: a fleet that comes back fills it within one turn of its
+     * reader, and whoever is sent away then comes again. */
+    if (worker->backlog_total >= HF_WORKER_BACKLOG_MAX ||
         hf_stream_detach(hf_stream_of(link), unread, bytes, &move->seat) != HF_OK) {
         free(move);
         return HF_ERR_BUSY;
     }
-    hf_err err = hf_worker_post(worker, home, HF_POST_MOVE, move);
-    HF_ASSERT(err == HF_OK);
+    hf_worker_post_always(worker, home, HF_POST_MOVE, move);
     worker->moved_out++;
     return HF_OK;
 }

@@ -46,7 +46,7 @@ void hf_worker_post_always(struct hf_worker *worker, unsigned to, enum hf_post_k
 
         HF_ASSERT(
             at !=
-            NULL); /* answers are bounded by calls in flight, publications by the gate: some KiB at most */
+            NULL); /* answers are bounded by calls in flight, publications by the gate, moves by themselves: some KiB at most */
         backlog->at = at;
         backlog->room = room;
     }

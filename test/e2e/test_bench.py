@@ -450,5 +450,17 @@ def test_resume_is_no_success_when_the_sessions_are_gone(gateways, tmp_path):
     assert (counters["resumed"], counters["rebuilt"]) == (0, SESSIONS)
 
 
+def test_a_fleet_that_dials_at_once_is_let_in(gateways):
+    """Half of it has to move to the other worker, through a mailbox that is much smaller than the fleet: it waits, and nobody is sent away."""
+    gw = gateways({**RAISED, "admission": {"prefix_per_s": 0, "accept_per_s": 100000, "accept_capacity": 100000},
+                   "limits": {"mailbox_entries_max": 64}})
+    for turn in range(3):
+        gateway = type("Real", (), {"port": gw.address()[1]})
+        status, _, run = bench("connect", gateway, "--connections", "2000", "--connect-rate", "50000", "--device", "m%d-" % turn,
+                               "--secret-file", str(gw.folder / "k1.secret"), "--tenant", "acme", "--kid", "k1", "--protocol",
+                               "holdfast.v1", "--timeout", "30s", path=DEVICE)
+        assert (status, run["connections"]["opened"], run["connections"]["http_status"]) == (0, 2000, {})
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -84,7 +84,7 @@ def sessions_idle(connections=15000, rounds=min(ROUNDS, 3)):
             finally:
                 server.stop()
             _, same, _ = bench(floor, "echo", *opening, "--connect-rate", 3000, "--payload", BEAT_BYTES, "--rate",
-                               connections * BEATS_PER_SECOND, "--tick", "1ms", "--warmup", "2s", "--duration", "10s")
+                               connections * BEATS_PER_SECOND, "--warmup", "2s", "--duration", "10s")
             _, least, _ = bench(floor, "echo", "--connections", 200, "--window", 1, "--payload", BEAT_BYTES, "--warmup", "500ms",
                                 "--duration", "%gs" % SECONDS, "--cpu-max", 101, "--stall-max", "1s")
             if not result or not same or not least:

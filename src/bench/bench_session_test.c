@@ -306,6 +306,45 @@ static void a_full_window_leaves_commands_unanswered(void **state)
     bench_free(b);
 }
 
+/* ---- heartbeats ---- */
+
+static void beats_are_spread_over_the_interval(void **state)
+{
+    struct bench *b = bench_new("uplink", NULL);
+    struct hf_bench_conn *conns = calloc(4, sizeof(*conns));
+    uint64_t zero_ns = (uint64_t)AT_MS * NS_PER_MS;
+
+    (void)state;
+    b->config.heartbeat_ns = (uint64_t)1000 * NS_PER_MS;
+    assert_true(hf_bench_session_beat_ns(b->worker) == UINT64_MAX); /* nobody is there yet */
+    (void)hear(b);
+    hf_bench_session_beats(b->worker, zero_ns);
+    greet(b, HF_SESSION_NEW, 1);
+    for (uint32_t i = 0; i < 4; i++)
+        hf_bench_conn_init(&conns[i], &b->worker->net, i);
+    conns[2] = *b->conn; /* of four connections the third is there */
+    b->worker->conns = conns;
+    b->worker->connections = 4;
+    static const uint32_t at_ms[] = {0, 250, 499, 500, 999, 1250, 1499, 1500, 1700};
+    static const unsigned pings[] = {0, 0, 0, 1, 0, 0, 0, 1, 0};
+
+    for (size_t i = 0; i < HF_COUNT_OF(at_ms); i++) {
+        hf_bench_session_beats(b->worker, zero_ns + (uint64_t)at_ms[i] * NS_PER_MS);
+        assert_int_equal(hear(b)->frames, pings[i]);
+        if (pings[i] > 0)
+            assert_int_equal(b->heard.frame[0].type, HF_FRAME_PING);
+    }
+    assert_int_equal(b->heard.frame[0].as.beat.beat.seq, 2);
+    assert_int_equal(b->heard.frame[0].as.beat.interval_ms, 1000);
+    hf_bench_session_beats(b->worker, zero_ns + UINT64_C(9800) * NS_PER_MS); /* we were away */
+    assert_int_equal(hear(b)->frames, 1);
+    assert_true(hf_bench_session_beat_ns(b->worker) == zero_ns + UINT64_C(10800) * NS_PER_MS);
+    b->worker->conns = b->conn;
+    b->worker->connections = 1;
+    free(conns);
+    bench_free(b);
+}
+
 /* ---- the books of `resume` ---- */
 
 static void every_number_counts_once(void **state)
@@ -412,6 +451,7 @@ int main(void)
         cmocka_unit_test(other_modes_begin_anew),
         cmocka_unit_test(answers_and_ack_go_in_one_message),
         cmocka_unit_test(a_full_window_leaves_commands_unanswered),
+        cmocka_unit_test(beats_are_spread_over_the_interval),
         cmocka_unit_test(every_number_counts_once),
         cmocka_unit_test(the_last_one_ends_the_measured_time),
         cmocka_unit_test(without_messages_welcome_is_the_end),

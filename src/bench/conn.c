@@ -85,8 +85,6 @@ static void on_due(struct hf_timer *timer, uint64_t now_ms)
     (void)now_ms;
     if (conn->state == HF_BENCH_CONN_CLOSING)
         conn_closed(conn);
-    else if (conn->state == HF_BENCH_CONN_OPEN)
-        conn->net->handler->on_timer(conn);
     else
         conn_fail(conn, HF_BENCH_TIMEOUT);
 }

@@ -50,7 +50,7 @@ struct hf_bench_session {          /* session.h's */
 };
 
 struct hf_bench_conn {
-    struct hf_timer timer; /* armed while opening and while closing; in a session with --heartbeat always */
+    struct hf_timer timer; /* armed while opening and while closing */
     struct hf_bench_net *net;
     struct hf_bench_wire wire;
     enum hf_bench_conn_state state;
@@ -74,7 +74,6 @@ struct hf_bench_handler {
     void (*on_read_over)(struct hf_bench_conn *conn); /* open, and all that could be read was handed on */
     void (*on_writable)(struct hf_bench_conn *conn, uint64_t now_ns); /* after a send said AGAIN */
     void (*on_end)(struct hf_bench_conn *conn, uint64_t now_ns);      /* idle again, whatever the cause */
-    void (*on_timer)(struct hf_bench_conn *conn);                     /* of an open connection */
 };
 
 struct hf_bench_net { /* one for each process */

@@ -69,23 +69,40 @@ void hf_bench_session_end(struct hf_bench_conn *conn)
     worker->answers_bytes = 0;
 }
 
-static void arm_beat(struct hf_bench_conn *conn)
-{
-    uint64_t every_ns = conn->net->config->heartbeat_ns;
-
-    if (every_ns > 0)
-        hf_wheel_arm(conn->net->wheel, &conn->timer, (hf_clock_ns() + every_ns) / NS_PER_MS);
-}
-
-void hf_bench_session_beat(struct hf_bench_conn *conn)
+static void send_beat(struct hf_bench_conn *conn)
 {
     struct hf_frame ping = {
         .type = HF_FRAME_PING,
-        .as.beat = {.beat = {.seq = ++conn->session.beat_seq},
-                    .interval_ms = (uint32_t)(conn->net->config->heartbeat_ns / NS_PER_MS)}};
+        .as.beat = {.interval_ms = (uint32_t)(conn->net->config->heartbeat_ns / NS_PER_MS)}};
 
+    if (conn->state != HF_BENCH_CONN_OPEN || conn->session.greeting || conn->session.window == 0)
+        return; /* not established */
+    ping.as.beat.beat.seq = ++conn->session.beat_seq;
     (void)send_frame(conn, &ping);
-    arm_beat(conn);
+}
+
+/* Beat j is connection j mod n's: evenly spaced, as those of independent devices are. Timers of one wheel would send them in bunches. */
+uint64_t hf_bench_session_beat_ns(const struct hf_bench_worker *worker)
+{
+    uint64_t every_ns = worker->config->heartbeat_ns;
+
+    if (every_ns == 0 || worker->beat_zero_ns == 0)
+        return UINT64_MAX;
+    return worker->beat_zero_ns + worker->beat_next * every_ns / worker->connections;
+}
+
+void hf_bench_session_beats(struct hf_bench_worker *worker, uint64_t now_ns)
+{
+    uint32_t round = worker->connections;
+
+    while (hf_bench_session_beat_ns(worker) <= now_ns) {
+        if (round-- == 0) { /* later than a whole interval: what was not sent then is not sent now */
+            worker->beat_zero_ns = now_ns + worker->config->heartbeat_ns;
+            worker->beat_next = 0;
+            return;
+        }
+        send_beat(&worker->conns[worker->beat_next++ % worker->connections]);
+    }
 }
 
 /* A new or rebuilt session counts from 1 again; a resumed one goes on behind the position that HELLO named. */
@@ -111,7 +128,8 @@ static void on_welcome(struct hf_bench_conn *conn, const struct hf_frame_welcome
     conn->session.greeting = false;
     worker->greeting--;
     take_session(conn, welcome);
-    arm_beat(conn);
+    if (worker->beat_zero_ns == 0)
+        worker->beat_zero_ns = now_ns;
     if (worker->ops->welcome != NULL)
         worker->ops->welcome(conn, welcome->result == HF_SESSION_RESUMED, now_ns);
     if (worker->phase == HF_BENCH_PHASE_RUNNING && worker->ops->send != NULL)

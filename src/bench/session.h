@@ -18,7 +18,10 @@ void hf_bench_session_read_over(struct hf_bench_conn *conn);
 hf_err hf_bench_session_send(struct hf_bench_conn *conn, uint64_t number);
 /* RESULT ok for the command `id`, as the next message of the uplink; only from within the op `command`. False: the window is full, it was not answered. */
 bool hf_bench_session_answer(struct hf_bench_conn *conn, const uint8_t id[16]);
-void hf_bench_session_beat(struct hf_bench_conn *conn); /* --heartbeat: a PING is due */
-void hf_bench_session_end(struct hf_bench_conn *conn);  /* the connection is idle again */
+/* --heartbeat: sends the PINGs that are due, one for each established session in each interval. */
+void hf_bench_session_beats(struct hf_bench_worker *worker, uint64_t now_ns);
+uint64_t hf_bench_session_beat_ns(
+    const struct hf_bench_worker *worker);             /* of the next one; UINT64_MAX = never */
+void hf_bench_session_end(struct hf_bench_conn *conn); /* the connection is idle again */
 
 #endif

@@ -87,8 +87,7 @@ static void on_end(struct hf_bench_conn *conn, uint64_t now_ns)
     worker->free_hint = conn->index;
 }
 
-static const struct hf_bench_handler handler = {on_open,     on_message, on_read_over,
-                                                on_writable, on_end,     hf_bench_session_beat};
+static const struct hf_bench_handler handler = {on_open, on_message, on_read_over, on_writable, on_end};
 
 /* Replaces {device} and {token}; a token without a place becomes the parameter `token`. */
 static bool write_path(void *user, const struct hf_bench_conn *conn, char *out, size_t out_bytes)
@@ -274,7 +273,7 @@ static void on_control(struct hf_bench_worker *worker)
 
 static uint64_t wait_ns(const struct hf_bench_worker *worker, uint64_t now_ns)
 {
-    uint64_t due_ns = dial_due_ns(worker), wait;
+    uint64_t due_ns = HF_MIN(dial_due_ns(worker), hf_bench_session_beat_ns(worker)), wait;
 
     if (worker->phase == HF_BENCH_PHASE_RUNNING) {
         due_ns = HF_MIN(due_ns, worker->measure_end_ns);
@@ -309,6 +308,8 @@ static void loop(struct hf_bench_worker *worker)
         if (worker->phase == HF_BENCH_PHASE_RUNNING && worker->ops->tick != NULL &&
             now_ns >= worker->start_ns)
             worker->ops->tick(worker, now_ns);
+        if (worker->phase < HF_BENCH_PHASE_CLOSING)
+            hf_bench_session_beats(worker, now_ns);
         hf_wheel_run(&worker->wheel, now_ns / NS_PER_MS);
         phase_step(worker, now_ns);
         now_ns = hf_clock_ns();

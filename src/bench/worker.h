@@ -86,8 +86,9 @@ struct hf_bench_worker {
     uint32_t connections, first_number; /* our share, and the number of its first device */
     struct hf_bench_schedule dials;
     uint64_t dial_zero_ns, dial_next;
-    uint32_t greeting;  /* sessions whose WELCOME has not come */
-    uint32_t free_hint; /* where the search for an idle connection begins */
+    uint32_t greeting;                /* sessions whose WELCOME has not come */
+    uint64_t beat_zero_ns, beat_next; /* session.c: the first WELCOME, and the number of the next PING */
+    uint32_t free_hint;               /* where the search for an idle connection begins */
 
     struct hf_bench_schedule messages; /* open loop */
     uint64_t start_ns, measure_begin_ns, measure_end_ns;

@@ -36,8 +36,9 @@ static void on_part(struct hf_client_core *core, const struct hf_ws_event *event
     struct hf_slice whole;
     hf_err err;
 
-    if (event->text) { /* holdfast.v1 is binary */
-        hf_core_close(core, 1003, HF_REASON_UNSUPPORTED_DATA, HF_LINK_EV_LOCAL_CLOSE);
+    if (event->text) { /* holdfast.v1 is binary; judged when it is whole, wherever the network cut it */
+        if (event->last)
+            hf_core_close(core, 1003, HF_REASON_UNSUPPORTED_DATA, HF_LINK_EV_LOCAL_CLOSE);
         return;
     }
     if (event->first && event->last) {

@@ -11,6 +11,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/connect_print.h"
+#include "cli/connect_session.h"
 #include "cli/remote.h"
 #include "cli/ws_client.h"
 #include "codec/json/scan.h"
@@ -25,7 +26,7 @@ enum token_place { IN_HEADER, IN_QUERY, IN_PROTOCOL, IN_MESSAGE, TOKEN_PLACES };
 static const char *const token_places[TOKEN_PLACES] = {"header", "query", "protocol", "message"};
 
 struct request {
-    const char *url, *token, *token_file, *device, *protocols, *auto_result;
+    const char *url, *token, *token_file, *device, *protocols, *auto_result, *queue;
     struct hf_cli_ws_config ws;
     struct hf_cli_remote remote;
     enum token_place place;
@@ -279,6 +280,7 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 'i': return take_place(argv0, optarg, &request->place);
     case 'd': request->device = optarg; break;
     case 'p': request->protocols = optarg; break;
+    case 'Q': request->queue = optarg; break;
     case 'E': request->ws.cert_file = optarg; break;
     case 'k': request->ws.key_file = optarg; break;
     case 'j': request->json = true; break;
@@ -298,6 +300,11 @@ static int take_option(int option, const char *argv0, struct request *request)
     return HF_CLI_OK;
 }
 
+static bool is_session(const struct request *request)
+{
+    return request->protocols != NULL && strcmp(request->protocols, "session") == 0;
+}
+
 static int parse(int argc, char **argv, struct request *request)
 {
     static const struct option options[] = {
@@ -306,6 +313,7 @@ static int parse(int argc, char **argv, struct request *request)
         {"token-in", required_argument, NULL, 'i'},
         {"device", required_argument, NULL, 'd'},
         {"protocol", required_argument, NULL, 'p'},
+        {"queue", required_argument, NULL, 'Q'},
         {"cert", required_argument, NULL, 'E'},
         {"key", required_argument, NULL, 'k'},
         {"ca", required_argument, NULL, 'C'},
@@ -333,6 +341,10 @@ static int parse(int argc, char **argv, struct request *request)
         return hf_cli_usage_error(argv[0], "--token and --token-file are two answers to one question");
     if ((request->ws.cert_file == NULL) != (request->ws.key_file == NULL))
         return hf_cli_usage_error(argv[0], "--cert and --key belong together");
+    if (request->queue != NULL && !is_session(request))
+        return hf_cli_usage_error(argv[0], "--queue needs --protocol session");
+    if (is_session(request) && request->place != IN_HEADER)
+        return hf_cli_usage_error(argv[0], "with --protocol session the token goes in the header");
     return HF_CLI_OK;
 }
 
@@ -357,6 +369,27 @@ static char *whole_url(const struct request *request)
     return url;
 }
 
+static int run_session(const struct request *request, const char *argv0)
+{
+    const struct hf_cli_session_request session = {
+        .url = request->url,
+        .token = request->token,
+        .device = request->device,
+        .ca_file = request->remote.ca != NULL ? request->remote.ca : request->remote.ca_option,
+        .cert_file = request->ws.cert_file,
+        .key_file = request->ws.key_file,
+        .queue = request->queue,
+        .auto_result = request->auto_result,
+        .insecure = request->remote.insecure,
+        .json = request->json,
+        .binary = request->binary,
+        .stays = request->wait_given,
+        .wait_ms = request->wait_ms,
+        .count = request->count};
+
+    return hf_cli_connect_session(&session, argv0);
+}
+
 static int run_request(struct request *request, const char *argv0)
 {
     char *secret = NULL, *url = NULL, *protocols = NULL;
@@ -375,7 +408,9 @@ static int run_request(struct request *request, const char *argv0)
         if (request->device == NULL)
             request->device = request->remote.device;
     }
-    if (status != HF_CLI_OK)
+    if (status == HF_CLI_OK && is_session(request))
+        status = run_session(request, argv0);
+    if (status != HF_CLI_OK || is_session(request))
         goto out;
     url = whole_url(request);
     if (request->token != NULL && request->place == IN_PROTOCOL &&
@@ -418,7 +453,10 @@ const struct hf_cli_command hf_cli_connect = {
         "  -t, --token TOKEN      of the device; -T, --token-file FILE reads it from a file\n"
         "      --token-in PLACE   header (default), query, protocol or message\n"
         "  -d, --device ID        for the path, when the URL has none\n"
-        "  -p, --protocol LIST    sub-protocols to offer\n"
+        "  -p, --protocol LIST    sub-protocols to offer; `session`: holdfast.v1 by libholdfast, which comes "
+        "back by itself\n"
+        "      --queue FILE       with it: lines wait in this file until the gateway has them (default: in "
+        "memory)\n"
         "      --cert FILE, --key FILE  client certificate and key, PEM\n"
         "  -C, --ca FILE          certificates to trust instead of the system's\n"
         "      --insecure         do not check the gateway's certificate\n"
@@ -437,6 +475,7 @@ const struct hf_cli_command hf_cli_connect = {
         "  holdfast connect wss://gateway.example.com:8443 --ca ca.pem --cert bike-1.pem --key bike-1.key\n"
         "  echo '{\"type\":\"data\",\"topic\":\"gps\",\"id\":1,\"payload\":[52.5,13.4]}' |\n"
         "    holdfast connect ws://localhost:8080 --token-file bike-1.token --count 1\n"
-        "  holdfast connect --auto-result '{\"unlocked\":true}' --wait forever </dev/null\n",
+        "  holdfast connect --auto-result '{\"unlocked\":true}' --wait forever </dev/null\n"
+        "  holdfast connect --protocol session --queue bike-1.db --wait forever\n",
     .run = run_connect,
 };

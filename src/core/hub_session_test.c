@@ -1,78 +1,5 @@
-/* Sessions of holdfast.v1 at the hub: what is durable, what is resumed, what is told as a gap. */
+/* Sessions of holdfast.v1 at the hub: what devices say, what is durable of it, and who may say it. */
 #include "core/hub_session_testkit.h"
-#include "core/kvkey.h"
-
-static int setup(void **state)
-{
-    *state = tk_new();
-    return *state == NULL;
-}
-
-static int teardown(void **state)
-{
-    struct tk *tk = *state;
-
-    tk_check_books(tk);
-    tk_free(tk);
-    return 0;
-}
-
-static const struct tk_reply *send(struct tk *tk, struct tk_send *send)
-{
-    static struct tk_reply replies[256];
-    static unsigned next;
-    struct tk_reply *reply = &replies[next++ % HF_COUNT_OF(replies)];
-
-    assert_true(tk_send(tk, send, reply));
-    return reply;
-}
-
-static void command(struct tk *tk, const char *device, uint32_t tag, uint8_t ret_id[16])
-{
-    struct tk_send call = {.device = device, .name = "unlock", .class = HF_CLASS_COMMAND, .tag = tag};
-
-    (void)send(tk, &call);
-    memcpy(ret_id, call.id, 16);
-}
-
-static void message(struct tk *tk, const char *device, uint32_t tag, uint64_t ttl_ms)
-{
-    struct tk_send call = {.device = device, .name = "t", .tag = tag, .ttl_ms = ttl_ms};
-
-    (void)send(tk, &call);
-}
-
-static void expect(const struct sk_device *device, unsigned at, uint64_t seq, uint32_t tag)
-{
-    assert_true(at < device->seen_count);
-    assert_int_equal(device->seen[at].to, 0);
-    assert_int_equal(device->seen[at].seq, seq);
-    assert_int_equal(device->seen[at].tag, tag);
-}
-
-static void expect_gap(const struct sk_device *device, unsigned at, uint64_t from, uint64_t to,
-                       enum hf_reason reason)
-{
-    assert_true(at < device->seen_count);
-    assert_int_equal(device->seen[at].seq, from);
-    assert_int_equal(device->seen[at].to, to);
-    assert_int_equal(device->seen[at].reason, reason);
-}
-
-static struct hf_device_row row_of(struct tk *tk, const char *name)
-{
-    struct hf_kv_txn *txn;
-    struct hf_kvkey key;
-    struct hf_slice value;
-    struct hf_device_row row;
-
-    assert_int_equal(hf_kvkey_device(&key, tk->tenant.name, hf_slice_of(name)), HF_OK);
-    assert_int_equal(hf_kv_read(tk->kv, &txn), HF_OK);
-    assert_int_equal(hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value), HF_OK);
-    assert_int_equal(hf_device_row_decode(value, &row), HF_OK);
-    hf_kv_end(txn);
-    return row;
-}
 
 /* ---- uplink ---- */
 
@@ -98,7 +25,7 @@ static void a_message_is_durable_when_its_record_is(void **state)
     assert_int_equal(event.seq, 2);
     assert_int_equal(event.from, 77);
     assert_int_equal(event.made_ms, 5);
-    assert_int_equal(row_of(tk, "d").uplink, 2);
+    assert_int_equal(sk_row(tk, "d").uplink, 2);
 }
 
 static void a_retransmission_after_a_crash_is_recognised(void **state)
@@ -143,7 +70,7 @@ static void an_uplink_gap_is_in_the_ledger(void **state)
     assert_int_equal(event.reason, HF_REASON_EXPIRED);
     assert_int_equal(tk_device(tk, "d")->session->up.durable_through, 6);
     assert_int_equal(tk->hub.ledger.counts.uplink.dropped[HF_REASON_EXPIRED], 4);
-    assert_int_equal(row_of(tk, "d").uplink, 6);
+    assert_int_equal(sk_row(tk, "d").uplink, 6);
 }
 
 static void a_queue_that_is_not_known_begins_where_the_device_says(void **state)
@@ -162,371 +89,8 @@ static void a_queue_that_is_not_known_begins_where_the_device_says(void **state)
     assert_int_equal(d.opened.uplink_durable, 500);
     assert_int_equal(sk_message(tk, &d, 501), HF_SESSION_VERDICT_OK);
     tk_run(tk);
-    assert_int_equal(row_of(tk, "d").queue, 78);
-    assert_int_equal(row_of(tk, "d").uplink, 501);
-}
-
-/* ---- downlink ---- */
-
-static void a_message_ends_when_the_device_has_it(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    message(tk, "d", 11, 0);
-    message(tk, "d", 12, 0);
-    tk_run(tk);
-    expect(&d, 0, 1, 11);
-    expect(&d, 1, 2, 12);
-    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 0);
-    assert_int_equal(tk->hub.ledger.counts.downlink.pending, 2);
-    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 1);
-    assert_int_equal(tk->hub.ledger.counts.downlink.pending, 1);
-    assert_int_equal(sk_ack(tk, &d, 3), HF_SESSION_VERDICT_BROKEN); /* was never sent */
-    assert_int_equal(tk->hub.ledger.counts.downlink.pending, 1);
-}
-
-static void a_resume_costs_the_gap(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    for (uint32_t i = 1; i <= 4; i++)
-        message(tk, "d", i, 0);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 4);
-    d.position = 2; /* it has two, and its acknowledgement was lost */
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    message(tk, "d", 5, 0); /* while it is away */
-    tk_run(tk);
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
-    assert_int_equal(d.opened.downlink_next, 3);
-    assert_int_equal(d.opened.epoch, 2);
-    assert_int_equal(d.seen_count, 3);
-    expect(&d, 0, 3, 3);
-    expect(&d, 1, 4, 4);
-    expect(&d, 2, 5, 5);
-    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 2);
-}
-
-static void a_session_outlives_a_restart(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    for (uint32_t i = 1; i <= 3; i++)
-        message(tk, "d", i, 0);
-    tk_run(tk);
-    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
-    d.position = 2;
-    tk_run(tk);
-    uint8_t id[16];
-    memcpy(id, d.session_id, 16);
-    tk->previous_end_ms = (uint64_t)TK_UTC * 1000 + tk->now_ms;
-    assert_int_equal(tk_restart(tk), HF_OK);
-    tk_advance(tk, 50000); /* within the 300 s, and within their time to live */
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
-    assert_memory_equal(d.session_id, id, 16);
-    assert_int_equal(d.seen_count, 1);
-    expect(&d, 0, 3, 3);
-    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 2);
-}
-
-static void a_session_is_rebuilt_after_its_time(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-    uint8_t first[16], id[16];
-
-    sk_open(tk, 0, &d);
-    message(tk, "d", 1, 0);
-    command(tk, "d", 2, id);
-    tk_run(tk);
-    assert_int_equal(sk_ack(tk, &d, 2),
-                     HF_SESSION_VERDICT_OK); /* the command is delivered, its result still due */
-    tk_run(tk);
-    memcpy(first, d.session_id, 16);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    tk->rules.ttl_default_ms = 600000;
-    message(tk, "d", 3, 0);
-    tk_run(tk);
-    tk_advance(tk, 300000);
-    tk_run(tk);
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_REBUILT);
-    assert_int_equal(d.opened.reason, HF_REASON_EXPIRED);
-    assert_memory_not_equal(d.session_id, first, 16);
-    assert_int_equal(d.opened.downlink_next, 1);
-    /* The command ran out of time meanwhile (60 s); what came later is the first of the new session. */
-    assert_int_equal(d.seen_count, 1);
-    expect(&d, 0, 1, 3);
-}
-
-static void a_rebuilt_session_gets_unfinished_commands_again(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-    uint8_t id[16];
-
-    sk_open(tk, 0, &d);
-    command(tk, "d", 1, id);
-    tk_run(tk);
-    message(tk, "d", 2, 0);
-    message(tk, "d", 3, 0);
-    tk_run(tk);
-    assert_int_equal(sk_ack(tk, &d, 3), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    message(tk, "d", 4, 0);
-    tk_run(tk);
-    memset(d.session_id, 0, 16); /* it has forgotten */
-    d.position = 0;
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_NEW);
-    assert_int_equal(d.seen_count, 3);
-    expect(&d, 0, 1, 1);
-    expect_gap(&d, 1, 2, 3, HF_REASON_NONE); /* delivered in the session before: nothing was lost */
-    expect(&d, 2, 4, 4);
-    struct hf_frame_result result = {.seq = 1, .status = HF_RESULT_OK, .payload = HF_SLICE("ok")};
-    memcpy(result.id, id, 16);
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 1, &result, HF_SLICE("f")),
-                     HF_SESSION_VERDICT_OK);
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 1, &result, HF_SLICE("f")),
-                     HF_SESSION_VERDICT_DUPLICATE);
-    result.seq = 2;
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 2, &result, HF_SLICE("f")),
-                     HF_SESSION_VERDICT_UNMATCHED);
-    tk_run(tk);
-    assert_int_equal(tk_count(tk, HF_EVENT_COMMAND_DONE, NULL), 1);
-    assert_int_equal(tk_device(tk, "d")->session->up.durable_through, 2);
-    assert_int_equal(row_of(tk, "d").uplink, 2);
-}
-
-static void a_resumed_session_does_not_get_a_delivered_command_again(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-    uint8_t id[16];
-
-    sk_open(tk, 0, &d);
-    command(tk, "d", 1, id);
-    tk_run(tk);
-    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(tk_count(tk, HF_EVENT_COMMAND_DELIVERED, NULL), 1);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    tk_run(tk);
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
-    assert_int_equal(d.seen_count, 0);
-    tk_disconnect(&tk->conns[1], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    tk->previous_end_ms = (uint64_t)TK_UTC * 1000 + tk->now_ms;
-    tk_run(tk);
-    assert_int_equal(tk_restart(tk), HF_OK);
-    sk_open(tk, 2, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
-    assert_int_equal(d.seen_count, 0);
-    tk_disconnect(&tk->conns[2], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    assert_int_equal(tk_connect(tk, 3, "d"),
-                     HF_OK); /* raw mode has no positions: it gets the open command again */
-    tk_run(tk);
-    assert_int_equal(tk->conns[3].seen_count, 1);
-}
-
-static void what_expires_is_told_with_its_range_and_reason(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    message(tk, "d", 1, 0);
-    message(tk, "d", 2, 1000);
-    message(tk, "d", 3, 1000);
-    message(tk, "d", 4, 0);
-    message(tk, "d", 5, 1000);
-    tk_run(tk);
-    tk_advance(tk, 2000);
-    tk_run(tk);
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.seen_count, 4);
-    expect(&d, 0, 1, 1);
-    expect_gap(&d, 1, 2, 3, HF_REASON_EXPIRED);
-    expect(&d, 2, 4, 4);
-    expect_gap(&d, 3, 5, 5, HF_REASON_EXPIRED); /* nothing behind it: told all the same */
-    assert_int_equal(sk_ack(tk, &d, 5), HF_SESSION_VERDICT_OK);
-    assert_int_equal(tk->hub.stats.downlink_gaps, 3);
-}
-
-static void what_stands_behind_an_end_goes_out_when_that_is_durable(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-    enum hf_reason reason = HF_REASON_NONE;
-
-    sk_open(tk, 0, &d);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    message(tk, "d", 1, 0);
-    message(tk, "d", 2, 1000);
-    message(tk, "d", 3, 0);
-    tk_run(tk);
-    assert_int_equal(sk_connect(tk, 1, &d, &reason), HF_OK);
-    tk_advance(tk, 2000); /* the second has ended, and its record is on its way */
-    tk_commit(tk, 1);     /* the connection's */
-    assert_int_equal(d.welcomes, 1);
-    tk_settle(tk);
-    assert_int_equal(d.seen_count, 1); /* no gap before its end is sure, and nothing overtakes it */
-    expect(&d, 0, 1, 1);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 3);
-    expect_gap(&d, 1, 2, 2, HF_REASON_EXPIRED);
-    expect(&d, 2, 3, 3);
-}
-
-static void reasons_of_gaps_outlive_a_restart(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    message(tk, "d", 1, 1000);
-    message(tk, "d", 2, 0);
-    tk_run(tk);
-    tk_advance(tk, 2000);
-    tk_run(tk);
-    tk->previous_end_ms = (uint64_t)TK_UTC * 1000 + tk->now_ms;
-    assert_int_equal(tk_restart(tk), HF_OK);
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
-    assert_int_equal(d.seen_count, 2);
-    expect_gap(&d, 0, 1, 1, HF_REASON_EXPIRED);
-    expect(&d, 1, 2, 2);
-}
-
-static void the_window_holds_and_goes_on(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    d.window_messages = 2;
-    sk_open(tk, 0, &d);
-    for (uint32_t i = 1; i <= 5; i++)
-        message(tk, "d", i, 0);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 2);
-    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 3);
-    assert_int_equal(sk_ack(tk, &d, 3), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 5);
-    for (uint32_t i = 1; i <= 5; i++)
-        expect(&d, i - 1, i, i);
-}
-
-static void a_gap_begins_in_the_window(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    d.window_messages = 1;
-    sk_open(tk, 0, &d);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    message(tk, "d", 1, 0);
-    message(tk, "d", 2, 1000);
-    message(tk, "d", 3, 1000);
-    message(tk, "d", 4, 0);
-    tk_run(tk);
-    tk_advance(tk, 2000);
-    tk_run(tk);
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.seen_count, 1); /* 2 lies behind it: early, a device would have to close with 4400 */
-    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 2);
-    expect_gap(&d, 1, 2, 3, HF_REASON_EXPIRED); /* and ends where it ends */
-    assert_int_equal(sk_ack(tk, &d, 3), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(d.seen_count, 3);
-    expect(&d, 2, 4, 4);
-}
-
-static void what_is_missing_goes_out_again(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    for (uint32_t i = 1; i <= 4; i++)
-        message(tk, "d", i, 0);
-    tk_run(tk);
-    struct hf_frame_ack ack = {.received_through = 1,
-                               .durable_through = 1,
-                               .window_messages = 256,
-                               .window_bytes = 1 << 20,
-                               .nack = true,
-                               .range_count = 1,
-                               .ranges = {{4, 4}}};
-    assert_int_equal(hf_hub_session_ack(&tk->hub, &tk->conns[0].dev, &ack), HF_SESSION_VERDICT_OK);
-    assert_int_equal(d.seen_count, 6);
-    expect(&d, 4, 2, 2);
-    expect(&d, 5, 3, 3);
-    assert_int_equal(tk->hub.stats.resent, 2);
-}
-
-static void an_answer_to_our_question_shows_what_is_missing(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-    struct hf_rtt rtt = {0};
-
-    sk_open(tk, 0, &d);
-    message(tk, "d", 1, 0);
-    message(tk, "d", 2, 0);
-    tk_run(tk);
-    struct hf_sender *down = &tk->conns[0].dev.session->down;
-    assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK); /* nobody asked: it may just be slow */
-    assert_int_equal(tk->hub.stats.resent, 0);
-    assert_int_equal(hf_sender_tick(down, &rtt, hf_sender_due_ms(down, &rtt)), HF_SENDER_ASK);
-    assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK);
-    assert_int_equal(tk->hub.stats.resent, 2);
-    assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK);
-    assert_int_equal(tk->hub.stats.resent, 2);
-}
-
-/* What the device got over an earlier connection it may acknowledge before it comes again; that is no breach, and need not come again then. */
-static void a_resumed_device_may_be_ahead_of_us(void **state)
-{
-    struct tk *tk = *state;
-    struct sk_device d = sk_device("d");
-
-    sk_open(tk, 0, &d);
-    for (uint32_t i = 1; i <= 4; i++)
-        message(tk, "d", i, 0);
-    tk_run(tk);
-    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
-    d.window_messages = 2;
-    sk_open(tk, 1, &d);
-    assert_int_equal(d.seen_count, 2);
-    struct hf_frame_ack ack = {
-        .received_through = 4, .durable_through = 3, .window_messages = 2, .window_bytes = 1 << 20};
-    assert_int_equal(hf_hub_session_ack(&tk->hub, &tk->conns[1].dev, &ack), HF_SESSION_VERDICT_OK);
-    tk_run(tk);
-    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 3);
-    assert_int_equal(d.seen_count, 3);
-    expect(&d, 2, 4, 4); /* not 3 */
-    assert_int_equal(tk->conns[1].dev.session->down.inflight_bytes, 4);
-    assert_int_equal(sk_ack(tk, &d, 4), HF_SESSION_VERDICT_OK);
-    assert_int_equal(tk->conns[1].dev.session->down.inflight_bytes, 0);
-    assert_int_equal(sk_ack(tk, &d, 5), HF_SESSION_VERDICT_BROKEN);
+    assert_int_equal(sk_row(tk, "d").queue, 78);
+    assert_int_equal(sk_row(tk, "d").uplink, 501);
 }
 
 /* ---- who may ---- */
@@ -571,7 +135,7 @@ static void a_position_behind_what_is_kept_is_told_as_a_gap(void **state)
 
     sk_open(tk, 0, &d);
     for (uint32_t i = 1; i <= 3; i++)
-        message(tk, "d", i, 0);
+        sk_send_message(tk, "d", i, 0);
     tk_run(tk);
     assert_int_equal(sk_ack(tk, &d, 3), HF_SESSION_VERDICT_OK);
     tk_run(tk);
@@ -606,26 +170,12 @@ static void no_session_without_its_record(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, sk_setup, sk_teardown)
     const struct CMUnitTest tests[] = {
         T(a_message_is_durable_when_its_record_is),
         T(a_retransmission_after_a_crash_is_recognised),
         T(an_uplink_gap_is_in_the_ledger),
         T(a_queue_that_is_not_known_begins_where_the_device_says),
-        T(a_message_ends_when_the_device_has_it),
-        T(a_resume_costs_the_gap),
-        T(a_session_outlives_a_restart),
-        T(a_session_is_rebuilt_after_its_time),
-        T(a_rebuilt_session_gets_unfinished_commands_again),
-        T(a_resumed_session_does_not_get_a_delivered_command_again),
-        T(what_expires_is_told_with_its_range_and_reason),
-        T(what_stands_behind_an_end_goes_out_when_that_is_durable),
-        T(reasons_of_gaps_outlive_a_restart),
-        T(the_window_holds_and_goes_on),
-        T(a_gap_begins_in_the_window),
-        T(what_is_missing_goes_out_again),
-        T(an_answer_to_our_question_shows_what_is_missing),
-        T(a_resumed_device_may_be_ahead_of_us),
         T(a_stale_connection_has_no_say),
         T(positions_that_cannot_be_are_refused),
         T(a_position_behind_what_is_kept_is_told_as_a_gap),

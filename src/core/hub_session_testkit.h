@@ -3,6 +3,7 @@
 #define HF_CORE_HUB_SESSION_TESTKIT_H
 
 #include "core/hub_testkit.h"
+#include "core/kvkey.h"
 
 enum { SK_SEEN = 256 };
 
@@ -166,6 +167,80 @@ static inline enum hf_session_verdict sk_message(struct tk *tk, struct sk_device
         device->next = seq + 1;
     return hf_hub_session_message(&tk->hub, &tk->conns[device->index].dev, (uint32_t)seq, &incoming,
                                   (struct hf_slice){payload, sizeof(payload)}, &wait_ms);
+}
+
+/* ---- rows of tests ---- */
+
+static inline int sk_setup(void **state)
+{
+    *state = tk_new();
+    return *state == NULL;
+}
+
+static inline int sk_teardown(void **state)
+{
+    struct tk *tk = *state;
+
+    tk_check_books(tk);
+    tk_free(tk);
+    return 0;
+}
+
+static inline const struct tk_reply *sk_send(struct tk *tk, struct tk_send *send)
+{
+    static struct tk_reply replies[256];
+    static unsigned next;
+    struct tk_reply *reply = &replies[next++ % HF_COUNT_OF(replies)];
+
+    assert_true(tk_send(tk, send, reply));
+    return reply;
+}
+
+static inline void sk_send_command(struct tk *tk, const char *device, uint32_t tag, uint8_t ret_id[16])
+{
+    struct tk_send call = {.device = device, .name = "unlock", .class = HF_CLASS_COMMAND, .tag = tag};
+
+    (void)sk_send(tk, &call);
+    memcpy(ret_id, call.id, 16);
+}
+
+static inline void sk_send_message(struct tk *tk, const char *device, uint32_t tag, uint64_t ttl_ms)
+{
+    struct tk_send call = {.device = device, .name = "t", .tag = tag, .ttl_ms = ttl_ms};
+
+    (void)sk_send(tk, &call);
+}
+
+static inline void sk_expect(const struct sk_device *device, unsigned at, uint64_t seq, uint32_t tag)
+{
+    assert_true(at < device->seen_count);
+    assert_int_equal(device->seen[at].to, 0);
+    assert_int_equal(device->seen[at].seq, seq);
+    assert_int_equal(device->seen[at].tag, tag);
+}
+
+static inline void sk_expect_gap(const struct sk_device *device, unsigned at, uint64_t from, uint64_t to,
+                                 enum hf_reason reason)
+{
+    assert_true(at < device->seen_count);
+    assert_int_equal(device->seen[at].seq, from);
+    assert_int_equal(device->seen[at].to, to);
+    assert_int_equal(device->seen[at].reason, reason);
+}
+
+static inline struct hf_device_row sk_row(struct tk *tk, const char *name)
+{
+    struct hf_kv_txn *txn;
+    struct hf_kvkey key;
+    struct hf_slice value;
+    struct hf_device_row row;
+
+    assert_int_equal(hf_kvkey_device(&key, tk->tenant.name, hf_slice_of(name)), HF_OK);
+    assert_int_equal(hf_kv_read(tk->kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value), HF_OK);
+    assert_int_equal(hf_device_row_decode(value, &row), HF_OK);
+    hf_kv_end(txn);
+    return row;
 }
 
 #endif

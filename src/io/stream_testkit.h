@@ -277,4 +277,12 @@ KIT SSL *kit_ssl(SSL_CTX *context, bool server)
     return ssl;
 }
 
+/* close() of it sends RST. */
+KIT void kit_reset_on_close(int fd)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+}
+
 #endif

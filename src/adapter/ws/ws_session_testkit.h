@@ -296,4 +296,19 @@ KIT struct hf_ws_conn *sk_conn(struct kit_link *link)
 
 #define SK_ROW(name) cmocka_unit_test_setup_teardown(name, sk_begin, sk_done)
 
+KIT struct hf_slice sk_logged(unsigned nth) /* of the nth message in the log, from 0 */
+{
+    for (unsigned i = 0; i < kit.event_count; i++)
+        if (kit.events[i].event.type == HF_EVENT_MESSAGE && nth-- == 0)
+            return kit.events[i].event.payload;
+    return (struct hf_slice){NULL, 0};
+}
+
+KIT void sk_say_data(struct kit_link *link, uint32_t seq, const char *payload)
+{
+    struct hf_frame frame = sk_data(seq, "gps", payload);
+
+    sk_say(link, &frame);
+}
+
 #endif

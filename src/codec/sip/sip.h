@@ -48,7 +48,7 @@ const char *hf_sip_method_name(enum hf_sip_method method); /* "REGISTER"; "" for
 enum hf_sip_method hf_sip_method_of(struct hf_slice name); /* names are compared with case (RFC 3261 7.1) */
 
 /* The headers that have a number. Columns: identifier, name as we write it, compact form or NULL, may it stand
- * more than once (a list over lines and commas, or repeated lines). */
+ * more than once (lists; and those of which the first counts because nothing hangs on them). */
 #define HF_SIP_HEADER_MAP(X)                                             \
     X(HF_SIP_VIA, "Via", "v", true)                                      \
     X(HF_SIP_FROM, "From", "f", false)                                   \
@@ -64,14 +64,14 @@ enum hf_sip_method hf_sip_method_of(struct hf_slice name); /* names are compared
     X(HF_SIP_WWW_AUTHENTICATE, "WWW-Authenticate", NULL, true)           \
     X(HF_SIP_PROXY_AUTHENTICATE, "Proxy-Authenticate", NULL, true)       \
     X(HF_SIP_PROXY_AUTHORIZATION, "Proxy-Authorization", NULL, true)     \
-    X(HF_SIP_AUTHENTICATION_INFO, "Authentication-Info", NULL, false)    \
+    X(HF_SIP_AUTHENTICATION_INFO, "Authentication-Info", NULL, true)     \
     X(HF_SIP_EVENT, "Event", "o", false)                                 \
     X(HF_SIP_SUBSCRIPTION_STATE, "Subscription-State", NULL, false)      \
-    X(HF_SIP_SUBJECT, "Subject", "s", false)                             \
-    X(HF_SIP_DATE, "Date", NULL, false)                                  \
-    X(HF_SIP_USER_AGENT, "User-Agent", NULL, false)                      \
-    X(HF_SIP_SERVER, "Server", NULL, false)                              \
-    X(HF_SIP_X_GB_VER, "X-GB-Ver", NULL, false)                          \
+    X(HF_SIP_SUBJECT, "Subject", "s", true)                              \
+    X(HF_SIP_DATE, "Date", NULL, true)                                   \
+    X(HF_SIP_USER_AGENT, "User-Agent", NULL, true)                       \
+    X(HF_SIP_SERVER, "Server", NULL, true)                               \
+    X(HF_SIP_X_GB_VER, "X-GB-Ver", NULL, true)                           \
     X(HF_SIP_ROUTE, "Route", NULL, true)                                 \
     X(HF_SIP_RECORD_ROUTE, "Record-Route", NULL, true)                   \
     X(HF_SIP_REQUIRE, "Require", NULL, true)                             \
@@ -82,19 +82,19 @@ enum hf_sip_method hf_sip_method_of(struct hf_slice name); /* names are compared
     X(HF_SIP_ALLOW_EVENTS, "Allow-Events", "u", true)                    \
     X(HF_SIP_ACCEPT, "Accept", NULL, true)                               \
     X(HF_SIP_CONTENT_ENCODING, "Content-Encoding", "e", true)            \
-    X(HF_SIP_CONTENT_DISPOSITION, "Content-Disposition", NULL, false)    \
+    X(HF_SIP_CONTENT_DISPOSITION, "Content-Disposition", NULL, true)     \
     X(HF_SIP_MIN_EXPIRES, "Min-Expires", NULL, false)                    \
     X(HF_SIP_RETRY_AFTER, "Retry-After", NULL, false)                    \
     X(HF_SIP_REASON, "Reason", NULL, true)                               \
     X(HF_SIP_WARNING, "Warning", NULL, true)                             \
-    X(HF_SIP_TIMESTAMP, "Timestamp", NULL, false)                        \
+    X(HF_SIP_TIMESTAMP, "Timestamp", NULL, true)                         \
     X(HF_SIP_REFER_TO, "Refer-To", "r", false)                           \
     X(HF_SIP_SESSION_EXPIRES, "Session-Expires", "x", false)             \
     X(HF_SIP_SECURITY_INFO, "SecurityInfo", NULL, true)                  \
     X(HF_SIP_NOTE, "Note", NULL, true)                                   \
     X(HF_SIP_MONITOR_USER_IDENTITY, "Monitor-User-Identity", NULL, true) \
-    X(HF_SIP_X_ROUTE_PATH, "X-RoutePath", NULL, false)                   \
-    X(HF_SIP_X_PREFERRED_PATH, "X-PreferredPath", NULL, false)           \
+    X(HF_SIP_X_ROUTE_PATH, "X-RoutePath", NULL, true)                    \
+    X(HF_SIP_X_PREFERRED_PATH, "X-PreferredPath", NULL, true)            \
     X(HF_SIP_HEADER_OTHER, "", NULL, true)
 #define HF_SIP_HEADER_ENUM(id, name, compact, many) id,
 enum hf_sip_header_id { HF_SIP_HEADER_MAP(HF_SIP_HEADER_ENUM) HF_SIP_HEADER_IDS };
@@ -123,18 +123,21 @@ enum hf_sip_header_id hf_sip_header_of(struct hf_slice name); /* without case, c
     X(HF_SIP_TOL_NO_FROM_TAG, 9, "no_from_tag", true, "From without a tag from a peer that speaks RFC 3261") \
     X(HF_SIP_TOL_NO_VIA, 10, "no_via", true, "a response without Via: matched by Call-ID and CSeq")          \
     X(HF_SIP_TOL_CSEQ_LARGE, 11, "cseq_large", true, "a CSeq from 2^31 to 2^32 - 1")                         \
-    X(HF_SIP_TOL_EXPIRES_CLAMPED, 12, "expires_clamped", true, "Expires above 2^32 - 1 counts as that")      \
-    X(HF_SIP_TOL_EMPTY_PARAM, 13, "empty_param", true,                                                       \
+    X(HF_SIP_TOL_EXPIRES_ODD, 12, "expires_odd", true,                                                       \
+      "Expires above 2^32 - 1 counts as that, one that is no number as absent")                              \
+    X(HF_SIP_TOL_EMPTY_PARAM, 13, "empty_param", false,                                                      \
       "an empty parameter: \";;\", a \";\" or \",\" at the end")                                             \
     X(HF_SIP_TOL_LINE_SPACES, 14, "line_spaces", false,                                                      \
       "more than one blank in the start line, or at its end")                                                \
     X(HF_SIP_TOL_ADDR_SPACES, 15, "addr_spaces", false, "blanks around the URI between < and >")             \
     X(HF_SIP_TOL_DISPLAY_PLAIN, 16, "display_plain", false, "a display name with separators without quotes") \
-    X(HF_SIP_TOL_BARE_URI, 17, "bare_uri", true, "Contact with \"?\" or \",\" in a URI without < and >")
+    X(HF_SIP_TOL_BARE_URI, 17, "bare_uri", true, "Contact with \"?\" or \",\" in a URI without < and >")     \
+    X(HF_SIP_TOL_CALL_ID_ODD, 18, "call_id_odd", true,                                                       \
+      "a Call-ID of other visible characters: it is only compared")
 #define HF_SIP_TOLERANCE_ENUM(id, bit, name, on, text) id = 1 << (bit),
 enum hf_sip_tolerance { HF_SIP_TOLERANCE_MAP(HF_SIP_TOLERANCE_ENUM) };
 #undef HF_SIP_TOLERANCE_ENUM
-enum { HF_SIP_TOLERANCES = 18 };
+enum { HF_SIP_TOLERANCES = 19 };
 
 struct hf_sip_tolerance_info {
     const char *name; /* "lf_only" */
@@ -343,8 +346,7 @@ hf_err hf_sip_parse_cseq(struct hf_slice text, uint32_t tolerances, struct hf_si
 struct hf_sip_contact {
     struct hf_sip_address address;
     bool has_expires;
-    uint32_t
-        expires_s; /* the parameter; HF_SIP_TOL_EXPIRES_CLAMPED applies; malformed ones count as absent */
+    uint32_t expires_s; /* the parameter; as HF_SIP_TOL_EXPIRES_ODD says */
 };
 hf_err hf_sip_contact_next(struct hf_sip_values *contacts, uint32_t tolerances, struct hf_sip_contact *ret,
                            uint32_t *ret_tolerated);

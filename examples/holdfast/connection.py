@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from .codec import decode_binary, decode_json, encode_binary, encode_json
 from .fields import RANGES_MAX
 from .heartbeat import Heartbeat
-from .store import low32
+from .store import following, low32, preceding
 
 WINDOW_MESSAGES, WINDOW_BYTES = 256, 1 << 20        # downlink: what HELLO promises to hold
 ACK_AFTER_MESSAGES, ACK_AFTER_S = 64, 0.2
@@ -38,6 +38,12 @@ def extend(low, near):
     if distance == -2**31 or near + distance < 0:
         raise ours("session_broken")
     return near + distance
+
+
+def number(low):
+    if not low:
+        raise ours("session_broken")
+    return low
 
 
 class Connection:
@@ -135,7 +141,7 @@ class Connection:
             # these numbers would be taken for repetitions and be lost, so what waits goes into a new queue.
             store.renumber()
             raise ours("queue_lost")
-        self.arrived = welcome["downlink_next"] - 1
+        self.arrived = preceding(welcome["downlink_next"])
         if welcome.get("result") != "resumed":
             store.put(session_id=welcome["session_id"], position=self.arrived)
             client.taken = self.arrived
@@ -171,8 +177,8 @@ class Connection:
     def on_numbered(self, frame):
         """In order to the application, each once. What comes early waits, what comes again is passed over."""
         gap = frame["type"] == "gap"
-        first = extend(frame.get("from" if gap else "seq", 0), self.arrived + 1)
-        last = extend(frame.get("to", 0), first) if gap else first
+        first = extend(number(frame.get("from" if gap else "seq", 0)), self.arrived + 1)
+        last = extend(number(frame.get("to", 0)), first) if gap else first
         if last < first:
             raise ours("session_broken")
         self.unacked += 1
@@ -184,7 +190,7 @@ class Connection:
             raise ours("session_broken")
         if last > self.arrived:
             self.early[first] = (last, frame)
-        while (key := min(self.early, default=self.arrived + 2)) <= self.arrived + 1:
+        while (key := min(self.early, default=self.arrived + 3)) <= following(self.arrived):
             last, frame = self.early.pop(key)
             if last > self.arrived:
                 self.arrived = last
@@ -247,7 +253,7 @@ class Connection:
         for seq, frame in self.store.rows(self.sent + 1):
             size = len(frame.get("payload", b""))
             self.skip_to(seq, batch)
-            if seq > min(self.sent + 1, self.durable + self.window_messages) or batch_bytes > BATCH_BYTES:
+            if seq > min(following(self.sent), self.durable + self.window_messages) or batch_bytes > BATCH_BYTES:
                 break
             if self.sizes and open_bytes + size > self.window_bytes:
                 break
@@ -261,9 +267,10 @@ class Connection:
 
     def skip_to(self, seq, batch):
         """Numbers without a row, whatever happened to it: the gateway would wait for them, and only the sender can say so."""
-        if seq > self.sent + 1 <= self.durable + self.window_messages:  # a gap begins in the window, wherever it ends
-            batch.append({"type": "gap", "from": low32(self.sent + 1), "to": low32(seq - 1), "reason": "queue_lost"})
-            self.sent = seq - 1
+        first = following(self.sent)
+        if seq > first <= self.durable + self.window_messages:  # a gap begins in the window, wherever it ends
+            self.sent = preceding(seq)
+            batch.append({"type": "gap", "from": low32(first), "to": low32(self.sent), "reason": "queue_lost"})
 
     async def write(self):
         """One loop has all the timers: it does what is due, then sleeps until the next one or until something happens."""

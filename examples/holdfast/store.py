@@ -19,6 +19,16 @@ def low32(seq):
     return seq & 0xFFFFFFFF
 
 
+def following(seq):
+    """Section 3: the number behind seq. No number has low 32 bits of 0, which mean "not numbered"."""
+    return seq + 1 if low32(seq + 1) else seq + 2
+
+
+def preceding(seq):
+    """The last number before seq; 0 when there is none."""
+    return max(seq - 1 if low32(seq - 1) else seq - 2, 0)
+
+
 def _frame(data):
     return next(decode_binary(data, 1 << 24)) if data else {}
 
@@ -65,7 +75,7 @@ class Store:
     def _add(self, frame):
         seq = self["next"]
         self.db.execute("INSERT INTO queue VALUES(?, ?, ?)", (seq, frame.get("id"), encode_binary({**frame, "seq": low32(seq)})))
-        self._put(next=seq + 1)
+        self._put(next=following(seq))
         return seq
 
     def waiting(self):

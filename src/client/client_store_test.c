@@ -273,6 +273,42 @@ static void a_renewed_queue_numbers_everything_again(void **state)
     assert_true(id == 3 && facts_of(store).next == 3);
 }
 
+static void numbers_pass_over_the_one_that_is_none(void **state)
+{
+    struct body *body = *state;
+    struct hf_store_item item;
+    uint64_t id, ticket;
+    enum hf_reason reason;
+
+    body_begins_at(body, UINT64_C(0xfffffffe));
+    (void)put(body->store, HF_STORE_MESSAGE, "fe", false);
+    (void)put(body->store, HF_STORE_MESSAGE, "ff", false);
+    (void)put(body->store, HF_STORE_MESSAGE, "01", false);
+    give_all(body->store);
+    assert_true(facts_of(body->store).next == UINT64_C(0x100000002));
+    assert_int_equal(body->store->ops->read(body->store, UINT64_C(0x100000000), &item), HF_ERR_NOT_FOUND);
+    assert_int_equal(body->store->ops->read(body->store, UINT64_C(0x100000001), &item), HF_OK);
+    assert_true(hf_slice_is(item.message.payload, "01"));
+    assert_int_equal(body->store->ops->ack(body->store, UINT64_C(0xffffffff), NULL, NULL), HF_OK);
+    assert_true(facts_of(body->store).first == UINT64_C(0x100000001));
+    commit(body);
+    body_reopen(body);
+    assert_true(facts_of(body->store).first == UINT64_C(0x100000001));
+    assert_int_equal(body->store->ops->ack(body->store, UINT64_C(0x100000001), NULL, NULL), HF_OK);
+    /* Gaps, too. */
+    body_begins_at(body, UINT64_C(0x2ffffffff));
+    for (unsigned i = 0; i < 2; i++) {
+        (void)put(body->store, HF_STORE_TELEMETRY, "x", false);
+        assert_int_equal(body->store->ops->drop(body->store, HF_REASON_DROP_OLDEST, &id, &ticket), HF_OK);
+    }
+    assert_int_equal(body->store->ops->read(body->store, UINT64_C(0x300000001), &item), HF_OK);
+    assert_true(item.gap && item.seq == UINT64_C(0x300000001));
+    (void)put(body->store, HF_STORE_MESSAGE, "02", false);
+    assert_int_equal(give(body->store, 0, &id, &reason), HF_OK);
+    assert_int_equal(body->store->ops->read(body->store, UINT64_C(0x300000002), &item), HF_OK);
+    assert_true(!item.gap);
+}
+
 static void the_position_moves_with_the_acknowledgement(void **state)
 {
     struct body *body = *state;
@@ -439,6 +475,7 @@ int main(void)
         BOTH(an_ack_forgets_in_order_and_may_end_within_a_gap),
         BOTH(a_failed_one_leaves_its_number_as_a_gap),
         BOTH(a_renewed_queue_numbers_everything_again),
+        BOTH(numbers_pass_over_the_one_that_is_none),
         BOTH(the_position_moves_with_the_acknowledgement),
         BOTH(a_large_result_is_sent_but_not_kept),
         BOTH(a_full_queue_refuses_a_result_and_moves_nothing),

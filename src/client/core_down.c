@@ -7,6 +7,7 @@
  *
  * A session that is rebuilt makes orphans of them: what comes again is recognised by its id and takes their place. */
 #include "client/core_internal.h"
+#include "core/session/serial.h"
 
 static const uint8_t no_uuid[16];
 
@@ -81,7 +82,7 @@ static uint64_t position(const struct hf_client_core *core, const struct hf_deli
         bool acknowledged = one == done || one->orphan || one->ticket != 0;
 
         if (!acknowledged)
-            through = HF_MIN(through, one->seq - 1);
+            through = HF_MIN(through, hf_serial_before(one->seq));
     }
     return HF_MAX(through, core->facts.position);
 }
@@ -389,7 +390,7 @@ void hf_core_down_open(struct hf_client_core *core, const struct hf_frame_welcom
 {
     uint64_t ticket;
 
-    hf_receiver_init(&core->link.receiver, welcome->downlink_next, welcome->downlink_next - 1,
+    hf_receiver_init(&core->link.receiver, welcome->downlink_next, hf_serial_before(welcome->downlink_next),
                      hf_core_down_window(core), core->window_bytes);
     if (welcome->result == HF_SESSION_RESUMED)
         return;

@@ -59,7 +59,7 @@ static bool welcome_is_sound(const struct hf_client_core *core, const struct hf_
     if (!resumed)
         return welcome->gap_from <= welcome->gap_to;
     return !core->forget_session && memcmp(welcome->session_id, core->facts.session_id, 16) == 0 &&
-           welcome->downlink_next == core->link.hello_position + 1;
+           welcome->downlink_next == hf_serial_number(core->link.hello_position + 1);
 }
 
 /* The gateway has more of this queue than we ever numbered: the file is an old copy, and the numbers that it would give next belong to other messages. */

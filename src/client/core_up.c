@@ -255,7 +255,7 @@ static bool send_again(struct hf_client_core *core)
 
     if (link->again_at == link->again_count)
         return false;
-    seq = HF_MAX(link->again[link->again_at].from, link->sender.received + 1);
+    seq = HF_MAX(hf_serial_number(link->again[link->again_at].from), link->sender.received + 1);
     if (seq > link->again[link->again_at].to) {
         link->again_at++;
         return true;
@@ -470,7 +470,7 @@ void hf_core_up_open(struct hf_client_core *core, const struct hf_frame_welcome 
         hf_sender_given(&link->sender, given);
     link->sender.progress_ms = core->now.now_ms;
     if (core->facts.first > welcome->uplink_durable + 1)
-        link->lost_through = core->facts.first - 1;
+        link->lost_through = hf_serial_before(core->facts.first);
     link->backlog_id = core->facts.id_last;
     link->rate_limit = (struct hf_rate_limit){
         .per_second = welcome->rate != 0 ? welcome->rate : UINT32_MAX / 2,

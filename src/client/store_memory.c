@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "client/store_memory_internal.h"
+#include "core/session/serial.h"
 
 static struct memory_store *store_of(struct hf_store *store)
 {
@@ -47,10 +48,18 @@ static hf_err append(struct hf_store *base, const struct hf_store_message *messa
     return HF_OK;
 }
 
+static uint64_t take_number(struct memory_store *store)
+{
+    uint64_t seq = store->facts.next;
+
+    store->facts.next = hf_serial_number(seq + 1);
+    return seq;
+}
+
 /* A waiting row becomes a gap: it joins the one at the end, or stands there itself. */
 static void to_gap(struct memory_store *store, struct row *row, enum hf_reason reason)
 {
-    uint64_t seq = store->facts.next++;
+    uint64_t seq = take_number(store);
     struct row *last = hf_list_empty(&store->numbered) ? NULL : ROW(store->numbered.prev, node);
 
     if (last != NULL && last->now.gap && last->now.reason == reason && last->now.seq_to + 1 == seq) {
@@ -113,7 +122,7 @@ static hf_err number(struct hf_store *base, bool urgent, uint64_t after, uint64_
     if (*ret_reason != HF_REASON_NONE) {
         to_gap(store, row, *ret_reason);
     } else {
-        uint64_t seq = store->facts.next++;
+        uint64_t seq = take_number(store);
 
         hf_memory_change(store, row, &(struct row_state){.place = NUMBERED, .seq = seq, .seq_to = seq});
         hf_memory_set_first(store);

@@ -1,5 +1,6 @@
 /* client/store_sqlite_queue.c - the uplink queue in SQLite. Each function is one row of the contract in store.h. */
 #include "client/store_sqlite_internal.h"
+#include "core/session/serial.h"
 
 #define RUN(store, id, ...)                                                               \
     hf_sqlite_run((store), SQL_##id, (int)HF_COUNT_OF(((const uint64_t[]){__VA_ARGS__})), \
@@ -124,7 +125,8 @@ static hf_err to_gap(struct sqlite_store *store, const struct waiting *waiting, 
         err = add_gap(store, facts->next, reason);
     if (err != HF_OK)
         return err;
-    facts->next++; /* first stays: it was next when there was nothing else */
+    facts->next =
+        hf_serial_number(facts->next + 1); /* first stays: it was next when there was nothing else */
     facts->messages--;
     facts->bytes -= waiting->bytes;
     forget_waiting(store, waiting);
@@ -173,7 +175,7 @@ static hf_err give_number(struct sqlite_store *store, const struct waiting *wait
 
     if (err != HF_OK)
         return err;
-    facts->next++;
+    facts->next = hf_serial_number(facts->next + 1);
     facts->numbered_messages++;
     facts->numbered_bytes += waiting->bytes;
     forget_waiting(store, waiting);
@@ -324,7 +326,7 @@ hf_err hf_sqlite_ack(struct hf_store *base, uint64_t through, hf_store_id_fn *on
         err = RUN(store, ACK_GAP, through);
     if (err != HF_OK)
         return hf_sqlite_undo(store, err);
-    store->facts.first = through + 1; /* numbers are dense: messages or gaps */
+    store->facts.first = hf_serial_number(through + 1); /* numbers are dense: messages or gaps */
     hf_store_batch_call_lazy(&store->batch);
     return HF_OK;
 }

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/sb.h"
 #include "client/store_memory.h"
+#include "client/store_memory_internal.h"
 #include "client/store_sqlite.h"
 
 enum { DUMP_BYTES = 1 << 16, QUEUE_ID = 0x1234 };
@@ -73,6 +75,27 @@ static inline void body_reopen(struct body *body)
     if (!body->sqlite)
         return;
     body->store->ops->close(body->store);
+    body_open(body);
+}
+
+/* An empty queue that has numbered everything before `next`. */
+static inline void body_begins_at(struct body *body, uint64_t next)
+{
+    if (!body->sqlite) {
+        struct memory_store *store = HF_CONTAINER_OF(body->store, struct memory_store, base);
+
+        store->facts.first = store->facts.next = next;
+        hf_memory_keep(store);
+        return;
+    }
+    sqlite3 *db;
+    char sql[80];
+
+    body->store->ops->close(body->store);
+    (void)snprintf(sql, sizeof(sql), "UPDATE device_state SET next=%llu", (unsigned long long)next);
+    assert_int_equal(sqlite3_open(body->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
     body_open(body);
 }
 

@@ -246,7 +246,7 @@ enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn
     if (ack->ask)
         hf_receiver_asked(&session->up, hub->now_ms);
     if (session->down.base > base_before && verdict == HF_ACK_NEWS)
-        hf_outbox_session_delivered(hub, device, session->base + session->down.base - 1);
+        hf_outbox_session_delivered(hub, device, session->base + hf_serial_before(session->down.base));
     if (ack->nack || hf_sender_asked(&session->down))
         while (hf_sender_missing(&session->down, ack, &at, &from, &to))
             hf_outbox_session_resend(hub, device, session->base + from, session->base + to);

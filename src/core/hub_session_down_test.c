@@ -244,6 +244,113 @@ static void reasons_of_gaps_outlive_a_restart(void **state)
     sk_expect(&d, 1, 2, 2);
 }
 
+/* Sessions that have come near 2^32: their last number before is `through`, and the device has it. */
+static void come_far(struct tk *tk, struct sk_device *d, uint64_t through)
+{
+    struct hf_device *device = tk_device(tk, d->name);
+    struct hf_session *session = device->session;
+
+    device->seq = session->base + through;
+    session->delivered = device->seq;
+    session->top = device->seq;
+    d->position = through;
+    hf_sender_init(&session->down, through + 1, d->window_messages, 1 << 20);
+}
+
+/* Its low 32 bits would be 0, which means "not numbered" on the wire. */
+static void no_message_gets_the_number_that_is_none(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+
+    sk_open(tk, 0, &d);
+    come_far(tk, &d, UINT32_MAX - 2);
+    for (uint32_t i = 1; i <= 5; i++)
+        sk_send_message(tk, "d", i, 0);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 5); /* and no gap for the one between */
+    sk_expect(&d, 0, UINT64_C(0xfffffffe), 1);
+    sk_expect(&d, 1, UINT64_C(0xffffffff), 2);
+    sk_expect(&d, 2, UINT64_C(0x100000001), 3);
+    sk_expect(&d, 4, UINT64_C(0x100000003), 5);
+    assert_int_equal(sk_ack(tk, &d, UINT64_C(0xffffffff)), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 2);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    tk_run(tk);
+    sk_open(tk, 1, &d); /* whose position is the last number before */
+    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
+    assert_int_equal(d.opened.downlink_next, UINT64_C(0x100000001));
+    assert_int_equal(d.seen_count, 3);
+    sk_expect(&d, 0, UINT64_C(0x100000001), 3);
+    struct hf_frame_ack nack = {.received_through = UINT32_MAX,
+                                .durable_through = UINT32_MAX,
+                                .nack = true,
+                                .window_messages = 256,
+                                .window_bytes = 1 << 20};
+    assert_int_equal(hf_hub_session_ack(&tk->hub, &tk->conns[1].dev, &nack), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 6);
+    sk_expect(&d, 3, UINT64_C(0x100000001), 3);
+    assert_int_equal(sk_ack(tk, &d, UINT64_C(0x100000003)), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 5);
+}
+
+static void a_gap_ends_before_it_and_goes_on_behind_it(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+
+    sk_open(tk, 0, &d);
+    come_far(tk, &d, UINT32_MAX - 1);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    for (uint32_t i = 1; i <= 2; i++)
+        sk_send_message(tk, "d", i, 1000);
+    sk_send_message(tk, "d", 3, 0);
+    tk_run(tk);
+    tk_advance(tk, 2000);
+    tk_run(tk);
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
+    assert_int_equal(d.seen_count, 3);
+    sk_expect_gap(&d, 0, UINT64_C(0xffffffff), UINT64_C(0xffffffff), HF_REASON_EXPIRED);
+    sk_expect_gap(&d, 1, UINT64_C(0x100000001), UINT64_C(0x100000001), HF_REASON_EXPIRED);
+    sk_expect(&d, 2, UINT64_C(0x100000002), 3);
+}
+
+/* One message is unfinished while 2^32 others come and go; then the session is rebuilt, and every number is another. */
+static void a_rebuilt_session_begins_where_every_number_is_one(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    uint8_t id[16];
+
+    sk_open(tk, 0, &d);
+    come_far(tk, &d, 5);
+    sk_send_command(tk, "d", 1, id); /* 6: the first of the next session */
+    tk_run(tk);
+    assert_int_equal(sk_ack(tk, &d, 6), HF_SESSION_VERDICT_OK);
+    come_far(tk, &d, UINT64_C(0x100000004));
+    sk_send_message(tk, "d", 2, 0); /* 0x100000005 - 5 is none */
+    tk_run(tk);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    tk_run(tk);
+    memset(d.session_id, 0, sizeof(d.session_id));
+    d.position = 0;
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.opened.result, HF_SESSION_NEW);
+    const struct hf_session *session = tk_device(tk, "d")->session;
+    assert_int_equal(session->base, 4); /* one before */
+    sk_expect_gap(&d, 0, 1, 1, HF_REASON_NONE);
+    sk_expect(&d, 1, 2, 1);
+    sk_expect_gap(&d, 2, 3, UINT64_C(0xffffffff), HF_REASON_NONE);
+    assert_int_equal(sk_ack(tk, &d, UINT64_C(0xffffffff)), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 4);
+    sk_expect(&d, 3, UINT64_C(0x100000001), 2);
+}
+
 static void the_window_holds_and_goes_on(void **state)
 {
     struct tk *tk = *state;
@@ -375,6 +482,9 @@ int main(void)
         T(what_expires_is_told_with_its_range_and_reason),
         T(what_stands_behind_an_end_goes_out_when_that_is_durable),
         T(reasons_of_gaps_outlive_a_restart),
+        T(no_message_gets_the_number_that_is_none),
+        T(a_gap_ends_before_it_and_goes_on_behind_it),
+        T(a_rebuilt_session_begins_where_every_number_is_one),
         T(the_window_holds_and_goes_on),
         T(a_gap_begins_in_the_window),
         T(what_is_missing_goes_out_again),

@@ -4,6 +4,7 @@
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
 #include "core/rows.h"
+#include "core/session/serial.h"
 #include "core/session_record.h"
 
 static bool id_is_none(const uint8_t id[16])
@@ -72,6 +73,16 @@ static uint64_t oldest_unfinished(const struct hf_device *device)
     return device->seq + 1;
 }
 
+/* Were the session's numbers those behind `base`, would a message get one that is none? Only one that waited while 2^32 others came and went. */
+static bool a_number_is_none(const struct hf_device *device, uint64_t base)
+{
+    for (struct hf_list_node *at = device->outbox ? device->outbox->line.next : NULL;
+         at != NULL && at != &device->outbox->line; at = at->next)
+        if (!hf_serial_is_number(HF_CONTAINER_OF(at, struct hf_pending, line)->seq - base))
+            return true;
+    return false;
+}
+
 static struct hf_resume_answer decide(const struct hf_hub *hub, const struct hf_device *device,
                                       const struct hf_session_hello *hello)
 {
@@ -115,6 +126,8 @@ static void rebuild(struct hf_hub *hub, struct hf_device *device)
 
     hf_session_id_make((const uint8_t *)random, device->tenant->name, hf_device_name(device), session->id);
     session->base = oldest_unfinished(device) - 1;
+    while (session->base > 0 && a_number_is_none(device, session->base)) /* base 0: given behind base 0 */
+        session->base--;
     session->top = device->seq;
     session->delivered = session->base;
     session->end_count = 0;
@@ -166,7 +179,7 @@ void hf_session_record_fill(const struct hf_session *session, uint8_t out[HF_SES
                                                          .base = session->base,
                                                          .top = session->top,
                                                          .queue_id = session->queue_id,
-                                                         .uplink = session->up.expected - 1,
+                                                         .uplink = hf_serial_before(session->up.expected),
                                                          .gap_from = session->decided.gap_from,
                                                          .gap_to = session->decided.gap_to},
                              out);
@@ -205,7 +218,7 @@ void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t e
         .epoch = device->epoch,
         .gap_from = session->decided.gap_from,
         .gap_to = session->decided.gap_to,
-        .uplink_received = session->up.expected - 1,
+        .uplink_received = hf_serial_before(session->up.expected),
         .uplink_durable = session->up.durable_through,
         .downlink_next = session->down.next,
         .ticket_ms = session->decided.ticket_ms,

@@ -73,6 +73,44 @@ static void an_uplink_gap_is_in_the_ledger(void **state)
     assert_int_equal(sk_row(tk, "d").uplink, 6);
 }
 
+/* Low 32 bits of 0 are no number, going up as well: REFUSE names messages by theirs. */
+static void the_uplink_passes_over_the_number_that_is_none(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    struct hf_event event;
+
+    d.first = d.next = UINT64_C(0xffffffff);
+    sk_open(tk, 0, &d);
+    assert_int_equal(sk_message(tk, &d, UINT64_C(0xffffffff)), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(sk_row(tk, "d").uplink, UINT64_C(0xffffffff));
+    assert_int_equal(sk_message(tk, &d, UINT64_C(0x100000001)), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_count(tk, HF_EVENT_MESSAGE, &event), 2);
+    assert_int_equal(event.seq, UINT64_C(0x100000001));
+    assert_int_equal(tk_device(tk, "d")->session->up.durable_through, UINT64_C(0x100000001));
+    assert_int_equal(sk_message(tk, &d, UINT64_C(0x100000000)), HF_SESSION_VERDICT_BROKEN);
+}
+
+/* Between the last number before 2^32 and the first behind it nothing is missing, over a restart neither. */
+static void positions_at_2_to_the_32(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+
+    d.first = d.next = UINT64_C(0xffffffff);
+    sk_open(tk, 0, &d);
+    assert_int_equal(sk_message(tk, &d, UINT64_C(0xffffffff)), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_restart(tk), HF_OK);
+    d.next = UINT64_C(0x100000001);
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.opened.uplink_durable, UINT64_C(0xffffffff));
+    assert_int_equal(d.opened.uplink_received, UINT64_C(0xffffffff));
+    assert_int_equal(sk_message(tk, &d, UINT64_C(0x100000001)), HF_SESSION_VERDICT_OK);
+}
+
 static void a_queue_that_is_not_known_begins_where_the_device_says(void **state)
 {
     struct tk *tk = *state;
@@ -176,6 +214,8 @@ int main(void)
         T(a_retransmission_after_a_crash_is_recognised),
         T(an_uplink_gap_is_in_the_ledger),
         T(a_queue_that_is_not_known_begins_where_the_device_says),
+        T(the_uplink_passes_over_the_number_that_is_none),
+        T(positions_at_2_to_the_32),
         T(a_stale_connection_has_no_say),
         T(positions_that_cannot_be_are_refused),
         T(a_position_behind_what_is_kept_is_told_as_a_gap),

@@ -5,6 +5,7 @@
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
 #include "core/rows.h"
+#include "core/session/serial.h"
 
 static void on_queued_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms);
 static void on_applied(struct hf_barrier *barrier, hf_err err);
@@ -161,6 +162,14 @@ static void rest_if_idle(struct hf_hub *hub, struct hf_device *device)
         hf_device_rest(hub, device);
 }
 
+/* The session's number for it must be one: the one before it is passed over, on both sides. */
+static uint64_t next_seq(const struct hf_device *device)
+{
+    uint64_t base = device->session ? device->session->base : 0;
+
+    return base + hf_serial_number(device->seq + 1 - base);
+}
+
 void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
 {
     struct hf_device *device = NULL;
@@ -184,6 +193,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
     const struct hf_tenant_rules *rules = hf_rules(tenant);
     uint64_t ttl_ms = call->ttl_ms ? HF_MIN(call->ttl_ms, rules->ttl_max_ms) : rules->ttl_default_ms;
     bool command = call->class == HF_CLASS_COMMAND;
+    uint64_t seq_before = device->seq;
     struct hf_pending *pending =
         pending_new(hub, device, call->id, command ? call->topic : (struct hf_slice){NULL, 0});
     if (pending == NULL || (call->key.bytes > 0 && hf_outbox_remember_key(device->outbox, call) != HF_OK)) {
@@ -195,7 +205,8 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         return;
     }
     pending->call = call;
-    pending->seq = ++device->seq;
+    device->seq = next_seq(device);
+    pending->seq = device->seq;
     pending->expires_ms = hub->utc_ms + ttl_ms;
     pending->class = call->class;
     pending->command = command;
@@ -223,7 +234,7 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
             hf_list_remove(&recent->node);
             free(recent);
         }
-        device->seq--;
+        device->seq = seq_before;
         pending->call = NULL;
         hf_pending_free(pending);
         hf_outbox_free_if_idle(hub, device);

@@ -4,6 +4,7 @@
 
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
+#include "core/session/serial.h"
 
 static uint64_t number_of(const struct hf_session *session, const struct hf_pending *pending)
 {
@@ -97,11 +98,17 @@ static hf_err write_gaps(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
 
     while (from <= through) {
         uint64_t to = through;
+
+        if (!hf_serial_is_number(from - session->base)) { /* the receiver expects none there */
+            from++;
+            continue;
+        }
         bool first_time = from - session->base == session->down.next;
 
         if (first_time && !hf_sender_may_send(&session->down, 0))
             return HF_OK; /* a gap begins in the window like a message; when that moves on, we are asked again */
         enum hf_reason reason = gap_reason(session, from, &to);
+        to = session->base + hf_serial_before(to + 1 - session->base);
         hf_err err = devconn->ops->gap(devconn, from - session->base, to - session->base, reason);
 
         if (err != HF_OK)
@@ -302,7 +309,7 @@ void hf_outbox_session_opened(struct hf_hub *hub, struct hf_device *device, bool
     struct hf_session *session = device->session;
 
     if (resumed) {
-        hf_outbox_session_delivered(hub, device, session->base + session->down.next - 1);
+        hf_outbox_session_delivered(hub, device, session->base + hf_serial_before(session->down.next));
         return;
     }
     for (struct hf_list_node *at = device->outbox ? device->outbox->line.next : NULL;

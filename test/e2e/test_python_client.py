@@ -15,6 +15,7 @@ import pytest
 from lib.gateway import ROOT, eventually
 from lib.v1 import TIMEOUT_S, Relay, holdfast_client
 from lib import v1
+from holdfast.store import Store
 
 Device = functools.partial(v1.Device, retry_most_s=0.1)
 both = pytest.mark.parametrize("encoding", ["binary", "json"])
@@ -54,6 +55,26 @@ def test_more_than_the_window(gw, tmp_path, encoding):
             device.publish(n)
         device.wait_durable(count)
     assert payloads(gw, name) == list(range(count))
+
+
+@both
+def test_numbers_pass_over_the_one_that_is_none(gw, tmp_path, encoding):
+    """A queue that comes to 2^32: low 32 bits of 0 mean "not numbered"."""
+    name = f"far-{encoding}"
+    store = Store(tmp_path / "store")
+    store.put(next=2 ** 32 - 2)
+    store.close()
+    with Device(gw, name, tmp_path / "store", encoding) as device:
+        device.wait("session")
+        seqs = [device.publish(n) for n in range(3)]
+        assert seqs == [2 ** 32 - 2, 2 ** 32 - 1, 2 ** 32 + 1]
+        device.wait_durable(seqs[-1])
+        device.cut()
+        seqs.append(device.publish(3))
+        assert device.wait("session", count=2)["uplink_durable"] == 2 ** 32 + 1
+        device.wait_durable(seqs[-1])
+    assert payloads(gw, name) == [0, 1, 2, 3] and [e["seq"] for e in gw.api().events(type="message", device=name)] == seqs
+    assert not gw.api().events(type="message.gap", device=name)
 
 
 def test_a_message_larger_than_the_window_passes(gw, tmp_path):

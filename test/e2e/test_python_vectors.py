@@ -7,7 +7,9 @@ import pytest
 from lib.gateway import ROOT
 from lib.v1 import decode_binary, decode_json, encode_binary, encode_json
 from holdfast.codec import LAYOUTS
+from holdfast.connection import End, extend, number
 from holdfast.fields import Malformed, TooBig, crc8, crc32c
+from holdfast.store import following, preceding
 
 VECTORS = json.loads((ROOT / "doc" / "protocol-vectors.json").read_text())
 LIMIT = VECTORS["limits"]["payload_bytes_max"]
@@ -55,6 +57,20 @@ def test_read_and_written(vector):
 def plain(members):
     """Without members that are zero or empty, which may be there or not."""
     return {name: value for name, value in members.items() if value not in (0, "", [], None) or name in ("payload", "change")}
+
+
+def number_of(row):
+    try:
+        return extend(number(row["wire"]), row["expected"])
+    except End:
+        return None
+
+
+def test_numbers():
+    assert [number_of(row) for row in VECTORS["numbers"]] == [row.get("seq") for row in VECTORS["numbers"]]
+    for row in VECTORS["successors"]:
+        assert following(row["after"]) == row["next"] and preceding(row["next"]) == row["after"]
+    assert preceding(1) == 0
 
 
 VERDICTS = {"corrupt": "corrupt", "heartbeat": "bad_heartbeat", "unknown": "unknown"}

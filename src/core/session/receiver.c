@@ -6,12 +6,13 @@
 
 #include "base/assert.h"
 #include "core/session/reorder.h"
+#include "core/session/serial.h"
 
 void hf_receiver_init(struct hf_receiver *receiver, uint64_t expected, uint64_t durable_through,
                       uint32_t window_messages, uint32_t window_bytes)
 {
     HF_ASSERT(durable_through < expected);
-    *receiver = (struct hf_receiver){.expected = expected,
+    *receiver = (struct hf_receiver){.expected = hf_serial_number(expected),
                                      .durable_through = durable_through,
                                      .window_messages = HF_MAX(window_messages, 1),
                                      .window_bytes = window_bytes};
@@ -25,6 +26,8 @@ void hf_receiver_deinit(struct hf_receiver *receiver)
 
 enum hf_receive hf_receiver_offer(const struct hf_receiver *receiver, uint64_t seq)
 {
+    if (!hf_serial_is_number(seq))
+        return HF_RECEIVE_BEYOND;
     if (seq == receiver->expected)
         return HF_RECEIVE_DELIVER;
     if (seq < receiver->expected)
@@ -66,7 +69,7 @@ void hf_receiver_took(struct hf_receiver *receiver, uint64_t now_ms)
 {
     if (receiver->early != NULL)
         hf_reorder_drop(receiver->early, receiver->expected);
-    receiver->expected++;
+    receiver->expected = hf_serial_number(receiver->expected + 1);
     count_for_ack(receiver, now_ms);
     look_for_hole(receiver, now_ms);
 }
@@ -114,7 +117,7 @@ hf_err hf_receiver_gap(struct hf_receiver *receiver, uint64_t from, uint64_t to,
         for (uint64_t seq = receiver->expected;
              seq <= to && seq - receiver->expected < receiver->early->places; seq++)
             hf_reorder_drop(receiver->early, seq);
-    receiver->expected = to + 1;
+    receiver->expected = hf_serial_number(to + 1);
     count_for_ack(receiver, now_ms);
     look_for_hole(receiver, now_ms);
     return HF_OK;
@@ -204,7 +207,7 @@ void hf_receiver_ack(struct hf_receiver *receiver, struct hf_frame_ack *ret_ack,
     bool nack = receiver->nack || (receiver->hole_ms != 0 && now_ms >= nack_at_ms(receiver));
 
     *ret_ack =
-        (struct hf_frame_ack){.received_through = (uint32_t)(receiver->expected - 1),
+        (struct hf_frame_ack){.received_through = (uint32_t)hf_serial_before(receiver->expected),
                               .durable_through = (uint32_t)receiver->durable_through,
                               .window_bytes = receiver->window_bytes,
                               .window_messages = (uint16_t)HF_MIN(receiver->window_messages, UINT16_MAX),

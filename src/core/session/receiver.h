@@ -23,7 +23,7 @@ enum {
 struct hf_reorder; /* owns copies of early frames */
 
 struct hf_receiver {
-    uint64_t expected;                       /* received_through + 1 */
+    uint64_t expected;                       /* the number behind received_through */
     uint64_t durable_through;                /* < expected */
     uint64_t ack_due_ms;                     /* 0 = none due */
     uint64_t hole_ms;                        /* since when something is missing; 0 = nothing */
@@ -44,7 +44,7 @@ enum hf_receive {
     HF_RECEIVE_DELIVER,   /* it is `expected`: take it, then call hf_receiver_took() */
     HF_RECEIVE_EARLY,     /* keep it: hf_receiver_keep() */
     HF_RECEIVE_DUPLICATE, /* drop it; an ack is due */
-    HF_RECEIVE_BEYOND,    /* outside the window: the sender broke the protocol, 4400 */
+    HF_RECEIVE_BEYOND,    /* outside the window, or no number: the sender broke the protocol, 4400 */
 };
 enum hf_receive hf_receiver_offer(const struct hf_receiver *receiver, uint64_t seq);
 /* What was delivered is in (in memory); expected moves on. now_ms: for the ack that becomes due. */

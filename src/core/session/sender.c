@@ -13,13 +13,20 @@ static void take_window(struct hf_sender *sender, uint32_t messages, uint32_t by
 void hf_sender_init(struct hf_sender *sender, uint64_t next, uint32_t window_messages, uint32_t window_bytes)
 {
     HF_ASSERT(next >= 1);
+    next = hf_serial_number(next);
     *sender = (struct hf_sender){.base = next, .received = next - 1, .next = next, .given = next - 1};
     take_window(sender, window_messages, window_bytes);
 }
 
+/* "Everything through n" says the same of what lies between n and the next number: base, received + 1, next and given + 1 always are numbers. */
+static uint64_t whole(uint64_t through)
+{
+    return hf_serial_number(through + 1) - 1;
+}
+
 void hf_sender_given(struct hf_sender *sender, uint64_t through)
 {
-    sender->given = HF_MAX(sender->given, through);
+    sender->given = HF_MAX(sender->given, whole(through));
 }
 
 bool hf_sender_may_send(const struct hf_sender *sender, uint64_t bytes)
@@ -47,8 +54,8 @@ static void went_out(struct hf_sender *sender, uint64_t through, uint64_t now_ms
     if (!waits(sender))
         progress(sender, now_ms);
     sender->asking = false; /* the answer cannot know of this one */
-    sender->next = through + 1;
-    sender->given = HF_MAX(sender->given, through);
+    sender->next = hf_serial_number(through + 1);
+    sender->given = HF_MAX(sender->given, sender->next - 1);
 }
 
 void hf_sender_sent(struct hf_sender *sender, uint64_t bytes, uint64_t now_ms)
@@ -69,7 +76,7 @@ static bool expand_through(const struct hf_sender *sender, uint32_t wire, uint64
 {
     if (!hf_serial_expand(sender->next, wire + 1, ret_through))
         return false;
-    --*ret_through;
+    *ret_through = whole(*ret_through - 1);
     return true;
 }
 
@@ -134,7 +141,7 @@ void hf_sender_released(struct hf_sender *sender, uint64_t bytes)
 bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack *ack, uint64_t *at,
                        uint64_t *ret_from, uint64_t *ret_to)
 {
-    uint64_t first = HF_MAX(*at, sender->received + 1), last = 0, from, to;
+    uint64_t first = HF_MAX(hf_serial_number(*at), sender->received + 1), last = 0, from, to;
     bool covered = true;
 
     for (unsigned i = 0; i < ranges_of(ack); i++)
@@ -142,13 +149,13 @@ bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack
             last = HF_MAX(last, to);
     if (last == 0 ||
         sender->answered) /* it holds nothing early, or had all that we sent before the question */
-        last = sender->next - 1;
-    last = HF_MIN(last, sender->next - 1);
+        last = hf_serial_before(sender->next);
+    last = HF_MIN(last, hf_serial_before(sender->next));
     while (covered) { /* ranges come in any order and may overlap; each round leaves one behind */
         covered = false;
         for (unsigned i = 0; i < ranges_of(ack); i++)
             if (expand_range(sender, &ack->ranges[i], &from, &to) && from <= first && first <= to) {
-                first = to + 1;
+                first = hf_serial_number(to + 1);
                 covered = true;
             }
     }
@@ -157,7 +164,7 @@ bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack
         return false;
     for (unsigned i = 0; i < ranges_of(ack); i++)
         if (expand_range(sender, &ack->ranges[i], &from, &to) && from > first)
-            last = HF_MIN(last, from - 1);
+            last = HF_MIN(last, hf_serial_before(from));
     *ret_from = first;
     *ret_to = last;
     *at = last + 1;

@@ -24,6 +24,26 @@ static inline bool hf_serial_expand(uint64_t near, uint32_t wire, uint64_t *ret_
     return true;
 }
 
+/* No number has low 32 bits of 0, which mean "not numbered" on the wire: behind 2^32 - 1 comes 2^32 + 1. */
+static inline bool hf_serial_is_number(uint64_t seq)
+{
+    return (uint32_t)seq != 0;
+}
+
+/* The first number from seq on. */
+static inline uint64_t hf_serial_number(uint64_t seq)
+{
+    return hf_serial_is_number(seq) ? seq : seq + 1;
+}
+
+/* The last number before seq; 0 when there is none. */
+static inline uint64_t hf_serial_before(uint64_t seq)
+{
+    if (seq <= 1)
+        return 0;
+    return hf_serial_is_number(seq - 1) ? seq - 1 : seq - 2;
+}
+
 /* Is heartbeat a newer than b (HB-1)? Not at a distance of exactly 2^31. */
 static inline bool hf_serial_newer(uint32_t a, uint32_t b)
 {

@@ -72,7 +72,7 @@ static uint32_t *bytes_of(uint64_t seq)
 
 static bool is_gone(uint64_t seq)
 {
-    return w.gone[seq - w.first];
+    return !hf_serial_is_number(seq) || w.gone[seq - w.first];
 }
 
 /* ---- the channel ---- */
@@ -118,7 +118,7 @@ static uint64_t gap_end(uint64_t seq, uint64_t last)
 {
     while (seq < last && is_gone(seq + 1))
         seq++;
-    return seq;
+    return hf_serial_before(seq + 1);
 }
 
 static void send_new(void)
@@ -144,7 +144,10 @@ static void send_new(void)
 static void send_again(uint64_t from, uint64_t to)
 {
     HF_ASSERT(from > w.sender.received && to < w.sender.next);
+    HF_ASSERT(hf_serial_is_number(from) && hf_serial_is_number(to));
     for (uint64_t seq = from; seq <= to; seq++) {
+        if (!hf_serial_is_number(seq))
+            continue;
         w.resent++;
         if (!is_gone(seq)) {
             put((struct packet){.kind = DATA, .from = (uint32_t)seq});
@@ -223,7 +226,7 @@ static void on_numbered(const struct packet *packet)
     uint64_t seq, to;
 
     HF_ASSERT(hf_serial_expand(w.receiver.expected, packet->from, &seq));
-    HF_ASSERT(seq >= w.first && seq < w.end);
+    HF_ASSERT(seq >= w.first && seq < w.end && hf_serial_is_number(seq));
     if (packet->kind == GAP && seq <= w.receiver.expected) {
         HF_ASSERT(hf_serial_expand(seq, packet->to, &to));
         HF_ASSERT(hf_receiver_gap(&w.receiver, seq, to, w.now_ms) == HF_OK);
@@ -356,6 +359,7 @@ static void draw(uint64_t seed, bool perfect)
     hf_rng_seed(&w.rng, hf_hash_mix(seed));
     w.now_ms = 1;
     w.first = below(2) ? 1 + below(1000) : (1 + below(3)) * (UINT64_C(1) << 32) - below(MESSAGES);
+    w.first = hf_serial_number(w.first);
     w.end = w.first + MESSAGES;
     messages = windows[below(HF_COUNT_OF(windows))];
     bytes = window_bytes[below(HF_COUNT_OF(window_bytes))];

@@ -62,10 +62,13 @@ static void what_becomes_of_a_number(void **state)
         {5, UINT64_MAX, 8, HF_RECEIVE_BEYOND},
         {5, 5, 1, HF_RECEIVE_DELIVER},
         {5, 6, 1, HF_RECEIVE_BEYOND},
-        {5, 6, 0, HF_RECEIVE_BEYOND}, /* 0 counts as 1 */
-        {TOP, TOP + 7, 8, HF_RECEIVE_EARLY},
-        {TOP - 1, TOP, 8, HF_RECEIVE_EARLY},
+        {5, 6, 0, HF_RECEIVE_BEYOND},        /* 0 counts as 1 */
+        {TOP, TOP + 8, 8, HF_RECEIVE_EARLY}, /* it expects TOP + 1 */
+        {TOP, TOP + 1, 8, HF_RECEIVE_DELIVER},
+        {TOP - 1, TOP + 1, 8, HF_RECEIVE_EARLY},
         {TOP, TOP - 1, 8, HF_RECEIVE_DUPLICATE},
+        {TOP - 1, TOP, 8, HF_RECEIVE_BEYOND}, /* no number, early or late */
+        {TOP + 1, TOP, 8, HF_RECEIVE_BEYOND},
     };
 
     (void)state;
@@ -137,20 +140,38 @@ static void numbers_cross_2_to_the_32(void **state)
 {
     (void)state;
     hf_receiver_init(&receiver, TOP - 2, TOP - 3, 8, 100);
-    keep(TOP, "first", 0);
-    keep(TOP + 1, "second", 0);
+    keep(TOP + 1, "first", 0);
+    keep(TOP + 2, "second", 0);
     hf_receiver_took(&receiver, 0);
     hf_receiver_ack(&receiver, &ack, 0);
     assert_int_equal(ack.received_through, UINT32_MAX - 1);
     assert_int_equal(ack.durable_through, UINT32_MAX - 2);
     assert_int_equal(ack.range_count, 1);
-    assert_int_equal(ack.ranges[0].from, 0);
-    assert_int_equal(ack.ranges[0].to, 1);
-    hf_receiver_took(&receiver, 0);
+    assert_int_equal(ack.ranges[0].from, 1);
+    assert_int_equal(ack.ranges[0].to, 2);
+    hf_receiver_took(&receiver, 0); /* TOP - 1: TOP + 1 is next, and nothing is missing between them */
+    assert_int_equal(receiver.expected, TOP + 1);
+    assert_int_equal(receiver.hole_ms, 0);
     expect_ready("first");
+    hf_receiver_ack(&receiver, &ack, 0);
+    assert_int_equal(ack.received_through, UINT32_MAX);
+    hf_receiver_took(&receiver, 0);
+    expect_ready("second");
     hf_receiver_took(&receiver, 0);
     hf_receiver_ack(&receiver, &ack, 0);
-    assert_int_equal(ack.received_through, 0);
+    assert_int_equal(ack.received_through, 2);
+    assert_null(receiver.early);
+}
+
+static void a_gap_may_end_before_the_number_that_is_none(void **state)
+{
+    (void)state;
+    hf_receiver_init(&receiver, TOP - 5, TOP - 6, 8, 100);
+    assert_int_equal(hf_receiver_gap(&receiver, TOP - 5, TOP - 1, 0), HF_OK);
+    assert_int_equal(receiver.expected, TOP + 1);
+    hf_receiver_init(&receiver, TOP - 5, TOP - 6, 8, 100);
+    assert_int_equal(hf_receiver_gap(&receiver, TOP - 5, TOP + 3, 0), HF_OK); /* or go across it */
+    assert_int_equal(receiver.expected, TOP + 4);
 }
 
 static void gaps(void **state)
@@ -213,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kept_number_that_comes_again_in_turn, begin, end),
         cmocka_unit_test_setup_teardown(the_store_is_bounded, begin, end),
         cmocka_unit_test_setup_teardown(numbers_cross_2_to_the_32, begin, end),
+        cmocka_unit_test_setup_teardown(a_gap_may_end_before_the_number_that_is_none, begin, end),
         cmocka_unit_test_setup_teardown(gaps, begin, end),
         cmocka_unit_test_setup_teardown(a_gap_swallows_what_was_kept_in_it, begin, end),
     };

@@ -77,7 +77,7 @@ static void what_is_missing(void **state)
         {1, {{3, 20}}, ""},
         {2, {{6, 9}, {3, 5}}, ""}, /* each leads to the other, backwards */
     };
-    static const uint64_t firsts[] = {0, 1000, TOP - 7, TOP - 4, 5 * TOP - 1}; /* one before the first */
+    static const uint64_t firsts[] = {0, 1000, TOP - 21, TOP, 5 * TOP}; /* one before the first */
 
     (void)state;
     for (size_t i = 0; i < HF_COUNT_OF(rows); i++)
@@ -95,6 +95,46 @@ static void what_is_missing(void **state)
             assert_int_equal(take(frame, 0), HF_ACK_NEWS);
             assert_string_equal(missing(&frame, first), rows[i].want);
         }
+}
+
+/* TOP itself is no number: never missing, and no range need name it. 1 is TOP - 3, 4 is TOP, 20 is TOP + 16. */
+static void what_is_missing_across_2_to_the_32(void **state)
+{
+    static const struct {
+        unsigned count;
+        struct hf_frame_range ranges[3];
+        const char *want;
+    } rows[] = {
+        {0, {{0, 0}}, "2-20"},
+        {1, {{5, 20}}, "2-3"},
+        {1, {{3, 3}}, "2-2"},
+        {2, {{3, 3}, {5, 5}}, "2-2"},
+        {2, {{2, 3}, {5, 6}}, ""},
+        {2, {{2, 3}, {6, 6}}, "5-5"},
+        {2, {{5, 6}, {8, 8}}, "2-3 7-7"},
+        {3, {{3, 3}, {5, 5}, {7, 7}}, "2-2 6-6"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        uint64_t first = TOP - 4;
+        struct hf_frame_ack frame = {.received_through = (uint32_t)(first + 1),
+                                     .durable_through = (uint32_t)first,
+                                     .nack = true,
+                                     .range_count = (uint8_t)rows[i].count};
+
+        for (unsigned r = 0; r < rows[i].count; r++)
+            frame.ranges[r] = (struct hf_frame_range){(uint32_t)(first + rows[i].ranges[r].from),
+                                                      (uint32_t)(first + rows[i].ranges[r].to)};
+        begin_and_send(first + 1, 19, 0);
+        assert_int_equal(take(frame, 0), HF_ACK_NEWS);
+        assert_string_equal(missing(&frame, first), rows[i].want);
+    }
+    begin_and_send(TOP - 4, 4, 0); /* up to TOP - 1: the end is one, too */
+    struct hf_frame_ack all = {
+        .received_through = (uint32_t)(TOP - 3), .durable_through = (uint32_t)(TOP - 5), .nack = true};
+    assert_int_equal(take(all, 0), HF_ACK_NEWS);
+    assert_string_equal(missing(&all, TOP - 5), "3-4");
 }
 
 static void ranges_that_no_receiver_sends(void **state)
@@ -300,6 +340,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_missing),
+        cmocka_unit_test(what_is_missing_across_2_to_the_32),
         cmocka_unit_test(ranges_that_no_receiver_sends),
         cmocka_unit_test(a_count_above_the_table_is_cut),
         cmocka_unit_test(missing_ends_where_we_are),

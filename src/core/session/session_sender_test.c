@@ -223,18 +223,46 @@ static void acks_cross_2_to_the_32(void **state)
 {
     (void)state;
     begin(TOP - 3, 256, 1000);
-    send_many(8, 1, 0); /* 0xfffffffd .. 0x100000004 */
+    send_many(7, 1, 0); /* 0xfffffffd, fe, ff, 0x100000001 .. 4: never one whose low 32 bits are 0 */
+    assert_int_equal(sender.next, TOP + 5);
+    assert_int_equal(sender.inflight_bytes, 7);
     assert_int_equal(ack(TOP - 1, TOP - 2, 0), HF_ACK_NEWS);
     assert_int_equal(sender.base, TOP - 1);
-    assert_int_equal(ack(TOP, TOP - 1, 0), HF_ACK_NEWS); /* wire 0 */
-    assert_int_equal(sender.base, TOP);
-    assert_int_equal(sender.received, TOP);
+    assert_int_equal(ack(TOP - 1, TOP - 1, 0), HF_ACK_NEWS);
+    assert_int_equal(sender.base, TOP + 1);
+    assert_int_equal(ack(TOP, TOP, 0), HF_ACK_OLD); /* wire 0: says the same */
     assert_int_equal(ack(TOP + 4, TOP, 0), HF_ACK_NEWS);
     assert_int_equal(sender.base, TOP + 1);
     assert_int_equal(ack(TOP + 5, TOP, 0), HF_ACK_UNSENT);
     assert_int_equal(ack(TOP - 1, TOP - 1, 0), HF_ACK_OLD);
     assert_int_equal(ack(TOP + 4, TOP + 4, 0), HF_ACK_NEWS);
     assert_int_equal(sender.base, sender.next);
+}
+
+static void nothing_waits_for_the_number_that_is_none(void **state)
+{
+    static const struct hf_rtt rtt = {0};
+
+    (void)state;
+    begin(TOP - 1, 1, 1000); /* a window of one, and its last number before it */
+    send_many(1, 1, 0);
+    assert_false(hf_sender_may_send(&sender, 1));
+    assert_int_equal(ack(TOP - 1, TOP - 1, 0), HF_ACK_NEWS);
+    hf_sender_released(&sender, 1);
+    assert_int_equal(sender.base, sender.next);
+    assert_int_equal(hf_sender_due_ms(&sender, &rtt), UINT64_MAX);
+    assert_true(hf_sender_may_send(&sender, 1));
+    assert_int_equal(sender.next, TOP + 1);
+    begin(TOP, 8, 1000); /* behind a position of TOP - 1 */
+    assert_int_equal(sender.next, TOP + 1);
+    hf_sender_given(&sender, TOP + 1);
+    assert_int_equal(ack(TOP + 1, TOP - 1, 0),
+                     HF_ACK_OLD); /* an earlier connection's, and nothing of it is open here */
+    begin(TOP - 3, 8, 1000);
+    hf_sender_skipped(&sender, TOP - 1, 0); /* a gap up to it */
+    assert_int_equal(sender.next, TOP + 1);
+    assert_int_equal(ack(TOP - 1, TOP - 1, 0), HF_ACK_NEWS);
+    assert_int_equal(sender.base, TOP + 1);
 }
 
 static void a_gap_is_acknowledged_like_a_message(void **state)
@@ -289,6 +317,7 @@ int main(void)
         cmocka_unit_test(which_acks_count),
         cmocka_unit_test(an_overtaken_ack_brings_no_window),
         cmocka_unit_test(acks_cross_2_to_the_32),
+        cmocka_unit_test(nothing_waits_for_the_number_that_is_none),
         cmocka_unit_test(a_gap_is_acknowledged_like_a_message),
         cmocka_unit_test(what_an_earlier_connection_sent_may_be_acknowledged),
     };

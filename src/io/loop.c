@@ -10,6 +10,7 @@
 #include "io/clock.h"
 #include "io/mailbox.h"
 #include "io/stream_pool.h"
+#include "io/udp_pool.h"
 
 /* An idle loop wakes this often for nothing. It bounds how far the search for the next timer walks over the wheel,
  * which would otherwise cost more than the rest of a turn. */
@@ -109,6 +110,7 @@ void hf_loop_free(struct hf_loop *loop)
         return;
     free_deferred(loop);
     hf_stream_pool_free(loop->streams);
+    hf_udp_pool_free(loop->udp);
     if (loop->wake.fd >= 0)
         close(loop->wake.fd);
     if (loop->epoll_fd >= 0)
@@ -231,7 +233,7 @@ static void on_inbox_message(void *context, unsigned mailbox, void *message)
 /* Returns how many events came. */
 static int wait_for_events(struct hf_loop *loop, unsigned wait_ms)
 {
-    bool may_sleep = !hf_stream_pool_has_work(loop->streams) && wait_ms > 0;
+    bool may_sleep = !hf_stream_pool_has_work(loop->streams) && !hf_udp_pool_has_work(loop) && wait_ms > 0;
     int count;
 
     if (may_sleep)
@@ -264,6 +266,7 @@ void hf_loop_turn(struct hf_loop *loop, unsigned wait_ms)
             hf_inbox_drain(loop->inbox, on_inbox_message, loop, loop->options.inbox_budget);
     hf_wheel_run(&loop->wheel, loop->now_ms);
     run_hooks(loop);
+    hf_udp_pool_flush(loop);
     hf_stream_pool_flush(loop->streams);
     hf_stream_pool_run_handshakes(loop->streams);
     hf_stream_pool_sweep(loop->streams);

@@ -6,7 +6,7 @@
  *   2. work left by the turn before (io/stream.h: ends to report, unread bytes of attached streams)
  *   3. the events; an inbox' messages; timers that are due
  *   4. hooks "end of turn", in the order they were added (what they write is still sent by this turn)
- *   5. dirty streams are flushed (many of them by one system call, io/send_ring.h); then TLS handshakes, as far as their CPU budget goes; then a flush of those
+ *   5. datagrams (io/udp.h) and dirty streams are flushed (many streams by one system call, io/send_ring.h); then TLS handshakes, as far as their CPU budget goes; then a flush of those
  *   6. what was closed in this turn is freed
  * Nothing is freed before step 6, so an event of step 3 never meets freed memory: it meets a closed handle, whose
  * on_event was exchanged for one that does nothing. */
@@ -26,6 +26,7 @@
 struct hf_loop;
 struct hf_inbox;
 struct hf_stream_pool;
+struct hf_udp_pool;
 
 enum {
     HF_LOOP_STREAMS_MAX = 100000,
@@ -94,6 +95,7 @@ struct hf_loop {
     void (*on_turn_begin)(struct hf_loop *loop); /* the owner's, after the clock was read; may be NULL */
     /* below: the loop's own */
     struct hf_stream_pool *streams; /* owns: io/stream.c's part */
+    struct hf_udp_pool *udp;        /* owns: io/udp.c's part; NULL until the first endpoint */
     struct hf_list_node hooks, running_hooks;
     struct hf_deferred *deferred;
     struct hf_inbox *inbox; /* borrows; NULL until hf_loop_set_inbox */
@@ -107,7 +109,7 @@ struct hf_loop {
 
 /* NULL on no memory or no descriptor (errno tells). options may be NULL. */
 struct hf_loop *hf_loop_new(const struct hf_loop_options *options);
-/* Asserts that no stream is open. NULL is harmless. */
+/* Asserts that no stream and no UDP endpoint is open. NULL is harmless. */
 void hf_loop_free(struct hf_loop *loop);
 
 /* Turns until hf_loop_stop(). A stop before the run makes it return at once; the mark is then taken back. */

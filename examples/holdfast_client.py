@@ -20,7 +20,7 @@ import time
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatusCode
 
-from holdfast.codec import JSON, MESSAGE_BYTES_MAX
+from holdfast.codec import JSON, MESSAGE_BYTES_MAX, holds
 from holdfast.connection import Connection, End, ours
 from holdfast.fields import Malformed, TooBig
 from holdfast.store import Store
@@ -95,8 +95,10 @@ class Client:
 
     def publish(self, content, topic="", **members):
         """Takes a message into the queue on disk; gives its sequence, which on_durable reaches. QueueFull; ValueError when it is
-        too big."""
+        too big, or not what it says it is: the gateway would refuse it."""
         frame = {"type": "data", "topic": topic, "time": int(time.time() * 1000), **as_payload(content), **members}
+        if not holds(frame):
+            raise ValueError("the payload is not what its format or the text flag says")
         if len(frame["payload"]) > self.message_bytes_max:
             raise ValueError(f"a message has at most {self.message_bytes_max} bytes")
         seq = self.store.add(frame)
@@ -192,7 +194,8 @@ class Client:
         if until is not None and time.monotonic() >= until:
             return {"status": "expired"}
         try:
-            return {"status": "ok", **as_payload(await self.call(self.app.on_command, frame))}
+            answer = as_payload(await self.call(self.app.on_command, frame))
+            return {"status": "ok", **answer} if holds(answer) else {"status": "failed", **as_payload("its answer is no JSON")}
         except Unsupported:
             return {"status": "unsupported"}
         except Exception as error:

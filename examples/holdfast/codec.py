@@ -118,6 +118,12 @@ def is_text(data):
         return False
 
 
+def holds(frame):
+    """The payload is what format and flag say. Others are refused by the gateway, and come to the application as bytes (section 2)."""
+    payload = frame.get("payload", b"")
+    return (frame.get("format") != JSON or not payload or is_json(payload)) and (not frame.get("text") or is_text(payload))
+
+
 # ---- binary ----
 
 def encode_binary(frame, crc=False):
@@ -159,8 +165,7 @@ def decode_body(type_number, flags, body, payload_bytes_max):
         raise TooBig("a payload above the limit")
     if frame.get("format") == JSON:
         frame.pop("text", None)  # implied
-    if (payload and frame.get("format") == JSON and not is_json(payload)) or (frame.get("text") and not is_text(payload)) \
-            or (change and not is_json(change)):
+    if not holds(frame) or (change and not is_json(change)):
         frame["invalid"] = True
     return {name: value for name, value in frame.items()
             if value not in ABSENT and [name, value] not in ABSENT_NAMES}

@@ -298,7 +298,7 @@ struct hf_client_publication {
     bool text;       /* the payload is UTF-8 text */
     bool urgent;     /* may overtake a backlog */
     uint64_t ttl_ms; /* 0 = for ever. Needs a clock that is set */
-    /* Called once when hf_client_publish returned HOLDFAST_OK. err HOLDFAST_OK: it is durable in the queue as `id`. HOLDFAST_ERR_LIMIT: the queue is full; _INVALID: the topic; _CLOSED: the client was freed
+    /* Called once when hf_client_publish returned HOLDFAST_OK. err HOLDFAST_OK: it is durable in the queue as `id`. HOLDFAST_ERR_LIMIT: the queue is full; _INVALID: the topic, or a payload that is no JSON or text and is said to be; _CLOSED: the client was freed
      * before; _FULL, _IO, _CORRUPT, _BUSY, _NOMEM: the queue's disk. NULL = nobody wants to know. */
     void (*on_done)(void *user, void *cookie, uint64_t id, int err);
     void *cookie;
@@ -310,7 +310,8 @@ struct hf_client_publication {
 
 /* Copies the message. HOLDFAST_ERR_LIMIT: more waits for the client's thread than line_*_max, try again later; _INVALID; _NOMEM; _CLOSED: stopped. */
 HOLDFAST_API int hf_client_publish(struct hf_client *client, const struct hf_client_publication *publication);
-/* Ends what was HOLDFAST_LATER; on_acknowledged follows: HOLDFAST_ERR_NOT_FOUND when the handle is not waiting, HOLDFAST_ERR_INVALID for an answer to a message or an acknowledgement of a command.
+/* Ends what was HOLDFAST_LATER; on_acknowledged follows: HOLDFAST_ERR_NOT_FOUND when the handle is not waiting, HOLDFAST_ERR_INVALID for an answer to a message, an acknowledgement of a command, or a payload that
+ * is no JSON or text and is said to be (then the command still waits for its answer, also when its handler gave this one).
  * Errors of these calls as hf_client_publish. */
 HOLDFAST_API int hf_client_acknowledge(struct hf_client *client, uint64_t handle);
 HOLDFAST_API int hf_client_answer(struct hf_client *client, uint64_t handle,

@@ -2,6 +2,14 @@
 #include "client/core_testkit.h"
 #include "core/session/receiver.h"
 
+static struct hf_client_message noted;
+
+static void note_format(struct kit *kit, const struct hf_client_message *message)
+{
+    (void)kit;
+    noted = *message;
+}
+
 static void a_message_is_delivered_and_acknowledged_when_its_position_is_durable(void **state)
 {
     struct kit *kit = *state;
@@ -30,6 +38,41 @@ static void a_command_is_answered_with_its_result(void **state)
     kit->result.status = HF_RESULT_FAILED;
     assert_int_equal(hf_client_core_done(kit->core, &kit->now, kit->handle, &kit->result), HF_OK);
     expect(kit, "command 0a lock={}\ndone 2 HF_OK\n> ACK 2 2\n> RESULT 2 id=0a status=1 ok\n");
+}
+
+/* The gateway would refuse such a result, and the command end as expired: the application gives another. */
+static void a_result_that_is_not_what_it_says_is_given_again(void **state)
+{
+    struct kit *kit = *state;
+
+    kit->result = (struct hf_client_result){.format = 1, .payload = HF_SLICE("{")};
+    kit_command(kit, 1, 9, "unlock");
+    expect(kit, "command 09 unlock={}\ndone 1 HF_ERR_INVALID\n");
+    kit->result = (struct hf_client_result){.text = true, .payload = HF_SLICE("\xff")};
+    assert_int_equal(hf_client_core_done(kit->core, &kit->now, kit->handle, &kit->result), HF_ERR_INVALID);
+    kit->result.text = false;
+    assert_int_equal(hf_client_core_done(kit->core, &kit->now, kit->handle, &kit->result), HF_OK);
+    expect(kit, "done 1 HF_OK\n> ACK 1 1\n> RESULT 1 id=09 status=0 \xff\n");
+}
+
+/* Of one that the gateway sent the number counts, whatever it holds. */
+static void a_payload_that_is_not_what_it_says_is_just_bytes(void **state)
+{
+    struct kit *kit = *state;
+    struct hf_frame frame = {
+        .type = HF_FRAME_DATA,
+        .as.data = {.seq = 1, .format = 1, .topic = HF_SLICE("d"), .payload = HF_SLICE("{")}};
+
+    kit->on_message = note_format;
+    kit_send(kit, &frame);
+    expect(kit, "message 00 d={\n> ACK 1 1\n");
+    assert_int_equal(noted.format, 0);
+    assert_false(noted.text);
+    frame.as.data.seq = 2;
+    frame.as.data.payload = HF_SLICE("{}");
+    kit_send(kit, &frame);
+    expect(kit, "message 00 d={}\n> ACK 2 2\n");
+    assert_int_equal(noted.format, 1);
 }
 
 static void the_position_waits_for_the_first_that_is_not_acknowledged(void **state)
@@ -430,6 +473,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OPEN(a_message_is_delivered_and_acknowledged_when_its_position_is_durable),
         OPEN(a_command_is_answered_with_its_result),
+        OPEN(a_result_that_is_not_what_it_says_is_given_again),
+        OPEN(a_payload_that_is_not_what_it_says_is_just_bytes),
         OPEN(the_position_waits_for_the_first_that_is_not_acknowledged),
         OPEN(a_resume_delivers_only_what_was_not_acknowledged),
         OPEN(what_is_acknowledged_between_hello_and_welcome_is_acknowledged_to_the_gateway),

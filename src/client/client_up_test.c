@@ -256,6 +256,14 @@ static void wrong_publications_are_refused(void **state)
     assert_int_equal(hf_client_core_publish(kit->core, &kit->now, &message, kit), HF_ERR_INVALID);
     message.topic = HF_SLICE("\xff");
     assert_int_equal(hf_client_core_publish(kit->core, &kit->now, &message, kit), HF_ERR_INVALID);
+    message.topic = HF_SLICE("t");
+    message.format = 1; /* JSON, it says */
+    message.payload = HF_SLICE("{\"a\":");
+    assert_int_equal(hf_client_core_publish(kit->core, &kit->now, &message, kit), HF_ERR_INVALID);
+    message.format = 0;
+    message.text = true;
+    message.payload = HF_SLICE("\xff");
+    assert_int_equal(hf_client_core_publish(kit->core, &kit->now, &message, kit), HF_ERR_INVALID);
     expect(kit, "");
 }
 

@@ -257,12 +257,12 @@ void hf_client_core_probed(struct hf_client_core *core, const struct hf_client_t
                            bool resolved);
 
 /* ---- application ---- */
-/* Takes the message into the queue; `published` follows with the cookie. HF_ERR_LIMIT: the queue is full and this class does not drop; HF_ERR_INVALID: topic; HF_ERR_FULL,
+/* Takes the message into the queue; `published` follows with the cookie. HF_ERR_LIMIT: the queue is full and this class does not drop; HF_ERR_INVALID: topic, or a payload that is not what its format or the text flag says; HF_ERR_FULL,
  * HF_ERR_IO, HF_ERR_CORRUPT, HF_ERR_NOMEM: the store's. Then nothing was taken and `published` does not follow. The class is not RESULT. message->uuid all zero: one is drawn. */
 hf_err hf_client_core_publish(struct hf_client_core *core, const struct hf_client_time *now,
                               const struct hf_store_message *message, void *cookie);
 /* Acknowledges what was delivered LATER; a command needs its result, a message has NULL. `done` follows. HF_ERR_NOT_FOUND: no such handle waits; HF_ERR_INVALID: a result for a
- * message or none for a command; the store's errors: nothing has changed. */
+ * message or none for a command, or one whose payload is not what it says (`message` that gives one at once: `done` says so, and it waits as if it had said LATER); the store's errors: nothing has changed. */
 hf_err hf_client_core_done(struct hf_client_core *core, const struct hf_client_time *now, uint64_t handle,
                            const struct hf_client_result *result);
 /* Not numbered, not kept: HF_ERR_CLOSED when not established. Repeat it in `opened`. HF_ERR_INVALID: topic too long or empty. HF_ERR_AGAIN: the output is full. */

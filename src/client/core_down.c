@@ -157,6 +157,8 @@ static hf_err settle(struct hf_client_core *core, struct hf_delivered *one,
         hf_core_trouble(core, err);
         return err;
     }
+    if (result != NULL && !hf_frame_payload_holds(result->format, result->text, result->payload))
+        return HF_ERR_INVALID; /* the gateway would refuse it, and the command wait in vain */
     if (result != NULL)
         message = result_message(core, one->uuid, result);
     err = store_done(core, position(core, one), one->uuid, result != NULL ? &message : NULL, &ticket);

@@ -61,8 +61,9 @@ hf_err hf_client_core_publish(struct hf_client_core *core, const struct hf_clien
     uint64_t id = 0, ticket = 0;
     hf_err err;
 
-    if (message->class >= HF_STORE_RESULT || !hf_ws_utf8_valid(message->topic.at, message->topic.bytes))
-        return HF_ERR_INVALID;
+    if (message->class >= HF_STORE_RESULT || !hf_ws_utf8_valid(message->topic.at, message->topic.bytes) ||
+        !hf_frame_payload_holds(message->format, message->text, message->payload))
+        return HF_ERR_INVALID; /* the gateway would refuse it, days later perhaps */
     hf_core_enter(core, now);
     if (with.created_ms == 0)
         with.created_ms = core->now.utc_ms;

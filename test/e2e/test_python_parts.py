@@ -26,6 +26,15 @@ def test_both_encodings_are_one(content):
     assert holdfast_client.value(frames[0]) == content and type(holdfast_client.value(frames[0])) is type(content)
 
 
+@pytest.mark.parametrize("content", [float("nan"), {"a": [float("inf")]}, eval("[" * 17 + "]" * 17)])
+def test_what_would_be_refused_is_not_taken(tmp_path, content):
+    client = holdfast_client.Client("ws://localhost", "", store=str(tmp_path / "store"))
+    with pytest.raises(ValueError):
+        client.publish(content)
+    assert client.store.waiting() == 0
+    client.store.close()
+
+
 def test_frames_back_to_back():
     good, bad = (encode_binary({"type": "subscribe", "topic": topic}, crc=True) for topic in "ab")
     assert [frame["type"] for frame in decode_binary(good + bad[:-1] + b"\x00" + good)] == ["subscribe", "corrupt", "subscribe"]

@@ -60,6 +60,32 @@ static void commands_and_their_results(void **state)
     assert_int_equal(kit.site.stats.session.frames_out[HF_FRAME_COMMAND], 1);
 }
 
+static void a_command_whose_result_was_refused_waits_for_another(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame result = {.type = HF_FRAME_RESULT};
+
+    (void)state;
+    const uint8_t *made = app_sends("d1", HF_CLASS_COMMAND, "unlock", "{}");
+    (void)sk_expect(link, HF_FRAME_COMMAND);
+    result.as.result =
+        (struct hf_frame_result){.seq = 1, .format = HF_FORMAT_JSON, .payload = HF_SLICE("tru")};
+    memcpy(result.as.result.id, made, 16);
+    sk_say(link, &result);
+    const struct hf_frame_refuse *refuse = &sk_expect(link, HF_FRAME_REFUSE)->as.refuse;
+    assert_int_equal(refuse->seq, 1);
+    assert_int_equal(refuse->reason, HF_REASON_BAD_REQUEST);
+    sk_turn();
+    assert_int_equal(kit_last(&kit, HF_EVENT_MESSAGE_GAP)->reason, HF_REASON_BAD_REQUEST);
+    assert_null(kit_last(&kit, HF_EVENT_COMMAND_FAILED));
+    sk_expect_ack(link, 1, 1);
+    result.as.result.seq = 2;
+    result.as.result.payload = HF_SLICE("true");
+    sk_say(link, &result);
+    sk_turn();
+    assert_true(hf_slice_is(kit_last(&kit, HF_EVENT_COMMAND_DONE)->payload, "true"));
+}
+
 static void messages_come_again_until_they_are_durable(void **state)
 {
     struct kit_link *link = sk_open("d1", HF_WS_SESSION);
@@ -462,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SK_ROW(commands_and_their_results),
+        SK_ROW(a_command_whose_result_was_refused_waits_for_another),
         SK_ROW(messages_come_again_until_they_are_durable),
         SK_ROW(a_full_window_holds_the_rest),
         SK_ROW(an_acknowledgement_is_asked_for_before_anything_is_sent_again),

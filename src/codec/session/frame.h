@@ -36,6 +36,10 @@ enum hf_frame_type hf_frame_type_by_name(struct hf_slice name); /* HF_FRAME_NONE
 bool hf_frame_may_go_up(unsigned type);                         /* device to gateway */
 bool hf_frame_may_go_down(unsigned type);
 
+/* Is a payload what its format (DLV-1) and the text flag say of it: format 1 nothing or one JSON value, at most HF_JSON_DEPTH_MAX deep, text UTF-8? Others may hold
+ * anything. Where not, the gateway refuses a message (protocol.md section 2). */
+bool hf_frame_payload_holds(uint8_t format, bool text, struct hf_slice payload);
+
 enum {
     HF_FRAME_HEAD_BYTES = 5,
     HF_FRAME_CRC_BYTES = 4,

@@ -14,6 +14,13 @@ static bool json_valid(struct hf_slice json)
     return json.bytes == 0 || hf_json_scan(json.at, json.bytes, NULL, 0, HF_JSON_DEPTH_MAX) == HF_OK;
 }
 
+bool hf_frame_payload_holds(uint8_t format, bool text, struct hf_slice payload)
+{
+    if (format == HF_LAYOUT_FORMAT_JSON)
+        return json_valid(payload);
+    return !text || hf_ws_utf8_valid(payload.at, payload.bytes);
+}
+
 static hf_err judge_json(struct hf_slice json, uint32_t bytes_max)
 {
     if (json.bytes > bytes_max)
@@ -31,11 +38,8 @@ hf_err hf_layout_judge(struct hf_frame *frame, uint32_t payload_bytes_max)
         return judge_json(frame->as.delta.json, payload_bytes_max);
     if (!hf_layout_payload(frame, &parts))
         return HF_OK;
-    if (*parts.format == HF_LAYOUT_FORMAT_JSON) {
-        *parts.text = true;
-        return judge_json(*parts.payload, payload_bytes_max);
-    }
+    *parts.text |= *parts.format == HF_LAYOUT_FORMAT_JSON;
     if (parts.payload->bytes > payload_bytes_max)
         return HF_ERR_LIMIT;
-    return !*parts.text || hf_ws_utf8_valid(parts.payload->at, parts.payload->bytes) ? HF_OK : HF_ERR_INVALID;
+    return hf_frame_payload_holds(*parts.format, *parts.text, *parts.payload) ? HF_OK : HF_ERR_INVALID;
 }

@@ -12,8 +12,9 @@
 #include "core/event.h"
 
 enum hf_call_type {
-    HF_CALL_SEND,       /* a message or command to one device: queue it durably, then answer */
-    HF_CALL_CANCEL,     /* a queued message or command: id */
+    HF_CALL_SEND,   /* a message or command to one device: queue it durably, then answer */
+    HF_CALL_CANCEL, /* a queued message or command: id */
+    HF_CALL_STATE, /* of a message, id: `fate` sent while a device has it unacknowledged, of which nothing is on disk; none: the tables know as much */
     HF_CALL_DISCONNECT, /* close the device's connection: reason admin_disconnect, text in payload */
     HF_CALL_DEVICE,     /* live state of one device: answer in `live`; not_found when it is not in memory */
     HF_CALL_BROADCAST,  /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */

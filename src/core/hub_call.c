@@ -80,6 +80,7 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
     switch (call->type) {
     case HF_CALL_SEND: hf_outbox_send(hub, tenant, call); return;
     case HF_CALL_CANCEL: hf_outbox_cancel(hub, tenant, call); return;
+    case HF_CALL_STATE: hf_outbox_state(hub, tenant, call); return;
     case HF_CALL_DISCONNECT: disconnect(hub, tenant, call); return;
     case HF_CALL_DEVICE: describe(hub, tenant, call); return;
     case HF_CALL_BROADCAST:

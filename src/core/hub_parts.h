@@ -119,6 +119,7 @@ void hf_publications_discard(struct hf_hub *hub); /* at shutdown */
 /* outbox.c */
 void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
 void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
+void hf_outbox_state(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call);
 void hf_outbox_load(struct hf_hub *hub,
                     struct hf_device *device); /* moves what waits towards the connection */
 void hf_outbox_later(struct hf_hub *hub, struct hf_device *device); /* the same in another turn */

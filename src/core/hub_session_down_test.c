@@ -22,6 +22,48 @@ static void a_message_ends_when_the_device_has_it(void **state)
     assert_int_equal(tk->hub.ledger.counts.downlink.pending, 1);
 }
 
+static unsigned state_of(struct tk *tk, const char *device, const uint8_t id[16])
+{
+    struct hf_call *call = hf_call_new(HF_CALL_STATE, 0);
+    struct tk_reply reply = {0};
+
+    call->device = hf_slice_of(device);
+    memcpy(call->id, id, sizeof(call->id));
+    call->maker = &reply;
+    hf_hub_call(&tk->hub, &tk->tenant, call);
+    assert_true(reply.done);
+    assert_int_equal(reply.call.reason, HF_REASON_NONE);
+    return reply.call.fate;
+}
+
+/* Nothing is recorded when a message goes out: who asks is told by who has sent it. */
+static void who_asks_hears_that_a_device_has_it(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    struct tk_send call = {.device = "d", .name = "t", .tag = 1};
+
+    sk_open(tk, 0, &d);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    (void)sk_send(tk, &call);
+    tk_run(tk);
+    assert_int_equal(state_of(tk, "d", call.id), HF_FATE_NONE); /* the tables say queued, and so it is */
+    sk_open(tk, 1, &d);
+    assert_int_equal(state_of(tk, "d", call.id), HF_FATE_SENT);
+    assert_int_equal(state_of(tk, "e", call.id), HF_FATE_NONE); /* of another device */
+    unsigned records = tk_count(tk, HF_EVENT_SENT, NULL);
+    tk_disconnect(&tk->conns[1], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    assert_int_equal(state_of(tk, "d", call.id), HF_FATE_NONE); /* it goes again */
+    sk_open(tk, 2, &d);
+    assert_int_equal(sk_ack(tk, &d, 1), HF_SESSION_VERDICT_OK);
+    assert_int_equal(state_of(tk, "d", call.id), HF_FATE_SENT); /* delivered when that is durable */
+    tk_run(tk);
+    assert_int_equal(state_of(tk, "d", call.id), HF_FATE_NONE);
+    assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 1);
+    assert_int_equal(tk_count(tk, HF_EVENT_SENT, NULL), records);
+    assert_int_equal(records, 0);
+}
+
 static void a_resume_costs_the_gap(void **state)
 {
     struct tk *tk = *state;
@@ -474,6 +516,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, sk_setup, sk_teardown)
     const struct CMUnitTest tests[] = {
         T(a_message_ends_when_the_device_has_it),
+        T(who_asks_hears_that_a_device_has_it),
         T(a_resume_costs_the_gap),
         T(a_session_outlives_a_restart),
         T(a_session_is_rebuilt_after_its_time),

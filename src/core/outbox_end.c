@@ -154,12 +154,34 @@ void hf_pending_patience_over(struct hf_timer *timer, uint64_t now_ms)
     hf_call_answer(pending->hub, call, HF_REASON_NONE);
 }
 
-void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+static struct hf_pending *asked_for(struct hf_hub *hub, const struct hf_tenant *tenant,
+                                    const struct hf_call *call)
 {
     struct hf_pending *pending = hf_pending_find(hub, call->id);
 
-    if (pending == NULL || pending->device->tenant != tenant ||
-        !hf_slice_eq(hf_device_name(pending->device), call->device)) {
+    return pending != NULL && pending->device->tenant == tenant &&
+                   hf_slice_eq(hf_device_name(pending->device), call->device)
+               ? pending
+               : NULL;
+}
+
+/* A message that went out in a session is in memory alone: a record of each would double what the log has to do for it. */
+void hf_outbox_state(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    const struct hf_pending *pending = asked_for(hub, tenant, call);
+    bool ends_there = pending != NULL && pending->state == HF_PENDING_ENDING &&
+                      (pending->end_fate == HF_FATE_SENT || pending->end_fate == HF_FATE_DELIVERED);
+
+    if (pending != NULL && !pending->command && (pending->state == HF_PENDING_SENT || ends_there))
+        call->fate = HF_FATE_SENT; /* an end that is not durable is none yet */
+    hf_call_answer(hub, call, HF_REASON_NONE);
+}
+
+void hf_outbox_cancel(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    struct hf_pending *pending = asked_for(hub, tenant, call);
+
+    if (pending == NULL) {
         hf_call_answer(hub, call, HF_REASON_NOT_FOUND);
         return;
     }

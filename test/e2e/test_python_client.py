@@ -149,6 +149,22 @@ def test_a_session_that_is_not_known_is_rebuilt(gw, tmp_path, encoding):
     assert payloads(gw, name) == ["before", "after"]
 
 
+@both
+def test_a_message_is_sent_while_the_device_has_it_and_then_delivered(gw, tmp_path, encoding):
+    name, api = f"state-{encoding}", gw.api()
+    with Device(gw, name, tmp_path / "store", encoding) as device:
+        device.wait("session")
+        device.diary.open.clear()  # it takes the message, and does not come back from it
+        made = api.send(name, {"down": 0})
+        device.wait("message")
+        eventually(lambda: api.get(f"/v1/messages/{made['id']}")["state"] == "sent")
+        device.diary.open.set()
+        eventually(lambda: api.get(f"/v1/messages/{made['id']}")["state"] == "delivered")
+    made = api.send(name, {"down": 1})
+    assert api.get(f"/v1/messages/{made['id']}")["state"] == "queued"
+    assert not api.events(type="message.sent", device=name), "no event for it"
+
+
 def test_a_session_that_has_expired_is_rebuilt(gateways, tmp_path):
     gw = gateways({"session": {"resume_ms": "1s"}})
     with Device(gw, "late", tmp_path / "store") as device:

@@ -276,6 +276,12 @@ static void messages_are_queued_looked_up_and_canceled(void **state)
     assert_true(answer_has("Location: /v1/messages/") && answer_has(id));
     assert_int_equal(request("GET", path, NULL), 200);
     assert_true(answer_has("\"state\":\"queued\"") && answer_has("\"topic\":\"a/b\""));
+    assert_int_equal(g.last.type, HF_CALL_STATE);
+    assert_string_equal(g.last_text, "acme|d1|||");
+    g.fate = HF_FATE_SENT; /* the device has it, and has not said so */
+    assert_int_equal(request("GET", path, NULL), 200);
+    assert_true(answer_has("\"state\":\"sent\""));
+    g.fate = HF_FATE_NONE;
     assert_int_equal(
         request_with("GET", path, "Authorization: Bearer " GLOBAL_KEY "\r\nHoldfast-Tenant: other\r\n", NULL),
         404);

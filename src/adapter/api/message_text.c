@@ -67,6 +67,28 @@ static void write_message(struct hf_api_request *request, struct hf_json_out *ou
     hf_json_out_end(out);
 }
 
+void hf_api_message_state(struct hf_api_request *request, hf_api_handler *next)
+{
+    struct hf_kv_txn *txn = NULL;
+    struct hf_message_row row;
+    struct hf_call *call = NULL;
+
+    if (!hf_api_find_message(request, HF_API_MESSAGE, &txn, &row))
+        return;
+    bool ask = row.fate == HF_FATE_QUEUED;
+    if (ask) {
+        struct hf_call wish = {.device = row.device};
+
+        memcpy(wish.id, request->id, sizeof(wish.id));
+        call = hf_api_call_new(request, HF_CALL_STATE, &wish);
+    }
+    hf_kv_end(txn);
+    if (ask)
+        hf_api_call(request, call, next);
+    else
+        next(request);
+}
+
 void hf_api_reply_message(struct hf_api_request *request, enum hf_api_kind kind, unsigned status,
                           bool replayed)
 {
@@ -78,6 +100,9 @@ void hf_api_reply_message(struct hf_api_request *request, enum hf_api_kind kind,
 
     if (!hf_api_find_message(request, kind, &txn, &row))
         return;
+    if (request->call != NULL && request->call->type == HF_CALL_STATE &&
+        request->call->fate != HF_FATE_NONE && row.fate == HF_FATE_QUEUED)
+        row.fate = request->call->fate;
     reply.status = status                                                                 ? status
                    : hf_fate_final(hf_api_fate_now(request->api, &row), row.command != 0) ? 200
                                                                                           : 202;

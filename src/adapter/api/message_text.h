@@ -12,6 +12,9 @@ bool hf_api_find_message(struct hf_api_request *request, enum hf_api_kind kind, 
                          struct hf_message_row *ret_row);
 /* Its fate as it is now: what waits beyond its time to live is expired, whoever has noticed. */
 unsigned hf_api_fate_now(const struct hf_api *api, const struct hf_message_row *row);
+/* Asks the home worker of its device whether the message request->id, of which the tables know that it is queued, is with the device meanwhile; then goes on
+ * with `next`, which calls hf_api_reply_message(). At once when the tables know more than that. */
+void hf_api_message_state(struct hf_api_request *request, hf_api_handler *next);
 /* Answers with the row of request->id; status 0 = 200, and 202 for a command that is not final. */
 void hf_api_reply_message(struct hf_api_request *request, enum hf_api_kind kind, unsigned status,
                           bool replayed);

@@ -54,9 +54,14 @@ static void write_accepted(struct hf_api_request *request, struct hf_json_out *o
     hf_json_out_end(out);
 }
 
-static void reply_replayed_message(struct hf_api_request *request)
+static void reply_replayed(struct hf_api_request *request)
 {
     hf_api_reply_message(request, HF_API_MESSAGE, 202, true);
+}
+
+static void reply_replayed_message(struct hf_api_request *request)
+{
+    hf_api_message_state(request, reply_replayed);
 }
 
 static void reply_replayed_command(struct hf_api_request *request)
@@ -217,9 +222,14 @@ void hf_api_command_post(struct hf_api_request *request)
 
 /* ---- looking up ---- */
 
-static void on_message_applied(struct hf_api_request *request)
+static void reply_message(struct hf_api_request *request)
 {
     hf_api_reply_message(request, HF_API_MESSAGE, 200, false);
+}
+
+static void on_message_applied(struct hf_api_request *request)
+{
+    hf_api_message_state(request, reply_message);
 }
 
 void hf_api_message_get(struct hf_api_request *request)

@@ -230,10 +230,7 @@ static void judge(struct hf_sip_msg *msg, uint32_t tolerances)
     if (msg->via.has_cookie && msg->from.text.at != NULL && msg->from.tag.at == NULL &&
         !forgive(msg, tolerances, HF_SIP_TOL_NO_FROM_TAG))
         hf_sip_note(msg, HF_SIP_BAD_FROM);
-    msg->answerable = msg->kind == HF_SIP_REQUEST && msg->method != HF_SIP_ACK &&
-                      hf_sip_has(msg, HF_SIP_VIA) && hf_sip_has(msg, HF_SIP_FROM) &&
-                      hf_sip_has(msg, HF_SIP_TO) && hf_sip_has(msg, HF_SIP_CALL_ID) &&
-                      hf_sip_has(msg, HF_SIP_CSEQ);
+    msg->answerable = msg->kind == HF_SIP_REQUEST && msg->method != HF_SIP_ACK && hf_sip_has(msg, HF_SIP_VIA);
 }
 
 hf_err hf_sip_parse(const char *in, size_t bytes, bool framed, const struct hf_sip_limits *limits,

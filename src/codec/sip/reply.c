@@ -13,6 +13,12 @@ static hf_err copy_all(struct hf_sb *sb, const struct hf_sip_msg *msg, enum hf_s
     return err;
 }
 
+/* The first one, where there is one. */
+static hf_err copy_first(struct hf_sb *sb, const struct hf_sip_msg *msg, enum hf_sip_header_id id)
+{
+    return hf_sip_has(msg, id) ? hf_sip_write_id(sb, id, hf_sip_value(msg, id)) : HF_OK;
+}
+
 static bool same_address(struct hf_slice host, struct hf_slice source)
 {
     return hf_slice_eq_nocase(host, source);
@@ -73,7 +79,7 @@ static hf_err copy_to(struct hf_sb *sb, const struct hf_sip_msg *request, const 
     hf_err err;
 
     if (!tag)
-        return hf_sip_write_id(sb, HF_SIP_TO, hf_sip_value(request, HF_SIP_TO));
+        return copy_first(sb, request, HF_SIP_TO);
     hf_sb_text(sb, "To: ");
     err = hf_sip_write_value(sb, hf_sip_value(request, HF_SIP_TO));
     hf_sb_text(sb, ";tag=");
@@ -109,15 +115,15 @@ hf_err hf_sip_write_reply(struct hf_sb *sb, const struct hf_sip_msg *request,
     if (err == HF_OK && reply->status > 100 && reply->status < 300)
         err = copy_all(sb, request, HF_SIP_RECORD_ROUTE);
     if (err == HF_OK)
-        err = hf_sip_write_id(sb, HF_SIP_FROM, hf_sip_value(request, HF_SIP_FROM));
+        err = copy_first(sb, request, HF_SIP_FROM);
     if (err == HF_OK)
         err = copy_to(sb, request, reply);
     if (err == HF_OK)
-        err = hf_sip_write_id(sb, HF_SIP_CALL_ID, hf_sip_value(request, HF_SIP_CALL_ID));
+        err = copy_first(sb, request, HF_SIP_CALL_ID);
     if (err == HF_OK)
-        err = hf_sip_write_id(sb, HF_SIP_CSEQ, hf_sip_value(request, HF_SIP_CSEQ));
-    if (err == HF_OK && reply->status == 100 && hf_sip_has(request, HF_SIP_TIMESTAMP))
-        err = hf_sip_write_id(sb, HF_SIP_TIMESTAMP, hf_sip_value(request, HF_SIP_TIMESTAMP));
+        err = copy_first(sb, request, HF_SIP_CSEQ);
+    if (err == HF_OK && reply->status == 100)
+        err = copy_first(sb, request, HF_SIP_TIMESTAMP);
     return err == HF_OK && sb->overflow ? HF_ERR_LIMIT : err;
 }
 

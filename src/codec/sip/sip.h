@@ -133,11 +133,16 @@ enum hf_sip_header_id hf_sip_header_of(struct hf_slice name); /* without case, c
     X(HF_SIP_TOL_DISPLAY_PLAIN, 16, "display_plain", false, "a display name with separators without quotes") \
     X(HF_SIP_TOL_BARE_URI, 17, "bare_uri", true, "Contact with \"?\" or \",\" in a URI without < and >")     \
     X(HF_SIP_TOL_CALL_ID_ODD, 18, "call_id_odd", true,                                                       \
-      "a Call-ID of other visible characters: it is only compared")
+      "a Call-ID of other visible characters: it is only compared")                                          \
+    X(HF_SIP_TOL_DIGEST_QUOTES, 19, "digest_quotes", true,                                                   \
+      "a digest parameter with quotes where RFC 7616 has none, or without")                                  \
+    X(HF_SIP_TOL_DIGEST_COMMAS, 20, "digest_commas", true,                                                   \
+      "an empty item between the parameters of digest, or at their end")                                     \
+    X(HF_SIP_TOL_DIGEST_NC, 21, "digest_nc", true, "an nc of less than eight digits")
 #define HF_SIP_TOLERANCE_ENUM(id, bit, name, on, text) id = 1 << (bit),
 enum hf_sip_tolerance { HF_SIP_TOLERANCE_MAP(HF_SIP_TOLERANCE_ENUM) };
 #undef HF_SIP_TOLERANCE_ENUM
-enum { HF_SIP_TOLERANCES = 19 };
+enum { HF_SIP_TOLERANCES = 22 };
 
 struct hf_sip_tolerance_info {
     const char *name; /* "lf_only" */
@@ -257,18 +262,18 @@ enum hf_sip_kind {
 
 /* About 6.5 KB, of which only the headers used are written: lives on the stack for the time of one call. */
 struct hf_sip_msg {
-    uint8_t kind;    /* enum hf_sip_kind */
-    uint8_t method;  /* REQUEST: enum hf_sip_method */
-    uint8_t problem; /* enum hf_sip_problem: the first one found */
-    bool
-        answerable; /* REQUEST other than ACK, Via, From, To, Call-ID and CSeq are there: hf_sip_write_reply works,
-                              also when the parse said MALFORMED or LIMIT */
-    uint8_t max_forwards; /* REQUEST; 70 when it was not sent */
+    uint8_t kind;         /* enum hf_sip_kind */
+    uint8_t method;       /* REQUEST: enum hf_sip_method */
+    uint8_t problem;      /* enum hf_sip_problem: the first one found */
+    uint8_t max_forwards; /* 70 when it was not sent */
     uint16_t status;      /* RESPONSE: 100..699 */
-    uint32_t tolerated;   /* bits of enum hf_sip_tolerance that were used */
-    bool has_expires;     /* the header Expires, not the parameter of a Contact */
-    bool has_length;      /* Content-Length was sent */
-    uint32_t expires_s;
+    /* REQUEST other than ACK with a Via: hf_sip_write_reply works, also when the parse said MALFORMED or LIMIT; headers that
+     * are missing are then missing in the answer. */
+    bool answerable;
+    bool has_expires;        /* the header Expires, not the parameter of a Contact */
+    bool has_length;         /* Content-Length was sent */
+    uint32_t tolerated;      /* bits of enum hf_sip_tolerance that were used */
+    uint32_t expires_s;      /* with has_expires */
     uint32_t content_length; /* as sent; body.bytes is what counts */
 
     struct hf_slice text;        /* all of the message that counts: head and body */
@@ -282,7 +287,7 @@ struct hf_sip_msg {
     struct hf_sip_cseq cseq;
     struct hf_slice body; /* empty without; never absent after HF_OK */
     struct hf_slice
-        rest; /* bytes behind the body in this datagram; ignored by RFC 3261 18.3, kept for a trace */
+        rest; /* bytes behind the body in this datagram: dropped (RFC 3261 18.3), here for a trace */
 
     uint8_t first[HF_SIP_HEADER_IDS]; /* index + 1 of the first header with this id, 0 = none */
     uint8_t header_count;

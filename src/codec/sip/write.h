@@ -54,9 +54,9 @@ struct hf_sip_reply {
 };
 
 /* The status line and, copied in order: every Via (the top one with received when the source is not what sent-by
- * says or rport is asked for, and rport filled), From, To, Call-ID, CSeq; Record-Route for 101..299; Timestamp
- * for 100. The caller adds what else it wants and ends with hf_sip_write_end. Works for a message that is
- * ->answerable though malformed; HF_ERR_INVALID for any other, and for one whose own values may not be written. */
+ * says or rport is asked for, and rport filled), Record-Route for 101..299, From, To, Call-ID, CSeq; Timestamp for
+ * 100. The caller adds what else it wants and ends with hf_sip_write_end. Of a malformed request that is ->answerable
+ * what it has is copied. HF_ERR_INVALID for any other, and when a value may not be written. */
 hf_err hf_sip_write_reply(struct hf_sb *sb, const struct hf_sip_msg *request,
                           const struct hf_sip_reply *reply);
 

@@ -24,7 +24,7 @@ enum {
     HF_SIP_TIMEOUT_T1 = 64,       /* B, F, H, J, L, M: 64 T1 = 32 s */
     HF_SIP_TIMER_C_MS = 180000,   /* an INVITE that rings, ours or theirs (RFC 3261 16.6) */
     HF_SIP_TX_MAX = 131072,       /* transactions; 100,000 devices with 60 s have 53,344 keepalives */
-    HF_SIP_TX_SERVER_BYTES = 176, /* of a server transaction other than INVITE, beside its answer's bytes */
+    HF_SIP_TX_SERVER_BYTES = 160, /* of a server transaction other than INVITE, beside its answer's bytes */
     HF_SIP_TX_KEPT_BYTES_MAX = 128 << 20, /* messages kept to be repeated, all together */
     HF_SIP_TX_MESSAGE_BYTES_MAX = 65535,
     HF_SIP_TX_SECRET_BYTES = 16,
@@ -37,10 +37,10 @@ enum {
 };
 
 enum hf_sip_tx_kind {
-    HF_SIP_CLIENT,
-    HF_SIP_CLIENT_INVITE,
-    HF_SIP_SERVER,
-    HF_SIP_SERVER_INVITE,
+    HF_SIP_TX_CLIENT,
+    HF_SIP_TX_CLIENT_INVITE,
+    HF_SIP_TX_SERVER,
+    HF_SIP_TX_SERVER_INVITE,
     HF_SIP_TX_KINDS
 };
 
@@ -133,7 +133,9 @@ struct hf_sip_layer_config {            /* 0 = default */
     struct hf_wheel *wheel;                 /* borrowed; the caller runs it */
     uint8_t secret[HF_SIP_TX_SECRET_BYTES]; /* from entropy: keys of hashes, branches, tags, jitter */
     uint32_t t1_ms, t2_ms, t4_ms;           /* 100..10,000; T2 and T4 at least T1 */
-    uint32_t timer_c_ms;
+    uint32_t timer_c_ms;                    /* 1,000..3,600,000 */
+    bool
+        rport_as_asked; /* RFC 3581 to the letter; otherwise every request over UDP counts as one with rport (devices behind NAT omit it) */
     uint64_t kept_bytes_max;
     uint32_t transactions_max;
     const struct hf_sip_limits *limits; /* for parsing our own requests; NULL = default; borrowed */

@@ -251,9 +251,9 @@ hf_err hf_sip_parse(const char *in, size_t bytes, bool framed, const struct hf_s
     }
     const char *start = at;
 
-    hf_sip_split_head(&at, HF_MIN(end, start + HF_MIN((size_t)(end - start), limits->head_bytes_max)), limits,
-                      ret);
-    if (ret->problem == HF_SIP_NO_HEAD_END && (size_t)(end - start) > limits->head_bytes_max)
+    hf_sip_split_head(&at, end, limits, ret);
+    if ((size_t)(at - start) > limits->head_bytes_max &&
+        (ret->problem == HF_SIP_NO_PROBLEM || ret->problem == HF_SIP_NO_HEAD_END))
         ret->problem = HF_SIP_HEAD_TOO_BIG;
     if (!framed && bytes > limits->message_bytes_max)
         hf_sip_note(ret, HF_SIP_TOO_BIG);

@@ -16,6 +16,7 @@ import random
 import sys
 import threading
 import time
+import uuid
 
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatusCode
@@ -64,6 +65,10 @@ def as_payload(content):
     return {"format": JSON, "payload": json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()}
 
 
+def uuid7():
+    return str(uuid.UUID(int=int(time.time() * 1000) << 80 | 7 << 76 | random.getrandbits(12) << 64 | 2 << 62 | random.getrandbits(62)))
+
+
 def retry_delay(code, attempt, base_s=1.0, retry_ms=0, ticket_ms=0, draw=random.uniform, most_s=30):
     """Section 7: seconds until the next attempt, None for never. ticket_ms: of the connection that was just lost; 0 without."""
     if code == 1000:
@@ -96,7 +101,7 @@ class Client:
     def publish(self, content, topic="", **members):
         """Takes a message into the queue on disk; gives its sequence, which on_durable reaches. QueueFull; ValueError when it is
         too big, or not what it says it is: the gateway would refuse it."""
-        frame = {"type": "data", "topic": topic, "time": int(time.time() * 1000), **as_payload(content), **members}
+        frame = {"type": "data", "id": uuid7(), "topic": topic, "time": int(time.time() * 1000), **as_payload(content), **members}
         if not holds(frame):
             raise ValueError("the payload is not what its format or the text flag says")
         if len(frame["payload"]) > self.message_bytes_max:

@@ -48,7 +48,7 @@ CRC = 1
 FLAGS = {"data": {2: "text", 4: "publish"}, "command": {2: "text"}, "result": {2: "text"}, "ack": {2: "nack", 4: "ask"},
          "subscribe": {2: "unsubscribe"}}
 
-EXTENSIONS = {"hello": {1: "software", 2: "trace", 3: "documents", 4: "groups"}, "welcome": {1: "node", 2: "alternates"}}
+EXTENSIONS = {"hello": {1: "software", 2: "trace", 3: "documents", 4: "groups"}, "welcome": {1: "node", 2: "alternates", 3: "durable_id"}}
 
 
 def extension(name):

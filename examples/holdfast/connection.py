@@ -136,9 +136,11 @@ class Connection:
         self.durable = self.sent = welcome.get("uplink_durable", 0)
         # What an earlier connection has sent counts as sent: the gateway may acknowledge it before it comes again.
         self.received = self.sent_max = max(self.durable, welcome.get("uplink_received", 0))
-        if self.received >= store["next"]:
-            # The gateway has more of this queue than we ever numbered: our store is an older copy of itself. New messages under
-            # these numbers would be taken for repetitions and be lost, so what waits goes into a new queue.
+        mine = store.id_of(self.durable)
+        if self.received >= store["next"] or (mine and welcome.get("durable_id", mine) != mine):
+            # The gateway has more of this queue than we ever numbered, or another message under the last durable number: our
+            # store is an older copy of itself. What has these numbers now would be taken for repetitions and be lost, so what
+            # waits goes into a new queue.
             store.renumber()
             raise ours("queue_lost")
         self.arrived = preceding(welcome["downlink_next"])

@@ -90,6 +90,10 @@ class Store:
         for seq, data in self.db.execute("SELECT seq, frame FROM queue WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)):
             yield seq, _frame(data)
 
+    def id_of(self, seq):
+        """Of the message that has this number; None when it is gone or has no id."""
+        return self._one("SELECT id FROM queue WHERE seq = ?", seq)
+
     def forget(self, through):
         """Need not be on disk: what comes back is sent again, and recognised."""
         self.db.execute("PRAGMA synchronous=NORMAL")

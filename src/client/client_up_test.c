@@ -1,4 +1,5 @@
 /* client/core: the uplink. What goes out, in which order and with which number, what is forgotten and what is told. */
+#include "base/uuid.h"
 #include "client/core_testkit.h"
 
 static void a_message_is_durable_before_it_is_sent_and_forgotten_when_it_is_there(void **state)
@@ -332,6 +333,43 @@ static void a_queue_that_went_back_in_time_gets_a_new_id(void **state)
     expect(kit, "connect 1\n> HELLO session=00 at=0 first=1 next=1\nopened new\n> DATA 1 t=a\n");
 }
 
+/* It has numbered enough since to hide it from the positions: the ids tell. */
+static void a_restored_queue_is_told_by_the_id_of_what_is_durable(void **state)
+{
+    struct kit *kit = *state;
+    struct hf_store_item item;
+    char id[HF_UUID_TEXT_BYTES + 1];
+
+    for (int i = 0; i < 5; i++)
+        kit_publish(kit, "x");
+    kit_ack(kit, 1, 1);
+    hf_client_core_closed(kit->core, &kit->now);
+    kit->welcome.uplink_received = kit->welcome.uplink_durable = 3;
+    kit->welcome.result = HF_SESSION_RESUMED;
+    assert_int_equal(kit->store->ops->read(kit->store, 3, &item), HF_OK);
+    hf_uuid_text(item.message.uuid, id);
+    kit->welcome.durable_id = hf_slice_of(id);
+    kit_until_attempt(kit);
+    forget(kit);
+    kit_established(kit); /* the same message: all is well */
+    expect(kit, "> HELLO session=aa at=0 first=2 next=6\nsent 2\nsent 3\nopened resumed\n> DATA 4 t=x\n> "
+                "DATA 5 t=x\n");
+    hf_client_core_closed(kit->core, &kit->now);
+    kit->welcome.uplink_received = kit->welcome.uplink_durable = 4;
+    kit_until_attempt(kit);
+    forget(kit);
+    kit_established(kit); /* 4 is another one there */
+    expect(kit, "> HELLO session=aa at=0 first=4 next=6\nerror HF_OK queue_lost\n"
+                "> Close 1001 reason=queue_lost;retry_ms=0\nclose\nclosed 1001 queue_lost PROTOCOL\n");
+    kit->welcome.uplink_received = kit->welcome.uplink_durable = 0;
+    kit->welcome.durable_id = HF_SLICE("");
+    kit_until_attempt(kit);
+    forget(kit);
+    kit_established(kit);
+    assert_true(kit->hello.queue_id != 77);
+    expect(kit, "> HELLO session=aa at=0 first=1 next=1\nopened resumed\n> DATA 1 t=x\n> DATA 2 t=x\n");
+}
+
 static void a_gateway_that_lost_what_it_had_is_told_the_gap(void **state)
 {
     struct kit *kit = *state;
@@ -388,6 +426,7 @@ int main(void)
         FRESH(alarms_overtake_the_backlog_one_to_one_within_the_rate),
         FRESH(the_rate_is_kept_with_everything_else_allowing_more),
         FRESH(a_queue_that_went_back_in_time_gets_a_new_id),
+        OPEN(a_restored_queue_is_told_by_the_id_of_what_is_durable),
         OPEN(a_gateway_that_lost_what_it_had_is_told_the_gap),
         OPEN(the_application_may_publish_within_a_callback),
     };

@@ -1,4 +1,5 @@
 /* client/core_session.c - the frames of a session: HELLO and WELCOME, what comes in, what is owed, and the timers of an open connection. */
+#include "base/uuid.h"
 #include "client/core_internal.h"
 #include "codec/session/binary.h"
 #include "core/session/serial.h"
@@ -62,13 +63,25 @@ static bool welcome_is_sound(const struct hf_client_core *core, const struct hf_
            welcome->downlink_next == hf_serial_number(core->link.hello_position + 1);
 }
 
-/* The gateway has more of this queue than we ever numbered: the file is an old copy, and the numbers that it would give next belong to other messages. */
+/* Does the gateway have another message than we under the last number that is durable there? */
+static bool numbers_are_of_others(struct hf_client_core *core, const struct hf_frame_welcome *welcome)
+{
+    struct hf_store_item item;
+    uint8_t id[HF_UUID_BYTES];
+
+    return welcome->durable_id.bytes > 0 && hf_uuid_parse(welcome->durable_id, id) == HF_OK &&
+           core->store->ops->read(core->store, welcome->uplink_durable, &item) == HF_OK && !item.gap &&
+           !hf_store_uuid_is_none(item.message.uuid) && memcmp(item.message.uuid, id, sizeof(id)) != 0;
+}
+
+/* The gateway has more of this queue than we ever numbered, or other messages under the numbers that we gave since: the file is an old copy, and its numbers
+ * belong to other messages. */
 static bool queue_went_back(struct hf_client_core *core, const struct hf_frame_welcome *welcome)
 {
     uint64_t ticket, queue_id;
     hf_err err;
 
-    if (welcome->uplink_received < core->link.hello_next)
+    if (welcome->uplink_received < core->link.hello_next && !numbers_are_of_others(core, welcome))
         return false;
     do
         queue_id = hf_rng_u64(&core->rng);

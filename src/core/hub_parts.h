@@ -80,6 +80,7 @@ struct hf_uplink {
     struct hf_hub *hub;
     struct hf_device *device;
     uint64_t queue_id, seq;
+    uint8_t id[16]; /* of the message; all zero = it has none */
 };
 
 struct hf_outbox {
@@ -177,7 +178,8 @@ void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t e
 void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t last_life_ms);
 
 /* hub_session.c */
-void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq);
+void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq,
+                               const uint8_t id[16]);
 void hf_uplinks_discard(struct hf_hub *hub); /* at shutdown */
 
 /* hub_document.c */

@@ -14,17 +14,20 @@ static void on_uplink_durable(struct hf_waiter *waiter, uint64_t offset, uint64_
     (void)time_ms;
     device->records_open--;
     device->last_offset = HF_MAX(device->last_offset, offset);
-    hf_session_uplink_durable(hub, device, uplink->queue_id, uplink->seq);
+    hf_session_uplink_durable(hub, device, uplink->queue_id, uplink->seq, uplink->id);
     hf_list_remove(&uplink->node);
     hf_slab_give(hub->uplinks, uplink);
 }
 
-void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq)
+void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq,
+                               const uint8_t id[16])
 {
     struct hf_session *session = device->session;
 
     if (session == NULL || session->queue_id != queue_id)
         return; /* the device has a new queue meanwhile */
+    if (seq > session->up.durable_through)
+        memcpy(session->uplink_id, id, sizeof(session->uplink_id));
     hf_receiver_durable(&session->up, seq, hub->now_ms);
     if (device->devconn != NULL && device->devconn->session == session)
         hf_hub_touch(hub, device->devconn);
@@ -52,6 +55,7 @@ static struct hf_uplink *uplink_new(struct hf_hub *hub, struct hf_device *device
     uplink->device = device;
     uplink->queue_id = device->session->queue_id;
     uplink->seq = seq;
+    memset(uplink->id, 0, sizeof(uplink->id));
     return uplink;
 }
 
@@ -148,6 +152,8 @@ enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_dev
     struct hf_uplink *uplink = uplink_new(hub, devconn->device, seq);
     if (uplink == NULL)
         return HF_SESSION_VERDICT_FULL;
+    if (incoming->id != NULL)
+        memcpy(uplink->id, incoming->id, sizeof(uplink->id));
     numbered.seq = seq;
     numbered.queue_id = devconn->session->queue_id;
     hf_err err = hf_hub_message(hub, devconn, &numbered, &uplink->waiter, ret_wait_ms);

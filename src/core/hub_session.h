@@ -30,7 +30,8 @@ struct hf_session_opened {
     uint8_t session_id[16];
     uint64_t epoch, gap_from, gap_to;
     uint64_t uplink_received, uplink_durable, downlink_next;
-    uint32_t ticket_ms; /* 0 = none */
+    uint8_t durable_id[16]; /* of the message with the number uplink_durable; all zero = it has none */
+    uint32_t ticket_ms;     /* 0 = none */
 };
 
 enum {
@@ -42,9 +43,10 @@ struct hf_session { /* owned by its device; devconn->session while connected */
     uint64_t base;  /* device->seq before the session's first */
     uint64_t
         top; /* device->seq when the session was made: numbers up to it without a message were used up before */
-    uint64_t delivered; /* highest device->seq that the device has durably: lower ones are not retained */
-    uint64_t queue_id;  /* 0 = none yet */
-    uint64_t seen_ms;   /* UTC, last sign of life as of the end of the last connection */
+    uint64_t delivered;    /* highest device->seq that the device has durably: lower ones are not retained */
+    uint64_t queue_id;     /* 0 = none yet */
+    uint8_t uplink_id[16]; /* of the message with the number up.durable_through; all zero = it has none */
+    uint64_t seen_ms;      /* UTC, last sign of life as of the end of the last connection */
     struct hf_sender down;
     struct hf_receiver up;
     struct hf_rtt rtt; /* kept across connections */

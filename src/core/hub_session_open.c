@@ -52,6 +52,8 @@ hf_err hf_session_load(struct hf_hub *hub, struct hf_device *device, const struc
     session->top = row->top;
     session->delivered = HF_MAX(row->delivered, row->base);
     session->queue_id = row->queue;
+    if (row->uplink_id.bytes == sizeof(session->uplink_id))
+        memcpy(session->uplink_id, row->uplink_id.at, sizeof(session->uplink_id));
     hf_receiver_init(&session->up, row->uplink + 1, row->uplink, HF_WINDOW_MESSAGES_DEFAULT,
                      HF_WINDOW_BYTES_DEFAULT);
     /* A connection that the last start of the node did not see end was alive when that start ended (RC-6: nothing is written per heartbeat). */
@@ -112,6 +114,7 @@ static void take_queue(struct hf_session *session, const struct hf_session_hello
 
     if (session->queue_id != hello->queue_id) { /* what lies before its first is not ours to have */
         session->queue_id = hello->queue_id;
+        memset(session->uplink_id, 0, sizeof(session->uplink_id));
         known = durable = hello->uplink_first - 1;
     }
     hf_receiver_deinit(&session->up);
@@ -224,6 +227,7 @@ void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t e
         .ticket_ms = session->decided.ticket_ms,
     };
     memcpy(opened.session_id, session->id, sizeof(opened.session_id));
+    memcpy(opened.durable_id, session->uplink_id, sizeof(opened.durable_id));
     devconn->ops->welcome(devconn, &opened);
     if (device->devconn != devconn)
         return;

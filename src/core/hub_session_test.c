@@ -48,6 +48,68 @@ static void a_retransmission_after_a_crash_is_recognised(void **state)
     assert_int_equal(tk->hub.stats.uplink_duplicates, 1);
 }
 
+static enum hf_session_verdict say(struct tk *tk, struct sk_device *device, uint64_t seq, uint8_t id)
+{
+    const uint8_t ids[16] = {id};
+    struct hf_incoming incoming = {.topic = HF_SLICE("t"), .payload = HF_SLICE("x"), .id = id ? ids : NULL};
+    uint32_t wait_ms = 0;
+
+    device->next = seq + 1;
+    return hf_hub_session_message(&tk->hub, &tk->conns[device->index].dev, (uint32_t)seq, &incoming,
+                                  HF_SLICE("x"), &wait_ms);
+}
+
+/* Which message is the last durable one: so that a device whose disk is an older copy of itself sees that it gave the number to another. */
+static void the_last_durable_message_is_told_by_its_id(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    uint8_t command[16];
+    struct hf_frame_gap gap = {.from = 5, .to = 5};
+
+    sk_open(tk, 0, &d);
+    assert_int_equal(d.opened.durable_id[0], 0);
+    assert_int_equal(say(tk, &d, 1, 7), HF_SESSION_VERDICT_OK);
+    assert_int_equal(say(tk, &d, 2, 8), HF_SESSION_VERDICT_OK);
+    sk_open(tk, 1,
+            &d); /* the first connection is still there, and its messages become durable before WELCOME */
+    assert_int_equal(d.opened.uplink_durable, 2);
+    assert_int_equal(d.opened.durable_id[0], 8);
+    assert_int_equal(say(tk, &d, 3, 9), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_restart(tk), HF_OK);
+    sk_open(tk, 0, &d); /* from the tables */
+    assert_int_equal(d.opened.uplink_durable, 3);
+    assert_int_equal(d.opened.durable_id[0], 9);
+    sk_send_command(tk, "d", 1, command);
+    tk_run(tk);
+    struct hf_frame_result result = {.payload = HF_SLICE("")};
+    memcpy(result.id, command, 16);
+    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[0].dev, 4, &result, HF_SLICE("r")),
+                     HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    sk_open(tk, 1, &d);
+    assert_memory_equal(d.opened.durable_id, command, 16);
+    assert_int_equal(hf_hub_session_gap(&tk->hub, &tk->conns[1].dev, &gap, HF_SLICE("g")),
+                     HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    tk_disconnect(&tk->conns[1], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    sk_open(tk, 0, &d);
+    assert_int_equal(d.opened.uplink_durable, 5);
+    assert_int_equal(d.opened.durable_id[0], 0); /* a gap has none */
+    assert_int_equal(say(tk, &d, 6, 3), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    d.queue_id = 78; /* another queue: nothing of it is here */
+    d.first = d.next = 1;
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.opened.uplink_durable, 0);
+    assert_int_equal(d.opened.durable_id[0], 0);
+    tk_run(tk);
+    assert_int_equal(sk_row(tk, "d").uplink_id.bytes, 0);
+}
+
 static void an_uplink_gap_is_in_the_ledger(void **state)
 {
     struct tk *tk = *state;
@@ -212,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_message_is_durable_when_its_record_is),
         T(a_retransmission_after_a_crash_is_recognised),
+        T(the_last_durable_message_is_told_by_its_id),
         T(an_uplink_gap_is_in_the_ledger),
         T(a_queue_that_is_not_known_begins_where_the_device_says),
         T(the_uplink_passes_over_the_number_that_is_none),

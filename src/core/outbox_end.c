@@ -116,7 +116,7 @@ static void on_end_durable(struct hf_waiter *waiter, uint64_t offset, uint64_t t
     answer_end(hub, pending, &pending->call);
     answer_end(hub, pending, &pending->canceler);
     if (pending->uplink_seq != 0)
-        hf_session_uplink_durable(hub, device, pending->uplink_queue, pending->uplink_seq);
+        hf_session_uplink_durable(hub, device, pending->uplink_queue, pending->uplink_seq, pending->id);
     hf_pending_free(pending);
     hf_session_end_durable(hub, device);
     hf_outbox_free_if_idle(hub, device);

@@ -6,6 +6,7 @@
 
 struct slot {
     uint64_t queue_id, seq; /* queue 0 = free */
+    uint8_t id[16];         /* of the message with that number */
     uint8_t tenant_bytes, device_bytes;
     char names[HF_TENANT_BYTES_MAX + HF_DEVICE_BYTES_MAX];
 };
@@ -38,7 +39,8 @@ static struct hf_slice device_of(const struct slot *slot)
 
 static hf_err write_slot(struct hf_kv_txn *txn, struct slot *slot)
 {
-    hf_err err = hf_projection_uplink(txn, tenant_of(slot), device_of(slot), slot->queue_id, slot->seq);
+    hf_err err =
+        hf_projection_uplink(txn, tenant_of(slot), device_of(slot), slot->queue_id, slot->seq, slot->id);
 
     slot->queue_id = 0;
     return err == HF_ERR_INVALID ? HF_OK : err; /* a name that makes no key changes no row */
@@ -65,13 +67,14 @@ hf_err hf_positions_take(struct hf_positions *positions, struct hf_kv_txn *txn, 
         else
             positions->used[positions->used_count++] = at;
         slot->queue_id = queue_id;
-        slot->seq = seq;
         slot->tenant_bytes = (uint8_t)event->tenant.bytes;
         slot->device_bytes = (uint8_t)event->device.bytes;
         memcpy(slot->names, event->tenant.at, event->tenant.bytes);
         memcpy(slot->names + event->tenant.bytes, event->device.at, event->device.bytes);
-    } else if (seq > slot->seq) {
+    }
+    if (!same || seq > slot->seq) {
         slot->seq = seq;
+        memcpy(slot->id, event->id, sizeof(slot->id));
     }
     return err;
 }

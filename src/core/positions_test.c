@@ -73,6 +73,7 @@ static void live(struct world *world, uint64_t seed)
                 event.epoch = devices[d].epoch;
                 event.from = hf_rng_below(&rng, 10) == 0 ? QUEUES + 1 : devices[d].queue;
                 event.seq = ++devices[d].seq;
+                event.id[3] = (uint8_t)(event.seq % 7); /* 0 now and then: none */
             }
             apply(world, txn, &event);
         }

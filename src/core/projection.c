@@ -58,6 +58,7 @@ static void take_session(struct hf_device_row *row, const struct hf_event *event
     if (row->queue != record.queue_id) {
         row->queue = record.queue_id;
         row->uplink = record.uplink;
+        row->uplink_id = (struct hf_slice){NULL, 0};
     }
 }
 
@@ -133,8 +134,9 @@ static hf_err apply_delivered(struct hf_kv_txn *txn, const struct hf_event *even
 /* Message and position are one record (DLV-13): whatever came under this number is in the log. A queue that is not the device's any more
  * does not move it. */
 hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
-                            uint64_t queue_id, uint64_t seq)
+                            uint64_t queue_id, uint64_t seq, const uint8_t id[16])
 {
+    static const uint8_t none[16];
     struct hf_device_row row;
     struct hf_kvkey key;
 
@@ -144,6 +146,8 @@ hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struc
     if (err != HF_OK || row.queue != queue_id || seq <= row.uplink)
         return err;
     row.uplink = seq;
+    row.uplink_id =
+        (struct hf_slice){(const char *)id, memcmp(id, none, sizeof(none)) != 0 ? sizeof(none) : 0};
     return put_device(txn, &key, &row);
 }
 
@@ -506,7 +510,7 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))
-        err = hf_projection_uplink(txn, event->tenant, event->device, queue_id, seq);
+        err = hf_projection_uplink(txn, event->tenant, event->device, queue_id, seq, event->id);
     /* Names that make no key change no row. They cannot come from a gateway of this version, and a log that has one all
      * the same must not keep the tables from following for good. */
     return err == HF_ERR_INVALID ? HF_OK : err;

@@ -22,8 +22,9 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event);
 /* Does the event move the position of a device's uplink queue, and to where? A run of such events of one device may be applied at once with
  * hf_projection_uplink() and the last of their numbers (core/positions.h). */
 bool hf_event_moves_uplink(const struct hf_event *event, uint64_t *ret_queue_id, uint64_t *ret_seq);
+/* id: of the message; all zero = it has none. */
 hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
-                            uint64_t queue_id, uint64_t seq);
+                            uint64_t queue_id, uint64_t seq, const uint8_t id[16]);
 
 struct hf_idempotency_row;
 /* Does a key still stand for its first request? From its acceptance until idempotency_ms after that one's end (ST-5). */

@@ -32,7 +32,8 @@
     NUMBER(uplink)    /* highest sequence of that queue that is in the log */                   \
     NUMBER(seen_ms)   /* UTC, last sign of life as of the end of the last connection */         \
     TEXT(protocol)                                                                              \
-    TEXT(session) /* 16 bytes, or absent */
+    TEXT(session)   /* 16 bytes, or absent */                                                   \
+    TEXT(uplink_id) /* 16 bytes: id of the message with the number `uplink`; absent = it has none */
 
 /* MESSAGES: key 16-byte id. The fate of a message or command. */
 #define HF_MESSAGE_ROW_MAP(NUMBER, TEXT)               \

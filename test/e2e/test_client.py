@@ -1,6 +1,7 @@
 """libholdfast against the real gateway: the example devices, killed at every wrong moment, lose and double nothing."""
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -97,6 +98,26 @@ def test_minimal_sends_its_lines_and_ends_when_they_are_there(gateway, token_fil
     event = gateway.api().wait("message", device="mini")
     assert event["topic"] == "lines"
     assert gateway.api().device("mini")["reason"] == "normal"
+
+
+def test_a_restored_queue_loses_nothing(gateway, token_file, tmp_path):
+    """The disk of the device is an older copy of itself: new messages do not pass for those that had their numbers."""
+    path = tmp_path / "restored.db"
+
+    def send(what, count):
+        with minimal(gateway, "restored", token_file, tmp_path) as device:
+            device.write(*[f"{what} {n}" for n in range(count)])
+            assert device.end() == 0, device.stderr()
+
+    send("first", 3)
+    shutil.copy(path, tmp_path / "copy")
+    send("then", 4)
+    for file in tmp_path.glob("restored.db*"):
+        file.unlink()
+    shutil.copy(tmp_path / "copy", path)
+    send("now", 9)
+    assert payloads(gateway, "restored") == \
+        [f"first {n}" for n in range(3)] + [f"then {n}" for n in range(4)] + [f"now {n}" for n in range(9)]
 
 
 def test_custom_loop_without_a_thread(gateway, tmp_path):

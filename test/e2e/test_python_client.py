@@ -249,6 +249,32 @@ def test_a_message_is_delivered_when_the_application_has_it(gw, tmp_path, encodi
         assert [frame["id"] for frame in device.seen("message")] == made, "each once and in order"
 
 
+@both
+@pytest.mark.parametrize("more", [1, 9])
+def test_a_restored_store_loses_nothing(gw, tmp_path, encoding, more):
+    """An older copy of the store is put back, and numbers other messages: less than the gateway has had, or more."""
+    name, store = f"restored-{more}-{encoding}", tmp_path / "store"
+    with Device(gw, name, store, encoding) as device:
+        device.wait_durable(device.publish("first"))
+    shutil.copy(store, tmp_path / "copy")
+    with Device(gw, name, store, encoding) as device:
+        for n in range(4):
+            last = device.publish(f"then {n}")
+        device.wait_durable(last)
+    for file in tmp_path.glob("store*"):
+        file.unlink()
+    shutil.copy(tmp_path / "copy", store)
+    offline = holdfast_client.Client("ws://localhost", "", store=str(store))
+    for n in range(more):
+        offline.publish(f"now {n}")
+    offline.store.close()
+    with Device(gw, name, store, encoding) as device:
+        assert device.wait("end")[0] == "queue_lost"
+        device.wait("session")
+        device.wait_durable(more)
+    assert payloads(gw, name) == ["first"] + [f"then {n}" for n in range(4)] + [f"now {n}" for n in range(more)]
+
+
 def test_what_was_not_acknowledged_comes_again_to_the_next_process(gw, tmp_path):
     with Device(gw, "amnesia", tmp_path / "store") as device:
         device.wait("session")

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/uuid.h"
+
 enum { VERSION = 1, OUR_CAPABILITIES = HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC };
 
 static const struct hf_tenant_rules *rules_of(struct hf_tenant *tenant)
@@ -135,6 +137,13 @@ static uint32_t interval_of(const struct hf_beat_rules *rules, const struct hf_r
     }
 }
 
+static bool is_none(const uint8_t id[16])
+{
+    static const uint8_t none[16];
+
+    return memcmp(id, none, sizeof(none)) == 0;
+}
+
 void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_opened *opened)
 {
     struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
@@ -144,6 +153,7 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
     const struct hf_beat_rules *beats = session->beat.rules; /* as HELLO wished */
     struct hf_frame frame = {.type = HF_FRAME_WELCOME};
     struct hf_frame_welcome *welcome = &frame.as.welcome;
+    char durable_id[HF_UUID_TEXT_BYTES + 1];
 
     *welcome = (struct hf_frame_welcome){
         .version = VERSION,
@@ -171,6 +181,10 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
         .node = site->node,
     };
     memcpy(welcome->session_id, opened->session_id, sizeof(welcome->session_id));
+    if (!is_none(opened->durable_id)) {
+        hf_uuid_text(opened->durable_id, durable_id);
+        welcome->durable_id = hf_slice_of(durable_id);
+    }
     hf_ws_decoder_set_config(&conn->decoder,
                              hf_ws_is_json(conn) ? &site->session_json_config : &site->session_config);
     hf_ws_session_event(conn, HF_LINK_EV_HS_OK, HF_REASON_CONNECTED);

@@ -44,6 +44,25 @@ static void hello_is_answered_when_its_record_is_durable(void **state)
     assert_memory_equal(online->id, welcome.session_id, 16);
 }
 
+static void the_last_durable_message_is_named(void **state)
+{
+    struct kit_link *link = sk_open("d1", HF_WS_SESSION);
+    struct hf_frame hello = sk_hello("d1"), data = sk_data(1, "t", "x");
+
+    (void)state;
+    assert_int_equal(sk_welcomed(link, &hello).durable_id.bytes, 0);
+    memset(data.as.data.id, 0xab, sizeof(data.as.data.id));
+    sk_say(link, &data);
+    sk_turn();
+    kit_end(link, HF_LINK_END_RESET);
+    sk_turn();
+    link = sk_open("d1", HF_WS_SESSION);
+    hello.as.hello.uplink_next = 2;
+    struct hf_frame_welcome welcome = sk_welcomed(link, &hello);
+    assert_int_equal(welcome.uplink_durable, 1);
+    assert_true(hf_slice_is(welcome.durable_id, "abababab-abab-abab-abab-abababababab"));
+}
+
 static void the_profile_is_the_devices_wish_or_the_tenants(void **state)
 {
     static const struct {
@@ -472,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SK_ROW(hello_is_answered_when_its_record_is_durable),
+        SK_ROW(the_last_durable_message_is_named),
         SK_ROW(the_profile_is_the_devices_wish_or_the_tenants),
         SK_ROW(what_hello_may_not_say),
         SK_ROW(a_tenant_may_have_switched_it_off_meanwhile),

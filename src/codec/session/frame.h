@@ -119,6 +119,8 @@ struct hf_frame_welcome {
     uint32_t window_bytes, message_bytes_max, rate, interval_ms, resume_ms, ticket_ms;
     uint64_t time_ms;
     struct hf_slice node;
+    struct hf_slice
+        durable_id; /* UUID text: id of the message with the number uplink_durable; absent = it has none */
     unsigned alternate_count;
     struct hf_slice alternates[HF_FRAME_ALTERNATES_MAX];
 };

@@ -1,6 +1,7 @@
 #include "codec/session/layout.h"
 
 #include "base/assert.h"
+#include "base/uuid.h"
 
 #define NAMES(...)                                                    \
     {                                                                 \
@@ -92,6 +93,7 @@ static const struct hf_layout_row welcome[] = {
     ROW(EXT_TEXT, welcome.node, "node", TAG(1), MAX(HF_FRAME_TEXT_BYTES_MAX)),
     ROW(EXT_TEXTS, welcome.alternates, "alternates", TAG(2), MAX(HF_FRAME_TEXT_BYTES_MAX),
         COUNT(welcome.alternate_count)),
+    ROW(EXT_TEXT, welcome.durable_id, "durable_id", TAG(3), MAX(HF_UUID_TEXT_BYTES)),
 };
 
 static const struct hf_layout_row data[] = {

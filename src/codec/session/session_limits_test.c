@@ -28,6 +28,7 @@ TEXT_OF(trace, hello.trace)
 TEXT_OF(group, hello.groups[0])
 TEXT_OF(node, welcome.node)
 TEXT_OF(alternate, welcome.alternates[0])
+TEXT_OF(durable_id, welcome.durable_id)
 TEXT_OF(topic, data.topic)
 TEXT_OF(gap_detail, gap.detail)
 TEXT_OF(key, command.key)
@@ -44,13 +45,21 @@ static const struct {
     size_t bytes_max;
     unsigned length_bytes; /* before it; 1: it cannot be longer */
 } texts[] = {
-    {HF_FRAME_HELLO, device, 255, 1},         {HF_FRAME_HELLO, software, 255, 2},
-    {HF_FRAME_HELLO, trace, 32, 2},           {HF_FRAME_HELLO, group, 255, 2},
-    {HF_FRAME_WELCOME, node, 255, 2},         {HF_FRAME_WELCOME, alternate, 255, 2},
-    {HF_FRAME_DATA, topic, 256, 2},           {HF_FRAME_GAP, gap_detail, 255, 1},
-    {HF_FRAME_COMMAND, key, 255, 1},          {HF_FRAME_COMMAND, name, 256, 2},
-    {HF_FRAME_BYE, bye_alternate, 255, 1},    {HF_FRAME_BYE, bye_detail, 255, 1},
-    {HF_FRAME_AUTH, token, 4096, 0},          {HF_FRAME_SUBSCRIBE, subscribe_topic, 256, 0},
+    {HF_FRAME_HELLO, device, 255, 1},
+    {HF_FRAME_HELLO, software, 255, 2},
+    {HF_FRAME_HELLO, trace, 32, 2},
+    {HF_FRAME_HELLO, group, 255, 2},
+    {HF_FRAME_WELCOME, node, 255, 2},
+    {HF_FRAME_WELCOME, alternate, 255, 2},
+    {HF_FRAME_WELCOME, durable_id, 36, 2},
+    {HF_FRAME_DATA, topic, 256, 2},
+    {HF_FRAME_GAP, gap_detail, 255, 1},
+    {HF_FRAME_COMMAND, key, 255, 1},
+    {HF_FRAME_COMMAND, name, 256, 2},
+    {HF_FRAME_BYE, bye_alternate, 255, 1},
+    {HF_FRAME_BYE, bye_detail, 255, 1},
+    {HF_FRAME_AUTH, token, 4096, 0},
+    {HF_FRAME_SUBSCRIBE, subscribe_topic, 256, 0},
     {HF_FRAME_REFUSE, refuse_detail, 255, 0},
 };
 

@@ -94,12 +94,14 @@ static const struct sample samples[] = {
                      .time_ms = 0xf1f2f3f4f5f6f7f8,
                      .node = {"n1", 2},
                      .alternate_count = 2,
-                     .alternates = {{"a:1", 3}, {"b", 1}}}},
-     "02 000087 00 | 01 02 0065 00000021 c00102030405060708090a0b0c0d0e0f 1112131415161718 2122232425262728 "
+                     .alternates = {{"a:1", 3}, {"b", 1}},
+                     .durable_id = {"018bcfe5-6800-7abc-8def-0123456789ab", 36}}},
+     "02 0000af 00 | 01 02 0065 00000021 c00102030405060708090a0b0c0d0e0f 1112131415161718 2122232425262728 "
      "3132333435363738"
      "4142434445464748 5152535455565758 6162636465666768 7172737475767778 8182 91929394 a1a2a3a4 b1b2b3b4 01 "
      "02 03 c1c2c3c4"
-     "d1d2d3d4 e1e2e3e4 f1f2f3f4f5f6f7f8 | 0001 0002 6e31 | 0002 0003 613a31 0002 0001 62",
+     "d1d2d3d4 e1e2e3e4 f1f2f3f4f5f6f7f8 | 0001 0002 6e31 | 0002 0003 613a31 0002 0001 62 | 0003 0024 "
+     "30313862636665352d363830302d376162632d386465662d303132333435363738396162",
      "{\"type\":\"welcome\",\"version\":1,\"result\":\"rebuilt\",\"reason\":\"gap\",\"capabilities\":["
      "\"heartbeat\",\"documents\"],"
      "\"session_id\":\"c00102030405060708090a0b0c0d0e0f\",\"epoch\":1230066625199609624,\"connection_id\":"
@@ -111,7 +113,7 @@ static const struct sample samples[] = {
      "\"message_bytes_max\":2711790500,\"rate\":2981278644,\"durability\":\"fsync\",\"profile\":\"ha\",\"k\":"
      "3,\"interval_ms\":3250766788,"
      "\"resume_ms\":3520254932,\"ticket_ms\":3789743076,\"time\":17434265340928784376,\"node\":\"n1\","
-     "\"alternates\":[\"a:1\",\"b\"]}"},
+     "\"alternates\":[\"a:1\",\"b\"],\"durable_id\":\"018bcfe5-6800-7abc-8def-0123456789ab\"}"},
     {{.type = HF_FRAME_DATA,
       .as.data = {.seq = 0x11121314,
                   .id = ID16(0xd0),

@@ -39,11 +39,11 @@ static hf_err receive_ack(struct hf_sip_layer *layer, struct hf_sip_tx_input *in
 }
 
 /* The share of the maximum from which on a class is shed. */
-static uint32_t share(const struct hf_sip_layer *layer, enum hf_sip_class shed)
+static uint64_t share(const struct hf_sip_layer *layer, enum hf_sip_class shed)
 {
     switch (shed) {
-    case HF_SIP_SHED_FIRST: return layer->transactions_max / 4 * 3;
-    case HF_SIP_SHED_LATER: return layer->transactions_max / 8 * 7;
+    case HF_SIP_SHED_FIRST: return (uint64_t)layer->transactions_max * 3 / 4;
+    case HF_SIP_SHED_LATER: return (uint64_t)layer->transactions_max * 7 / 8;
     default: return layer->transactions_max;
     }
 }

@@ -238,6 +238,42 @@ static void bye_brings_ticket_and_alternates(void **state)
     expect(kit, "close\nclosed 0 none REFUSED\nconnect 1 other:8443\n");
 }
 
+/* Round, from the configured one on; those of WELCOME replace what was known, and none is an answer, too. */
+static void attempts_go_round_the_alternates(void **state)
+{
+    static const char *const rounds[] = {"connect 0\n",    "connect 1 a:1\n", "connect 2 b\n",
+                                         "connect 3 c\n",  "connect 4 d\n",   "connect 5\n",
+                                         "connect 6 a:1\n"};
+    struct kit *kit = *state;
+
+    kit->welcome.alternate_count = 5; /* one more than is kept */
+    kit->welcome.alternates[0] = HF_SLICE("a:1");
+    kit->welcome.alternates[1] = HF_SLICE("b");
+    kit->welcome.alternates[2] = HF_SLICE("c");
+    kit->welcome.alternates[3] = HF_SLICE("d");
+    kit->welcome.alternates[4] = HF_SLICE("e");
+    hf_client_core_start(kit->core, &kit->now);
+    kit_established(kit);
+    hf_client_core_closed(kit->core, &kit->now);
+    for (size_t i = 0; i < HF_COUNT_OF(rounds); i++) {
+        forget(kit);
+        kit_until_attempt(kit);
+        expect(kit, rounds[i]);
+        hf_client_core_failed(kit->core, &kit->now, HF_CLIENT_FAILED_REFUSED, HF_SLICE(""));
+    }
+    kit->welcome.alternate_count = 0;
+    kit_until_attempt(kit);
+    kit_established(kit);
+    hf_client_core_closed(kit->core, &kit->now);
+    for (unsigned i = 0; i < 2; i++) {
+        kit_until_attempt(kit);
+        forget(kit);
+        hf_client_core_failed(kit->core, &kit->now, HF_CLIENT_FAILED_REFUSED, HF_SLICE(""));
+    }
+    kit_until_attempt(kit);
+    expect(kit, "close\nclosed 0 none REFUSED\nconnect 2\n");
+}
+
 static void stop_says_goodbye(void **state)
 {
     struct kit *kit = *state;
@@ -346,6 +382,7 @@ int main(void)
         OPEN(a_gateway_that_does_not_end_tcp_is_waited_for_5_s),
         FRESH(a_loss_is_1006_and_the_ticket_replaces_the_first_delay),
         OPEN(bye_brings_ticket_and_alternates),
+        FRESH(attempts_go_round_the_alternates),
         OPEN(stop_says_goodbye),
         FRESH(stop_while_waiting_or_connecting),
         FRESH(attempts_max_gives_up),

@@ -86,7 +86,7 @@ static void judge_address(struct hf_sip_msg *msg, enum hf_sip_header_id id, uint
 static void judge_call_id(struct hf_sip_msg *msg, uint32_t tolerances)
 {
     struct hf_slice value = hf_sip_value(msg, HF_SIP_CALL_ID);
-    const char *end = value.at + value.bytes, *at;
+    const char *end = hf_sip_end(value), *at;
 
     if (value.at == NULL) {
         hf_sip_note(msg, HF_SIP_NO_CALL_ID);
@@ -236,18 +236,18 @@ static void judge(struct hf_sip_msg *msg, uint32_t tolerances)
 hf_err hf_sip_parse(const char *in, size_t bytes, bool framed, const struct hf_sip_limits *limits,
                     struct hf_sip_msg *ret)
 {
-    const char *at = in, *end = in + bytes;
+    const char *at = bytes == 0 ? "" : in, *end = at + bytes;
 
     memset(ret, 0, offsetof(struct hf_sip_msg, headers));
     if (limits == NULL)
         limits = &hf_sip_limits_default;
     if (!framed) {
-        ret->body = (struct hf_slice){bytes == 0 ? "" : in, 0};
-        if (is_keepalive(in, bytes)) {
+        ret->body = (struct hf_slice){at, 0};
+        if (is_keepalive(at, bytes)) {
             ret->kind = HF_SIP_KEEPALIVE;
             return HF_OK;
         }
-        at = skip_blank_lines(in, end);
+        at = skip_blank_lines(at, end);
     }
     const char *start = at;
 

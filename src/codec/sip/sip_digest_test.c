@@ -302,6 +302,11 @@ static void there_and_back(void **state)
                 hf_sip_verify(hasher, &credentials, hf_sip_hash_text(&ha1), HF_SLICE("REGISTER")),
                 HF_ERR_DENIED);
             credentials.response.bytes++;
+            credentials.alg = HF_SIP_ALGS;
+            assert_int_equal(
+                hf_sip_verify(hasher, &credentials, hf_sip_hash_text(&ha1), HF_SLICE("REGISTER")),
+                HF_ERR_UNSUPPORTED);
+            credentials.alg = (uint8_t)alg;
             response[0] = response[0] == '1' ? '2' : '1';
             assert_int_equal(
                 hf_sip_verify(hasher, &credentials, hf_sip_hash_text(&ha1), HF_SLICE("REGISTER")),

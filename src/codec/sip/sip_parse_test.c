@@ -371,10 +371,12 @@ static void lengths_are_forgiven_for_whole_xml_only(void **state)
     };
     const char *notify =
         "NOTIFY sip:a@b SIP/2.0\r\n" VIA FROM TO ID "CSeq: 1 NOTIFY\r\n" FWD "l: 99\r\n\r\n<a>b</a>";
+    static const char padded[] = LINE SIX "l: 99\r\n\r\n\0 <a>b</a>\r\n\0";
     struct hf_sip_msg msg;
 
     (void)state;
     each(rows, HF_COUNT_OF(rows));
+    assert_int_equal(parse_copy(HF_SLICE(padded), false, NULL, &msg), HF_OK); /* NULs around it */
     assert_int_equal(parse_copy(hf_slice_of(notify), false, NULL, &msg), HF_OK);
     assert_int_equal(msg.tolerated, HF_SIP_TOL_LENGTH_LONG);
     assert_int_equal(parse_copy(hf_slice_of(notify), true, NULL, &msg), HF_ERR_MALFORMED);

@@ -312,17 +312,18 @@ static void parameters_and_values_are_bounded(void **state)
         assert_int_equal(hf_sip_split(hf_sb_done(&sb), &first, &params), more ? HF_ERR_LIMIT : HF_OK);
 
         char headers[4096];
-        struct hf_sb to; /* of a header that is read at once */
+        char many[1024]; /* the same on what is read at once: To, Request-URI */
 
-        hf_sb_init(&to, headers, sizeof(headers));
-        hf_sb_printf(&to, "To: <sip:t@h>%s\r\n", text + 13);
-        hf_sb_init(&sb, text, sizeof(text));
-        hf_sb_printf(&sb,
-                     "MESSAGE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: "
-                     "<sip:f@h>;tag=1\r\n%sCall-ID: "
-                     "c\r\nCSeq: 1 MESSAGE\r\n\r\n",
-                     headers);
-        expect_limit(NULL, sb.bytes, more ? "too_many_params" : "none");
+        memcpy(many, text + 13, sb.bytes - 13 + 1);
+        for (unsigned in_uri = 0; in_uri <= 1; in_uri++) {
+            hf_sb_init(&sb, text, sizeof(text));
+            hf_sb_printf(
+                &sb,
+                "MESSAGE sip:a@b%s SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:f@h>;tag=1\r\n"
+                "To: <sip:t@h>%s\r\nCall-ID: c\r\nCSeq: 1 MESSAGE\r\n\r\n",
+                in_uri ? many : "", in_uri ? "" : many);
+            expect_limit(NULL, sb.bytes, more ? "too_many_params" : "none");
+        }
 
         hf_sb_init(&sb, headers, sizeof(headers));
         hf_sb_text(&sb, "Allow: A");

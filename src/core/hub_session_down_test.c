@@ -393,6 +393,25 @@ static void a_rebuilt_session_begins_where_every_number_is_one(void **state)
     sk_expect(&d, 3, UINT64_C(0x100000001), 2);
 }
 
+/* What waited when the device came back had reached it before: nothing is left to be read back, and the next message goes straight out. */
+static void nothing_waits_for_what_has_arrived(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+
+    sk_open(tk, 0, &d);
+    message(tk, "d", 1, 0);
+    tk_run(tk);
+    d.position = 1; /* its acknowledgement was lost with the connection */
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    sk_open(tk, 1, &d);
+    assert_int_equal(d.seen_count, 0);
+    message(tk, "d", 2, 0);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 1);
+    expect(&d, 0, 2, 2);
+}
+
 static void the_window_holds_and_goes_on(void **state)
 {
     struct tk *tk = *state;
@@ -525,6 +544,7 @@ int main(void)
         T(what_expires_is_told_with_its_range_and_reason),
         T(what_stands_behind_an_end_goes_out_when_that_is_durable),
         T(reasons_of_gaps_outlive_a_restart),
+        T(nothing_waits_for_what_has_arrived),
         T(no_message_gets_the_number_that_is_none),
         T(a_gap_ends_before_it_and_goes_on_behind_it),
         T(a_rebuilt_session_begins_where_every_number_is_one),

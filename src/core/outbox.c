@@ -54,6 +54,8 @@ void hf_outbox_free_if_idle(struct hf_hub *hub, struct hf_device *device)
     hub->options.ops->barrier_cancel(hub->options.context, &outbox->barrier);
     device->outbox = NULL;
     free(outbox);
+    if (device->devconn != NULL) /* nothing waits there any more, and the next message must not wait for it */
+        device->devconn->spilled = false;
     hf_device_rest(hub, device);
 }
 

@@ -400,16 +400,16 @@ static void nothing_waits_for_what_has_arrived(void **state)
     struct sk_device d = sk_device("d");
 
     sk_open(tk, 0, &d);
-    message(tk, "d", 1, 0);
+    sk_send_message(tk, "d", 1, 0);
     tk_run(tk);
     d.position = 1; /* its acknowledgement was lost with the connection */
     tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
     sk_open(tk, 1, &d);
     assert_int_equal(d.seen_count, 0);
-    message(tk, "d", 2, 0);
+    sk_send_message(tk, "d", 2, 0);
     tk_run(tk);
     assert_int_equal(d.seen_count, 1);
-    expect(&d, 0, 2, 2);
+    sk_expect(&d, 0, 2, 2);
 }
 
 static void the_window_holds_and_goes_on(void **state)

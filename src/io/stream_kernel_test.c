@@ -50,6 +50,7 @@ static void what_was_not_read_yet_is_known(void **state)
         hf_loop_turn(loop, 0);
     assert_int_equal(kernel_of(&end).unread_bytes, 0);
     kit_abort(&end);
+    free(end.in);
     close(peer);
     hf_loop_free(loop);
 }

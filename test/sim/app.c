@@ -7,7 +7,7 @@
 #include "base/uuid.h"
 #include "sim/sim.h"
 
-enum { READ_US = 50000, READ_EVENTS = 256, TRIES_MAX = 2000, WAIT_MS = 20000 };
+enum { READ_US = 50000, REST_US_MAX = 60000000, READ_EVENTS = 256, TRIES_MAX = 2000, WAIT_MS = 20000 };
 
 static struct sim_gateway *gateway_of(const struct sim_app *app)
 {
@@ -214,7 +214,10 @@ static void on_read(struct sim_event *event)
     struct hf_log_record record;
     hf_err err = HF_OK;
 
-    sim_in(&sim->events, event, READ_US + hf_rng_below(&app->rng, READ_US));
+    sim_in(&sim->events, event,
+           hf_rng_below(&app->rng, 1000) < sim->plan.rest_permille
+               ? hf_rng_below(&app->rng, REST_US_MAX)
+               : READ_US + hf_rng_below(&app->rng, READ_US));
     if (!gateway->running || gateway->dying || sim_gateway_paused(gateway))
         return;
     if (app->reader == NULL) {

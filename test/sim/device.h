@@ -36,9 +36,10 @@ struct sim_said {
     struct sim_device *device; /* by the oracle, with conn_id */
     uint32_t *numbers;         /* owns; raw: of the messages, in the order of their sending */
     uint32_t count, room;
-    uint32_t logged;    /* of them, by the oracle */
-    uint64_t heard_seq; /* of the last tracked message heard on it */
-    uint64_t conn_id;   /* by the oracle, from the log; 0 = not there (yet) */
+    uint32_t logged; /* of them, by the oracle */
+    uint64_t heard_seq
+        [2]; /* of the last tracked message heard on it; [1]: of those that take the place in line of an older value */
+    uint64_t conn_id; /* by the oracle, from the log; 0 = not there (yet) */
     uint64_t online_offset, epoch;
     uint64_t base;        /* sessions: device sequence less session number */
     uint64_t over_us;     /* when the device let it go; 0 = it has it */

@@ -45,6 +45,7 @@ struct sim_seen { /* one device, as the log and the gateway show it */
     uint8_t presence;
     bool ended; /* the end of `conn` was recorded */
     uint64_t conn_boot;
+    uint64_t turned_away_ms;       /* its older connection was replaced and no newer one let in; 0 = no */
     uint64_t seq;                  /* of the last tracked message */
     uint32_t by_seq[SIM_SENT_MAX]; /* number, by seq - 1 */
     bool logged[SIM_DEVICE_MESSAGES_MAX];

@@ -104,8 +104,16 @@ bool sim_oracle_done(struct sim *sim, char *why, size_t why_bytes)
         return not_yet(why, why_bytes, "the gateway is still at work");
     if (!devices_done(sim, why, why_bytes) || !sent_done(sim, why, why_bytes))
         return false;
-    for (unsigned i = 0; i < gateway->worker_count; i++)
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        const struct hf_ledger_snapshot *books = &gateway->workers[i].hub.ledger.counts;
+
         pending += gateway->workers[i].hub.stats.pending;
+        if (books->uplink.pending + books->downlink.pending + books->broadcast.pending > 0)
+            return not_yet(why, why_bytes,
+                           "the books of worker %u say that %" PRIu64 " up, %" PRIu64 " down, %" PRIu64
+                           " broadcast are pending",
+                           i, books->uplink.pending, books->downlink.pending, books->broadcast.pending);
+    }
     if (pending > 0)
         return not_yet(why, why_bytes, "%" PRIu64 " messages wait in the gateway", pending);
     return true;

@@ -95,6 +95,11 @@ static void on_online(struct sim *sim, const struct hf_event *event, struct sim_
     if (seen->conn != 0 && !seen->ended && event->to == seen->conn_boot)
         sim_fail(sim, "offset %" PRIu64 ": %.*s has a new connection, and its last one has no end",
                  event->offset, NAME(event));
+    if (seen->turned_away_ms != 0 && seen->turned_away_ms == event->time_ms)
+        sim_fail(sim,
+                 "offset %" PRIu64 ": %.*s has a new connection, and its last one is recorded as gone, too",
+                 event->offset, NAME(event));
+    seen->turned_away_ms = 0;
     unsigned device = index, connection = 0;
     char trace[HF_WS_TRACE_BYTES_MAX + 1];
     (void)snprintf(trace, sizeof(trace), "%.*s", (int)event->key.bytes, event->key.at ? event->key.at : "");
@@ -179,6 +184,8 @@ static void on_presence(struct sim *sim, const struct hf_event *event, struct si
                (seen->presence == presence && event->reason != HF_REASON_REPLACED)) {
         sim_fail(sim, "offset %" PRIu64 ": %.*s is %s again, by %s", event->offset, NAME(event),
                  hf_presence_name(presence), hf_reason_name(event->reason));
+    } else if (event->reason == HF_REASON_REPLACED) {
+        seen->turned_away_ms = event->time_ms;
     }
     seen->presence = presence;
 }

@@ -104,6 +104,7 @@ void sim_oracle_heard(struct sim *sim, struct sim_device *device, uint32_t numbe
     struct sim_oracle *oracle = &sim->oracle;
     struct sim_said *said = sim_device_said(device);
     const struct sim_sent *sent;
+    bool latest = !command && sim->plan.rules.policies[HF_CLASS_MESSAGE] == HF_POLICY_LATEST;
 
     if (number == 0 || number > oracle->sent_count) {
         sim_fail(sim, "%s hears number %" PRIu32 ", which nobody has sent", device->name, number);
@@ -114,16 +115,16 @@ void sim_oracle_heard(struct sim *sim, struct sim_device *device, uint32_t numbe
         sim_fail(sim, "%s hears number %" PRIu32 ", which is not for it", device->name, number);
     else if (sent->queued_offset == 0)
         sim_fail(sim, "%s hears number %" PRIu32 " before it is durable", device->name, number);
-    else if (sent->seq <= said->heard_seq)
+    else if (sent->seq <= said->heard_seq[latest])
         sim_fail(sim,
                  "%s hears number %" PRIu32 ", sequence %" PRIu64 ", after sequence %" PRIu64
                  " on one connection",
-                 device->name, number, sent->seq, said->heard_seq);
+                 device->name, number, sent->seq, said->heard_seq[latest]);
     else if (sent->final_offset != 0 &&
              (said->online_offset == 0 || said->online_offset > sent->final_offset))
         sim_fail(sim, "%s hears number %" PRIu32 " on a connection that came after its end", device->name,
                  number);
-    said->heard_seq = sent->seq;
+    said->heard_seq[latest] = sent->seq;
 }
 
 void sim_oracle_executed(struct sim *sim, struct sim_device *device, uint32_t number)

@@ -131,6 +131,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, s
         .segment_bytes = 64 << 10,
         .room_bytes = one_of(rng, 4096, 16384, 131072),
         .retain_bytes = sim_percent(rng, 25) ? 512 << 10 : 0,
+        .rest_permille = one_of(rng, 0, 2, 10),
     };
     draw_rules(&plan->rules, rng);
     draw_beats(&plan->rules.session);

@@ -67,8 +67,9 @@ struct sim_plan {
     uint64_t queue_bytes_max;
     uint32_t group_wait_us, store_lag_us, full_grace_ms;
     uint64_t segment_bytes, retain_bytes;
-    bool mangle; /* something may happen to frames of holdfast.v1 */
-    bool twin;   /* the last device is a second machine with the identity of the first */
+    uint32_t rest_permille; /* of its reads an application follows by a rest of up to a minute */
+    bool mangle;            /* something may happen to frames of holdfast.v1 */
+    bool twin;              /* the last device is a second machine with the identity of the first */
     struct hf_tenant_rules rules;
 };
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "client/core_internal.h"
 #include "core/session_record.h"
 #include "sim/device_core.h"
 #include "sim/oracle.h"
@@ -171,6 +172,18 @@ static void check_skipped(struct sim *sim, struct sim_device *device, uint64_t t
     }
 }
 
+/* What the gateway holds to be unacknowledged is at least what is not durable here: numbers behind that and the window must not be under way. */
+static void check_window(struct sim *sim, const struct sim_device *device, uint64_t n)
+{
+    const struct hf_receiver *receiver = &device->core->core->link.receiver;
+
+    if (n > receiver->durable_through + sim->plan.window_messages)
+        sim_fail(sim,
+                 "%s hears downlink %" PRIu64 ", and is durable through %" PRIu64
+                 " with a window of %" PRIu32,
+                 device->name, n, receiver->durable_through, sim->plan.window_messages);
+}
+
 void sim_oracle_told(struct sim *sim, struct sim_device *device, uint32_t number, bool command)
 {
     struct sim_core *core = device->core;
@@ -187,6 +200,7 @@ void sim_oracle_told(struct sim *sim, struct sim_device *device, uint32_t number
     else if (sent->seq <= core->heard_seq)
         sim_fail(sim, "%s hears sequence %" PRIu64 " after %" PRIu64, device->name, sent->seq,
                  core->heard_seq);
+    check_window(sim, device, sent->seq - sim_device_said(device)->base);
     if (sim->oracle.failed)
         return;
     check_skipped(sim, device, sent->seq - sim_device_said(device)->base);

@@ -4,7 +4,7 @@
 #include "codec/sip/scan.h"
 
 struct field {
-    const char *name;
+    struct hf_slice name;
     bool quoted; /* as RFC 7616 3.3 and 3.4 write it */
     struct hf_slice *ret;
 };
@@ -54,7 +54,7 @@ static bool take_field(const char **at, const char *end, const struct field *fie
     if (!take_value(at, end, &quoted, &value))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!hf_slice_eq_nocase(name, hf_slice_of(fields[i].name)))
+        if (name.bytes != fields[i].name.bytes || !hf_slice_eq_nocase(name, fields[i].name))
             continue;
         if (fields[i].ret->at != NULL)
             return false; /* two values of one name: two readers could take either */
@@ -130,16 +130,16 @@ hf_err hf_sip_parse_credentials(struct hf_slice value, uint32_t tolerances, stru
 {
     struct hf_sip_credentials c = {0};
     const struct field fields[] = {
-        {"username", true, &c.username},
-        {"realm", true, &c.realm},
-        {"nonce", true, &c.nonce},
-        {"uri", true, &c.uri},
-        {"response", true, &c.response},
-        {"cnonce", true, &c.cnonce},
-        {"nc", false, &c.nc},
-        {"qop", false, &c.qop},
-        {"opaque", true, &c.opaque},
-        {"algorithm", false, &c.algorithm},
+        {HF_SLICE("username"), true, &c.username},
+        {HF_SLICE("realm"), true, &c.realm},
+        {HF_SLICE("nonce"), true, &c.nonce},
+        {HF_SLICE("uri"), true, &c.uri},
+        {HF_SLICE("response"), true, &c.response},
+        {HF_SLICE("cnonce"), true, &c.cnonce},
+        {HF_SLICE("nc"), false, &c.nc},
+        {HF_SLICE("qop"), false, &c.qop},
+        {HF_SLICE("opaque"), true, &c.opaque},
+        {HF_SLICE("algorithm"), false, &c.algorithm},
     };
     hf_err err = take_fields(value, fields, HF_COUNT_OF(fields), tolerances, &c.tolerated);
 
@@ -191,8 +191,9 @@ hf_err hf_sip_parse_challenge(struct hf_slice value, uint32_t tolerances, struct
     struct hf_sip_challenge c = {0};
     struct hf_slice qop = {NULL, 0}, stale = {NULL, 0};
     const struct field fields[] = {
-        {"realm", true, &c.realm}, {"nonce", true, &c.nonce}, {"opaque", true, &c.opaque},
-        {"qop", true, &qop},       {"stale", false, &stale},  {"algorithm", false, &c.algorithm},
+        {HF_SLICE("realm"), true, &c.realm},   {HF_SLICE("nonce"), true, &c.nonce},
+        {HF_SLICE("opaque"), true, &c.opaque}, {HF_SLICE("qop"), true, &qop},
+        {HF_SLICE("stale"), false, &stale},    {HF_SLICE("algorithm"), false, &c.algorithm},
     };
     hf_err err = take_fields(value, fields, HF_COUNT_OF(fields), tolerances, &c.tolerated);
 

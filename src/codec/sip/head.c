@@ -8,6 +8,22 @@ static const bool may_repeat[HF_SIP_HEADER_IDS] = {HF_SIP_HEADER_MAP(MANY_ROW)};
 
 enum { VERSION_BYTES = 7, STATUS_DIGITS = 3 };
 
+/* Behind the bytes that need no look, eight at a time: none below a blank, no DEL. What it stops at may be a TAB. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    uint64_t word, low, del;
+
+    for (; end - at >= (ptrdiff_t)sizeof(word); at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        low = (word - ones * ' ') & ~word & high;
+        del = word ^ ones * 0x7f;
+        if ((low | ((del - ones) & ~del & high)) != 0)
+            break;
+    }
+    return hf_sip_skip_not(at, end, SIP_CONTROL);
+}
+
 /* The bytes up to the next line end that is no fold. *at moves behind it. Judges each byte. */
 static struct hf_slice take_line(const char **at, const char *end, bool folds, uint32_t tolerances,
                                  struct hf_sip_msg *msg)
@@ -15,8 +31,7 @@ static struct hf_slice take_line(const char **at, const char *end, bool folds, u
     const char *start = *at, *c = start, *stop;
 
     for (;; c++) {
-        while (c < end && !hf_sip_is(*c, SIP_CONTROL))
-            c++;
+        c = skip_plain(c, end);
         if (c == end) {
             hf_sip_note(msg, HF_SIP_NO_HEAD_END);
             *at = end;

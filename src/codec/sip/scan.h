@@ -42,6 +42,13 @@ static inline const char *hf_sip_skip(const char *at, const char *end, unsigned 
     return at;
 }
 
+static inline const char *hf_sip_skip_not(const char *at, const char *end, unsigned class)
+{
+    while (at < end && !hf_sip_is(*at, class))
+        at++;
+    return at;
+}
+
 static inline struct hf_slice hf_sip_between(const char *at, const char *end)
 {
     return (struct hf_slice){at, (size_t)(end - at)};
@@ -60,6 +67,9 @@ const char *hf_sip_skip_quoted(const char *at, const char *end);
 /* "0068" -> 68. Decimal digits only, nothing around them. False for none, any other byte, above max. */
 bool hf_sip_number(struct hf_slice text, uint64_t max, uint64_t *ret);
 bool hf_sip_escapes_ok(struct hf_slice text); /* each % has two hexadecimal digits */
+
+/* hf_sip_header_name, its length known. */
+struct hf_slice hf_sip_header_text(enum hf_sip_header_id id);
 
 /* No control byte but in folds and behind a backslash: what the parser takes in a header value, and nothing else. */
 bool hf_sip_value_ok(struct hf_slice value);

@@ -1,6 +1,6 @@
 /* codec/sip/table.c - names and numbers: methods, headers, problems, tolerances. */
 #include "base/assert.h"
-#include "codec/sip/sip.h"
+#include "codec/sip/scan.h"
 
 const struct hf_sip_limits hf_sip_limits_default = {
     .message_bytes_max = HF_SIP_MESSAGE_BYTES_MAX,
@@ -43,6 +43,12 @@ const char *hf_sip_header_name(enum hf_sip_header_id id)
 {
     HF_ASSERT((unsigned)id < HF_SIP_HEADER_IDS);
     return names[id].at;
+}
+
+struct hf_slice hf_sip_header_text(enum hf_sip_header_id id)
+{
+    HF_ASSERT((unsigned)id < HF_SIP_HEADER_IDS);
+    return names[id];
 }
 
 enum hf_sip_header_id hf_sip_header_of(struct hf_slice name)

@@ -172,13 +172,19 @@ hf_err hf_sip_write_header(struct hf_sb *sb, struct hf_slice name, struct hf_sli
 hf_err hf_sip_write_id(struct hf_sb *sb, enum hf_sip_header_id id, struct hf_slice value)
 {
     HF_ASSERT(id < HF_SIP_HEADER_OTHER);
-    return hf_sip_write_header(sb, hf_slice_of(hf_sip_header_name(id)), value);
+    if (!hf_sip_value_ok(value))
+        return HF_ERR_INVALID;
+    hf_sb_slice(sb, hf_sip_header_text(id));
+    hf_sb_add(sb, ": ", 2);
+    add_value(sb, value);
+    hf_sb_add(sb, "\r\n", 2);
+    return done(sb);
 }
 
 hf_err hf_sip_write_u64(struct hf_sb *sb, enum hf_sip_header_id id, uint64_t value)
 {
     HF_ASSERT(id < HF_SIP_HEADER_OTHER);
-    hf_sb_text(sb, hf_sip_header_name(id));
+    hf_sb_slice(sb, hf_sip_header_text(id));
     hf_sb_text(sb, ": ");
     hf_sb_u64(sb, value);
     hf_sb_text(sb, "\r\n");
@@ -219,7 +225,7 @@ hf_err hf_sip_write_address(struct hf_sb *sb, enum hf_sip_header_id id, struct h
     if (!visible(uri) || memchr(uri.at, '>', uri.bytes) != NULL ||
         (tag.at != NULL && !hf_sip_all(tag, SIP_TOKEN)))
         return HF_ERR_INVALID;
-    hf_sb_text(sb, hf_sip_header_name(id));
+    hf_sb_slice(sb, hf_sip_header_text(id));
     hf_sb_text(sb, ": <");
     hf_sb_slice(sb, uri);
     hf_sb_char(sb, '>');

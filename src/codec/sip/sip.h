@@ -109,8 +109,7 @@ enum hf_sip_header_id hf_sip_header_of(struct hf_slice name); /* without case, c
     X(HF_SIP_TOL_LF_ONLY, 0, "lf_only", true, "lines end in LF without CR")                                  \
     X(HF_SIP_TOL_NO_MAX_FORWARDS, 1, "no_max_forwards", true, "a request without Max-Forwards counts as 70") \
     X(HF_SIP_TOL_EMPTY_VALUE, 2, "empty_value", true,                                                        \
-      "Expires, Max-Forwards, Content-Length, Contact, Content-Type or Date without a value counts as "      \
-      "absent")                                                                                              \
+      "Expires, Max-Forwards, Content-Length or a parameter without a value counts as absent")               \
     X(HF_SIP_TOL_LENGTH_REPEATED, 3, "length_repeated", true, "Content-Length twice, with the same number")  \
     X(HF_SIP_TOL_LENGTH_SHORT, 4, "length_short", true,                                                      \
       "MESSAGE or NOTIFY in a datagram: Content-Length cuts an XML body that is whole without it")           \
@@ -131,7 +130,7 @@ enum hf_sip_header_id hf_sip_header_of(struct hf_slice name); /* without case, c
       "more than one blank in the start line, or at its end")                                                \
     X(HF_SIP_TOL_ADDR_SPACES, 15, "addr_spaces", false, "blanks around the URI between < and >")             \
     X(HF_SIP_TOL_DISPLAY_PLAIN, 16, "display_plain", false, "a display name with separators without quotes") \
-    X(HF_SIP_TOL_BARE_URI, 17, "bare_uri", true, "Contact with \"?\" or \",\" in a URI without < and >")     \
+    X(HF_SIP_TOL_BARE_URI, 17, "bare_uri", true, "\"?\" or \",\" in a URI without < and >")                  \
     X(HF_SIP_TOL_CALL_ID_ODD, 18, "call_id_odd", true,                                                       \
       "a Call-ID of other visible characters: it is only compared")                                          \
     X(HF_SIP_TOL_DIGEST_QUOTES, 19, "digest_quotes", true,                                                   \
@@ -179,9 +178,7 @@ uint32_t hf_sip_tolerances_default(void);
     X(HF_SIP_BAD_CSEQ, "bad_cseq", 400, "the CSeq is malformed or out of range")                        \
     X(HF_SIP_CSEQ_MISMATCH, "cseq_mismatch", 400, "the CSeq names another method")                      \
     X(HF_SIP_BAD_MAX_FORWARDS, "bad_max_forwards", 400, "the Max-Forwards is not 0 to 255")             \
-    X(HF_SIP_BAD_CONTACT, "bad_contact", 400, "a Contact is malformed")                                 \
     X(HF_SIP_BAD_EXPIRES, "bad_expires", 400, "an Expires is not a number")                             \
-    X(HF_SIP_BAD_CONTENT_TYPE, "bad_content_type", 400, "the Content-Type is malformed")                \
     X(HF_SIP_BAD_LENGTH, "bad_content_length", 400, "the Content-Length is not one number")             \
     X(HF_SIP_NO_LENGTH, "content_length_missing", 400, "a message in a stream needs Content-Length")    \
     X(HF_SIP_BODY_CUT, "body_cut", 400, "the body is shorter than Content-Length")                      \

@@ -7,7 +7,7 @@
 #include "codec/sip/judge.h"
 #include "codec/sip/sip_testkit.h"
 
-enum { FILE_BYTES_MAX = 8192 };
+enum { FILE_BYTES_MAX = 64 * 1024 };
 
 /* What the platform serves (doc/gb28181.md). */
 static const char *const no_extensions[] = {NULL};
@@ -22,14 +22,14 @@ static const struct hf_sip_policy policy = {
     .offer_needs_sdp = true,
 };
 
-static struct hf_slice load(const char *name)
+static struct hf_slice load_file(const char *name)
 {
     static char bytes[FILE_BYTES_MAX];
     char path[512];
     FILE *file;
     size_t count;
 
-    snprintf(path, sizeof(path), "%s/../test/fuzz/sip_msg/%s", HF_DOC_DIR, name);
+    snprintf(path, sizeof(path), "%s/%s", HF_DOC_DIR, name);
     file = fopen(path, "rb");
     if (file == NULL)
         fail_msg("cannot open %s", path);
@@ -37,6 +37,14 @@ static struct hf_slice load(const char *name)
     assert_true(count > 0 && count < sizeof(bytes));
     fclose(file);
     return (struct hf_slice){bytes, count};
+}
+
+static struct hf_slice load(const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "../test/fuzz/sip_msg/%s", name);
+    return load_file(path);
 }
 
 /* problem: what the parser says. verdict: what hf_sip_judge says. */
@@ -261,6 +269,33 @@ static void an_unknown_scheme_of_credentials_is_none(void **state)
     assert_int_equal(hf_sip_credentials(parse("regaut01"), &credentials), HF_ERR_NOT_FOUND);
 }
 
+static void in_document(struct hf_slice document, const char *row)
+{
+    if (memmem(document.at, document.bytes, row, strlen(row)) == NULL)
+        fail_msg("doc/gb28181.md has no row %s", row);
+}
+
+static void the_document_lists_them_all(void **state)
+{
+    struct hf_slice document = load_file("gb28181.md");
+    char row[512];
+
+    (void)state;
+    for (unsigned bit = 0; bit < HF_SIP_TOLERANCES; bit++) {
+        const struct hf_sip_tolerance_info *info = hf_sip_tolerance_info(bit);
+
+        snprintf(row, sizeof(row), "\n| `%s` | %s | %s |\n", info->name, info->by_default ? "on" : "off",
+                 info->text);
+        in_document(document, row);
+    }
+    for (unsigned problem = 1; problem < HF_SIP_PROBLEMS; problem++) {
+        const struct hf_sip_problem_info *info = hf_sip_problem_info((enum hf_sip_problem)problem);
+
+        snprintf(row, sizeof(row), "\n| `%s` | %u | %s |\n", info->name, info->status, info->text);
+        in_document(document, row);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +303,7 @@ int main(void)
         cmocka_unit_test(each_answer_is_well_formed),
         cmocka_unit_test(what_each_valid_one_is_about),
         cmocka_unit_test(an_unknown_scheme_of_credentials_is_none),
+        cmocka_unit_test(the_document_lists_them_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "client/driver_testkit.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 
 static int setup(void **state)
 {
@@ -109,6 +110,57 @@ static void the_line_to_the_clients_thread_is_bounded(void **state)
     assert_int_equal(device_publish(device, large), HOLDFAST_OK);
     assert_int_equal(device_publish(device, large), HOLDFAST_ERR_LIMIT);
     device_until(device, &device->queued, 4);
+}
+
+static struct device *slow_device;
+static unsigned commits;
+
+static int on_commit(void *context)
+{
+    (void)context;
+    commits++;
+    slow_device->now_ms += 5; /* the disk takes its time */
+    return 0;
+}
+
+static int watch_commits(sqlite3 *db, char **error, const struct sqlite3_api_routines *api)
+{
+    (void)error;
+    (void)api;
+    (void)sqlite3_commit_hook(db, on_commit, NULL);
+    return SQLITE_OK;
+}
+
+/* What came while a commit took long goes into the next one together. One commit for each would add up to seconds. */
+static void a_slow_disk_is_asked_once_for_what_came_together(void **state)
+{
+    struct device *device = *state;
+    char folder[] = "/tmp/hf_client_slow.XXXXXX", path[64], command[80];
+
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/q.db", folder);
+    device->options.queue_path = path;
+    slow_device = device;
+    assert_int_equal(sqlite3_auto_extension((void (*)(void))watch_commits), SQLITE_OK);
+    device_open(device);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(device_publish(device, "x"), HOLDFAST_OK);
+    commits = 0;
+    device_until(device, &device->queued, 50);
+    assert_in_range(commits, 1, 2);
+    device_until(device, &device->opened, 1);
+    device_until(device, &device->sent, 50);
+    commits = 0;
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(device_publish(device, "x"), HOLDFAST_OK);
+    device_until(device, &device->queued, 100);
+    assert_in_range(commits, 1, 3); /* with their numbers */
+    device_until(device, &device->sent, 100);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))watch_commits);
+    hf_client_free(device->client);
+    device->client = NULL;
+    (void)snprintf(command, sizeof(command), "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 static void commands_at_once_and_later(void **state)
@@ -253,9 +305,37 @@ static void silence_is_looked_into_beside_the_connection(void **state)
     device->door.deaf = true;
     device_until(device, &device->closed, 1);
     assert_int_equal(device->last_failure, HOLDFAST_FAILED_LOST);
+    assert_int_equal(device->last_retry_ms, 0);
     device->door.deaf = false;
     device_until(device, &device->opened, 2); /* the probe worked: at once */
     assert_in_range(device->now_ms, 1010000, 1012000);
+}
+
+/* HB-9: the name resolves and another connection does not work: the server cannot be reached, and is tried again after a delay. */
+static void a_server_that_cannot_be_reached_is_not_tried_at_once(void **state)
+{
+    struct device *device = *state;
+
+    for (int threaded = 0; threaded < 2; threaded++) {
+        (void)snprintf(device->url, sizeof(device->url), "http://localhost:%u/", device->door.port);
+        device->options.dns_thread =
+            threaded != 0; /* a lookup beside the connection, or the connection's answer alone */
+        device->opened = device->closed = 0;
+        device_open(device);
+        device_until(device, &device->opened, 1);
+        (void)close(device->door.listener);
+        device->door.listener = -1;
+        device->door.deaf = true;
+        device_until(device, &device->closed, 1);
+        assert_int_equal(device->last_failure, HOLDFAST_FAILED_LOST);
+        assert_true(device->last_retry_ms > 0 && device->last_retry_ms <= 1000); /* U(0, base) */
+        device_until(device, &device->closed, 3);
+        assert_int_equal(device->last_failure, HOLDFAST_FAILED_REFUSED);
+        hf_client_free(device->client);
+        device->client = NULL;
+        door_deinit(&device->door);
+        door_init(&device->door);
+    }
 }
 
 static void without_the_network_nothing_is_tried(void **state)
@@ -400,6 +480,7 @@ int main(void)
         ROW(what_is_published_and_not_taken_is_told_when_it_ends),
         ROW(a_large_message_and_many_small_ones),
         ROW(the_line_to_the_clients_thread_is_bounded),
+        ROW(a_slow_disk_is_asked_once_for_what_came_together),
         ROW(commands_at_once_and_later),
         ROW(a_refused_token_is_fetched_again),
         ROW(a_token_that_cannot_be_sent_fails_the_attempt),
@@ -408,6 +489,7 @@ int main(void)
         ROW(a_reset_under_load_raises_no_signal),
         ROW(stop_says_goodbye_and_nothing_follows),
         ROW(silence_is_looked_into_beside_the_connection),
+        ROW(a_server_that_cannot_be_reached_is_not_tried_at_once),
         ROW(without_the_network_nothing_is_tried),
         ROW(options_are_checked),
         ROW(publications_are_checked),

@@ -257,6 +257,10 @@ void hf_client_core_probed(struct hf_client_core *core, const struct hf_client_t
                            bool resolved);
 
 /* ---- application ---- */
+/* Between these two, calls of this section do no work of their own but what bounds make necessary; the last one does it for all: one commit for what came
+ * together, however slow the disk is. */
+void hf_client_core_hold(struct hf_client_core *core, const struct hf_client_time *now);
+void hf_client_core_release(struct hf_client_core *core);
 /* Takes the message into the queue; `published` follows with the cookie. HF_ERR_LIMIT: the queue is full and this class does not drop; HF_ERR_INVALID: topic, or a payload that is not what its format or the text flag says; HF_ERR_FULL,
  * HF_ERR_IO, HF_ERR_CORRUPT, HF_ERR_NOMEM: the store's. Then nothing was taken and `published` does not follow. The class is not RESULT. message->uuid all zero: one is drawn. */
 hf_err hf_client_core_publish(struct hf_client_core *core, const struct hf_client_time *now,

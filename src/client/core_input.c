@@ -140,6 +140,18 @@ void hf_client_core_probed(struct hf_client_core *core, const struct hf_client_t
     hf_core_leave(core);
 }
 
+/* ---- what comes together ---- */
+
+void hf_client_core_hold(struct hf_client_core *core, const struct hf_client_time *now)
+{
+    hf_core_enter(core, now);
+}
+
+void hf_client_core_release(struct hf_client_core *core)
+{
+    hf_core_leave(core);
+}
+
 /* ---- unnumbered frames of the application ---- */
 
 static hf_err emit_plain(struct hf_client_core *core, const struct hf_client_time *now,

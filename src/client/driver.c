@@ -177,11 +177,15 @@ static void take_line(struct hf_client *client)
     if (!client->started)
         hf_client_core_start(client->core, &now);
     client->started = true;
-    while (taken.entries != NULL) {
-        struct hf_line_entry *entry = taken.entries;
+    if (taken.entries != NULL) {
+        hf_client_core_hold(client->core, &now);
+        while (taken.entries != NULL) {
+            struct hf_line_entry *entry = taken.entries;
 
-        taken.entries = entry->next;
-        hf_client_app_take(client, entry);
+            taken.entries = entry->next;
+            hf_client_app_take(client, entry);
+        }
+        hf_client_core_release(client->core);
     }
     if (taken.stop)
         hf_client_core_stop(client->core, &now);

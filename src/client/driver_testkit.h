@@ -369,6 +369,7 @@ struct device {
     _Atomic uint64_t now_ms; /* of the clock */
     atomic_uint queued, refused, sent, failed, opened, closed, gone, acknowledged, commands;
     int last_failure, last_code, last_error, last_ack;
+    uint64_t last_retry_ms;
     uint64_t handle;
     int answer;
     atomic_llong live_bytes, peak_bytes;
@@ -395,6 +396,7 @@ static void device_on_close(void *user, const struct hf_client_close *close)
     struct device *device = user;
 
     device->last_failure = close->failure;
+    device->last_retry_ms = close->retry_ms;
     device->last_code = close->code;
     device->closed++;
     device->gone += !close->retry;

@@ -320,6 +320,55 @@ def test_a_command_that_is_too_late_is_not_acted_upon(gw, tmp_path, encoding):
 
 
 @both
+def test_on_return_a_device_gets_what_it_missed_but_no_command_that_has_its_result(gw, tmp_path, encoding):
+    """In order; a request that is repeated under its idempotency key makes no second command, whether the first was answered or missed."""
+    name, api = f"missed-{encoding}", gw.api()
+
+    def command(step, key):
+        answer = api.do("POST", f"/v1/devices/{name}/commands", {"name": "step", "payload": step}, headers={"Idempotency-Key": key},
+                        status={200, 202})
+        return answer.json["id"], answer.headers.get("Idempotent-Replay") == "true"
+
+    with Device(gw, name, tmp_path / "store", encoding) as device:
+        device.wait("session")
+        done, _ = command(1, "first")
+        api.wait("command.done", device=name)
+    missed = [command(n, f"key-{n}")[0] for n in (2, 3, 4)]
+    assert command(1, "first") == (done, True) and command(3, "key-3") == (missed[1], True)
+    with Device(gw, name, tmp_path / "store", encoding) as device:
+        device.lose_session(device.new_session())  # in a new session everything that is not finished is sent again
+        device.cut()
+        api.wait("command.done", device=name, where=lambda e: e["id"] == missed[-1])
+        assert [frame["id"] for frame in device.seen("command")] == missed
+        assert command(1, "first") == (done, True) and command(4, "key-4") == (missed[2], True)
+        last, _ = command(5, "last")
+        api.wait("command.done", device=name, where=lambda e: e["id"] == last)
+        assert [frame["id"] for frame in device.seen("command")] == missed + [last]
+    assert len(api.events(type="command.done", device=name)) == 5
+
+
+def test_the_terminals_of_a_user_share_a_group_and_get_the_same_downlink(gw, tmp_path):
+    terminals = {encoding: Device(gw, f"of-anna-{encoding}", tmp_path / encoding, encoding, groups=["anna"]) for encoding in ("binary", "json")}
+    with terminals["binary"] as phone, terminals["json"] as tablet, Device(gw, "of-bert", tmp_path / "bert") as other:
+        for device in (phone, tablet, other):
+            device.wait("session")
+        for n in range(20):
+            answer = gw.api().do("POST", "/v1/broadcast", {"target": {"group": "anna"}, "payload": {"n": n}}, status={200, 202})
+            assert answer.json["written"] == 2
+        for device in (phone, tablet):
+            device.wait("message", count=20)
+            assert [holdfast_client.value(frame) for frame in device.seen("message")] == [{"n": n} for n in range(20)]
+            assert {frame["topic"] for frame in device.seen("message")} == {"group/anna"}
+            assert all(frame.get("publish") and not frame.get("seq") for frame in device.seen("message"))
+        tablet.cut()
+        tablet.wait("session", count=2)  # groups come with HELLO, so it is in at once
+        gw.api().do("POST", "/v1/broadcast", {"target": {"group": "anna"}, "payload": "again"}, status={200, 202})
+        for device in (phone, tablet):
+            device.wait("message", lambda frame: holdfast_client.value(frame) == "again")
+        assert not other.seen("message")
+
+
+@both
 @pytest.mark.parametrize("lost", ["line", "session"])
 def test_a_command_is_done_once_although_its_result_was_lost(gw, tmp_path, encoding, lost):
     name = f"once-{lost}-{encoding}"

@@ -28,7 +28,7 @@ static size_t element_end(struct hf_slice text)
             at = string_end(text, at);
             continue;
         }
-        if (depth == 0 && (c == ',' || c == ']'))
+        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
             break;
         depth += c == '[' || c == '{';
         depth -= c == ']' || c == '}';
@@ -37,30 +37,62 @@ static size_t element_end(struct hf_slice text)
     return at < text.bytes ? at : text.bytes;
 }
 
-bool hf_json_array_next(struct hf_slice *rest, struct hf_json_field *ret_element)
+static void skip_space(struct hf_slice *rest)
 {
-    size_t bytes = 0;
-
-    if (rest->bytes == 0)
-        return false;
-    rest->at++; /* the bracket, or the comma behind the last element */
-    rest->bytes--;
     while (rest->bytes > 0 && is_space(rest->at[0])) {
         rest->at++;
         rest->bytes--;
     }
-    if (rest->bytes == 0 || rest->at[0] == ']')
+}
+
+/* Behind a bracket or comma: false at the end of the array or object. */
+static bool begin(struct hf_slice *rest)
+{
+    skip_space(rest); /* before an outermost bracket */
+    if (rest->bytes == 0)
         return false;
-    bytes = element_end(*rest);
-    struct hf_slice raw = {rest->at, bytes};
+    rest->at++; /* the bracket, or the comma behind the last element */
+    rest->bytes--;
+    skip_space(rest);
+    return rest->bytes > 0 && rest->at[0] != ']' && rest->at[0] != '}';
+}
+
+static void take_value(struct hf_slice *rest, struct hf_slice name, struct hf_json_field *ret_value)
+{
+    struct hf_slice raw = {rest->at, element_end(*rest)};
+
+    rest->at += raw.bytes;
+    rest->bytes -= raw.bytes;
+    while (raw.bytes > 0 && is_space(raw.at[raw.bytes - 1]))
+        raw.bytes--;
+    *ret_value = (struct hf_json_field){.name = name,
+                                        .type = hf_json_type_of(raw),
+                                        .found = true,
+                                        .escaped = memchr(raw.at, '\\', raw.bytes) != NULL,
+                                        .raw = raw};
+}
+
+bool hf_json_array_next(struct hf_slice *rest, struct hf_json_field *ret_element)
+{
+    if (!begin(rest))
+        return false;
+    take_value(rest, (struct hf_slice){NULL, 0}, ret_element);
+    return true;
+}
+
+bool hf_json_object_next(struct hf_slice *rest, struct hf_json_field *ret_member)
+{
+    if (!begin(rest))
+        return false;
+    size_t bytes = string_end(*rest, 0);
+    struct hf_slice name = {rest->at + 1, bytes - 2};
 
     rest->at += bytes;
     rest->bytes -= bytes;
-    while (raw.bytes > 0 && is_space(raw.at[raw.bytes - 1]))
-        raw.bytes--;
-    *ret_element = (struct hf_json_field){.type = hf_json_type_of(raw),
-                                          .found = true,
-                                          .escaped = memchr(raw.at, '\\', raw.bytes) != NULL,
-                                          .raw = raw};
+    skip_space(rest);
+    rest->at++; /* the colon */
+    rest->bytes--;
+    skip_space(rest);
+    take_value(rest, name, ret_member);
     return true;
 }

@@ -509,6 +509,39 @@ static void walks_arrays(void **state)
     }
 }
 
+static void walks_objects(void **state)
+{
+    static const struct {
+        const char *in, *want;
+    } rows[] = {
+        {"{}", ""},
+        {" { \n} ", ""},
+        {"{\"a\":1}", "a=1;"},
+        {" {\"a\" : 1 , \"b,}\\\"\":\"]},\",\"\":{\"c\":[{}]} , \"d\":null\t} ",
+         "a=1;b,}\\\"=\"]},\";={\"c\":[{}]};d=null;"},
+    };
+    char storage[128];
+    struct hf_sb sb;
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_slice rest = hf_slice_of(rows[i].in);
+        struct hf_json_field member;
+
+        assert_int_equal(check(rest.at, rest.bytes, 0), HF_OK);
+        hf_sb_init(&sb, storage, sizeof(storage));
+        while (hf_json_object_next(&rest, &member)) {
+            assert_int_equal(member.type, hf_json_type_of(member.raw));
+            hf_sb_slice(&sb, member.name);
+            hf_sb_char(&sb, '=');
+            hf_sb_slice(&sb, member.raw);
+            hf_sb_char(&sb, ';');
+        }
+        assert_false(hf_json_object_next(&rest, &member));
+        assert_string_equal(storage, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +556,7 @@ int main(void)
         cmocka_unit_test(writes),
         cmocka_unit_test(writes_long_base64),
         cmocka_unit_test(walks_arrays),
+        cmocka_unit_test(walks_objects),
         cmocka_unit_test(writer_notices_no_room),
     };
 

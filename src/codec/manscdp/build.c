@@ -106,17 +106,21 @@ static hf_err write_raw(struct build *build, const char *name, struct hf_slice r
     return HF_OK;
 }
 
+/* *ret_empty: nothing stands between its tags. */
 static hf_err write_item(struct build *build, const struct hf_cdp_layout *layout, const char *name,
-                         const void *item, unsigned depth)
+                         const void *item, unsigned depth, bool *ret_empty)
 {
+    *ret_empty = false;
     if (layout->rows[0].name == NULL) { /* a value */
         write_text(build, name, *(const struct hf_slice *)hf_cdp_at(item, &layout->rows[0]));
         return HF_OK;
     }
     open_tag(build, name);
     hf_sb_text(build->out, "\r\n");
+    size_t inside = build->out->bytes;
     hf_err err = write_struct(build, layout, item, depth + 1);
 
+    *ret_empty = build->out->bytes == inside && !build->out->overflow;
     close_tag(build, name);
     return err;
 }
@@ -131,12 +135,21 @@ static hf_err write_items(struct build *build, const struct hf_cdp_layout *layou
     hf_err err = HF_OK;
 
     hf_cdp_list_begin(&iter, build->message, list, scratch, sizeof(scratch));
+    *ret_count = 0;
     while (iter.count < items_max && (err = hf_cdp_list_next(&iter, &item, layout->bytes)) == HF_OK) {
-        err = write_item(build, layout, name, &item, depth);
+        size_t before = build->out->bytes;
+        bool empty;
+
+        err = write_item(build, layout, name, &item, depth, &empty);
         if (err != HF_OK || build->out->overflow)
             break;
+        if (empty && list->items == NULL) { /* came from a peer with nothing but extras */
+            build->out->bytes = before;
+            build->out->at[before] = '\0';
+            continue;
+        }
+        ++*ret_count;
     }
-    *ret_count = iter.count;
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
@@ -251,12 +264,16 @@ static bool is_name(struct hf_slice name)
 static hf_err write_extras(struct build *build)
 {
     const struct hf_cdp_message *message = build->message;
+    const struct hf_cdp_layout *layout = hf_cdp_layout_of(message);
+    bool other_case;
 
     for (unsigned i = 0; i < message->extra_count; i++) {
         const struct hf_cdp_extra *extra = &message->extras[i];
         char name[HF_XML_NAME_BYTES_MAX + 1];
 
-        if (extra->parent.at != NULL || extra->markup)
+        /* One that is named as a row is a value that could not be read. */
+        if (extra->parent.at != NULL || extra->markup ||
+            hf_cdp_row_of(layout, extra->name, 0, &other_case) != NULL)
             continue;
         build->element = "ExtraInfo";
         if (!is_name(extra->name))

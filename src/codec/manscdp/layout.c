@@ -166,6 +166,19 @@ bool hf_cdp_is_set(const void *body, const struct hf_cdp_row *row)
     return false;
 }
 
+bool hf_cdp_is_empty(const struct hf_cdp_layout *layout, const void *body)
+{
+    for (unsigned i = 0; i < layout->row_count; i++)
+        if (hf_cdp_is_set(body, &layout->rows[i]))
+            return false;
+    return true;
+}
+
+bool hf_cdp_has_id(const struct hf_cdp_layout *layout)
+{
+    return layout->rows[0].name != NULL && strcmp(layout->rows[0].name, "DeviceID") == 0;
+}
+
 enum hf_cdp_answer hf_cdp_answer_of(const struct hf_cdp_message *message)
 {
     const struct hf_cdp_kind_of_message *row = hf_cdp_message_row(message->command, message->root);

@@ -71,6 +71,8 @@ static inline const void *hf_cdp_at(const void *body, const struct hf_cdp_row *r
 
 /* Is there anything to write? RESULT and DROP have no member and answer false. */
 bool hf_cdp_is_set(const void *body, const struct hf_cdp_row *row);
+bool hf_cdp_is_empty(const struct hf_cdp_layout *layout, const void *body); /* of all rows */
+bool hf_cdp_has_id(const struct hf_cdp_layout *layout);                     /* begins with a DeviceID */
 
 /* Where parsed values go; shared by message and items. */
 struct hf_cdp_reading {

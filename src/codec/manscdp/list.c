@@ -64,14 +64,6 @@ static bool next_inner(struct hf_cdp_iter *iter, const char *name, struct hf_sli
     return true;
 }
 
-static bool is_empty(const struct hf_cdp_layout *layout, const void *item)
-{
-    for (unsigned i = 0; i < layout->row_count; i++)
-        if (hf_cdp_is_set(item, &layout->rows[i]))
-            return false;
-    return true;
-}
-
 static hf_err read_item(struct hf_cdp_iter *iter, const struct hf_cdp_layout *layout, struct hf_slice inner,
                         void *item)
 {
@@ -119,8 +111,7 @@ hf_err hf_cdp_list_next(struct hf_cdp_iter *iter, void *ret_item, size_t item_by
     while (!iter->limited) {
         if (!next_inner(iter, iter->by_id ? layout->rows[0].name : iter->list->item, &inner)) {
             /* Not one item element, but perhaps their contents. */
-            if (iter->count + iter->skipped > 0 || iter->by_id || layout->rows[0].name == NULL ||
-                !hf_slice_is(hf_slice_of(layout->rows[0].name), "DeviceID"))
+            if (iter->count + iter->skipped > 0 || iter->by_id || !hf_cdp_has_id(layout))
                 return HF_ERR_NOT_FOUND;
             iter->by_id = true;
             iter->left = iter->list->raw;
@@ -129,7 +120,7 @@ hf_err hf_cdp_list_next(struct hf_cdp_iter *iter, void *ret_item, size_t item_by
         iter->limited = iter->count == HF_CDP_ITEMS_MAX;
         hf_err err = read_item(iter, layout, inner, ret_item);
 
-        if (iter->limited || err != HF_OK || (is_empty(layout, ret_item) && iter->extra_count == 0)) {
+        if (iter->limited || err != HF_OK || (hf_cdp_is_empty(layout, ret_item) && iter->extra_count == 0)) {
             iter->skipped++;
             continue;
         }

@@ -138,8 +138,8 @@ struct hf_cdp_message {
         struct hf_cdp_control control;
         struct hf_cdp_plain plain;
     } as;
-    struct hf_cdp_extra
-        extras[HF_CDP_EXTRAS_MAX]; /* written, too, when they stand at the top and hold no markup */
+    struct hf_cdp_extra extras
+        [HF_CDP_EXTRAS_MAX]; /* written, too, when they stand at the top, hold no markup and have no row */
     unsigned extra_count;
     uint32_t tolerances;             /* bits of xml.h */
     enum hf_text_charset charset;    /* that the texts were read in */

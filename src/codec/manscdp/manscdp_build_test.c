@@ -446,6 +446,29 @@ static void a_parsed_list_is_written_again(void **state)
     assert_string_equal(wire, first);
 }
 
+/* What cannot be read of a peer is not handed on as if it could. */
+static void what_was_unreadable_is_not_written(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        kit_parse(HF_SLICE(
+            HEAD
+            "<Response><CmdType>ConfigDownload</CmdType><SN>17</SN><DeviceID>" ID
+            "</DeviceID><Result>NO</Result>"
+            "<FrameMirror>left</FrameMirror><VideoRecordPlan><RecordSchedule><WeekDayNum/>"
+            "<TimeSegment><X>1</X></TimeSegment></RecordSchedule><RecordSchedule><WeekDayNum>2</WeekDayNum>"
+            "</RecordSchedule></VideoRecordPlan><Item><Text>t</Text></Item><ExtraInfo>e</ExtraInfo>"
+            "</Response>")),
+        HF_OK);
+    assert_null(
+        kit_message.as.config.video_param_attribute.raw.at); /* items that could be anybody's are nobody's */
+    kit_message.extras[2].markup = true;                     /* the Item */
+    assert_int_equal(build(HF_CDP_2022, &kit_message), HF_OK);
+    assert_string_equal(lines("Response"),
+                        "<Result>ERROR</Result><VideoRecordPlan><RecordSchedule><WeekDayNum>2</WeekDayNum>"
+                        "</RecordSchedule></VideoRecordPlan><ExtraInfo>e</ExtraInfo>");
+}
+
 static void answers_and_editions_of_the_table(void **state)
 {
     struct hf_cdp_message message = of(HF_CDP_ROOT_QUERY, HF_CDP_CMD_CATALOG);
@@ -484,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_catalogue_fits_a_datagram),
         cmocka_unit_test(every_length_of_room_is_met),
         cmocka_unit_test(a_parsed_list_is_written_again),
+        cmocka_unit_test(what_was_unreadable_is_not_written),
         cmocka_unit_test(answers_and_editions_of_the_table),
     };
 

@@ -276,12 +276,13 @@ static hf_err take_unknown(struct element *element, const struct hf_cdp_layout *
 {
     struct hf_slice raw;
 
-    /* Items without their list: everything from here on is one. */
+    /* Items without their list: everything from here on is one. Only where an item has an id: other items look too much alike. */
     for (unsigned i = 0; i < layout->row_count; i++) {
         const struct hf_cdp_row *row = &layout->rows[i];
         struct hf_cdp_list *list = (void *)((char *)into + row->at);
 
         if (row->kind == HF_CDP_KIND_LIST && list->raw.at == NULL &&
+            hf_cdp_has_id(&hf_cdp_layouts[row->of]) &&
             hf_slice_eq_nocase(element->start.name, hf_slice_of(hf_cdp_layouts[row->of].item))) {
             *element->reading->tolerances |= HF_XML_SALVAGED;
             list->struct_index = row->of;

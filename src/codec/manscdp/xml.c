@@ -42,7 +42,9 @@ struct hf_slice hf_xml_trim(struct hf_slice text)
 
 void hf_xml_init(struct hf_xml *xml, struct hf_slice text, uint32_t *tolerances)
 {
-    *xml = (struct hf_xml){.at = text.at, .end = text.at + text.bytes, .tolerances = tolerances};
+    const char *at = text.at != NULL ? text.at : "";
+
+    *xml = (struct hf_xml){.at = at, .end = at + text.bytes, .tolerances = tolerances};
 }
 
 static bool starts(const char *at, const char *end, const char *text)

@@ -41,7 +41,9 @@ static bool next_line(struct hf_slice *body, struct hf_slice *ret_line, uint32_t
 
 static struct hf_slice take_until(struct hf_slice *text, char separator)
 {
-    const char *at = text->bytes > 0 ? memchr(text->at, separator, text->bytes) : NULL;
+    if (text->bytes == 0)
+        return *text;
+    const char *at = memchr(text->at, separator, text->bytes);
     struct hf_slice part = {text->at, at != NULL ? (size_t)(at - text->at) : text->bytes};
 
     text->at += part.bytes + (at != NULL);

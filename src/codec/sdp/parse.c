@@ -58,7 +58,9 @@ static bool next_line(struct lines *lines, struct line *ret_line)
 /* Up to `separator`, which is taken, too; blanks around it go. The rest stays in *text. */
 static struct hf_slice take_part(struct hf_slice *text, char separator)
 {
-    const char *at = text->bytes > 0 ? memchr(text->at, separator, text->bytes) : NULL;
+    if (text->bytes == 0)
+        return *text;
+    const char *at = memchr(text->at, separator, text->bytes);
     struct hf_slice part = {text->at, at != NULL ? (size_t)(at - text->at) : text->bytes};
 
     text->at += part.bytes + (at != NULL);
@@ -320,12 +322,16 @@ static bool is_once(char type)
 hf_err hf_sdp_parse(struct hf_slice body, struct hf_sdp *ret_sdp)
 {
     static const char order[] = "vosuctmayf", needed[] = "vosctm";
-    struct lines lines = {body.at, body.at + body.bytes, 0};
+    struct lines lines = {.tolerances = 0};
     uint32_t seen = 0; /* by letter */
     unsigned rank = 0, media_seen = 0;
     struct line line;
 
     memset(ret_sdp, 0, sizeof(*ret_sdp));
+    if (body.bytes == 0)
+        return HF_ERR_MALFORMED;
+    lines.at = body.at;
+    lines.end = body.at + body.bytes;
     while (next_line(&lines, &line))
         if (line.type == 'm' && !take_media(ret_sdp, line.value))
             ret_sdp->tolerances |= HF_SDP_UNREADABLE;

@@ -50,7 +50,9 @@ const struct hf_sdp_payload *hf_sdp_payload_of(const struct hf_sdp_media *media,
 
 static struct hf_slice take_field(struct hf_slice *text)
 {
-    const char *slash = text->bytes > 0 ? memchr(text->at, '/', text->bytes) : NULL;
+    if (text->bytes == 0)
+        return *text;
+    const char *slash = memchr(text->at, '/', text->bytes);
     struct hf_slice field = {text->at, slash != NULL ? (size_t)(slash - text->at) : text->bytes};
 
     text->at += field.bytes + (slash != NULL);

@@ -411,7 +411,9 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_store_thread_start(&gateway->store_thread);
     if (err == HF_OK)
         err = hf_tail_thread_start(&gateway->tail_thread);
-    hf_node_record(gateway, HF_EVENT_NODE_STARTED); /* before its worker runs: the journal is still ours */
+    /* Before its worker runs the journal is still ours. At once: the first record of this start comes before all others. */
+    hf_node_record(gateway, HF_EVENT_NODE_STARTED);
+    hf_app_journal_submit(&gateway->workers[0]->journal);
     for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
         err = hf_worker_start(gateway->workers[i]);
     if (err != HF_OK)

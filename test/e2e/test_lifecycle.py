@@ -223,6 +223,13 @@ def test_usr1_reopens_the_log_file(gateways, tmp_path):
     assert "after" not in (tmp_path / "holdfast.log.1").read_text()
 
 
+def test_the_start_is_the_first_record(gateways):
+    """Whoever comes first, on whatever worker: what follows belongs to this start."""
+    gw = gateways()
+    with gw.connect("early"):
+        assert gw.api().events()[0]["offset"] == 2
+
+
 def test_restart_presence_is_unknown_then_offline(gateways):
     gw = gateways({"heartbeat": {"idle_ms": 1000, "dead_ms": 2000, "repeat_ms": 500}})
     ws = gw.connect("waiting")

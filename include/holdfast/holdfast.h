@@ -242,7 +242,7 @@ struct hf_client_options {
     void (*on_sent)(void *user, uint64_t id); /* durable at the gateway, and out of the queue */
     void (*on_failed)(void *user, uint64_t id,
                       const char *reason); /* will never be sent: dropped, expired, refused, too big */
-    /* An acknowledgement or answer by handle ended: HOLDFAST_OK, it is durable. Else (the disk, or HOLDFAST_ERR_LIMIT: no room for the result) acknowledge or answer again later; a command that was
+    /* An acknowledgement or answer by handle ended: HOLDFAST_OK, it is durable. Else (the disk; HOLDFAST_ERR_LIMIT: no room for the result; HOLDFAST_ERR_INVALID: it is not what it says) acknowledge or answer again later; a command that was
      * answered HOLDFAST_DONE, too. */
     void (*on_acknowledged)(void *user, uint64_t handle, int err);
     /* What closes nothing: the queue's disk, a refused subscription. reason: a name of doc/reasons.md. */

@@ -1,0 +1,200 @@
+/* adapter/gb28181/site.h - cameras and recorders of GB/T 28181-2016 and -2022: the devices of one SIP domain whose home is this worker. Bytes come from
+ * and go to SIP flows (core/sip/flow.h), which whoever owns the sockets makes; rules are core's (core/gb, core/sip, core/hub.h). A registered
+ * camera is a device of the hub like any other: presence, reasons, epochs, events, commands. One site per worker, one thread; no call blocks.
+ *
+ *   a datagram came        hf_gb_home() names its device; forward it to the worker hf_hub_home() says, there hf_gb_receive()
+ *   a stream has bytes     cut them with codec/sip/framer.h, the same; hf_gb_flow_closed() on every worker when it ends
+ *   each turn              hf_hub_time() first, hf_wheel_run(), hf_hub_settle() as for every adapter; timers of the site are on the wheel
+ *
+ * Sources: GB/T 28181-2016 and -2022, 9.1 (registration), 9.6 (keepalive), 9.3 and 9.5 (control, queries), annex A; RFC 3261 10; requirements GB-1, GB-3, GB-5
+ * to GB-8, GB-10, GB-13, GB-20 to GB-22, MEM-6.
+ * Memory of a registered camera that rests: HF_GB_DEVICE_BYTES_MAX. */
+#ifndef HF_ADAPTER_GB28181_SITE_H
+#define HF_ADAPTER_GB28181_SITE_H
+
+#include "base/map.h"
+#include "base/slab.h"
+#include "base/wheel.h"
+#include "codec/manscdp/text.h"
+#include "codec/sip/digest.h"
+#include "codec/sip/nonce.h"
+#include "core/hub.h"
+#include "core/sip/tx.h"
+
+enum {
+    HF_GB_DEVICES_MAX = 131072, /* of a worker, those that left within the nonce's life included */
+    HF_GB_DEVICE_BYTES_MAX =
+        2048, /* MEM-6: a camera at rest, with the hub's share and the last answer that SIP keeps for it */
+    HF_GB_DOMAIN_BYTES_MAX = 64,
+    HF_GB_LOCKS_MAX = 4096,       /* pairs of id and source with failures; above it the oldest is forgotten */
+    HF_GB_OPEN_MAX = 8,           /* commands under way to one device; others wait in the hub's outbox */
+    HF_GB_REQUESTS_MAX = 65536,   /* of a worker */
+    HF_GB_BODY_BYTES_MAX = 60000, /* of what we send */
+    HF_GB_JSON_BYTES_MAX = 1 << 20,             /* of one event */
+    HF_GB_RESULT_BYTES_MAX = (2 << 20) - 65536, /* of a command's result: a record of the log */
+    HF_GB_MERGE_BYTES_TOTAL_MAX = 64 << 20,     /* of answers in several parts, all together */
+    HF_GB_GRACE_TCP_MS = 10000,                 /* a lost stream may come back */
+    HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
+};
+
+/* What is known of a device beforehand. */
+struct hf_gb_account {
+    struct hf_slice password; /* or absent */
+    struct hf_slice ha1;      /* hexadecimal, of `alg` with the id and the realm; absent: from the password */
+    uint8_t alg;              /* enum hf_sip_alg that is offered */
+    bool open;                /* needs no password at all */
+    bool no_qop;              /* challenged as RFC 2069 has it */
+    bool no_date;             /* no Date header in answers to REGISTER */
+    uint8_t charset;          /* enum hf_text_charset; HF_TEXT_AUTO detects */
+    uint16_t version;         /* 20 = 2.0, 30 = 3.0: overrides X-GB-Ver; 0 = as the device says */
+    uint32_t keepalive_ms, keepalive_count; /* 0 = the domain's */
+};
+
+struct hf_gb_site_ops {
+    /* Sends, or queues. As hf_sip_layer_ops.send: must not call the site. */
+    hf_err (*send)(void *context, const struct hf_sip_flow *flow, struct hf_slice bytes);
+    /* Streams only: send what is queued and close. hf_gb_flow_closed() need not follow. Must not call the site. */
+    void (*close_flow)(void *context, const struct hf_sip_flow *flow);
+    /* A device on this stream has shown its password: its messages may be larger now (codec/sip/sip.h, ..._UNPROVEN). May be NULL. */
+    void (*proven)(void *context, const struct hf_sip_flow *flow);
+    void (*random)(void *context, void *out, size_t bytes);
+    /* A fresh connection id, never used twice on this node. */
+    uint64_t (*conn_id)(void *context);
+    /* HF_OK: *ret_account (zeroed before) is filled, its slices live until the next call. HF_ERR_NOT_FOUND: nobody knows it; HF_ERR_DENIED: it may not come. What it
+     * says is kept as the device's settings until the next REGISTER. */
+    hf_err (*account)(void *context, struct hf_slice device, struct hf_gb_account *ret_account);
+    /* False while the log cannot keep up: REGISTER is answered 503, and MESSAGEs that would become events too. Keepalives never are. May be NULL = always. */
+    bool (*may_take)(void *context);
+    /* For the log of the process: a device came (HF_REASON_CONNECTED), ended, or was refused. peer as text. May be NULL. */
+    void (*on_log)(void *context, const char *event, struct hf_slice device, const struct hf_sip_flow *flow,
+                   enum hf_reason reason);
+};
+
+/* Configuration: 0 is the default that the comment names. Changeable at run time: hf_gb_site_set_limits(). */
+struct hf_gb_limits {
+    uint32_t expires_default_s;  /* 3,600: a REGISTER that does not say */
+    uint32_t expires_max_s;      /* 86,400: larger ones get this; smaller ones are taken as they are */
+    uint32_t keepalive_ms;       /* 60,000; clamped to 5,000..3,600,000 */
+    uint32_t keepalive_count;    /* 3; clamped to 1..20 */
+    uint32_t keepalive_grace_ms; /* 5,000 */
+    uint32_t nonce_lifetime_ms;  /* 60,000; at most 300,000 */
+    uint32_t lock_failures;      /* 5 within */
+    uint32_t lock_window_ms;     /* 60,000 lock the pair of id and source for */
+    uint32_t lock_ms;            /* 60,000 */
+    uint32_t sip_wait_ms;        /* 5,000: for the SIP answer to a command */
+    uint32_t answer_wait_ms;     /* 10,000: for the device's own answer to it */
+    uint32_t list_wait_ms;       /* 120,000: for the first part of Catalog and RecordInfo */
+    uint32_t list_idle_ms;       /* 10,000: between parts */
+    struct hf_rate_limit
+        refusals; /* answers to strangers' requests, of a worker: 100/s, 200; above it they get none */
+    int16_t zone_minutes;     /* of times in bodies and of Date, east of UTC: 480. HF_GB_ZONE_UTC for 0 */
+    bool version_always;      /* X-GB-Ver in answers also to devices that did not send it */
+    bool no_date;             /* no Date header: the clock of this machine is not to be trusted */
+    bool nonce_binds_address; /* the answer to a challenge must come from the address that was challenged */
+    bool strict_ids;          /* 20 digits; otherwise 18 to 20 */
+    bool silent_to_strangers; /* requests of devices that are not registered get no answer instead of 403 */
+};
+enum { HF_GB_ZONE_UTC = 1440 };
+
+struct hf_gb_options {
+    struct hf_hub *hub; /* borrows, all of them; live longer than the site */
+    struct hf_wheel *wheel;
+    struct hf_tenant *tenant;
+    const struct hf_gb_site_ops *ops;
+    void *context;
+    const struct hf_text_conv *conv;  /* of this thread: io/charset.h */
+    struct hf_slice realm, server_id; /* "3402000000", "34020000002000000001": copied */
+    struct hf_slice user_agent;       /* copied; absent = "Holdfast" */
+    struct hf_slice external_host; /* our address in Via and Contact; absent = the flow's local one. Copied */
+    uint16_t external_port;        /* with external_host; 0 = the flow's */
+    uint8_t secret
+        [HF_SIP_NONCE_KEY_BYTES]; /* for nonces: the same on all workers, best on all nodes; from entropy */
+    uint32_t devices_max;         /* 0 = HF_GB_DEVICES_MAX */
+    struct hf_gb_limits limits;
+    struct hf_sip_layer_config sip; /* timers and bounds; ops, context, wheel and secret are the site's */
+};
+
+/* Counters, for /metrics. Columns: member, what. */
+#define HF_GB_STATS_MAP(X)                                                               \
+    X(received, "messages that came, whatever they were")                                \
+    X(low_keepalives, "empty datagrams and the like, ignored")                           \
+    X(malformed, "messages that could not be parsed")                                    \
+    X(refused_method, "requests refused for their method, URI, extension or type")       \
+    X(misrouted, "messages of devices whose home is another worker")                     \
+    X(challenged, "REGISTERs answered 401 for want of credentials")                      \
+    X(challenged_stale, "REGISTERs answered 401 for an old, foreign or used nonce")      \
+    X(registered, "devices let in that were not there before")                           \
+    X(refreshed, "REGISTERs of devices that were there")                                 \
+    X(unregistered, "REGISTERs with Expires 0")                                          \
+    X(auth_failed, "wrong answers to a fresh nonce, unknown and forbidden devices: 403") \
+    X(auth_locked, "REGISTERs refused because their id and source are locked")           \
+    X(locks, "times that a pair of id and source was locked")                            \
+    X(locks_forgotten, "pairs forgotten because there were too many")                    \
+    X(register_bad, "REGISTERs answered 400: no device id, two bindings, and the like")  \
+    X(register_shed, "REGISTERs answered 503")                                           \
+    X(register_refused, "REGISTERs with the right password that the hub refused")        \
+    X(devices_full, "REGISTERs refused because of devices_max or for want of memory")    \
+    X(expires_clamped, "Expires above the maximum")                                      \
+    X(keepalives, "keepalives of registered devices")                                    \
+    X(messages, "other MESSAGEs taken")                                                  \
+    X(messages_bad, "MESSAGEs whose body could not be read: 400 or 415")                 \
+    X(messages_large, "MESSAGEs whose event would be too large: 413")                    \
+    X(messages_busy, "MESSAGEs answered 503: above the rate, or the log is busy")        \
+    X(messages_denied, "MESSAGEs that an access rule forbids: 403")                      \
+    X(strangers, "requests of devices that are not registered")                          \
+    X(strangers_silent, "of these, those that got no answer")                            \
+    X(moves, "new addresses taken")                                                      \
+    X(moves_doubted, "messages from an address not yet proven")                          \
+    X(probes, "DeviceStatus queries to such addresses")                                  \
+    X(probes_confirmed, "of these, those that proved it")                                \
+    X(suspects, "devices that became suspect: silent, or their stream was lost")         \
+    X(silences, "devices that ended by silence")                                         \
+    X(expiries, "devices whose registration ran out")                                    \
+    X(streams_lost, "devices whose stream was lost and did not come back")               \
+    X(commands, "commands sent")                                                         \
+    X(commands_bad, "commands that could not be made into a body")                       \
+    X(commands_done, "commands with the device's answer, or its 200 where that is all")  \
+    X(commands_failed, "commands that the device refused")                               \
+    X(commands_unconfirmed, "commands sent to which no answer came")                     \
+    X(commands_partial, "lists of which parts are missing")                              \
+    X(commands_cut, "lists above a bound of bytes")                                      \
+    X(commands_lost, "commands that their device left before the answer")                \
+    X(answers_by_type, "answers with a wrong SN, taken because only one was open")       \
+    X(answers_late, "answers that no command waited for: they became events")            \
+    X(messages_dropped, "plain messages that have no form for a camera")                 \
+    X(requests_full, "commands that had to wait because of a bound")                     \
+    X(xml_tolerated, "bodies that needed a tolerance")
+
+struct hf_gb_stats {
+#define HF_GB_STATS_MEMBER(member, text) uint64_t member;
+    HF_GB_STATS_MAP(HF_GB_STATS_MEMBER)
+#undef HF_GB_STATS_MEMBER
+    uint64_t sip_tolerated[HF_SIP_TOLERANCES], sip_problems[HF_SIP_PROBLEMS];
+    uint64_t devices, suspects_now, requests_now, merge_bytes_now; /* gauges */
+};
+
+struct hf_gb_site;
+
+/* Which device a message is of, by a look at its head that never fails on account of the rest: From of a request, To of an answer; the Call-ID of ours in both where it
+ * names a device (requests other than REGISTER and MESSAGE). The slice points into bytes; absent: none was found, let any worker receive it. */
+struct hf_slice hf_gb_home(struct hf_slice bytes);
+
+/* HF_ERR_INVALID: an id or realm that is none, limits out of range; HF_ERR_NOMEM; HF_ERR_UNSUPPORTED: no MD5 in the crypto library. */
+hf_err hf_gb_site_new(const struct hf_gb_options *options, struct hf_gb_site **ret_site);
+/* All devices were drained before (asserted). NULL is harmless. */
+void hf_gb_site_free(struct hf_gb_site *site);
+hf_err hf_gb_site_set_limits(struct hf_gb_site *site, const struct hf_gb_limits *limits); /* HF_ERR_INVALID */
+
+/* One datagram, or one message that the framer cut out of a stream (as flow->transport says). bytes are borrowed for the call. HF_OK: whatever was to be done was done.
+ * HF_ERR_MALFORMED, HF_ERR_LIMIT: it could not be parsed and was answered where it may be: close a stream that it came from. */
+hf_err hf_gb_receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice bytes);
+/* A stream ended, or ICMP said that nobody listens at a datagram peer. */
+void hf_gb_flow_closed(struct hf_gb_site *site, const struct hf_sip_flow *flow);
+/* From now on REGISTER is answered 503; ends at most `count` devices with that reason (drain, restart) and returns how many there were before. */
+unsigned hf_gb_site_drain(struct hf_gb_site *site, unsigned count, enum hf_reason reason);
+
+const struct hf_gb_stats *hf_gb_site_stats(const struct hf_gb_site *site);
+/* Of transactions. */
+const struct hf_sip_layer_stats *hf_gb_site_sip_stats(const struct hf_gb_site *site);
+
+#endif

@@ -104,8 +104,7 @@ hf_err hf_sip_write_reply(struct hf_sb *sb, const struct hf_sip_msg *request,
 {
     hf_err err;
 
-    if (!request->answerable || !can_copy(request) || !hf_sip_value_ok(reply->reason) ||
-        reply->status < 100 || reply->status > 699 ||
+    if (!request->answerable || !can_copy(request) ||
         (reply->to_tag.at != NULL && !hf_sip_all(reply->to_tag, SIP_TOKEN)) ||
         (reply->received.bytes > 0 && !hf_sip_is_ipv4(reply->received) && !hf_sip_is_ipv6(reply->received)))
         return HF_ERR_INVALID;

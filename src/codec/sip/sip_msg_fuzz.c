@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "codec/sip/digest.h"
 #include "codec/sip/judge.h"
+#include "codec/sip/mask.h"
 
 enum { TEXT_BYTES = 256 * 1024, INPUT_BYTES_MAX = 64 * 1024 };
 
@@ -178,6 +179,21 @@ static void read_all(const struct hf_sip_msg *msg)
     (void)hf_sip_expires(msg, &expires);
 }
 
+/* A masked message is no less well formed, and what was secret is gone. */
+static void check_mask(char *in, size_t bytes)
+{
+    static struct hf_sip_msg msg;
+    hf_err err = hf_sip_parse(in, bytes, false, NULL, &msg);
+    uint8_t problem = msg.problem;
+    struct hf_sip_credentials credentials;
+
+    hf_sip_mask(in, bytes);
+    HF_ASSERT(hf_sip_parse(in, bytes, false, NULL, &msg) == err && msg.problem == problem);
+    if (err == HF_OK && hf_sip_credentials(&msg, &credentials) == HF_OK)
+        for (size_t i = 0; i < credentials.response.bytes; i++)
+            HF_ASSERT(strchr("* \t\r\n", credentials.response.at[i]) != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 {
     static const char *const none[] = {NULL};
@@ -204,6 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
         if (msg.answerable)
             check_answer(&msg, verdict);
     }
+    check_mask(in, data_bytes);
     free(in);
     return 0;
 }

@@ -44,6 +44,8 @@ static void vias(void **state)
          "0 UDP host=h port=5060? received=192.0.2.1 maddr=m rport=0"},
         {"SIP/2.0/UDP h;rport=41022;received=[::1]", "0 UDP host=h port=5060? received=::1 rport=41022"},
         {"SIP/2.0/UDP h;received=::1;maddr=[::2]", "0 UDP host=h port=5060? received=::1 maddr=::2"},
+        {"SIP/2.0/UDP h;received=[1;maddr=2]",
+         "0 UDP host=h port=5060? received=[1 maddr=2]"}, /* no pair, no brackets */
         {"SIP/2.0/UDP h;rport=", "0 UDP host=h port=5060? rport=0 ~empty_value"},
         {"SIP/2.0/UDP 0.0.0.0:0", "0 UDP host=0.0.0.0 port=0"},
         {"SIP/2.0/UDP :5060;rport", "0 UDP host= port=5060 rport=0 ~no_host"},

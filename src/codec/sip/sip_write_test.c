@@ -211,6 +211,14 @@ static void answers_copy_what_they_must(void **state)
         nat,
         "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;rport=41022;received=203.0.113.9;x;y=\"a;b\"\r\nFrom: "
         "<sip:f@h>;tag=1\r\nTo: <sip:t@h>;tag=mine\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n");
+    expect_reply(
+        INVITE
+        "Via: SIP/2.0/UDP 203.0.113.9\r\nv: SIP/2.0/TCP b\r\nVia: SIP/2.0/TCP c, SIP/2.0/UDP d\r\n" REST
+        "\r\n",
+        nat,
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.9\r\nVia: SIP/2.0/TCP b\r\nVia: SIP/2.0/TCP c, "
+        "SIP/2.0/UDP d\r\nFrom: "
+        "<sip:f@h>;tag=1\r\nTo: <sip:t@h>;tag=mine\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n");
     expect_reply(INVITE "Via: SIP/2.0/UDP 203.0.113.9\r\n" REST "\r\n", nat,
                  "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.9\r\nFrom: <sip:f@h>;tag=1\r\nTo: "
                  "<sip:t@h>;tag=mine\r\nCall-ID: "

@@ -63,21 +63,28 @@ static size_t find_head_end(struct hf_sip_framer *framer, const char *in, size_t
     return 0;
 }
 
+/* Behind the line end that comes next. */
+static const char *next_line(const char *at, const char *end)
+{
+    const char *line_end = memchr(at, '\n', (size_t)(end - at));
+
+    return line_end == NULL ? end : line_end + 1;
+}
+
 /* Content-Length, read as hf_sip_parse reads it. */
 static enum hf_sip_problem read_length(const char *head, size_t bytes, const struct hf_sip_limits *limits,
                                        uint32_t *ret_bytes)
 {
-    const char *end = head + bytes, *at = memchr(head, '\n', bytes);
+    const char *end = head + bytes, *at = next_line(head, end), *stop;
     struct hf_sip_length length = {0};
     uint32_t tolerated = 0;
 
-    for (at = at == NULL ? end : at + 1; at < end;) {
-        const char *stop = at, *name_end, *colon;
+    for (; at < end; at = stop) {
+        const char *name_end, *colon;
 
-        do { /* one header with its folds */
-            stop = memchr(stop, '\n', (size_t)(end - stop));
-            stop = stop == NULL ? end : stop + 1;
-        } while (stop < end && (*stop == ' ' || *stop == '\t'));
+        stop = next_line(at, end);
+        while (stop < end && (*stop == ' ' || *stop == '\t')) /* folds */
+            stop = next_line(stop, end);
         name_end = hf_sip_skip(at, stop, SIP_TOKEN);
         colon = hf_sip_skip_lws(name_end, stop);
         if (colon < stop && *colon == ':' &&
@@ -88,7 +95,6 @@ static enum hf_sip_problem read_length(const char *head, size_t bytes, const str
             if (problem != HF_SIP_NO_PROBLEM)
                 return problem;
         }
-        at = stop;
     }
     *ret_bytes = length.bytes;
     return length.found || (limits->tolerances & HF_SIP_TOL_NO_LENGTH) ? HF_SIP_NO_PROBLEM : HF_SIP_NO_LENGTH;

@@ -45,7 +45,6 @@ bool hf_sip_is_ipv6(struct hf_slice host)
             at++;
         if (at < end && *at == '.') {
             groups += 2;
-            at = end;
             if (!hf_sip_is_ipv4(hf_sip_between(start, end)))
                 return false;
             break;

@@ -278,7 +278,7 @@ hf_err hf_sip_split(struct hf_slice value, struct hf_slice *ret_first, struct hf
 
     if (first.bytes == 0)
         return HF_ERR_MALFORMED;
-    for (const char *at = mark; at != NULL && at < end;) {
+    for (const char *at = mark == NULL ? end : mark; at < end;) {
         if (*at++ != ';' ||
             !hf_sip_take_param(&at, end, hf_sip_limits_default.tolerances, &param, &tolerated))
             return HF_ERR_MALFORMED;

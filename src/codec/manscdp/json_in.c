@@ -22,8 +22,6 @@ static hf_err take_text(struct input *input, const struct hf_json_field *field, 
         input->at += into->bytes;
         input->bytes -= into->bytes;
     }
-    if (err == HF_OK && into->at == NULL)
-        into->at = "";
     return err;
 }
 

@@ -76,10 +76,14 @@ static void around_the_root(void **state)
         ROW(HEAD "<!DOCTYPE Notify [<!ENTITY a \"b\"><!ELEMENT Notify (#PCDATA)>]>" ALIVE, "dtd_skipped",
             IS_ALIVE),
         ROW(HEAD "<!doctype html>" ALIVE, "dtd_skipped", IS_ALIVE),
+        ROW(HEAD "<!DOCTYPE a>\r\n<!DOCTYPE b>" ALIVE, "bytes_before dtd_skipped", IS_ALIVE),
+        ROW(HEAD "<!DOCTYPE <?x " ALIVE, "bytes_before dtd_skipped", IS_ALIVE),
         ROW(HEAD "<notify><cmdtype>keepalive</cmdtype><Sn>1</Sn><deviceid>" ID
                  "</deviceid><STATUS>ok</STATUS></notify>",
             "name_case", IS_ALIVE),
         ROW(HEAD "<Notify CmdType=\"Keepalive\" SN='1' DeviceID=" ID "><Status>OK</Status></Notify>",
+            "attribute_for_element", IS_ALIVE),
+        ROW(HEAD "<Notify CmdType = \"Keepalive\"  SN =1 DeviceID='" ID "'><Status>OK</Status></Notify>",
             "attribute_for_element", IS_ALIVE),
         ROW(HEAD "<Notify CmdType=\"Keepalive\" SN=\" 1 \" x><Status>OK</Status><DeviceID>" ID
                  "</DeviceID></Notify>",
@@ -163,6 +167,22 @@ static void inside_values(void **state)
             IS_INFO ",extra:[{name:Channel,value:many}]}"),
         ROW(HEAD INFO "<Channel>1234567890123456789</Channel></Response>", "bad_value",
             IS_INFO ",extra:[{name:Channel,value:1234567890123456789}]}"),
+        ROW(HEAD INFO "<Channel>1x</Channel></Response>", "bad_value",
+            IS_INFO ",extra:[{name:Channel,value:1x}]}"),
+        ROW(HEAD INFO "<Model>a</model></Response>", "name_case", IS_INFO ",model:a}"),
+        ROW(HEAD INFO "<Vendor>a<B>1</B></vendor></Response>", "name_case",
+            IS_INFO ",extra:[{name:Vendor,value:a<B>1</B>,markup:true}]}"),
+        ROW(HEAD INFO "<Model>a&#xE9;&#xEg;</Model></Response>", "unknown_entity",
+            IS_INFO ",model:aé&#xEg;}"),
+        ROW(HEAD INFO "<SN>2</SN><DeviceID>2</DeviceID></Response>", "element_twice", IS_INFO "}"),
+        ROW(HEAD INFO "<AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA>x</"
+                      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA></Response>",
+            "",
+            IS_INFO
+            ",extra:[{name:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,value:x}]}"),
+        ROW(HEAD INFO
+            "<AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA>x<Model>m</Model></Response>",
+            "stray_less_than", IS_INFO ",model:m}"),
         ROW(HEAD INFO "<Channel></Channel><Model/></Response>", "", IS_INFO "}"),
         ROW(HEAD INFO "<Result>NO</Result></Response>", "bad_value",
             "{command:DeviceInfo,root:Response,sn:1,device_id:" ID
@@ -329,6 +349,19 @@ static void values_and_scratch_are_bounded(void **state)
         assert_int_equal(kit_message.as.device_info.model.bytes, HF_CDP_TEXT_BYTES_MAX * (wide ? 3 : 2) / 2);
         seen |= kit_message.tolerances;
     }
+    for (unsigned more = 0; more < 2; more++) { /* the same for markup */
+        hf_sb_init(&sb, body, sizeof(body));
+        hf_sb_text(&sb, HEAD INFO "<Vendor>");
+        size_t from = sb.bytes;
+
+        hf_sb_text(&sb, "<a>");
+        while (sb.bytes - from < HF_CDP_TEXT_BYTES_MAX - 4 + more)
+            hf_sb_char(&sb, 'x');
+        hf_sb_text(&sb, "</a></Vendor></Response>");
+        assert_int_equal(kit_parse(hf_sb_done(&sb)), HF_OK);
+        assert_int_equal(kit_message.tolerances, more ? HF_XML_LONG : 0);
+        assert_int_equal(kit_message.extras[0].value.bytes, HF_CDP_TEXT_BYTES_MAX);
+    }
     /* A scratch that is full costs texts, not the message. */
     assert_int_equal(
         hf_cdp_parse(
@@ -341,6 +374,21 @@ static void values_and_scratch_are_bounded(void **state)
     assert_int_equal(kit_message.tolerances, HF_XML_LONG);
     assert_string_equal(kit_json(&kit_message),
                         IS_INFO ",device_name:大门,model:plain,extra:[{name:Vendor,value:<a,markup:true}]}");
+    /* A tag of more than its bytes is text, one of just as many is none. */
+    for (unsigned more = 0; more < 2; more++) {
+        hf_sb_init(&sb, body, sizeof(body));
+        hf_sb_text(&sb, HEAD INFO);
+        size_t from = sb.bytes;
+
+        hf_sb_text(&sb, "<Model");
+        while (sb.bytes - from < HF_XML_TAG_BYTES_MAX - 1 + more)
+            hf_sb_char(&sb, ' ');
+        hf_sb_text(&sb, ">m</Model></Response>");
+        assert_int_equal(kit_parse(hf_sb_done(&sb)), HF_OK);
+        assert_int_equal(kit_message.as.device_info.model.bytes, more ? 0 : 1);
+    }
+    assert_int_equal(hf_xml_is_clean(HF_SLICE("<a></a>"), HF_XML_DEPTH_MAX), true);
+    assert_int_equal(hf_xml_is_clean(HF_SLICE("<a></a>"), HF_XML_DEPTH_MAX + 1), false);
     /* A long broken value does not search the whole body for its end. */
     hf_sb_init(&sb, body, sizeof(body));
     hf_sb_text(&sb, HEAD INFO "<Model>x<b>");

@@ -263,10 +263,8 @@ static hf_err take_row(struct element *element, const struct hf_cdp_row *row, vo
         return err;
     case HF_CDP_KIND_DROP: return take_inner(element, &raw);
     case HF_CDP_KIND_RESULT:
-        if (element->reading->message != NULL)
-            take_value(element, row, &element->reading->message->result);
-        else
-            (void)take_leaf(element);
+        HF_ASSERT(element->reading->message != NULL); /* a row of messages only */
+        take_value(element, row, &element->reading->message->result);
         return HF_OK;
     default: take_value(element, row, at); return HF_OK;
     }

@@ -80,7 +80,8 @@ enum verdict {
     IS_CUT,     /* the input ends inside a tag */
 };
 
-/* At `<!DOCTYPE` or `<?`: the end, with brackets of an internal subset, or NULL within HF_XML_TAG_BYTES_MAX. */
+/* At `<!DOCTYPE` or `<?`: the end, with brackets of an internal subset, or NULL within HF_XML_TAG_BYTES_MAX. A `<` outside of brackets ends the
+ * search: many that begin and do not end cost no more than their bytes. */
 static const char *declaration_end(const char *at, const char *end)
 {
     const char *limit = at + HF_MIN((size_t)(end - at), (size_t)HF_XML_TAG_BYTES_MAX);
@@ -93,6 +94,8 @@ static const char *declaration_end(const char *at, const char *end)
             brackets--;
         else if (*at == '>' && brackets == 0)
             return at + 1;
+        else if (*at == '<' && brackets == 0)
+            return NULL;
     }
     return NULL;
 }
@@ -117,7 +120,7 @@ static enum verdict judge_bang(struct hf_xml *xml, const char *at, const char **
         *ret_end = to == NULL ? xml->end : to + 3;
         return IS_CDATA;
     }
-    if ((size_t)(xml->end - at) >= 9 && strncasecmp(at, "<!DOCTYPE", 9) == 0) {
+    if (!xml->dtd_skipped && (size_t)(xml->end - at) >= 9 && strncasecmp(at, "<!DOCTYPE", 9) == 0) {
         const char *to = declaration_end(at, xml->end);
 
         *xml->tolerances |= HF_XML_DTD;
@@ -231,6 +234,7 @@ void hf_xml_next(struct hf_xml *xml, struct hf_xml_token *ret_token)
             *ret_token = (struct hf_xml_token){.type = HF_XML_END_OF_INPUT, .raw = {at, 0}};
             return;
         }
+        xml->dtd_skipped = xml->dtd_skipped || (at[1] == '!' && at[2] != '-');
         xml->at = text = at = to;
     }
     xml->at = xml->end;
@@ -282,6 +286,7 @@ hf_err hf_xml_inner(struct hf_xml *xml, struct hf_slice name, unsigned depth, st
         }
     }
     xml->no_comment_closes = scan.no_comment_closes;
+    xml->dtd_skipped = scan.dtd_skipped;
     return HF_ERR_NOT_FOUND;
 }
 
@@ -326,6 +331,7 @@ void hf_xml_leaf(struct hf_xml *xml, struct hf_slice name, struct hf_slice *ret_
     bool closes = token.type != HF_XML_END_OF_INPUT && closes_later(&scan, name, token, &to);
 
     xml->no_comment_closes = scan.no_comment_closes;
+    xml->dtd_skipped = scan.dtd_skipped;
     if (closes) {
         *xml->tolerances |= HF_XML_MARKUP;
         xml->at = scan.at;

@@ -73,6 +73,7 @@ struct hf_xml {
     const char *at, *end;
     uint32_t *tolerances;   /* borrowed; bits are added */
     bool no_comment_closes; /* searched once, not again: no --> is left */
+    bool dtd_skipped;       /* one DOCTYPE is; what looks like a second is text */
 };
 
 void hf_xml_init(struct hf_xml *xml, struct hf_slice text, uint32_t *tolerances);

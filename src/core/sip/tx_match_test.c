@@ -287,6 +287,86 @@ static void a_lost_flow_takes_its_own(void **state)
     }
 }
 
+/* A full queue loses a datagram, as the network does; on a stream something that was accepted must not be missing. */
+static void which_errors_end_a_transaction(void **state)
+{
+    static const struct {
+        int transport;
+        hf_err err;
+        bool ends;
+    } errors[] = {
+        {HF_SIP_UDP, HF_ERR_LIMIT, false},  {HF_SIP_UDP, HF_ERR_NOMEM, false},
+        {HF_SIP_UDP, HF_ERR_IO, false},     {HF_SIP_UDP, HF_ERR_CLOSED, true},
+        {HF_SIP_UDP, HF_ERR_INVALID, true}, {HF_SIP_TCP, HF_ERR_LIMIT, true},
+        {HF_SIP_TCP, HF_ERR_NOMEM, true},   {HF_SIP_TCP, HF_ERR_CLOSED, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(errors); i++) {
+        kit_begin((enum hf_sip_transport)errors[i].transport, NULL);
+        kit_run("recv:MESSAGE");
+        kit.send_error = errors[i].err;
+        kit_run("ask:OPTIONS");
+        assert_int_equal(kit.result, errors[i].ends ? errors[i].err : HF_OK);
+        assert_int_equal(hf_sip_layer_stats(kit.layer)->now[HF_SIP_TX_CLIENT][HF_SIP_TX_TRYING],
+                         !errors[i].ends);
+        assert_int_equal(hf_sip_layer_stats(kit.layer)->send_errors, 1);
+        kit_end();
+    }
+}
+
+/* A repeat from elsewhere that cannot be answered says nothing about the flow of the transaction. */
+static void a_repeat_from_elsewhere_ends_nothing(void **state)
+{
+    (void)state;
+    kit_begin(HF_SIP_UDP, NULL);
+    kit_run("recv:MESSAGE ans:200");
+    kit.flow.peer_port = 41023;
+    kit_run("deaf again");
+    kit_expect("REQUEST, > 200 MESSAGE, ! 200 MESSAGE");
+    assert_int_equal(hf_sip_layer_stats(kit.layer)->transactions, 1);
+    kit.flow.peer_port = 5060;
+    kit_run("again");
+    assert_int_equal(hf_sip_layer_stats(kit.layer)->transactions, 0);
+    kit_end();
+}
+
+static void repeated_acks_are_counted(void **state)
+{
+    (void)state;
+    kit_begin(HF_SIP_UDP, NULL);
+    kit_run("recv:INVITE ans:200 ackx ackx ack");
+    kit_expect("REQUEST, > 100 INVITE, > 200 INVITE, ACK");
+    assert_int_equal(hf_sip_layer_stats(kit.layer)->acks_absorbed, 2);
+    kit_end();
+}
+
+static void what_is_the_same_peer(void **state)
+{
+    struct hf_sip_flow a = kit_flow(HF_SIP_UDP, 10), b = a, c;
+
+    (void)state;
+    b.local[3] = b.endpoint = 9;
+    assert_true(hf_sip_flow_same_peer(&a, &b));
+    assert_false(hf_sip_flow_equal(&a, &b));
+    c = a;
+    c.peer_port = 1;
+    assert_false(hf_sip_flow_same_peer(&a, &c));
+    c = a;
+    c.peer[3] = 1;
+    assert_false(hf_sip_flow_same_peer(&a, &c));
+    c = a;
+    c.family = 6;
+    assert_false(hf_sip_flow_same_peer(&a, &c));
+    c = kit_flow(HF_SIP_TCP, 10);
+    assert_false(hf_sip_flow_same_peer(&a, &c));
+    b = c;
+    b.peer_port = 1; /* it is the connection that counts */
+    assert_true(hf_sip_flow_same_peer(&b, &c));
+    b.connection = 77;
+    assert_false(hf_sip_flow_same_peer(&b, &c));
+}
+
 static void a_user_may_answer_in_the_callback(void **state)
 {
     (void)state;
@@ -323,6 +403,10 @@ int main(void)
         cmocka_unit_test(the_ack_and_the_cancel_of_an_invite),
         cmocka_unit_test(requests_that_cannot_be_sent),
         cmocka_unit_test(a_lost_flow_takes_its_own),
+        cmocka_unit_test(which_errors_end_a_transaction),
+        cmocka_unit_test(a_repeat_from_elsewhere_ends_nothing),
+        cmocka_unit_test(repeated_acks_are_counted),
+        cmocka_unit_test(what_is_the_same_peer),
         cmocka_unit_test(a_user_may_answer_in_the_callback),
     };
 

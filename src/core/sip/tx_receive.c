@@ -136,8 +136,8 @@ static hf_err receive_new(struct hf_sip_layer *layer, struct hf_sip_tx_input *in
     }
     tx->depth++; /* so that it can be looked at after the callback */
     hf_sip_tx_tell(tx, HF_SIP_TELL_REQUEST, input);
-    if (tx->kind == HF_SIP_TX_SERVER_INVITE && tx->state == HF_SIP_TX_PROCEEDING && tx->kept == NULL)
-        (void)hf_sip_tx_answer_plain(tx, input->msg, 100, input->now_ms);
+    if (tx->kind == HF_SIP_TX_SERVER_INVITE && tx->kept == NULL)
+        (void)hf_sip_tx_answer_plain(tx, input->msg, 100, input->now_ms); /* no more when it is answered */
     tx->depth--;
     if (tx->state == HF_SIP_TX_ENDED)
         hf_sip_tx_end(tx);

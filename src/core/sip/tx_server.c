@@ -142,8 +142,7 @@ void hf_sip_server_accepted_ack(struct hf_sip_tx *tx, struct hf_sip_tx_input *in
 
 void hf_sip_server_accepted_end(struct hf_sip_tx *tx, struct hf_sip_tx_input *input)
 {
-    if (!tx->acked)
-        hf_sip_tx_tell(tx, HF_SIP_TELL_LOST, input);
+    hf_sip_tx_tell(tx, HF_SIP_TELL_LOST, input); /* nobody hears it when the ACK has come */
     hf_sip_tx_done(tx);
 }
 

@@ -37,6 +37,7 @@ struct kit {
     unsigned cseq;
     enum hf_sip_class shed;
     unsigned answer_at_once; /* status, in the callback */
+    hf_err send_error;       /* or HF_OK */
     bool times, deaf, stateless;
     hf_err result; /* of the last call */
     struct hf_sb log;
@@ -80,9 +81,9 @@ KIT hf_err kit_send(void *context, const struct hf_sip_flow *flow, struct hf_sli
         (void)snprintf(what, sizeof(what), "> %s", hf_sip_method_name(msg.method));
     else
         (void)snprintf(what, sizeof(what), "> %u %s", msg.status, hf_sip_method_name(msg.cseq.method));
-    if (kit.deaf) {
+    if (kit.deaf || kit.send_error != HF_OK) {
         kit_note("! ", hf_slice_of(what + 2));
-        return HF_ERR_CLOSED;
+        return kit.deaf ? HF_ERR_CLOSED : kit.send_error;
     }
     kit_note(what, (struct hf_slice){0});
     return HF_OK;

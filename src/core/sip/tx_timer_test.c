@@ -89,6 +89,8 @@ static void deadlines_follow_the_rfc(void **state)
         {"ask:INVITE rsp:180 +100000 rsp:180", "FAILED C", HF_SIP_UDP, 180000, HF_SIP_TIMER_C},
         {"ask:INVITE rsp:180 ucancel", "FAILED cancel", HF_SIP_TCP, 32000, HF_SIP_TIMER_CANCEL},
         {"ask:INVITE rsp:180 ucancel rsp:180", "FAILED cancel", HF_SIP_TCP, 32000, HF_SIP_TIMER_CANCEL},
+        {"ask:INVITE rsp:180 ucancel +10000 rsp:180", "FAILED cancel", HF_SIP_TCP, 22000,
+         HF_SIP_TIMER_CANCEL},
         {"ask:INVITE rsp:486", NULL, HF_SIP_UDP, 32000, HF_SIP_TIMER_D},
         {"ask:INVITE rsp:486", NULL, HF_SIP_TCP, 0, HF_SIP_NO_TIMER},
         {"ask:MESSAGE rsp:200", NULL, HF_SIP_UDP, 5000, HF_SIP_TIMER_K},

@@ -61,7 +61,7 @@ static void answer(struct hf_sip_tx *tx, const struct hf_sip_msg *request, unsig
     bool invite = hf_sip_tx_kind(tx) == HF_SIP_TX_SERVER_INVITE;
     hf_err err = hf_sip_tx_answer_plain(tx, request, status, fuzz.now_ms);
 
-    if (err == HF_ERR_CONFLICT || err == HF_ERR_LIMIT)
+    if (err == HF_ERR_CONFLICT || err == HF_ERR_LIMIT || err == HF_ERR_INVALID) /* an ACK has no answer */
         return;
     if (err == HF_ERR_CLOSED || (status >= 200 && !(invite && status < 300)))
         drop_live(tx);

@@ -31,6 +31,7 @@ struct hf_sip_tx_input { /* what an action gets; which fields count follows from
     struct hf_slice bytes;          /* of the user's answer */
     hf_err err;                     /* FAILED */
     hf_err result;                  /* for the caller */
+    bool by_layer;                  /* the answer is ours, so the user has to be told when it fails */
 };
 
 typedef void hf_sip_tx_act(struct hf_sip_tx *tx, struct hf_sip_tx_input *input);

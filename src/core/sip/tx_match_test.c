@@ -386,6 +386,10 @@ static void a_user_may_answer_in_the_callback(void **state)
         kit.deaf = true;
         kit_run("recv:INVITE");
         kit_expect("REQUEST, ! 180 INVITE");
+        kit.call_id = "5";
+        kit.answer_at_once = 0; /* the 100 is not the user's: it has to hear that it failed */
+        kit_run("recv:INVITE");
+        kit_expect("REQUEST, ! 100 INVITE, LOST HF_ERR_CLOSED");
         kit_end();
     }
 }

@@ -119,6 +119,15 @@ static hf_err receive_cancel(struct hf_sip_layer *layer, struct hf_sip_tx_input 
     return HF_OK;
 }
 
+/* 17.2.1: at once, because nobody knows how long the user takes; nothing when it has answered already. */
+static void send_trying(struct hf_sip_tx *tx, const struct hf_sip_tx_input *input)
+{
+    struct hf_sip_tx_input trying = {.now_ms = input->now_ms, .by_layer = true};
+
+    if (hf_sip_layer_write_plain(tx->layer, &tx->flow, input->msg, 100, 0, &trying.bytes) == HF_OK)
+        (void)hf_sip_tx_step(tx, HF_SIP_EV_1XX, &trying);
+}
+
 static hf_err receive_new(struct hf_sip_layer *layer, struct hf_sip_tx_input *input, struct hf_sip_key key,
                           enum hf_sip_class shed)
 {
@@ -137,7 +146,7 @@ static hf_err receive_new(struct hf_sip_layer *layer, struct hf_sip_tx_input *in
     tx->depth++; /* so that it can be looked at after the callback */
     hf_sip_tx_tell(tx, HF_SIP_TELL_REQUEST, input);
     if (tx->kind == HF_SIP_TX_SERVER_INVITE && tx->kept == NULL)
-        (void)hf_sip_tx_answer_plain(tx, input->msg, 100, input->now_ms); /* no more when it is answered */
+        send_trying(tx, input);
     tx->depth--;
     if (tx->state == HF_SIP_TX_ENDED)
         hf_sip_tx_end(tx);

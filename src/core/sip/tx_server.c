@@ -25,7 +25,8 @@ static bool send_answer(struct hf_sip_tx *tx, struct hf_sip_tx_input *input, boo
     if (err == HF_OK)
         return true;
     input->result = err;
-    hf_sip_tx_done(tx);
+    if (!input->by_layer)
+        hf_sip_tx_done(tx);
     flow_failed(tx, err, input->now_ms);
     return false;
 }

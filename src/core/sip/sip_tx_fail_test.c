@@ -1,4 +1,5 @@
 /* core/sip/sip_tx_fail_test.c - any allocation may fail (MEM-5): the layer is not made, a request is refused or answered 503, and nothing is left behind. */
+#include "core/sip/trace.h"
 #include "core/sip/tx_testkit.h"
 #include "support/alloc_fail.h"
 
@@ -55,10 +56,33 @@ static hf_err live(void *context)
     return err != HF_OK ? err : told;
 }
 
+static hf_err trace(void *context)
+{
+    struct hf_sip_trace_ring *ring = hf_sip_trace_ring_new(0);
+    struct hf_sip_trace device = {.device = 1};
+    hf_err err;
+
+    (void)context;
+    if (ring == NULL)
+        return HF_ERR_NOMEM;
+    err = hf_sip_trace_add(ring, &device, true, false, HF_SLICE("x"), 1);
+    if (err != HF_OK) {
+        struct hf_sip_trace_walk walk = hf_sip_trace_walk(ring, &device);
+        struct hf_sip_trace_entry entry;
+
+        HF_ASSERT(!hf_sip_trace_next(&walk, &entry));
+        HF_ASSERT(hf_sip_trace_add(ring, &device, true, false, HF_SLICE("x"), 1) ==
+                  HF_OK); /* the next tries again */
+    }
+    hf_sip_trace_ring_free(ring);
+    return err;
+}
+
 static void survives_any_failed_allocation(void **state)
 {
     (void)state;
     assert_true(hf_alloc_fail_each(live, NULL, 200) >= 20);
+    assert_int_equal(hf_alloc_fail_each(trace, NULL, 10), 2);
 }
 
 int main(void)

@@ -179,19 +179,21 @@ static void read_all(const struct hf_sip_msg *msg)
     (void)hf_sip_expires(msg, &expires);
 }
 
-/* A masked message is no less well formed, and what was secret is gone. */
+/* A well-formed message stays so under the mask, and what was secret is gone. A broken one may lose what broke it. */
 static void check_mask(char *in, size_t bytes)
 {
     static struct hf_sip_msg msg;
     hf_err err = hf_sip_parse(in, bytes, false, NULL, &msg);
-    uint8_t problem = msg.problem;
     struct hf_sip_credentials credentials;
 
     hf_sip_mask(in, bytes);
-    HF_ASSERT(hf_sip_parse(in, bytes, false, NULL, &msg) == err && msg.problem == problem);
-    if (err == HF_OK && hf_sip_credentials(&msg, &credentials) == HF_OK)
-        for (size_t i = 0; i < credentials.response.bytes; i++)
-            HF_ASSERT(strchr("* \t\r\n", credentials.response.at[i]) != NULL);
+    if (err != HF_OK)
+        return;
+    HF_ASSERT(hf_sip_parse(in, bytes, false, NULL, &msg) == HF_OK);
+    if (msg.kind == HF_SIP_KEEPALIVE || hf_sip_credentials(&msg, &credentials) != HF_OK)
+        return;
+    for (size_t i = 0; i < credentials.response.bytes; i++)
+        HF_ASSERT(strchr("* \t\r\n", credentials.response.at[i]) != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)

@@ -96,6 +96,10 @@ static void cuts_messages(void **state)
         {"A b SIP/2.0\r\nl: 1\n\r\nz", "[A b SIP/2.0\r\nl: 1\n\r\nz] left 0"},
         {A "l: 1\r\nl: 1\r\n\r\nz", "[" A "l: 1\r\nl: 1\r\n\r\nz] left 0"},
         {A "\rl: 1\r\nl: 0\r\n\r\n", "[" A "\rl: 1\r\nl: 0\r\n\r\n] left 0"}, /* for the parser to refuse */
+        {"A\nl: 0\n\n", "[A\nl: 0\n\n] left 0"},
+        {"\r" A "l: 0\r\n\r\n", "[\r" A "l: 0\r\n\r\n] left 0"},
+        {A "l: 2\r\n\r\n h" A,
+         "[" A "l: 2\r\n\r\n h] left 13"}, /* a blank behind the empty line is body, no fold */
         {A "l: 5\r\n\r\nhi", "left 23"},
         {A "l: 5", "left 17"},
     };
@@ -165,6 +169,8 @@ static void bounds(void **state)
     expect(A "l: 2\r\n \r\nhi", &limits, "!head_too_big");
     expect(A "l: 3\r\n\r\nhi3", &limits, "!body_too_big head");
     expect("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &limits, "!head_too_big");
+    expect("AAAAAAAAAAAAAAAAAAAAA", &limits, "!head_too_big"); /* 21: as many as there may be, and no end */
+    expect("AAAAAAAAAAAAAAAAAAAA", &limits, "left 20");
     expect("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n", &limits,
            "ping ping ping ping ping ping left 0");
 }

@@ -138,6 +138,7 @@ static void taken(void **state)
         {LINE SIX "\r\n", SAID "|body "},
         {"\r\n\r\n" LINE SIX "\r\n", SAID "|body "},
         {LINE SIX "\r\nhello", SAID "|body hello"}, /* no Content-Length in a datagram: all of it */
+        {LINE SIX "\r\n hi", SAID "|body  hi"},     /* no fold */
         {LINE SIX "Content-Length: 2\r\n\r\nhello", SAID "|length 2|body he|rest llo"},
         {LINE SIX "l:2\r\n\r\nhe", SAID "|length 2|body he"},
         {LINE SIX "CONTENT-LENGTH :\t 0002 \r\n\r\nhe", SAID "|length 2|body he"},

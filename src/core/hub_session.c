@@ -116,9 +116,10 @@ static hf_err record_gap(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
         return err;
     }
     uplink_open(uplink);
-    hf_ledger_accept(&hub->ledger.counts.uplink, to - from + 1);
-    hf_ledger_drop(&hub->ledger.counts.uplink, reason, to - from + 1);
-    hub->stats.uplink_gaps += to - from + 1;
+    uint64_t count = hf_serial_count(from, to);
+    hf_ledger_accept(&hub->ledger.counts.uplink, count);
+    hf_ledger_drop(&hub->ledger.counts.uplink, reason, count);
+    hub->stats.uplink_gaps += count;
     return HF_OK;
 }
 

@@ -155,6 +155,24 @@ static void the_uplink_passes_over_the_number_that_is_none(void **state)
     assert_int_equal(sk_message(tk, &d, UINT64_C(0x100000000)), HF_SESSION_VERDICT_BROKEN);
 }
 
+static void a_gap_across_2_to_the_32_counts_what_is_missing(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    struct hf_frame_gap gap = {.from = UINT32_MAX - 1, .to = 2, .reason = HF_REASON_EXPIRED};
+    struct hf_event event;
+
+    d.first = d.next = UINT64_C(0xfffffffe);
+    sk_open(tk, 0, &d);
+    assert_int_equal(hf_hub_session_gap(&tk->hub, &tk->conns[0].dev, &gap, HF_SLICE("g")),
+                     HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(tk_count(tk, HF_EVENT_MESSAGE_GAP, &event), 1);
+    assert_int_equal(event.to, UINT64_C(0x100000002));
+    assert_int_equal(tk->hub.ledger.counts.uplink.dropped[HF_REASON_EXPIRED], 4);
+    assert_int_equal(sk_message(tk, &d, UINT64_C(0x100000003)), HF_SESSION_VERDICT_OK);
+}
+
 /* Between the last number before 2^32 and the first behind it nothing is missing, over a restart neither. */
 static void positions_at_2_to_the_32(void **state)
 {
@@ -278,6 +296,7 @@ int main(void)
         T(an_uplink_gap_is_in_the_ledger),
         T(a_queue_that_is_not_known_begins_where_the_device_says),
         T(the_uplink_passes_over_the_number_that_is_none),
+        T(a_gap_across_2_to_the_32_counts_what_is_missing),
         T(positions_at_2_to_the_32),
         T(a_stale_connection_has_no_say),
         T(positions_that_cannot_be_are_refused),

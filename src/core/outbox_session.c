@@ -113,7 +113,8 @@ static hf_err write_gaps(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
 
         if (err != HF_OK)
             return err;
-        hub->stats.downlink_gaps += reason != HF_REASON_NONE ? to - from + 1 : 0;
+        hub->stats.downlink_gaps +=
+            reason != HF_REASON_NONE ? hf_serial_count(from - session->base, to - session->base) : 0;
         if (first_time)
             hf_sender_skipped(&session->down, to - session->base, hub->now_ms);
         from = to + 1;

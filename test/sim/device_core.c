@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/store_memory_internal.h"
 #include "sim/sim.h"
 
 enum {
@@ -324,9 +325,13 @@ static void open_store(struct sim_device *device)
         .commit_ms = device->core->diskless ? 0 : plan->commit_ms,
     };
 
+    options.queue_id = sim_queue_id(options.queue_id);
     memset(device->core->number_of, 0, sizeof(device->core->number_of));
     hf_err err = hf_store_memory_open(&options, &device->core->store);
     HF_ASSERT(err == HF_OK);
+    struct memory_store *store = HF_CONTAINER_OF(device->core->store, struct memory_store, base);
+    store->facts.first = store->facts.next = sim_queue_first(options.queue_id);
+    hf_memory_keep(store);
 }
 
 static void on_answer(struct sim_event *event)

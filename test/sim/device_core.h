@@ -10,6 +10,21 @@
 
 enum { SIM_CORE_LATER_MAX = 512, SIM_CORE_AT_ONCE = 512, SIM_CORE_IDS_MAX = 16384 };
 
+/* One queue of four has come far when its world begins: within its first 64 messages it crosses 2^32. Its id says so, to the oracle as well; those that the core
+ * draws itself never do. */
+#define SIM_FAR_MASK  UINT64_C(0xffffffff00000000)
+#define SIM_FAR_QUEUE UINT64_C(0xfa2fa2fa00000000)
+
+static inline uint64_t sim_queue_id(uint64_t drawn)
+{
+    return (drawn >> 61 & 3) == 3 ? SIM_FAR_QUEUE | (uint32_t)drawn : drawn;
+}
+
+static inline uint64_t sim_queue_first(uint64_t queue_id)
+{
+    return (queue_id & SIM_FAR_MASK) == SIM_FAR_QUEUE ? UINT32_MAX - (queue_id >> 8 & 63) : 1;
+}
+
 struct sim_later { /* delivered, and not acknowledged yet */
     uint64_t handle, due_us;
     uint32_t number;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/core_internal.h"
+#include "core/session/serial.h"
 #include "core/session_record.h"
 #include "sim/device_core.h"
 #include "sim/oracle.h"
@@ -22,7 +23,7 @@ static struct sim_queue *queue_of(struct sim *sim, struct sim_seen *seen, uint64
         sim_fail(sim, "a device has had more than %u queues", SIM_QUEUES_MAX);
         return NULL;
     }
-    seen->queues[seen->queue_count] = (struct sim_queue){.id = queue_id, .next = 1};
+    seen->queues[seen->queue_count] = (struct sim_queue){.id = queue_id, .next = sim_queue_first(queue_id)};
     return &seen->queues[seen->queue_count++];
 }
 
@@ -39,7 +40,7 @@ bool sim_oracle_uplink(struct sim *sim, const struct hf_event *event, struct sim
                  event->offset, from, to, NAME(event), queue->next);
         return false;
     }
-    queue->next = to + 1;
+    queue->next = hf_serial_number(to + 1);
     return true;
 }
 
@@ -99,7 +100,7 @@ void sim_oracle_session_gap(struct sim *sim, const struct hf_event *event, struc
 
     if (sim_oracle_uplink(sim, event, seen, queue_id, event->from, event->to) &&
         event->reason != HF_REASON_UNMATCHED)
-        seen->up_gaps += event->to - event->from + 1;
+        seen->up_gaps += hf_serial_count(event->from, event->to);
 }
 
 void sim_oracle_sent(struct sim *sim, struct sim_device *device, uint32_t number)

@@ -44,6 +44,14 @@ static inline uint64_t hf_serial_before(uint64_t seq)
     return hf_serial_is_number(seq - 1) ? seq - 1 : seq - 2;
 }
 
+/* How many numbers there are from..to, from <= to. */
+static inline uint64_t hf_serial_count(uint64_t from, uint64_t to)
+{
+    uint64_t none = (to >> 32) - (from >> 32) + !hf_serial_is_number(from);
+
+    return to - from + 1 - none;
+}
+
 /* Is heartbeat a newer than b (HB-1)? Not at a distance of exactly 2^31. */
 static inline bool hf_serial_newer(uint32_t a, uint32_t b)
 {

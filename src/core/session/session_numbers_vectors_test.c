@@ -88,11 +88,32 @@ static void the_number_behind_and_before(void **state)
     assert_int_equal(hf_serial_before(0), 0);
 }
 
+static void how_many_there_are(void **state)
+{
+    static const struct {
+        uint64_t from, to, count;
+    } rows[] = {
+        {1, 1, 1},
+        {1, 7, 7},
+        {UINT64_C(0xffffffff), UINT64_C(0xffffffff), 1},
+        {UINT64_C(0xffffffff), UINT64_C(0x100000000), 1}, /* the second is none */
+        {UINT64_C(0xffffffff), UINT64_C(0x100000001), 2},
+        {UINT64_C(0x100000000), UINT64_C(0x100000001), 1},
+        {UINT64_C(0x100000001), UINT64_C(0x100000003), 3},
+        {UINT64_C(0xfffffffe), UINT64_C(0x200000001), UINT64_C(0x100000004) - 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++)
+        assert_int_equal(hf_serial_count(rows[i].from, rows[i].to), rows[i].count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nearest_number),
         cmocka_unit_test(the_number_behind_and_before),
+        cmocka_unit_test(how_many_there_are),
     };
 
     return cmocka_run_group_tests(tests, load, NULL);

@@ -305,6 +305,7 @@ static void silence_is_looked_into_beside_the_connection(void **state)
     device->door.deaf = true;
     device_until(device, &device->closed, 1);
     assert_int_equal(device->last_failure, HOLDFAST_FAILED_LOST);
+    assert_string_equal(device->last_text, "silent, and another connection works: it is dead");
     assert_int_equal(device->last_retry_ms, 0);
     device->door.deaf = false;
     device_until(device, &device->opened, 2); /* the probe worked: at once */
@@ -328,7 +329,9 @@ static void a_server_that_cannot_be_reached_is_not_tried_at_once(void **state)
         device->door.deaf = true;
         device_until(device, &device->closed, 1);
         assert_int_equal(device->last_failure, HOLDFAST_FAILED_LOST);
-        assert_true(device->last_retry_ms > 0 && device->last_retry_ms <= 1000); /* U(0, base) */
+        /* The thread of the lookup has real time, its 3 s are the test's: on a busy machine they may end first. */
+        if (!threaded || strstr(device->last_text, "network is down") == NULL)
+            assert_string_equal(device->last_text, "silent, and the server cannot be reached");
         device_until(device, &device->closed, 3);
         assert_int_equal(device->last_failure, HOLDFAST_FAILED_REFUSED);
         hf_client_free(device->client);

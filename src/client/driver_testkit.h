@@ -370,6 +370,7 @@ struct device {
     atomic_uint queued, refused, sent, failed, opened, closed, gone, acknowledged, commands;
     int last_failure, last_code, last_error, last_ack;
     uint64_t last_retry_ms;
+    char last_text[128];
     uint64_t handle;
     int answer;
     atomic_llong live_bytes, peak_bytes;
@@ -397,6 +398,7 @@ static void device_on_close(void *user, const struct hf_client_close *close)
 
     device->last_failure = close->failure;
     device->last_retry_ms = close->retry_ms;
+    (void)snprintf(device->last_text, sizeof(device->last_text), "%s", close->text);
     device->last_code = close->code;
     device->closed++;
     device->gone += !close->retry;

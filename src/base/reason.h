@@ -94,7 +94,9 @@
     X(HF_REASON_STALLED, 105, "stalled", 4408, 0, 0, "acknowledgements made no progress")                   \
     X(HF_REASON_VERSION_CONFLICT, 106, "version_conflict", 0, 409, 0, "the document has changed meanwhile") \
     X(HF_REASON_UNMATCHED, 107, "unmatched", 0, 0, 0, "nothing waits for this result")                      \
-    X(HF_REASON_QUEUE_LOST, 108, "queue_lost", 0, 0, 0, "the device lost its queue")
+    X(HF_REASON_QUEUE_LOST, 108, "queue_lost", 0, 0, 0, "the device lost its queue")                        \
+    X(HF_REASON_REGISTRATION_EXPIRED, 109, "registration_expired", 0, 0, 0,                                 \
+      "the registration ran out and was not renewed")
 
 #define HF_REASON_ENUM(id, value, name, ws_code, http_status, retry_ms, text) id = value,
 enum hf_reason { HF_REASON_MAP(HF_REASON_ENUM) HF_REASONS_MAX = 128 };

@@ -1,15 +1,224 @@
-/* adapter/gb28181/gb.h - for the files of this folder: home.c (whose message is it). */
+/* adapter/gb28181/gb.h - for the files of this folder: home.c (whose message is it), site.c (doors and the way in), register.c (REGISTER), device.c (bindings: life, moves, end),
+ * message.c (what devices say), request.c (commands under way and how they end), command.c (from an application's JSON to a body), merge.c (answers in parts),
+ * hub_ops.c (the hub's view), write.c (SIP texts). */
 #ifndef HF_ADAPTER_GB28181_GB_H
 #define HF_ADAPTER_GB28181_GB_H
 
 #include "adapter/gb28181/site.h"
+#include "base/hash.h"
+#include "base/rate.h"
+#include "base/rng.h"
 #include "codec/manscdp/gbid.h"
+#include "codec/manscdp/json.h"
+#include "codec/sip/judge.h"
+#include "core/gb/lock.h"
+#include "core/gb/merge.h"
+#include "core/gb/registration.h"
 
 /* Call-IDs of ours: this, 16 hexadecimal digits, '.', and the device's id, so that whatever belongs to a dialog or request of ours finds its way home, whoever it is from
  * (channels answer for their device). */
 #define HF_GB_CALL_ID "hf"
 
+enum {
+    HF_GB_VERSION_2016 = 20,
+    HF_GB_VERSION_2022 = 30,
+    HF_GB_SIP_BYTES_MAX = HF_SIP_TX_MESSAGE_BYTES_MAX,
+    HF_GB_HEAD_BYTES_MAX = 4096, /* of what we send, and of answers besides what they copy */
+    HF_GB_RETRY_MS = 1000,       /* what memory or a bound prevented is tried again */
+    HF_GB_DEAF = 0x7fffffff,     /* "queued bytes" of a device that takes nothing now */
+    HF_GB_MEMORY_BYTES = 65536,  /* for a command's JSON as a body's struct */
+};
+
+/* ---- devices ---- */
+
+struct hf_gb_device {
+    struct hf_devconn dev;        /* first; dev.device is NULL while OFFLINE */
+    struct hf_map_node node;      /* site->devices, by id */
+    struct hf_map_node stream;    /* site->streams, by connection: while the flow is a stream that lives */
+    struct hf_timer timer;        /* of life; OFFLINE: when the replay guard has become useless */
+    struct hf_list_node requests; /* hf_gb_request.node: commands under way */
+    struct hf_gb_site *site;
+    struct hf_sip_flow flow;  /* the last proven way; commands go there */
+    struct hf_sip_flow doubt; /* where it seems to have moved; asked with probe_sn */
+    struct hf_sip_replay replay;
+    struct hf_gb_life life;
+    uint64_t registered_ms, probed_ms /* 0 = never */;
+    uint32_t sn, cseq;
+    uint32_t probe_sn; /* 0 = no question is open */
+    uint16_t version;  /* as X-GB-Ver: 20, 30 */
+    uint8_t state;     /* enum hf_gb_state */
+    uint8_t charset;
+    uint8_t open;   /* length of requests */
+    bool streaming; /* is on site->streams */
+    bool faulty;    /* its last keepalive spoke of a fault */
+    uint8_t id_bytes;
+    char id[HF_GBID_DIGITS];
+};
+
+enum hf_gb_wait { /* what a request waits for; the names are in its result */
+                  HF_GB_WAIT_SIP,
+                  HF_GB_WAIT_ANSWER,
+                  HF_GB_WAIT_LIST,
+                  HF_GB_WAIT_LIST_IDLE,
+                  HF_GB_WAIT_NOTHING, /* its result is known and told at the end of this turn */
+                  HF_GB_WAITS
+};
+
+/* A command on its way. It ends in hf_gb_request_end() or, when its device leaves, in hf_gb_requests_drop(). */
+struct hf_gb_request {
+    struct hf_list_node node; /* device->requests */
+    struct hf_timer timer;
+    struct hf_gb_device *device;
+    struct hf_sip_tx *tx; /* NULL once SIP has answered or given up */
+    struct hf_gb_merge *merge;
+    uint8_t id[16]; /* the hub's */
+    uint32_t sn;
+    uint16_t status;       /* of the SIP answer; 0 = none */
+    uint8_t command;       /* enum hf_cdp_command */
+    uint8_t answer;        /* enum hf_cdp_answer, CONTROL resolved */
+    uint8_t wait;          /* enum hf_gb_wait */
+    uint8_t types, blocks; /* ConfigDownload: asked for, and come */
+    enum hf_reason bad;    /* WAIT_NOTHING: why it was never sent */
+    char element[32];      /* and which member or element */
+    hf_err err;            /* or what the flow said */
+};
+
+/* ---- the site ---- */
+
+struct hf_gb_site {
+    struct hf_gb_options options;
+    struct hf_gb_limits limits; /* with the defaults filled in */
+    struct hf_sip_layer *layer; /* owns, as all below */
+    struct hf_sip_hasher *hasher;
+    struct hf_slab *device_slab, *request_slab;
+    struct hf_map devices, streams;
+    struct hf_gb_locks locks;
+    struct hf_gb_budget merges;
+    struct hf_rate refusals;
+    struct hf_rng rng; /* jitter */
+    uint8_t hash_key[HF_HASH_KEY_BYTES];
+    bool draining;
+    char realm[HF_GB_DOMAIN_BYTES_MAX], server_id[HF_GB_DOMAIN_BYTES_MAX], user_agent[HF_GB_DOMAIN_BYTES_MAX],
+        external_host[HF_GB_DOMAIN_BYTES_MAX];
+    struct hf_gb_stats stats;
+    struct hf_cdp_message message; /* for what we say without being asked */
+    /* for the time of one call each */
+    char *sip;                    /* HF_GB_SIP_BYTES_MAX + 1 */
+    char *body;                   /* HF_GB_BODY_BYTES_MAX + 1 */
+    char *memory;                 /* HF_GB_MEMORY_BYTES */
+    char *scratch, *item_scratch; /* HF_CDP_SCRATCH_BYTES */
+    char *json;                   /* HF_GB_RESULT_BYTES_MAX + 1 */
+};
+
+static inline struct hf_gb_device *hf_gb_device_of(const struct hf_devconn *devconn)
+{
+    return (struct hf_gb_device *)(uintptr_t)devconn; /* the first member */
+}
+
+static inline struct hf_slice hf_gb_device_id(const struct hf_gb_device *device)
+{
+    return (struct hf_slice){device->id, device->id_bytes};
+}
+
+static inline uint64_t hf_gb_now(const struct hf_gb_site *site)
+{
+    return site->options.hub->now_ms;
+}
+
+/* home.c */
 /* The device named in a Call-ID of ours; absent when it is none. */
 struct hf_slice hf_gb_call_id_device(struct hf_slice call_id);
+
+/* site.c */
+void hf_gb_log(struct hf_gb_site *site, const char *event, struct hf_slice device,
+               const struct hf_sip_flow *flow, enum hf_reason reason);
+/* An answer without a transaction. Strangers' are limited: false when none was sent. */
+bool hf_gb_refuse(struct hf_gb_site *site, const struct hf_sip_flow *flow, const struct hf_sip_msg *msg,
+                  unsigned status);
+unsigned hf_gb_retry_after_s(struct hf_gb_site *site);
+uint32_t hf_gb_random_u32(struct hf_gb_site *site);
+
+/* register.c */
+void hf_gb_register_came(struct hf_gb_site *site, const struct hf_sip_flow *flow,
+                         const struct hf_sip_msg *msg, struct hf_slice id);
+void hf_gb_on_register(struct hf_gb_site *site, const struct hf_sip_tx_event *event);
+
+/* device.c */
+struct hf_gb_device *hf_gb_device_find(const struct hf_gb_site *site, struct hf_slice id); /* or NULL */
+/* There, OFFLINE, if it is new; NULL when there are too many, or no memory. */
+struct hf_gb_device *hf_gb_device_take(struct hf_gb_site *site, struct hf_slice id);
+void hf_gb_device_free(struct hf_gb_device *device);
+static inline bool hf_gb_device_there(const struct hf_gb_device *device)
+{
+    return device != NULL && device->state != HF_GB_OFFLINE;
+}
+void hf_gb_device_event(struct hf_gb_device *device, enum hf_gb_event event);
+/* The hub is told, commands are dropped (the hub sends them again), streams are left. evidence and reason as the table says, or whoever closes. */
+void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, enum hf_reason reason);
+void hf_gb_device_life(struct hf_gb_device *device); /* an accepted message from its proven flow */
+void hf_gb_device_bind(struct hf_gb_device *device, const struct hf_sip_flow *flow);
+bool hf_gb_device_deaf(const struct hf_gb_device *device); /* takes no command now */
+void hf_gb_device_arm(struct hf_gb_device *device);
+/* A message with this device's name. True: its flow is proven (adopted perhaps), it lives. False: it is doubted; answer, then
+ * hf_gb_device_doubt(). */
+bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *flow);
+/* Asks who is there, not too often. */
+void hf_gb_device_doubt(struct hf_gb_device *device, const struct hf_sip_flow *flow);
+void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *flow);
+
+/* message.c */
+bool hf_gb_is_keepalive(struct hf_slice body); /* by a look: for the class of its transaction */
+void hf_gb_on_message(struct hf_gb_site *site, const struct hf_sip_tx_event *event);
+
+/* request.c */
+struct hf_gb_request *hf_gb_request_new(struct hf_gb_device *device, const uint8_t id[16]); /* NULL: bounds */
+/* Sent; or, when nothing could be, HF_ERR_*: the request is gone. */
+hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body);
+void hf_gb_request_fail_soon(struct hf_gb_request *request, enum hf_reason reason, struct hf_slice element);
+void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_event *event);
+/* The device's own answer. */
+void hf_gb_request_answered(struct hf_gb_request *request, const struct hf_cdp_message *message);
+struct hf_gb_request *hf_gb_request_find(struct hf_gb_device *device, const struct hf_cdp_message *message);
+void hf_gb_requests_drop(struct hf_gb_device *device);
+void hf_gb_request_wait(struct hf_gb_request *request, enum hf_gb_wait wait);
+/* failed: the device says no. The result is told to the hub; the device may be gone afterwards. */
+void hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_slice json);
+
+/* merge.c */
+/* One part of several. True: the list is complete, *ret_json in site->json is the result. */
+bool hf_gb_merge_part(struct hf_gb_request *request, const struct hf_cdp_message *message,
+                      struct hf_slice *ret_json);
+/* What there is, whether complete or not. waited: the timer that ended it, NULL = none. */
+struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *waited, uint32_t limit_ms);
+
+/* command.c */
+/* Into site->body. HF_ERR_INVALID, HF_ERR_UNSUPPORTED, HF_ERR_LIMIT: *ret_element (may be absent) is what is wrong with it. */
+hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoing *outgoing,
+                           struct hf_slice *ret_body, struct hf_slice *ret_element);
+
+/* hub_ops.c */
+extern const struct hf_devconn_ops hf_gb_devconn_ops;
+
+/* write.c */
+/* A MESSAGE to the device over that flow, into site->sip. False: it does not fit. content_type absent: MANSCDP. */
+bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *flow, struct hf_slice type,
+                         struct hf_slice body, struct hf_slice *ret_text);
+/* A MANSCDP body to the device that needs no record of its own: sent, and forgotten. */
+void hf_gb_send_notice(struct hf_gb_device *device, const struct hf_sip_flow *flow,
+                       const struct hf_cdp_message *message);
+struct hf_cdp_writer hf_gb_writer(const struct hf_gb_device *device);
+uint32_t hf_gb_next_sn(struct hf_gb_device *device);
+
+struct hf_gb_answer { /* to REGISTER */
+    unsigned status;
+    const struct hf_gb_account *account; /* NULL: nothing is known of the device */
+    struct hf_slice nonce;               /* 401 */
+    bool stale, version;
+    uint32_t expires_s;     /* 200 */
+    unsigned retry_after_s; /* 503 */
+};
+/* Into site->sip; absent: it does not fit. */
+struct hf_slice hf_gb_write_answer(struct hf_gb_site *site, const struct hf_sip_flow *flow,
+                                   const struct hf_sip_msg *msg, const struct hf_gb_answer *answer);
 
 #endif

@@ -8,7 +8,8 @@
  *
  * Sources: GB/T 28181-2016 and -2022, 9.1 (registration), 9.6 (keepalive), 9.3 and 9.5 (control, queries), annex A; RFC 3261 10; requirements GB-1, GB-3, GB-5
  * to GB-8, GB-10, GB-13, GB-20 to GB-22, MEM-6.
- * Memory of a registered camera that rests: HF_GB_DEVICE_BYTES_MAX. */
+ * Memory of a registered camera, the hub's and SIP's share with it: 1,241 bytes at rest, 1,840 while the answer to its REGISTER is kept to be repeated
+ * (gb_memory_test). Of the site itself about 2.4 MB for each worker. */
 #ifndef HF_ADAPTER_GB28181_SITE_H
 #define HF_ADAPTER_GB28181_SITE_H
 
@@ -33,8 +34,19 @@ enum {
     HF_GB_JSON_BYTES_MAX = 1 << 20,             /* of one event */
     HF_GB_RESULT_BYTES_MAX = (2 << 20) - 65536, /* of a command's result: a record of the log */
     HF_GB_MERGE_BYTES_TOTAL_MAX = 64 << 20,     /* of answers in several parts, all together */
-    HF_GB_GRACE_TCP_MS = 10000,                 /* a lost stream may come back */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
+};
+
+/* Defaults of struct hf_gb_limits; those of liveness are in core/gb/registration.h, of locks in core/gb/lock.h. */
+enum {
+    HF_GB_EXPIRES_DEFAULT_S = 3600,
+    HF_GB_EXPIRES_MAX_S = 86400,
+    HF_GB_SIP_WAIT_MS = 5000,
+    HF_GB_ANSWER_WAIT_MS = 10000,
+    HF_GB_LIST_WAIT_MS = 120000,
+    HF_GB_LIST_IDLE_MS = 10000,
+    HF_GB_REFUSALS_PER_SECOND = 100,
+    HF_GB_ZONE_DEFAULT = 480, /* Beijing */
 };
 
 /* What is known of a device beforehand. */

@@ -1,0 +1,57 @@
+/* MEM-6, measured: what the heap holds for each registered camera, the hub's and SIP's share with it. */
+#include <malloc.h>
+
+#include "adapter/gb28181/gb_testkit.h"
+
+enum { CAMERAS = 2000 };
+
+/* Without what the kit keeps: the log, and what was sent. */
+static size_t heap(void)
+{
+    size_t bytes = mallinfo2().uordblks + mallinfo2().hblkhd;
+
+    for (size_t i = 0; i < kit.tk->appended; i++)
+        bytes -= malloc_usable_size(kit.tk->log[i].body) + sizeof(size_t);
+    return bytes - (kit.tk->log ? malloc_usable_size(kit.tk->log) + sizeof(size_t) : 0);
+}
+
+static void register_all(void)
+{
+    char id[32];
+
+    for (unsigned i = 0; i < CAMERAS; i++) {
+        (void)snprintf(id, sizeof(id), "340200000013200%05u", i);
+        assert_int_equal(kit_register(id, 86400), 200);
+    }
+    tk_run(kit.tk);
+}
+
+static void two_kib_for_each_camera(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    skip(); /* another allocator, with red zones */
+#endif
+    kit_begin(NULL);
+    kit.tk->log = (malloc)(65536 * sizeof(*kit.tk->log)); /* so that it does not grow meanwhile */
+    kit.tk->log_room = 65536;
+    size_t before = heap();
+    register_all();
+    size_t busy = (heap() - before) / CAMERAS; /* the answers are still kept to be repeated */
+    for (unsigned i = 0; i < 33; i++)
+        kit_pass(1000);
+    assert_int_equal(hf_gb_site_sip_stats(kit.site)->transactions, 0);
+    size_t rest = (heap() - before) / CAMERAS;
+    print_message("a camera: %zu bytes at rest, %zu with its last answer kept; struct hf_gb_device has %zu\n",
+                  rest, busy, sizeof(struct hf_gb_device));
+    assert_true(rest > sizeof(struct hf_gb_device)); /* or something was not measured */
+    assert_true(busy <= HF_GB_DEVICE_BYTES_MAX);
+    kit_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(two_kib_for_each_camera)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -126,13 +126,16 @@ static unsigned fill_batch(struct hf_udp *udp)
          node = node->next) {
         struct hf_udp_head *head = HF_CONTAINER_OF(node, struct hf_udp_head, node);
         struct msghdr *message = &pool->send.messages[count].msg_hdr;
+        struct hf_udp_block *block = block_of(head);
         unsigned first = pieces, skip = sizeof(*head);
 
-        for (struct hf_udp_block *block = block_of(head); block != NULL; block = block->next, skip = 0) {
+        do {
             if (pieces == HF_UDP_IOV_MAX)
                 return count;
             pool->send_iov[pieces++] = (struct iovec){block->data + skip, block->bytes};
-        }
+            block = block->next;
+            skip = 0;
+        } while (block != NULL);
         *message = (struct msghdr){.msg_name = &pool->send.names[count],
                                    .msg_iov = &pool->send_iov[first],
                                    .msg_iovlen = pieces - first};

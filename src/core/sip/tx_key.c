@@ -24,8 +24,8 @@ void hf_sip_keys_init(struct hf_sip_layer *layer)
 {
     static const uint8_t seed_label[] = "jitter";
 
-    for (uint8_t i = 0; i < HF_SIP_KEYS; i++)
-        derive(layer->config.secret, i, layer->keys[i]);
+    for (unsigned i = 0; i < HF_SIP_KEYS; i++)
+        derive(layer->config.secret, (uint8_t)i, layer->keys[i]);
     hf_rng_seed(&layer->rng, hf_hash(layer->config.secret, seed_label, sizeof(seed_label)));
 }
 

@@ -1,6 +1,7 @@
-/* codec/manscdp/parse.c - a body to struct hf_cdp_message: finds the root and the head, then has read.c walk the rows. Order of recovery, each step only where the one
- * before found no sense: as XML has it; an & or < that begins nothing is a character; a value that is not closed ends with its line or before
- * what follows; a list without its tags is cut at its items, and those at their DeviceID (list.c). See manscdp.h. */
+/* codec/manscdp/parse.c - a body to struct hf_cdp_message: finds the root and the head, then has read.c walk the rows. Order of
+ * recovery, each step only where the one before found no sense: as XML has it; an & or < that begins nothing is a character; a value that
+ * is not closed ends with its line or before what follows; a list without its tags is cut at its items, and those at their DeviceID
+ * (list.c). See manscdp.h. */
 #include "codec/manscdp/layout.h"
 
 /* What follows `from` in what xml reads. */

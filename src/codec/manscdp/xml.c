@@ -199,7 +199,7 @@ static enum verdict judge(struct hf_xml *xml, const char *at, struct hf_xml_toke
 
 void hf_xml_next(struct hf_xml *xml, struct hf_xml_token *ret_token)
 {
-    struct hf_xml_token token;
+    struct hf_xml_token token = {.type = HF_XML_END_OF_INPUT};
     const char *text = xml->at; /* where the text before the next tag begins */
     const char *at = text, *to = NULL;
 
@@ -214,6 +214,7 @@ void hf_xml_next(struct hf_xml *xml, struct hf_xml_token *ret_token)
             at++;
             continue;
         }
+        HF_ASSERT(verdict == IS_TAG || verdict == IS_CUT || to > at); /* judge said where it ends */
         if (verdict == IS_CDATA) {
             at = to;
             continue;

@@ -371,11 +371,11 @@ RAISED = {"admission": {"prefix_per_s": 0}, "limits": {"command_per_s": 1000, "a
 class Fleet:
     """`resume` as a child, with what has to happen around it."""
 
-    def __init__(self, gw, *options):
+    def __init__(self, gw, *options, sessions=SESSIONS):
         self.gw = gw
         gw.config["listeners"][0]["port"] = gw.address()[1]  # a restart is at the same address
         command = [BENCH_WS, "resume", "ws://127.0.0.1:%d%s" % (gw.address()[1], DEVICE), "--json", "--force", "--protocol",
-                   "holdfast.v1", "--connections", str(SESSIONS), "--processes", "2", "--device", PREFIX, "--secret-file",
+                   "holdfast.v1", "--connections", str(sessions), "--processes", "2", "--device", PREFIX, "--secret-file",
                    str(gw.folder / "k1.secret"), "--tenant", "acme", "--kid", "k1", "--timeout", "20s", "--drain", "10s",
                    "--lag-max", "10s", "--stall-max", "10s", "--cpu-max", "101", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -393,7 +393,7 @@ class Fleet:
 
     def resume(self):
         self.process.send_signal(signal.SIGUSR2)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=90)
         document = json.loads(out)
         return self.process.returncode, document, document["runs"][0]["counters"]
 
@@ -422,6 +422,22 @@ def test_resume_across_a_crash_loses_and_doubles_nothing(gateways):
     assert 0 < document["result"]["missed_last"]["median"] < 30e6
     done = [event["id"] for event in gw.api().events(type="command.done")]
     assert len(done) == len(set(done)) == MISSED * SESSIONS
+
+
+ROLLED = 10000 if os.environ.get("HOLDFAST_NETWORK") == "long" else 400  # scripts/network
+
+
+def test_a_fleet_rolls_through_a_restart(gateways):
+    """The gateway says goodbye, another takes its place, every session goes on; and a command that was given before is carried out once."""
+    gw = gateways({**RAISED, "admission": {"prefix_per_s": 0, "accept_per_s": 100000, "accept_capacity": 100000}})
+    fleet = Fleet(gw, "--expect", "1", "--duration", "60s", "--connect-rate", "3000", sessions=ROLLED)
+    assert gw.stop() == 0
+    gw.start()
+    for n in range(1, ROLLED + 1):
+        gw.api().command("%s%06d" % (PREFIX, n), "blink", {"hfb": "%d-0" % n})
+    status, document, counters = fleet.resume()
+    assert (status, document["verdict"]) == (0, "measured"), document
+    assert (counters["resumed"], counters["rebuilt"], counters["answered"]) == (ROLLED, 0, ROLLED)
 
 
 def test_resume_finds_what_is_missing_or_not_meant_for_it(gateways):

@@ -15,7 +15,7 @@ from lib.gateway import eventually
 from lib.v1 import Device, Diary
 
 LONG = os.environ.get("HOLDFAST_NETWORK") == "long"
-HOLD_S, CUTS, KILLS = (600, 1000, 50) if LONG else (12, 150, 4)
+HOLD_S, CUTS, KILLS, RETURNS = (600, 1000, 50, 100) if LONG else (12, 150, 4, 25)
 DRAIN_S = 60
 LIMITS = {"limits": {"device_uplink_per_s": 100000, "device_uplink_capacity": 100000, "command_per_s": 10000,
                      "command_capacity": 10000}}
@@ -212,6 +212,25 @@ def test_the_gateway_is_killed_under_load(gateways, fleets):
     fleet.check()
     for device in fleet.devices.values():
         assert {welcome["result"] for welcome in device.seen("session")[1:]} == {"resumed"}
+
+
+def test_a_return_takes_less_than_a_second_on_average(gateways, chaos, fleets):
+    """RC-11 (a): from the verdict, here a reset that everybody hears, to the first queued message that is acknowledged."""
+    gw = gateways(LIMITS)
+    proxy = chaos(gw.address(), "--rtt", "40ms")
+    fleet = fleets(gw, ws(proxy.address), count=RETURNS, every_s=0.2)
+    for device in fleet.devices.values():
+        device.wait("session")
+        device.wait("durable")
+    proxy.ok("cut rst")
+    for device in fleet.devices.values():
+        device.wait("session", count=2, timeout_s=30)
+    fleet.drain()
+    fleet.check()
+    returns = fleet.returns()
+    print(f"{len(returns)} returns, mean {statistics.mean(returns):.2f} s, worst {max(returns):.2f} s")
+    assert len(returns) == RETURNS
+    assert statistics.mean(returns) <= 0.94
 
 
 def test_ha_comes_back_within_eight_seconds(gateways, chaos, fleets):

@@ -108,6 +108,7 @@ static void sum_workers(struct hf_gateway *gateway, struct hf_worker_stats *sum,
         hf_hist_merge(&sum->loop.stall_us, &scratch->loop.stall_us);
         hf_hist_merge(&sum->tls_handshake_us, &scratch->tls_handshake_us);
         sum->loop.turns += scratch->loop.turns;
+        sum->loop.rests += scratch->loop.rests;
         sum->loop.streams_now += scratch->loop.streams_now;
         sum->loop.received_bytes += scratch->loop.received_bytes;
         sum->loop.sent_bytes += scratch->loop.sent_bytes;
@@ -419,6 +420,8 @@ static void pools(struct text *text, const struct hf_pool_use use[HF_POOLS])
 static void loops(struct text *text, const struct hf_worker_stats *sum)
 {
     one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
+    one(text, "loop_rests_total", "counter", "turns that an idle loop began later (node.idle_slack_ms)",
+        (double)sum->loop.rests);
     histogram(text, "loop_stall_seconds", "time by which one turn delays a ready event", &sum->loop.stall_us);
     one(text, "send_queue_bytes", "gauge", "bytes that kernels have not taken",
         (double)sum->loop.queue_bytes_now);

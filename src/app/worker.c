@@ -94,11 +94,27 @@ static void check_gate(struct hf_worker *worker)
     hf_loop_wake(worker->loop);
 }
 
+static uint32_t slack_ms(struct hf_worker *worker, uint64_t now_ms)
+{
+    const struct hf_loop_stats *loop = &worker->loop->stats;
+    const struct hf_hub_stats *hub = &worker->hub.stats;
+    struct hf_idle_look look = {
+        .work = hub->messages_in + hub->messages_out + worker->journal.records_total +
+                worker->http.stats.requests + worker->echo.stats.messages + loop->opened + loop->attached +
+                loop->inbox_messages,
+        .receives = loop->receives,
+        .received_bytes = loop->received_bytes,
+        .queued_bytes = loop->queue_bytes_now,
+    };
+
+    return hf_idle_slack_ms(&worker->idle, &look, (uint32_t)worker->rules->config->node.idle_slack_ms,
+                            now_ms);
+}
+
 static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
 {
     struct hf_worker *worker = HF_CONTAINER_OF(hook, struct hf_worker, hook);
 
-    (void)now_ms;
     if (!hf_list_empty(&worker->barriers))
         hf_worker_barriers_run(worker);
     if (worker->backlog_total > 0)
@@ -111,6 +127,7 @@ static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
     }
     check_gate(worker);
     take_orders(worker);
+    worker->loop->slack_ms = slack_ms(worker, now_ms);
     atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
 }
 

@@ -6,6 +6,7 @@
 #include "adapter/ws/echo.h"
 #include "app/gate.h"
 #include "app/gateway.h"
+#include "app/idle.h"
 #include "core/admission.h"
 #include "core/kvkey.h"
 #include "io/loop.h"
@@ -104,6 +105,7 @@ struct hf_worker {
     uint64_t deny_generation;           /* of the deny-list when certificates were last looked at */
     uint64_t alive_offset, alive_ms;    /* the first worker: when the log last moved (app/node_life.h) */
     struct hf_gate gate;
+    struct hf_idle idle;
     bool draining, stopping;
     bool closed; /* hf_worker_close(): no connection is left, and none is let in */
     uint64_t drain_begun_ms;

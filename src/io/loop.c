@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -230,6 +231,17 @@ static void on_inbox_message(void *context, unsigned mailbox, void *message)
     loop->on_message(loop, mailbox, message);
 }
 
+/* Returns what is left of wait_ms. Wakes and the inbox end the rest, and are met again by epoll_wait. */
+static unsigned rest(struct hf_loop *loop, unsigned wait_ms)
+{
+    struct pollfd fds[] = {{.fd = loop->wake.fd, .events = POLLIN},
+                           {.fd = loop->inbox != NULL ? loop->inbox_ready.fd : -1, .events = POLLIN}};
+    unsigned rest_ms = HF_MIN(wait_ms, loop->slack_ms);
+
+    loop->stats.rests++;
+    return poll(fds, 2, (int)rest_ms) == 0 ? wait_ms - rest_ms : 0;
+}
+
 /* Returns how many events came. */
 static int wait_for_events(struct hf_loop *loop, unsigned wait_ms)
 {
@@ -240,6 +252,8 @@ static int wait_for_events(struct hf_loop *loop, unsigned wait_ms)
         wait_ms = hf_wheel_wait_ms(&loop->wheel, hf_clock_ms(), HF_MIN(wait_ms, (unsigned)WAIT_MS_MAX));
     if (may_sleep && loop->inbox != NULL && wait_ms > 0)
         may_sleep = hf_inbox_before_sleep(loop->inbox);
+    if (may_sleep && wait_ms > 0 && loop->slack_ms > 0)
+        wait_ms = rest(loop, wait_ms);
     count =
         epoll_wait(loop->epoll_fd, loop->events, (int)loop->options.events_max, may_sleep ? (int)wait_ms : 0);
     HF_ASSERT(count >= 0 || errno == EINTR);

@@ -2,7 +2,7 @@
  * where a function says "any thread".
  *
  * A turn, in this order:
- *   1. epoll_wait, until an event, a message in the inbox or the next timer; now_ms and now_us are read, once
+ *   1. epoll_wait, until an event, a message in the inbox or the next timer; now_ms and now_us are read, once. With slack_ms it begins that much later
  *   2. work left by the turn before (io/stream.h: ends to report, unread bytes of attached streams)
  *   3. the events; an inbox' messages; timers that are due
  *   4. hooks "end of turn", in the order they were added (what they write is still sent by this turn)
@@ -71,7 +71,8 @@ struct hf_deferred {
 };
 
 struct hf_loop_stats {
-    uint64_t turns, events, wakeups /* by other threads */, inbox_messages;
+    uint64_t turns, events, wakeups /* by other threads */, inbox_messages,
+        rests /* turns that began with one */;
     struct hf_hist
         stall_us; /* how long turns took after epoll_wait returned: what one delays a ready event by */
     /* streams */
@@ -93,6 +94,8 @@ struct hf_loop {
     struct hf_loop_stats stats;
     void *user;                                  /* the owner's */
     void (*on_turn_begin)(struct hf_loop *loop); /* the owner's, after the clock was read; may be NULL */
+    uint32_t
+        slack_ms; /* the owner's: after a turn events of descriptors may lie so long. Messages in the inbox, wakes, timers and work that is left do not wait. 0 = none */
     /* below: the loop's own */
     struct hf_stream_pool *streams; /* owns: io/stream.c's part */
     struct hf_udp_pool *udp;        /* owns: io/udp.c's part; NULL until the first endpoint */

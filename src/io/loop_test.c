@@ -232,9 +232,34 @@ static void clocks_and_entropy(void **state)
     assert_true(hf_entropy_u64() != hf_entropy_u64());
 }
 
+static void a_rest_is_for_descriptors_only(void **state)
+{
+    enum { FOR_EVER_MS = 600000 };
+    struct hf_loop *loop = kit_loop(NULL);
+    struct kit_end end = {0};
+    int peer = kit_open(loop, &end, 0, 0);
+
+    (void)state;
+    loop->slack_ms = 1;
+    assert_int_equal(send(peer, "late", 4, 0), 4);
+    for (unsigned i = 0; i < KIT_TURNS_MAX && end.in_bytes == 0; i++)
+        hf_loop_turn(loop, 100);
+    assert_int_equal(end.in_bytes, 4);
+    assert_true(loop->stats.rests >= 1);
+    loop->slack_ms = FOR_EVER_MS;
+    hf_loop_wake(loop); /* ends it: otherwise this would not come back today */
+    hf_loop_turn(loop, FOR_EVER_MS);
+    assert_true(loop->stats.wakeups >= 1);
+    free(end.in);
+    kit_abort(&end);
+    close(peer);
+    hf_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rest_is_for_descriptors_only),
         cmocka_unit_test(hooks_run_in_order_and_may_remove_any),
         cmocka_unit_test(what_a_hook_writes_is_sent_in_the_same_turn),
         cmocka_unit_test(a_stale_event_meets_a_closed_handle),

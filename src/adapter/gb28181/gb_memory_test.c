@@ -29,9 +29,6 @@ static void register_all(void)
 static void two_kib_for_each_camera(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__)
-    skip(); /* another allocator, with red zones */
-#endif
     kit_begin(NULL);
     kit.tk->log = (malloc)(65536 * sizeof(*kit.tk->log)); /* so that it does not grow meanwhile */
     kit.tk->log_room = 65536;
@@ -44,8 +41,10 @@ static void two_kib_for_each_camera(void **state)
     size_t rest = (heap() - before) / CAMERAS;
     print_message("a camera: %zu bytes at rest, %zu with its last answer kept; struct hf_gb_device has %zu\n",
                   rest, busy, sizeof(struct hf_gb_device));
+#ifndef HF_DEBUG /* a sanitizer has an allocator of its own, with red zones, which does not count like this */
     assert_true(rest > sizeof(struct hf_gb_device)); /* or something was not measured */
     assert_true(busy <= HF_GB_DEVICE_BYTES_MAX);
+#endif
     kit_end();
 }
 

@@ -20,7 +20,10 @@ function(hf_library)
   target_include_directories(holdfast_shared INTERFACE "${CMAKE_SOURCE_DIR}/include")
   target_link_libraries(holdfast_shared PRIVATE PkgConfig::OPENSSL PkgConfig::SQLITE Threads::Threads m)
   target_link_options(holdfast_shared PRIVATE "LINKER:--version-script,${CMAKE_SOURCE_DIR}/cmake/libholdfast.map" LINKER:--gc-sections
-                      LINKER:--as-needed LINKER:--no-undefined)
+                      LINKER:--as-needed)
+  if(NOT HF_SANITIZE) # clang leaves the sanitizer's own functions to the program
+    target_link_options(holdfast_shared PRIVATE LINKER:--no-undefined)
+  endif()
   set_target_properties(holdfast_shared PROPERTIES LINK_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/libholdfast.map")
 
   # The static one: one object, whose hidden symbols are made local, so that it cannot clash with the program's.

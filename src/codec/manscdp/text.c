@@ -98,7 +98,7 @@ enum hf_text_charset hf_text_detect(struct hf_slice body, bool *ret_wrong)
 
     if (body.bytes >= 3 && memcmp(body.at, "\xef\xbb\xbf", 3) == 0)
         at = 3;
-    while (valid && (at += ascii_bytes(body.at + at, body.bytes - at)) < body.bytes) {
+    while (valid && at < body.bytes && (at += ascii_bytes(body.at + at, body.bytes - at)) < body.bytes) {
         size_t bytes = hf_utf8_sequence_bytes(body.at + at, body.bytes - at);
 
         any = true;

@@ -391,6 +391,16 @@ union hf_address hf_stream_peer(const struct hf_stream *stream)
     return hf_address_of(&peer);
 }
 
+union hf_address hf_stream_local(const struct hf_stream *stream)
+{
+    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
+    socklen_t local_bytes = sizeof(local);
+
+    if (getsockname(stream->handle.fd, (struct sockaddr *)&local, &local_bytes) != 0)
+        local.ss_family = AF_UNSPEC;
+    return hf_address_of(&local);
+}
+
 hf_err hf_stream_set_peer(struct hf_stream *stream, const union hf_address *peer)
 {
     if (extra_of(stream) == NULL)

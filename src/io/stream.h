@@ -82,6 +82,8 @@ struct ssl_st *hf_stream_ssl(const struct hf_stream *stream); /* borrows; NULL w
 /* The peer's address: the one set by hf_stream_set_peer, otherwise asked from the kernel, which does not know it any
  * more after a RST (then AF_UNSPEC): ask early when it is needed late. v4-mapped addresses come as IPv4. */
 union hf_address hf_stream_peer(const struct hf_stream *stream);
+/* Where the peer reached us, asked from the kernel; AF_UNSPEC when it does not know. */
+union hf_address hf_stream_local(const struct hf_stream *stream);
 /* The real address behind a proxy (PROXY protocol). HF_ERR_NOMEM. */
 hf_err hf_stream_set_peer(struct hf_stream *stream, const union hf_address *peer);
 

@@ -164,7 +164,7 @@ hf_err hf_disk_probe(const char *directory, struct hf_disk_probe *ret_probe)
     return err;
 }
 
-hf_err hf_port_probe(const char *address, uint16_t port)
+static hf_err probe_port(const char *address, uint16_t port, int type)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -177,13 +177,24 @@ hf_err hf_port_probe(const char *address, uint16_t port)
     if (inet_pton(is_v6 ? AF_INET6 : AF_INET, address,
                   is_v6 ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) != 1)
         return HF_ERR_INVALID;
-    fd = socket(any->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(any->sa_family, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return HF_ERR_IO;
     /* SO_REUSEADDR as a listener has it: connections in TIME_WAIT do not count as a port in use. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, any, any_bytes) != 0 || listen(fd, 1) != 0)
+    if (type == SOCK_STREAM) /* of UDP it would share the port */
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, any, any_bytes) != 0 || (type == SOCK_STREAM && listen(fd, 1) != 0))
         err = of_errno();
     close(fd);
     return err;
+}
+
+hf_err hf_port_probe(const char *address, uint16_t port)
+{
+    return probe_port(address, port, SOCK_STREAM);
+}
+
+hf_err hf_udp_port_probe(const char *address, uint16_t port)
+{
+    return probe_port(address, port, SOCK_DGRAM);
 }

@@ -32,5 +32,6 @@ hf_err hf_disk_probe(const char *directory, struct hf_disk_probe *ret_probe);
 /* Whether a listener could have this numeric address and port. HF_OK; HF_ERR_EXISTS: taken; HF_ERR_DENIED: not for
  * this user; HF_ERR_NOT_FOUND: no address of this machine; HF_ERR_INVALID; HF_ERR_IO. */
 hf_err hf_port_probe(const char *address, uint16_t port);
+hf_err hf_udp_port_probe(const char *address, uint16_t port); /* the same of UDP */
 
 #endif

@@ -10,8 +10,6 @@
 #include "io/clock.h"
 #include "io/entropy.h"
 
-enum { ACCEPTS_PER_TURN = 32 }; /* live traffic has its turn between them, also in a storm of connects */
-
 /* A handler for the moment between the stream's opening and the adapter's taking over. */
 static void no_data(struct hf_link *link, uint8_t *data, size_t bytes)
 {
@@ -70,7 +68,7 @@ static uint64_t connections_now(const struct hf_gateway *gateway)
     return sum;
 }
 
-static enum hf_reason admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls)
+enum hf_reason hf_worker_admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls)
 {
     union hf_address address = hf_address_of(peer);
     uint64_t now = connections_now(worker->gateway);
@@ -132,7 +130,7 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
     struct hf_worker *worker = here->worker;
     struct hf_gateway_listener *shared = here->shared;
     bool limited = (shared->roles & HF_HTTP_ADMIN) == 0; /* an operator gets in when nobody else does */
-    enum hf_reason reason = limited ? admit(worker, peer, shared->tls != NULL) : HF_REASON_NONE;
+    enum hf_reason reason = limited ? hf_worker_admit(worker, peer, shared->tls != NULL) : HF_REASON_NONE;
     struct hf_stream *stream = NULL;
 
     if (reason == HF_REASON_NONE && shared->proxy_protocol && !proxy_allowed(worker, shared, peer))
@@ -171,7 +169,7 @@ hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *sh
     struct hf_listener_options options = {
         .address = shared->address,
         .first = worker->index == 0,
-        .budget = ACCEPTS_PER_TURN,
+        .budget = HF_WORKER_ACCEPTS_PER_TURN,
         .user_timeout_ms = (unsigned)worker->rules->config->heartbeat.dead_ms,
         .refusal = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: "
                    "close\r\nContent-Length: 0\r\n\r\n",

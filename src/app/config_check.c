@@ -107,6 +107,7 @@ void hf_config_check(const struct hf_config *config, struct hf_config_errors *er
     check_policies(config, errors);
     hf_config_check_listeners(config, errors);
     hf_config_check_tenants(config, errors);
+    hf_config_check_gb(config, errors);
 }
 
 void hf_config_inherit(struct hf_config *config)

@@ -12,7 +12,7 @@ static bool parse_address(const char *text, struct in6_addr *ret_v6, struct in_a
            1;
 }
 
-static bool address_is_valid(const char *text)
+bool hf_config_address_is_valid(const char *text)
 {
     struct in6_addr v6;
     struct in_addr v4;
@@ -43,7 +43,7 @@ bool hf_config_cidr_is_valid(const char *text)
         return false;
     memcpy(address, text, bytes);
     address[bytes] = '\0';
-    if (!address_is_valid(address))
+    if (!hf_config_address_is_valid(address))
         return false;
     if (slash == NULL)
         return true;
@@ -125,7 +125,7 @@ static void check_proxy(const struct hf_config_listener *listener, struct hf_con
 static void check_listener(const struct hf_config *config, const struct hf_config_listener *listener,
                            struct hf_config_errors *errors)
 {
-    if (!address_is_valid(listener->address))
+    if (!hf_config_address_is_valid(listener->address))
         hf_config_error(errors, NULL,
                         "listeners.%s.address '%s' is no numeric address; names are not looked up",
                         listener->name, listener->address);
@@ -165,7 +165,7 @@ static void check_admin(const struct hf_config_admin *admin, struct hf_config_er
 {
     if (!admin->enabled)
         return;
-    if (!address_is_valid(admin->address))
+    if (!hf_config_address_is_valid(admin->address))
         hf_config_error(errors, NULL, "admin.address '%s' is no numeric address; names are not looked up",
                         admin->address);
     else if (!hf_config_address_is_loopback(admin->address) && !(admin->require_key && admin->insecure))

@@ -100,7 +100,9 @@ static void check_tenant(const struct hf_config *config, size_t i, struct hf_con
     for (size_t k = 0; k < tenant->jwt_keys.count; k++)
         check_jwt_key(tenant, k, errors);
     check_topics(tenant, errors);
-    if (tenant->jwt_keys.count == 0 && !some_listener_knows_certificates(config))
+    bool cameras = config->gb28181.enabled &&
+                   (config->gb28181.tenant == NULL || strcmp(config->gb28181.tenant, tenant->name) == 0);
+    if (tenant->jwt_keys.count == 0 && !cameras && !some_listener_knows_certificates(config))
         hf_config_warn(
             errors, NULL,
             "tenants.%s has no jwt_keys and no listener asks for certificates: its devices cannot prove who "

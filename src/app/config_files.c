@@ -66,6 +66,27 @@ static void check_jwt_key(const struct hf_config_tenant *tenant, size_t i, char 
         hf_config_error(errors, NULL, "%s: the environment variable %s is not set", option, key->secret_env);
 }
 
+static void check_password(const char *option, const char *file, const char *variable, char *const *env,
+                           struct hf_config_errors *errors)
+{
+    check_file(option, file, true, errors);
+    if (variable != NULL && !env_has(env, variable))
+        hf_config_error(errors, NULL, "%s: the environment variable %s is not set", option, variable);
+}
+
+static void check_gb(const struct hf_config_gb28181 *gb, char *const *env, struct hf_config_errors *errors)
+{
+    if (!gb->enabled)
+        return;
+    check_password("gb28181", gb->password_file, gb->password_env, env, errors);
+    for (size_t i = 0; i < gb->devices.count; i++) {
+        char option[128];
+
+        (void)snprintf(option, sizeof(option), "gb28181.devices.%s", gb->devices.at[i].id);
+        check_password(option, gb->devices.at[i].password_file, gb->devices.at[i].password_env, env, errors);
+    }
+}
+
 void hf_config_check_files(const struct hf_config *config, char *const *env, struct hf_config_errors *errors)
 {
     for (size_t i = 0; i < config->listeners.count; i++)
@@ -73,4 +94,5 @@ void hf_config_check_files(const struct hf_config *config, char *const *env, str
     for (size_t i = 0; i < config->tenants.count; i++)
         for (size_t k = 0; k < config->tenants.at[i].jwt_keys.count; k++)
             check_jwt_key(&config->tenants.at[i], k, env, errors);
+    check_gb(&config->gb28181, env, errors);
 }

@@ -17,6 +17,8 @@ static const struct {
     {"jwt_key", "public_key_file", "/etc/holdfast/acme-2026-01.pub.pem"},
     {"topic_rule", "type", "location_update"},
     {"topic_rule", "topic", "location"},
+    {"gb_device", "id", "34020000001320000001"},
+    {"gb_device", "ha1", "00000000000000000000000000000000"},
     {"access_rule", "devices", "bike-*"},
     {"access_rule", "topics", "fleet/#"},
     {"api_key", "sha256", "0000000000000000000000000000000000000000000000000000000000000000"},

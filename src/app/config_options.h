@@ -187,6 +187,67 @@
     X(LIST, topic_rule, topics, "", 0, 1024, LIVE, "From the type of a raw JSON message to its topic.") \
     X(LIST, access_rule, access, "", 0, 256, LIVE, "Who may use which topic. Empty: everything inside the tenant.")
 
+#define HF_CONFIG_ROWS_gb_listener(X) \
+    X(TEXT, _, name, "sip", 1, 64, RESTART, "Name in logs and metrics; unique.") \
+    X(TEXT, _, address, "127.0.0.1", 1, 64, RESTART, "Numeric IPv4 or IPv6 address; 0.0.0.0 or :: for all. SIP of cameras is plain text: only where the network is trusted.") \
+    X(U64, _, port, "5060", 0, 65535, RESTART, "Port, of UDP and TCP alike. 0: the kernel chooses one, printed at start.") \
+    X(ENUM, gb_transport, transport, "both", 0, 0, RESTART, "What it listens with.")
+
+#define HF_CONFIG_ROWS_gb_device(X) \
+    X(TEXT, _, id, "", 18, 20, LIVE, "The device's id: 20 digits (18 by older rules).") \
+    X(TEXT, _, password_file, "", 0, 1024, LIVE, "File with its password, instead of that of the domain.") \
+    X(TEXT, _, password_env, "", 0, 128, LIVE, "Environment variable with its password, instead of a file.") \
+    X(TEXT, _, ha1, "", 0, 64, LIVE, "Hash of id:realm:password in hexadecimal, by alg, instead of the password: `printf %s ID:REALM:PASSWORD | md5sum`.") \
+    X(ENUM, gb_alg, alg, "inherit", 0, 0, LIVE, "Digest algorithm that it is offered.") \
+    X(BOOL, _, open, "false", 0, 1, LIVE, "Let it in without a password: whoever knows its id is it.") \
+    X(BOOL, _, allow, "true", 0, 1, LIVE, "false: it may not come; its registration ends with the next REGISTER.") \
+    X(BOOL, _, no_qop, "false", 0, 1, LIVE, "Challenge it without qop (RFC 2069), for old devices that answer no other.") \
+    X(BOOL, _, date, "true", 0, 1, LIVE, "Date in answers to its REGISTER; some devices set their clock wrongly by it.") \
+    X(ENUM, gb_charset, charset, "auto", 0, 0, LIVE, "Charset of its bodies, whatever they declare.") \
+    X(ENUM, gb_edition, edition, "auto", 0, 0, LIVE, "Edition of the standard that it speaks, whatever it says itself.") \
+    X(MS, _, keepalive_ms, "0", 0, 3600000, LIVE, "Instead of gb28181.keepalive_ms. 0: that one.") \
+    X(U64, _, keepalive_count, "0", 0, 20, LIVE, "Instead of gb28181.keepalive_count. 0: that one.")
+
+#define HF_CONFIG_ROWS_gb28181(X) \
+    X(BOOL, _, enabled, "false", 0, 1, RESTART, "Serve cameras, recorders and lower platforms of GB/T 28181 over SIP.") \
+    X(LIST, gb_listener, listeners, "", 0, 16, RESTART, "SIP ports.") \
+    X(TEXT, _, tenant, "", 0, 64, RESTART, "Tenant whose devices the cameras are. Empty: the only one.") \
+    X(TEXT, _, server_id, "", 0, 20, RESTART, "Our id as devices have it in their settings (SIP server id), 20 digits such as 34020000002000000001.") \
+    X(TEXT, _, realm, "", 0, 63, RESTART, "Our SIP domain, also the realm of passwords. Empty: the first 10 digits of server_id.") \
+    X(TEXT, _, external_host, "", 0, 63, RESTART, "Address of ours in Via and Contact, where devices reach us by another than the socket's (NAT).") \
+    X(U64, _, external_port, "0", 0, 65535, RESTART, "Port with external_host. 0: the socket's.") \
+    X(TEXT, _, user_agent, "Holdfast", 1, 63, RESTART, "User-Agent and Server in what we send.") \
+    X(TEXT, _, password_file, "", 0, 1024, LIVE, "File with the password of every device that has none of its own. Without one only devices of the list come in.") \
+    X(TEXT, _, password_env, "", 0, 128, LIVE, "Environment variable with that password, instead of a file.") \
+    X(ENUM, gb_alg, alg, "MD5", 0, 0, LIVE, "Digest algorithm that devices are offered.") \
+    X(LIST, gb_device, devices, "", 0, 16384, LIVE, "Devices with a password or settings of their own.") \
+    X(MS, _, expires_default_ms, "1h", 1000, 86400000, LIVE, "How long a registration lasts that does not say.") \
+    X(MS, _, expires_max_ms, "24h", 1000, 604800000, LIVE, "Longer registrations are shortened to this.") \
+    X(MS, _, keepalive_ms, "60s", 5000, 3600000, LIVE, "Interval of keepalives that devices are set to.") \
+    X(U64, _, keepalive_count, "3", 1, 20, LIVE, "So many intervals of silence mean offline.") \
+    X(MS, _, keepalive_grace_ms, "5s", 1, 60000, LIVE, "And so much longer: networks and clocks are not exact.") \
+    X(MS, _, nonce_lifetime_ms, "60s", 5000, 300000, LIVE, "A challenge may be answered so long.") \
+    X(BOOL, _, nonce_binds_address, "false", 0, 1, LIVE, "The answer to a challenge must come from the address that was challenged.") \
+    X(U64, _, lock_failures, "5", 1, 1000, LIVE, "Wrong passwords of one id from one address within lock_window_ms that lock the pair.") \
+    X(MS, _, lock_window_ms, "60s", 1000, 3600000, LIVE, "Time in which failures count together.") \
+    X(MS, _, lock_ms, "60s", 1000, 86400000, LIVE, "A locked pair of id and address is refused so long.") \
+    X(U64, _, refusals_per_s, "100", 1, 100000, LIVE, "Refusals that strangers are answered with, a second and worker; above, they hear nothing.") \
+    X(U64, _, refusals_capacity, "200", 1, 100000, LIVE, "Such refusals at once after a quiet time.") \
+    X(BOOL, _, silent_to_strangers, "false", 0, 1, LIVE, "Devices that are not registered get no answer but to REGISTER, instead of 403.") \
+    X(BOOL, _, strict_ids, "false", 0, 1, LIVE, "Only ids of 20 digits; otherwise 18 to 20.") \
+    X(MS, _, sip_wait_ms, "5s", 500, 60000, LIVE, "For the SIP answer to a command.") \
+    X(MS, _, answer_wait_ms, "10s", 500, 300000, LIVE, "For the device's own answer to a command.") \
+    X(MS, _, list_wait_ms, "120s", 1000, 3600000, LIVE, "For the first part of a catalog or a list of recordings.") \
+    X(MS, _, list_idle_ms, "10s", 500, 300000, LIVE, "Between the parts of such a list.") \
+    X(TEXT, _, zone, "+08:00", 6, 6, LIVE, "Time zone of the times in bodies and of Date: -12:00 to +14:00.") \
+    X(BOOL, _, date, "true", 0, 1, LIVE, "Date in answers to REGISTER, by which devices set their clocks. false where this machine's clock is not to be trusted.") \
+    X(BOOL, _, version_always, "false", 0, 1, LIVE, "X-GB-Ver also to devices that did not send it.") \
+    X(U64, _, devices_max, "131072", 1, 131072, RESTART, "Registered devices of one worker; the next is answered 503.") \
+    X(U64, _, transactions_max, "131072", 1024, 1048576, RESTART, "SIP transactions of one worker; REGISTER is answered 503 from 3/4 on.") \
+    X(MS, _, tcp_unproven_ms, "30s", 1000, 600000, LIVE, "A TCP connection on which no device has registered by then is closed.") \
+    X(MS, _, tcp_idle_ms, "2h", 60000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \
+    X(BYTES, _, tcp_buffer_bytes_max, "64MiB", 131072, 17179869184, LIVE, "Memory of one worker for messages that have not come whole; a connection that needs more is closed.")
+
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \
     X(ENUM, log_format, format, "logfmt", 0, 0, RESTART, "Form of a line.") \
@@ -214,6 +275,7 @@
     X(SECTION, store, store, "", 0, 0, RESTART, "Keyed state: stream positions, outboxes, results.") \
     X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
     X(LIST, tenant, tenants, "", 1, 4096, LIVE, "Whose devices these are.") \
+    X(SECTION, gb28181, gb28181, "", 0, 0, LIVE, "Cameras and platforms of GB/T 28181.") \
     X(SECTION, logging, logging, "", 0, 0, LIVE, "Lines for people and their tools.") \
     X(SECTION, dev, dev, "", 0, 0, RESTART, "Aids for development and measurement.") \
     X(SECTION, drain, drain, "", 0, 0, LIVE, "Shutting down.")
@@ -221,7 +283,8 @@
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
-    S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(logging) S(dev) S(drain) S(root)
+    S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) \
+    S(gb28181) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
 #define HF_CONFIG_CHOICES_tls_verify(C) \
@@ -278,6 +341,23 @@
     C(HF_CONFIG_DIRECTION_BOTH, "both", "from and to the device") \
     C(HF_CONFIG_DIRECTION_UP, "up", "from the device") \
     C(HF_CONFIG_DIRECTION_DOWN, "down", "to the device")
+#define HF_CONFIG_CHOICES_gb_transport(C) \
+    C(HF_CONFIG_GB_UDP, "udp", "UDP only") \
+    C(HF_CONFIG_GB_TCP, "tcp", "TCP only") \
+    C(HF_CONFIG_GB_BOTH, "both", "UDP and TCP")
+#define HF_CONFIG_CHOICES_gb_alg(C) \
+    C(HF_CONFIG_GB_ALG_INHERIT, "inherit", "that of the domain") \
+    C(HF_CONFIG_GB_ALG_MD5, "MD5", "what every device knows") \
+    C(HF_CONFIG_GB_ALG_SHA256, "SHA-256", "RFC 8760") \
+    C(HF_CONFIG_GB_ALG_SM3, "SM3", "GB/T 32905, of the 2022 edition")
+#define HF_CONFIG_CHOICES_gb_charset(C) \
+    C(HF_CONFIG_GB_CHARSET_AUTO, "auto", "as declared and detected") \
+    C(HF_CONFIG_GB_CHARSET_UTF8, "UTF-8", "UTF-8") \
+    C(HF_CONFIG_GB_CHARSET_GB18030, "GB18030", "GB 18030, and with it GB 2312 and GBK")
+#define HF_CONFIG_CHOICES_gb_edition(C) \
+    C(HF_CONFIG_GB_EDITION_AUTO, "auto", "as it says; 2016 when it says nothing") \
+    C(HF_CONFIG_GB_EDITION_2016, "2016", "GB/T 28181-2016") \
+    C(HF_CONFIG_GB_EDITION_2022, "2022", "GB/T 28181-2022")
 #define HF_CONFIG_CHOICES_log_level(C) \
     C(HF_CONFIG_LEVEL_ERROR, "error", "something needs a person") \
     C(HF_CONFIG_LEVEL_WARN, "warn", "something may need a person") \
@@ -289,7 +369,7 @@
 
 #define HF_CONFIG_CHOICE_SETS(S) \
     S(tls_verify) S(tls_version) S(role) S(proxy_protocol) S(policy) S(switch) S(profile) S(store_kind) S(scope) \
-    S(jwt_alg) S(direction) S(log_level) S(log_format)
+    S(jwt_alg) S(direction) S(gb_transport) S(gb_alg) S(gb_charset) S(gb_edition) S(log_level) S(log_format)
 /* clang-format on */
 
 #endif

@@ -357,6 +357,8 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = open_store(gateway, config, error, error_bytes);
     if (err == HF_OK)
         err = open_listeners(gateway, config, error, error_bytes);
+    if (err == HF_OK)
+        err = hf_gateway_gb_init(gateway, config, error, error_bytes);
     unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
     gateway->log_thread.logger = &gateway->logger;
@@ -371,7 +373,9 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = hf_tail_thread_init(&gateway->tail_thread);
     if (err == HF_OK)
         err = open_workers(gateway, config, error, error_bytes);
-    return err == HF_OK ? bind_listeners(gateway, error, error_bytes) : err;
+    if (err == HF_OK)
+        err = bind_listeners(gateway, error, error_bytes);
+    return err == HF_OK ? hf_gateway_gb_bind(gateway, error, error_bytes) : err;
 }
 
 hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gateway **ret_gateway,
@@ -383,7 +387,7 @@ hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gat
 
     snprintf(error, error_bytes, "out of memory");
     if (err == HF_OK)
-        err = hf_gateway_rules_new(config, &rules, error, error_bytes);
+        err = hf_gateway_rules_new(config, env, &rules, error, error_bytes);
     if (err != HF_OK) {
         free(gateway);
         return err;
@@ -425,6 +429,7 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         hf_log(&gateway->logger, HF_LOG_LISTENING, HF_F_STR("listener", gateway->listeners[l].name),
                HF_F_STR("address", text), HF_F_BOOL("tls", gateway->listeners[l].tls != NULL), HF_F_END);
     }
+    hf_gateway_gb_log(gateway);
     atomic_store(&gateway->started, true);
     hf_log(&gateway->logger, HF_LOG_STARTED, HF_F_STR("version", HF_VERSION),
            HF_F_U64("workers", gateway->worker_count),
@@ -533,10 +538,11 @@ void hf_gateway_free(struct hf_gateway *gateway)
     hf_tls_deny_free(gateway->deny);
     hf_tenants_free(gateway->tenants);
     for (struct hf_gateway_rules *rules = gateway->rules, *older; rules != NULL; rules = older) {
+        struct hf_config *config = rules->config;
+
         older = rules->older;
-        free(rules->keys);
-        hf_config_free(rules->config);
-        free(rules);
+        hf_gateway_rules_free(rules);
+        hf_config_free(config);
     }
     hf_log_sink_close(&gateway->sink);
     free(gateway);
@@ -567,6 +573,7 @@ hf_err hf_gateway_write_run_file(const struct hf_gateway *gateway)
         hf_json_out_end(&out);
     }
     hf_json_out_end(&out);
+    hf_gateway_gb_print(gateway, &out);
     hf_json_out_end(&out);
     hf_sb_char(&sb, '\n');
     snprintf(path, sizeof(path), "%s/run.json", gateway->data_dir);

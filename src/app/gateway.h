@@ -5,6 +5,8 @@
 
 #include "adapter/api/api.h"
 #include "app/config.h"
+#include "app/gb.h"
+#include "app/gb_accounts.h"
 #include "app/log_sink.h"
 #include "app/log_thread.h"
 #include "app/pools.h"
@@ -35,7 +37,8 @@ struct hf_gateway_rules {
     struct hf_gateway_rules *older;
     struct hf_api_key_config *keys;
     unsigned key_count;
-    struct hf_config *config; /* owns: texts are borrowed from it */
+    struct hf_config *config;           /* owns: texts are borrowed from it */
+    struct hf_gb_accounts *gb_accounts; /* owns; NULL: gb28181 is not enabled */
 };
 
 struct hf_gateway {
@@ -52,6 +55,7 @@ struct hf_gateway {
     unsigned worker_count;
     struct hf_gateway_listener *listeners;
     unsigned listener_count;
+    struct hf_gateway_gb gb; /* cameras */
     struct hf_tls_deny *deny;
     struct hf_pools pools; /* watched by the first worker */
     uint64_t boot, started_utc_ms, started_ms;
@@ -76,8 +80,10 @@ void hf_gateway_free(struct hf_gateway *gateway); /* NULL is harmless */
 
 /* reload.c - HUP. A configuration with errors changes nothing and is named in the log; likewise a bad certificate. */
 void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_config_settings settings);
-hf_err hf_gateway_rules_new(struct hf_config *config, struct hf_gateway_rules **ret_rules, char *error,
-                            size_t error_bytes);
+/* Takes config only when the rules are put in force. */
+hf_err hf_gateway_rules_new(struct hf_config *config, char *const *env, struct hf_gateway_rules **ret_rules,
+                            char *error, size_t error_bytes);
+void hf_gateway_rules_free(struct hf_gateway_rules *rules); /* without config; NULL is harmless */
 enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level);
 void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
                            const char *ca_files[1], const char *crl_files[1],

@@ -1,86 +1,14 @@
 /* app/metrics.c - what /metrics and /readyz say. Base units, _total for counters only, a `reason` label, never a device (OBS-1). Values
  * are copies that each worker makes once a second, so reading them disturbs nobody. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/metrics_page.h"
 #include "app/worker.h"
 #include "codec/json/out.h"
 #include "io/clock.h"
-
-struct text {
-    char *at;
-    size_t bytes, room;
-    bool failed;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
-{
-    va_list args;
-
-    for (;;) {
-        va_start(args, format);
-        int need =
-            vsnprintf(text->at ? text->at + text->bytes : NULL, text->room - text->bytes, format, args);
-        va_end(args);
-        if (text->failed || need < 0)
-            return;
-        if (text->bytes + (size_t)need < text->room) {
-            text->bytes += (size_t)need;
-            return;
-        }
-        size_t room = text->room ? text->room * 2 : 32768;
-        char *at = realloc(text->at, room);
-        if (at == NULL) {
-            text->failed = true;
-            return;
-        }
-        text->at = at;
-        text->room = room;
-    }
-}
-
-static void head(struct text *text, const char *name, const char *type, const char *help)
-{
-    add(text, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\n", name, help, name, type);
-}
-
-static void one(struct text *text, const char *name, const char *type, const char *help, double value)
-{
-    head(text, name, type, help);
-    add(text, "holdfast_%s %.15g\n", name, value);
-}
-
-static void by_reason(struct text *text, const char *name, const char *help,
-                      const uint64_t counts[HF_REASONS_MAX])
-{
-    size_t rows;
-    const struct hf_reason_info *table = hf_reason_table(&rows);
-
-    head(text, name, "counter", help);
-    for (size_t i = 0; i < rows; i++)
-        if (counts[table[i].reason] > 0)
-            add(text, "holdfast_%s{reason=\"%s\"} %llu\n", name, table[i].name,
-                (unsigned long long)counts[table[i].reason]);
-}
-
-static void histogram(struct text *text, const char *name, const char *help, const struct hf_hist *us)
-{
-    static const uint64_t bounds_us[] = {100,   250,   500,    1000,   2500,   5000,    10000,
-                                         25000, 50000, 100000, 250000, 500000, 1000000, 5000000};
-    uint64_t counts[HF_COUNT_OF(bounds_us)];
-
-    head(text, name, "histogram", help);
-    hf_hist_cumulative(us, bounds_us, HF_COUNT_OF(bounds_us), counts);
-    for (size_t i = 0; i < HF_COUNT_OF(bounds_us); i++)
-        add(text, "holdfast_%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds_us[i] / 1e6,
-            (unsigned long long)counts[i]);
-    add(text, "holdfast_%s_bucket{le=\"+Inf\"} %llu\nholdfast_%s_sum %.9g\nholdfast_%s_count %llu\n", name,
-        (unsigned long long)hf_hist_count(us), name, hf_hist_sum(us) / 1e6, name,
-        (unsigned long long)hf_hist_count(us));
-}
 
 /* ---- the sums ---- */
 
@@ -104,6 +32,7 @@ static void sum_workers(struct hf_gateway *gateway, struct hf_worker_stats *sum,
         SUM_U64(&sum->api, &scratch->api, struct hf_api_stats);
         SUM_U64(&sum->admission, &scratch->admission, struct hf_admission_stats);
         SUM_U64(&sum->echo, &scratch->echo, struct hf_echo_stats);
+        hf_gbw_stats_add(&sum->gb, &scratch->gb);
         hf_ledger_add(&sum->ledger, &scratch->ledger);
         hf_hist_merge(&sum->loop.stall_us, &scratch->loop.stall_us);
         hf_hist_merge(&sum->tls_handshake_us, &scratch->tls_handshake_us);
@@ -146,220 +75,250 @@ static uint64_t resident_bytes(void)
 
 /* ---- the parts of the page ---- */
 
-static void process(struct text *text, const struct hf_gateway *gateway, const struct hf_worker_stats *sum)
+static void process(struct hf_page *text, const struct hf_gateway *gateway, const struct hf_worker_stats *sum)
 {
     struct rusage usage;
     struct rlimit files;
 
     (void)getrusage(RUSAGE_SELF, &usage);
     (void)getrlimit(RLIMIT_NOFILE, &files);
-    one(text, "process_cpu_seconds_total", "counter", "CPU time of the process, user and system",
-        (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-    one(text, "process_resident_memory_bytes", "gauge", "resident memory", (double)resident_bytes());
-    one(text, "process_descriptors", "gauge", "sockets of connections", (double)sum->loop.streams_now);
-    one(text, "process_descriptors_max", "gauge", "open-file limit of the process", (double)files.rlim_cur);
-    one(text, "start_time_seconds", "gauge", "start of the process, UTC",
-        (double)gateway->started_utc_ms / 1000);
-    head(text, "build_info", "gauge", "version of this gateway");
-    add(text, "holdfast_build_info{version=\"%s\"} 1\n", HF_VERSION);
+    hf_page_one(text, "process_cpu_seconds_total", "counter", "CPU time of the process, user and system",
+                (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    hf_page_one(text, "process_resident_memory_bytes", "gauge", "resident memory", (double)resident_bytes());
+    hf_page_one(text, "process_descriptors", "gauge", "sockets of connections",
+                (double)sum->loop.streams_now);
+    hf_page_one(text, "process_descriptors_max", "gauge", "open-file limit of the process",
+                (double)files.rlim_cur);
+    hf_page_one(text, "start_time_seconds", "gauge", "start of the process, UTC",
+                (double)gateway->started_utc_ms / 1000);
+    hf_page_head(text, "build_info", "gauge", "version of this gateway");
+    hf_page_add(text, "holdfast_build_info{version=\"%s\"} 1\n", HF_VERSION);
 }
 
-static void connections(struct text *text, const struct hf_worker_stats *sum)
+static void connections(struct hf_page *text, const struct hf_worker_stats *sum)
 {
-    head(text, "connections", "gauge", "open connections by state");
-    add(text, "holdfast_connections{state=\"device\"} %llu\n", (unsigned long long)sum->hub.connections);
-    add(text, "holdfast_connections{state=\"other\"} %llu\n",
+    hf_page_head(text, "connections", "gauge", "open connections by state");
+    hf_page_add(text, "holdfast_connections{state=\"device\"} %llu\n",
+                (unsigned long long)sum->hub.connections);
+    hf_page_add(
+        text, "holdfast_connections{state=\"other\"} %llu\n",
         (unsigned long long)(sum->loop.streams_now - HF_MIN(sum->loop.streams_now, sum->hub.connections)));
-    head(text, "devices", "gauge", "devices in memory by presence");
+    hf_page_head(text, "devices", "gauge", "devices in memory by presence");
     for (unsigned i = 0; i < HF_PRESENCES; i++)
-        add(text, "holdfast_devices{presence=\"%s\"} %llu\n", hf_presence_name(i),
-            (unsigned long long)sum->hub.presence[i]);
-    one(text, "connections_opened_total", "counter", "device connections let in", (double)sum->hub.connects);
-    one(text, "connections_accepted_total", "counter", "sockets accepted", (double)sum->accepted);
-    one(text, "connections_admitted_total", "counter", "sockets that admission let in",
-        (double)sum->admission.admitted);
-    by_reason(text, "connections_refused_total", "sockets refused at accept, before TLS",
-              sum->admission.refused);
-    one(text, "connections_refused_descriptors_total", "counter", "refused for want of file descriptors",
-        (double)sum->refused_no_descriptor);
-    by_reason(text, "upgrades_refused_total", "device connections refused at the upgrade",
-              sum->http.upgrades_refused);
-    by_reason(text, "disconnects_total", "device connections ended, each with one reason",
-              sum->hub.disconnects);
-    one(text, "connections_moved_total", "counter", "connections that moved to their home worker",
-        (double)sum->moved_in);
-    one(text, "tls_handshakes_total", "counter", "TLS handshakes completed",
-        (double)sum->loop.handshakes_done);
-    one(text, "tls_handshakes_failed_total", "counter", "TLS handshakes failed",
-        (double)sum->loop.handshakes_failed);
-    one(text, "tls_handshakes_timed_out_total", "counter", "TLS handshakes that were not complete in time",
-        (double)sum->http.tls_timeouts);
-    one(text, "tls_handshakes_put_off_total", "counter", "turns in which the handshake budget was used up",
-        (double)sum->loop.handshakes_put_off);
-    one(text, "tls_handshakes_waiting", "gauge", "handshakes that wait for CPU",
-        (double)sum->loop.handshakes_waiting);
-    histogram(text, "tls_handshake_seconds", "accept to the client's Finished", &sum->tls_handshake_us);
+        hf_page_add(text, "holdfast_devices{presence=\"%s\"} %llu\n", hf_presence_name(i),
+                    (unsigned long long)sum->hub.presence[i]);
+    hf_page_one(text, "connections_opened_total", "counter", "device connections let in",
+                (double)sum->hub.connects);
+    hf_page_one(text, "connections_accepted_total", "counter", "sockets accepted", (double)sum->accepted);
+    hf_page_one(text, "connections_admitted_total", "counter", "sockets that admission let in",
+                (double)sum->admission.admitted);
+    hf_page_by_reason(text, "connections_refused_total", "sockets refused at accept, before TLS",
+                      sum->admission.refused);
+    hf_page_one(text, "connections_refused_descriptors_total", "counter",
+                "refused for want of file descriptors", (double)sum->refused_no_descriptor);
+    hf_page_by_reason(text, "upgrades_refused_total", "device connections refused at the upgrade",
+                      sum->http.upgrades_refused);
+    hf_page_by_reason(text, "disconnects_total", "device connections ended, each with one reason",
+                      sum->hub.disconnects);
+    hf_page_one(text, "connections_moved_total", "counter", "connections that moved to their home worker",
+                (double)sum->moved_in);
+    hf_page_one(text, "tls_handshakes_total", "counter", "TLS handshakes completed",
+                (double)sum->loop.handshakes_done);
+    hf_page_one(text, "tls_handshakes_failed_total", "counter", "TLS handshakes failed",
+                (double)sum->loop.handshakes_failed);
+    hf_page_one(text, "tls_handshakes_timed_out_total", "counter",
+                "TLS handshakes that were not complete in time", (double)sum->http.tls_timeouts);
+    hf_page_one(text, "tls_handshakes_put_off_total", "counter",
+                "turns in which the handshake budget was used up", (double)sum->loop.handshakes_put_off);
+    hf_page_one(text, "tls_handshakes_waiting", "gauge", "handshakes that wait for CPU",
+                (double)sum->loop.handshakes_waiting);
+    hf_page_histogram(text, "tls_handshake_seconds", "accept to the client's Finished",
+                      &sum->tls_handshake_us);
 }
 
-static void close_codes(struct text *text, const struct hf_worker_stats *sum)
+static void close_codes(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     size_t rows;
     const struct hf_reason_info *table = hf_reason_table(&rows);
 
-    head(text, "closes_total", "counter", "device connections ended, by WebSocket close code and reason");
+    hf_page_head(text, "closes_total", "counter",
+                 "device connections ended, by WebSocket close code and reason");
     for (size_t i = 0; i < rows; i++)
         if (sum->ws.closes[table[i].reason] > 0)
-            add(text, "holdfast_closes_total{code=\"%u\",reason=\"%s\"} %llu\n",
-                table[i].ws_code ? table[i].ws_code : 1006u, table[i].name,
-                (unsigned long long)sum->ws.closes[table[i].reason]);
+            hf_page_add(text, "holdfast_closes_total{code=\"%u\",reason=\"%s\"} %llu\n",
+                        table[i].ws_code ? table[i].ws_code : 1006u, table[i].name,
+                        (unsigned long long)sum->ws.closes[table[i].reason]);
 }
 
-static void messages(struct text *text, const struct hf_worker_stats *sum)
+static void messages(struct hf_page *text, const struct hf_worker_stats *sum)
 {
-    one(text, "messages_received_total", "counter", "messages from devices", (double)sum->hub.messages_in);
-    one(text, "messages_received_bytes_total", "counter", "their payload",
-        (double)sum->hub.messages_in_bytes);
-    one(text, "messages_sent_total", "counter", "messages given to device sockets",
-        (double)sum->hub.messages_out);
-    one(text, "messages_sent_bytes_total", "counter", "their payload", (double)sum->hub.messages_out_bytes);
-    one(text, "messages_pending", "gauge", "messages and commands that wait for devices",
-        (double)sum->hub.pending);
-    one(text, "acks_sent_total", "counter", "acknowledgements of durable messages", (double)sum->ws.acks_out);
-    one(text, "rate_limited_total", "counter", "times a device was above its rate and was not read",
-        (double)sum->hub.rate_limited);
-    one(text, "input_held_total", "counter", "times input of a device had to wait", (double)sum->ws.held);
-    one(text, "input_held_bytes", "gauge", "input of devices that waits", (double)sum->ws.held_bytes_now);
-    one(text, "auth_graced_total", "counter",
-        "times that a first message got more time because it lay unread here", (double)sum->ws.auth_graced);
-    one(text, "compression_windows", "gauge", "connections with context takeover",
-        (double)sum->ws.windows_now);
-    one(text, "compression_windows_refused_total", "counter", "connections that had to do without it",
-        (double)sum->ws.windows_refused);
-    one(text, "results_unmatched_total", "counter", "results of commands that nobody waits for",
-        (double)sum->hub.results_unmatched);
-    one(text, "pings_sent_total", "counter", "WebSocket Pings sent", (double)sum->ws.pings_out);
-    one(text, "pongs_received_total", "counter", "WebSocket Pongs received", (double)sum->ws.pongs_in);
-    one(text, "unknown_types_total", "counter", "raw messages of unknown type, stored under a default topic",
-        (double)sum->ws.unknown_type);
-    one(text, "not_json_total", "counter", "raw text that is not JSON, stored as it is",
-        (double)sum->ws.not_json);
-    one(text, "subscriptions", "gauge", "topic subscriptions of devices", (double)sum->hub.subscriptions);
-    one(text, "echo_messages_total", "counter", "messages of the echo listener", (double)sum->echo.messages);
+    hf_page_one(text, "messages_received_total", "counter", "messages from devices",
+                (double)sum->hub.messages_in);
+    hf_page_one(text, "messages_received_bytes_total", "counter", "their payload",
+                (double)sum->hub.messages_in_bytes);
+    hf_page_one(text, "messages_sent_total", "counter", "messages given to device sockets",
+                (double)sum->hub.messages_out);
+    hf_page_one(text, "messages_sent_bytes_total", "counter", "their payload",
+                (double)sum->hub.messages_out_bytes);
+    hf_page_one(text, "messages_pending", "gauge", "messages and commands that wait for devices",
+                (double)sum->hub.pending);
+    hf_page_one(text, "acks_sent_total", "counter", "acknowledgements of durable messages",
+                (double)sum->ws.acks_out);
+    hf_page_one(text, "rate_limited_total", "counter", "times a device was above its rate and was not read",
+                (double)sum->hub.rate_limited);
+    hf_page_one(text, "input_held_total", "counter", "times input of a device had to wait",
+                (double)sum->ws.held);
+    hf_page_one(text, "input_held_bytes", "gauge", "input of devices that waits",
+                (double)sum->ws.held_bytes_now);
+    hf_page_one(text, "auth_graced_total", "counter",
+                "times that a first message got more time because it lay unread here",
+                (double)sum->ws.auth_graced);
+    hf_page_one(text, "compression_windows", "gauge", "connections with context takeover",
+                (double)sum->ws.windows_now);
+    hf_page_one(text, "compression_windows_refused_total", "counter", "connections that had to do without it",
+                (double)sum->ws.windows_refused);
+    hf_page_one(text, "results_unmatched_total", "counter", "results of commands that nobody waits for",
+                (double)sum->hub.results_unmatched);
+    hf_page_one(text, "pings_sent_total", "counter", "WebSocket Pings sent", (double)sum->ws.pings_out);
+    hf_page_one(text, "pongs_received_total", "counter", "WebSocket Pongs received",
+                (double)sum->ws.pongs_in);
+    hf_page_one(text, "unknown_types_total", "counter",
+                "raw messages of unknown type, stored under a default topic", (double)sum->ws.unknown_type);
+    hf_page_one(text, "not_json_total", "counter", "raw text that is not JSON, stored as it is",
+                (double)sum->ws.not_json);
+    hf_page_one(text, "subscriptions", "gauge", "topic subscriptions of devices",
+                (double)sum->hub.subscriptions);
+    hf_page_one(text, "echo_messages_total", "counter", "messages of the echo listener",
+                (double)sum->echo.messages);
 }
 
-static void frames(struct text *text, const char *direction, const uint64_t counts[16])
+static void frames(struct hf_page *text, const char *direction, const uint64_t counts[16])
 {
     for (unsigned type = HF_FRAME_NONE; type < HF_FRAME_TYPES; type++)
         if (counts[type] > 0)
-            add(text, "holdfast_session_frames_total{type=\"%s\",direction=\"%s\"} %llu\n",
-                hf_frame_type_name(type), direction, (unsigned long long)counts[type]);
+            hf_page_add(text, "holdfast_session_frames_total{type=\"%s\",direction=\"%s\"} %llu\n",
+                        hf_frame_type_name(type), direction, (unsigned long long)counts[type]);
 }
 
 /* Connections of holdfast.v1. */
-static void sessions(struct text *text, const struct hf_worker_stats *sum)
+static void sessions(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     static const char *const results[] = {
         [HF_SESSION_NEW] = "new", [HF_SESSION_RESUMED] = "resumed", [HF_SESSION_REBUILT] = "rebuilt"};
     const struct hf_ws_session_stats *ws = &sum->ws.session;
 
-    head(text, "sessions_opened_total", "counter", "sessions opened, by what became of the one before");
+    hf_page_head(text, "sessions_opened_total", "counter",
+                 "sessions opened, by what became of the one before");
     for (size_t i = 0; i < HF_COUNT_OF(results); i++)
-        add(text, "holdfast_sessions_opened_total{result=\"%s\"} %llu\n", results[i],
-            (unsigned long long)sum->hub.sessions[i]);
-    by_reason(text, "sessions_rebuilt_total", "sessions that could not be resumed", sum->hub.rebuilt);
-    head(text, "session_frames_total", "counter", "frames of holdfast.v1; up is from devices");
+        hf_page_add(text, "holdfast_sessions_opened_total{result=\"%s\"} %llu\n", results[i],
+                    (unsigned long long)sum->hub.sessions[i]);
+    hf_page_by_reason(text, "sessions_rebuilt_total", "sessions that could not be resumed", sum->hub.rebuilt);
+    hf_page_head(text, "session_frames_total", "counter", "frames of holdfast.v1; up is from devices");
     frames(text, "up", ws->frames_in);
     frames(text, "down", ws->frames_out);
-    one(text, "session_duplicates_total", "counter", "numbered frames that were there already",
-        (double)sum->hub.uplink_duplicates);
-    one(text, "session_early_total", "counter", "numbered frames that came before their turn",
-        (double)sum->hub.uplink_early);
-    head(text, "session_gaps_total", "counter", "numbers without a message, declared by the sender");
-    add(text, "holdfast_session_gaps_total{direction=\"up\"} %llu\n",
-        (unsigned long long)sum->hub.uplink_gaps);
-    add(text, "holdfast_session_gaps_total{direction=\"down\"} %llu\n",
-        (unsigned long long)sum->hub.downlink_gaps);
-    head(text, "session_nacks_total", "counter", "acknowledgements that ask for what is missing");
-    add(text, "holdfast_session_nacks_total{direction=\"up\"} %llu\n", (unsigned long long)ws->nacks_in);
-    add(text, "holdfast_session_nacks_total{direction=\"down\"} %llu\n", (unsigned long long)ws->nacks_out);
-    head(text, "session_asks_total", "counter", "questions for an acknowledgement");
-    add(text, "holdfast_session_asks_total{direction=\"up\"} %llu\n", (unsigned long long)ws->asks_in);
-    add(text, "holdfast_session_asks_total{direction=\"down\"} %llu\n", (unsigned long long)ws->asks_out);
-    one(text, "session_resent_total", "counter", "numbered frames sent again to devices",
-        (double)sum->hub.resent);
-    one(text, "session_delivered_total", "counter", "messages and commands that devices have durably",
-        (double)sum->hub.delivered);
-    one(text, "session_refused_total", "counter", "frames of devices answered with REFUSE",
-        (double)ws->refused);
-    one(text, "session_window_full_total", "counter",
-        "times that messages waited because a device's window was full", (double)ws->window_full);
-    one(text, "session_stalled_total", "counter", "connections ended because nothing was acknowledged",
-        (double)ws->stalled);
-    one(text, "session_degraded_total", "counter", "connections that became DEGRADED", (double)ws->degraded);
-    one(text, "session_restored_total", "counter", "and healthy again", (double)ws->restored);
-    one(text, "session_crc_wrong_total", "counter", "frames with a wrong checksum", (double)ws->crc_wrong);
-    one(text, "session_invalid_heartbeats_total", "counter", "heartbeats that were malformed or old",
-        (double)ws->invalid_heartbeats);
-    one(text, "session_evidence_total", "counter",
-        "silences prolonged because the peer's kernel acknowledged bytes", (double)ws->granted);
-    one(text, "session_events_refused_total", "counter", "events that a connection's state has no cell for",
-        (double)ws->events_refused);
+    hf_page_one(text, "session_duplicates_total", "counter", "numbered frames that were there already",
+                (double)sum->hub.uplink_duplicates);
+    hf_page_one(text, "session_early_total", "counter", "numbered frames that came before their turn",
+                (double)sum->hub.uplink_early);
+    hf_page_head(text, "session_gaps_total", "counter", "numbers without a message, declared by the sender");
+    hf_page_add(text, "holdfast_session_gaps_total{direction=\"up\"} %llu\n",
+                (unsigned long long)sum->hub.uplink_gaps);
+    hf_page_add(text, "holdfast_session_gaps_total{direction=\"down\"} %llu\n",
+                (unsigned long long)sum->hub.downlink_gaps);
+    hf_page_head(text, "session_nacks_total", "counter", "acknowledgements that ask for what is missing");
+    hf_page_add(text, "holdfast_session_nacks_total{direction=\"up\"} %llu\n",
+                (unsigned long long)ws->nacks_in);
+    hf_page_add(text, "holdfast_session_nacks_total{direction=\"down\"} %llu\n",
+                (unsigned long long)ws->nacks_out);
+    hf_page_head(text, "session_asks_total", "counter", "questions for an acknowledgement");
+    hf_page_add(text, "holdfast_session_asks_total{direction=\"up\"} %llu\n",
+                (unsigned long long)ws->asks_in);
+    hf_page_add(text, "holdfast_session_asks_total{direction=\"down\"} %llu\n",
+                (unsigned long long)ws->asks_out);
+    hf_page_one(text, "session_resent_total", "counter", "numbered frames sent again to devices",
+                (double)sum->hub.resent);
+    hf_page_one(text, "session_delivered_total", "counter", "messages and commands that devices have durably",
+                (double)sum->hub.delivered);
+    hf_page_one(text, "session_refused_total", "counter", "frames of devices answered with REFUSE",
+                (double)ws->refused);
+    hf_page_one(text, "session_window_full_total", "counter",
+                "times that messages waited because a device's window was full", (double)ws->window_full);
+    hf_page_one(text, "session_stalled_total", "counter",
+                "connections ended because nothing was acknowledged", (double)ws->stalled);
+    hf_page_one(text, "session_degraded_total", "counter", "connections that became DEGRADED",
+                (double)ws->degraded);
+    hf_page_one(text, "session_restored_total", "counter", "and healthy again", (double)ws->restored);
+    hf_page_one(text, "session_crc_wrong_total", "counter", "frames with a wrong checksum",
+                (double)ws->crc_wrong);
+    hf_page_one(text, "session_invalid_heartbeats_total", "counter", "heartbeats that were malformed or old",
+                (double)ws->invalid_heartbeats);
+    hf_page_one(text, "session_evidence_total", "counter",
+                "silences prolonged because the peer's kernel acknowledged bytes", (double)ws->granted);
+    hf_page_one(text, "session_events_refused_total", "counter",
+                "events that a connection's state has no cell for", (double)ws->events_refused);
 }
 
-static void documents(struct text *text, const struct hf_worker_stats *sum)
+static void documents(struct hf_page *text, const struct hf_worker_stats *sum)
 {
-    one(text, "documents", "gauge", "documents of devices and groups in memory", (double)sum->hub.documents);
-    one(text, "document_bytes", "gauge", "their bytes, as they are stored", (double)sum->hub.document_bytes);
-    one(text, "documents_changed_total", "counter", "changes of documents",
-        (double)sum->hub.documents_changed);
-    one(text, "documents_expired_total", "counter", "documents whose time to live was over",
-        (double)sum->hub.documents_expired);
-    by_reason(text, "documents_refused_total", "changes of documents that were not taken",
-              sum->hub.documents_refused);
-    one(text, "document_patch_bytes", "gauge", "changes of documents from devices that are under way",
-        (double)sum->ws.document_bytes_now);
-    one(text, "document_patches_busy_total", "counter",
-        "changes from devices refused because too many were under way",
-        (double)sum->ws.document_calls_refused);
+    hf_page_one(text, "documents", "gauge", "documents of devices and groups in memory",
+                (double)sum->hub.documents);
+    hf_page_one(text, "document_bytes", "gauge", "their bytes, as they are stored",
+                (double)sum->hub.document_bytes);
+    hf_page_one(text, "documents_changed_total", "counter", "changes of documents",
+                (double)sum->hub.documents_changed);
+    hf_page_one(text, "documents_expired_total", "counter", "documents whose time to live was over",
+                (double)sum->hub.documents_expired);
+    hf_page_by_reason(text, "documents_refused_total", "changes of documents that were not taken",
+                      sum->hub.documents_refused);
+    hf_page_one(text, "document_patch_bytes", "gauge", "changes of documents from devices that are under way",
+                (double)sum->ws.document_bytes_now);
+    hf_page_one(text, "document_patches_busy_total", "counter",
+                "changes from devices refused because too many were under way",
+                (double)sum->ws.document_calls_refused);
 }
 
-static void book(struct text *text, const char *name, const struct hf_ledger_counts *counts)
+static void book(struct hf_page *text, const char *name, const struct hf_ledger_counts *counts)
 {
     size_t rows;
     const struct hf_reason_info *table = hf_reason_table(&rows);
 
-    add(text, "holdfast_ledger_messages_total{stream=\"%s\",fate=\"accepted\",reason=\"none\"} %llu\n", name,
-        (unsigned long long)counts->accepted);
-    add(text, "holdfast_ledger_messages_total{stream=\"%s\",fate=\"delivered\",reason=\"none\"} %llu\n", name,
-        (unsigned long long)counts->delivered);
+    hf_page_add(text,
+                "holdfast_ledger_messages_total{stream=\"%s\",fate=\"accepted\",reason=\"none\"} %llu\n",
+                name, (unsigned long long)counts->accepted);
+    hf_page_add(text,
+                "holdfast_ledger_messages_total{stream=\"%s\",fate=\"delivered\",reason=\"none\"} %llu\n",
+                name, (unsigned long long)counts->delivered);
     for (size_t i = 0; i < rows; i++)
         if (counts->dropped[table[i].reason] > 0)
-            add(text, "holdfast_ledger_messages_total{stream=\"%s\",fate=\"dropped\",reason=\"%s\"} %llu\n",
-                name, table[i].name, (unsigned long long)counts->dropped[table[i].reason]);
+            hf_page_add(text,
+                        "holdfast_ledger_messages_total{stream=\"%s\",fate=\"dropped\",reason=\"%s\"} %llu\n",
+                        name, table[i].name, (unsigned long long)counts->dropped[table[i].reason]);
 }
 
-static void ledger(struct text *text, const struct hf_worker_stats *sum)
+static void ledger(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     const struct hf_ledger_snapshot *books = &sum->ledger;
 
-    head(text, "ledger_messages_total", "counter",
-         "accepted = delivered + pending + dropped, to the message");
+    hf_page_head(text, "ledger_messages_total", "counter",
+                 "accepted = delivered + pending + dropped, to the message");
     book(text, "uplink", &books->uplink);
     book(text, "downlink", &books->downlink);
     book(text, "broadcast", &books->broadcast);
-    head(text, "ledger_pending", "gauge", "accepted and not yet delivered or dropped");
-    add(text, "holdfast_ledger_pending{stream=\"uplink\"} %llu\n", (unsigned long long)books->uplink.pending);
-    add(text, "holdfast_ledger_pending{stream=\"downlink\"} %llu\n",
-        (unsigned long long)books->downlink.pending);
-    add(text, "holdfast_ledger_pending{stream=\"broadcast\"} %llu\n",
-        (unsigned long long)books->broadcast.pending);
-    one(text, "ledger_difference", "gauge", "what the books do not explain; anything but 0 is a defect",
-        (double)(hf_ledger_difference(&books->uplink) + hf_ledger_difference(&books->downlink) +
-                 hf_ledger_difference(&books->broadcast)));
+    hf_page_head(text, "ledger_pending", "gauge", "accepted and not yet delivered or dropped");
+    hf_page_add(text, "holdfast_ledger_pending{stream=\"uplink\"} %llu\n",
+                (unsigned long long)books->uplink.pending);
+    hf_page_add(text, "holdfast_ledger_pending{stream=\"downlink\"} %llu\n",
+                (unsigned long long)books->downlink.pending);
+    hf_page_add(text, "holdfast_ledger_pending{stream=\"broadcast\"} %llu\n",
+                (unsigned long long)books->broadcast.pending);
+    hf_page_one(text, "ledger_difference", "gauge",
+                "what the books do not explain; anything but 0 is a defect",
+                (double)(hf_ledger_difference(&books->uplink) + hf_ledger_difference(&books->downlink) +
+                         hf_ledger_difference(&books->broadcast)));
 }
 
-static void storage(struct text *text, struct hf_gateway *gateway, const struct hf_worker_stats *sum)
+static void storage(struct hf_page *text, struct hf_gateway *gateway, const struct hf_worker_stats *sum)
 {
     static struct hf_log_thread_stats commits; /* large; under this page's lock */
     struct hf_log_stats log;
@@ -370,78 +329,86 @@ static void storage(struct text *text, struct hf_gateway *gateway, const struct 
     hf_log_thread_stats(&gateway->log_thread, &commits);
     hf_log_stats(gateway->log, &log);
     hf_kv_stats(gateway->kv, &kv);
-    one(text, "log_durable_offset", "gauge", "last offset that is durable", (double)durable);
-    one(text, "log_oldest_offset", "gauge", "first offset that is kept",
-        (double)hf_log_oldest_offset(gateway->log));
-    one(text, "log_bytes", "gauge", "bytes of all segments", (double)log.bytes);
-    one(text, "log_segments", "gauge", "segment files", (double)log.segments);
-    one(text, "log_segments_deleted_total", "counter", "segments that went by retention",
-        (double)log.segments_deleted_total);
-    one(text, "log_groups_total", "counter", "group commits", (double)commits.groups);
-    one(text, "log_records_total", "counter", "records made durable", (double)commits.records);
-    one(text, "log_record_bytes_total", "counter", "bytes made durable", (double)commits.bytes);
-    one(text, "log_failures_total", "counter", "groups that could not be written", (double)commits.failures);
-    one(text, "log_writable", "gauge", "1 while the event log takes data",
-        atomic_load(&gateway->log_thread.failing_since_ms) == 0);
-    one(text, "log_readers", "gauge", "open readers", (double)log.readers);
-    one(text, "journal_in_flight_bytes", "gauge", "bytes on their way to the log",
-        (double)sum->journal_in_flight_bytes);
-    one(text, "journal_refused_total", "counter", "records refused because the log takes nothing",
-        (double)sum->journal_refused);
-    histogram(text, "log_sync_seconds", "write and fdatasync of one group", &commits.sync_us);
-    histogram(text, "log_commit_seconds", "from a worker's batch to durable", &commits.commit_us);
-    one(text, "store_applied_offset", "gauge", "the tables have everything up to this offset",
-        (double)applied);
-    one(text, "store_lag_records", "gauge", "records that the tables have not applied yet",
-        (double)(durable - HF_MIN(durable, applied)));
-    one(text, "store_commits_total", "counter", "transactions of the table store", (double)kv.commits_total);
-    one(text, "store_failures_total", "counter", "failed steps of the table store",
-        (double)atomic_load(&gateway->store_thread.failures));
-    one(text, "store_bytes", "gauge", "bytes used by the table store", (double)kv.bytes_used);
-    one(text, "event_readers", "gauge", "readers of GET /v1/events",
-        (double)atomic_load(&gateway->tail_thread.readers));
-    one(text, "event_readers_max", "gauge", "and their bound", (double)gateway->tail_thread.readers_max);
-    one(text, "event_readers_refused_total", "counter", "readers above the bound",
-        (double)atomic_load(&gateway->tail_thread.readers_refused));
-    one(text, "events_read_total", "counter", "events given to readers",
-        (double)atomic_load(&gateway->tail_thread.events_sent));
+    hf_page_one(text, "log_durable_offset", "gauge", "last offset that is durable", (double)durable);
+    hf_page_one(text, "log_oldest_offset", "gauge", "first offset that is kept",
+                (double)hf_log_oldest_offset(gateway->log));
+    hf_page_one(text, "log_bytes", "gauge", "bytes of all segments", (double)log.bytes);
+    hf_page_one(text, "log_segments", "gauge", "segment files", (double)log.segments);
+    hf_page_one(text, "log_segments_deleted_total", "counter", "segments that went by retention",
+                (double)log.segments_deleted_total);
+    hf_page_one(text, "log_groups_total", "counter", "group commits", (double)commits.groups);
+    hf_page_one(text, "log_records_total", "counter", "records made durable", (double)commits.records);
+    hf_page_one(text, "log_record_bytes_total", "counter", "bytes made durable", (double)commits.bytes);
+    hf_page_one(text, "log_failures_total", "counter", "groups that could not be written",
+                (double)commits.failures);
+    hf_page_one(text, "log_writable", "gauge", "1 while the event log takes data",
+                atomic_load(&gateway->log_thread.failing_since_ms) == 0);
+    hf_page_one(text, "log_readers", "gauge", "open readers", (double)log.readers);
+    hf_page_one(text, "journal_in_flight_bytes", "gauge", "bytes on their way to the log",
+                (double)sum->journal_in_flight_bytes);
+    hf_page_one(text, "journal_refused_total", "counter", "records refused because the log takes nothing",
+                (double)sum->journal_refused);
+    hf_page_histogram(text, "log_sync_seconds", "write and fdatasync of one group", &commits.sync_us);
+    hf_page_histogram(text, "log_commit_seconds", "from a worker's batch to durable", &commits.commit_us);
+    hf_page_one(text, "store_applied_offset", "gauge", "the tables have everything up to this offset",
+                (double)applied);
+    hf_page_one(text, "store_lag_records", "gauge", "records that the tables have not applied yet",
+                (double)(durable - HF_MIN(durable, applied)));
+    hf_page_one(text, "store_commits_total", "counter", "transactions of the table store",
+                (double)kv.commits_total);
+    hf_page_one(text, "store_failures_total", "counter", "failed steps of the table store",
+                (double)atomic_load(&gateway->store_thread.failures));
+    hf_page_one(text, "store_bytes", "gauge", "bytes used by the table store", (double)kv.bytes_used);
+    hf_page_one(text, "event_readers", "gauge", "readers of GET /v1/events",
+                (double)atomic_load(&gateway->tail_thread.readers));
+    hf_page_one(text, "event_readers_max", "gauge", "and their bound",
+                (double)gateway->tail_thread.readers_max);
+    hf_page_one(text, "event_readers_refused_total", "counter", "readers above the bound",
+                (double)atomic_load(&gateway->tail_thread.readers_refused));
+    hf_page_one(text, "events_read_total", "counter", "events given to readers",
+                (double)atomic_load(&gateway->tail_thread.events_sent));
 }
 
-static void pools(struct text *text, const struct hf_pool_use use[HF_POOLS])
+static void pools(struct hf_page *text, const struct hf_pool_use use[HF_POOLS])
 {
-    head(text, "pool_used", "gauge", "what is taken from a bounded pool");
+    hf_page_head(text, "pool_used", "gauge", "what is taken from a bounded pool");
     for (unsigned i = 0; i < HF_POOLS; i++)
-        add(text, "holdfast_pool_used{pool=\"%s\"} %llu\n", hf_pool_name(i), (unsigned long long)use[i].used);
-    head(text, "pool_max", "gauge", "and its bound");
+        hf_page_add(text, "holdfast_pool_used{pool=\"%s\"} %llu\n", hf_pool_name(i),
+                    (unsigned long long)use[i].used);
+    hf_page_head(text, "pool_max", "gauge", "and its bound");
     for (unsigned i = 0; i < HF_POOLS; i++)
-        add(text, "holdfast_pool_max{pool=\"%s\"} %llu\n", hf_pool_name(i), (unsigned long long)use[i].max);
+        hf_page_add(text, "holdfast_pool_max{pool=\"%s\"} %llu\n", hf_pool_name(i),
+                    (unsigned long long)use[i].max);
 }
 
-static void loops(struct text *text, const struct hf_worker_stats *sum)
+static void loops(struct hf_page *text, const struct hf_worker_stats *sum)
 {
-    one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
-    one(text, "loop_rests_total", "counter", "turns that an idle loop began later (node.idle_slack_ms)",
-        (double)sum->loop.rests);
-    histogram(text, "loop_stall_seconds", "time by which one turn delays a ready event", &sum->loop.stall_us);
-    one(text, "send_queue_bytes", "gauge", "bytes that kernels have not taken",
-        (double)sum->loop.queue_bytes_now);
-    one(text, "network_received_bytes_total", "counter", "bytes read from sockets",
-        (double)sum->loop.received_bytes);
-    one(text, "network_sent_bytes_total", "counter", "bytes written to sockets",
-        (double)sum->loop.sent_bytes);
-    one(text, "sends_total", "counter", "writes to sockets", (double)sum->loop.sends);
-    one(text, "send_batches_total", "counter", "system calls that wrote to many sockets",
-        (double)sum->loop.send_batches);
-    one(text, "blocked_total", "counter", "times a socket did not take all", (double)sum->loop.blocked);
-    one(text, "worker_backlog", "gauge", "messages between workers that wait for a mailbox",
-        (double)sum->backlog);
-    one(text, "http_requests_total", "counter", "HTTP requests", (double)sum->http.requests);
-    by_reason(text, "http_problems_total", "HTTP answers with a problem document", sum->http.refused_reason);
-    one(text, "api_calls", "gauge", "API calls at work", (double)sum->api.calls_now);
-    one(text, "api_rate_limited_total", "counter", "API requests above the rate of their key",
-        (double)sum->api.rate_limited);
-    one(text, "api_unauthorized_total", "counter", "API requests without a valid key",
-        (double)sum->api.unauthorized);
+    hf_page_one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
+    hf_page_one(text, "loop_rests_total", "counter",
+                "turns that an idle loop began later (node.idle_slack_ms)", (double)sum->loop.rests);
+    hf_page_histogram(text, "loop_stall_seconds", "time by which one turn delays a ready event",
+                      &sum->loop.stall_us);
+    hf_page_one(text, "send_queue_bytes", "gauge", "bytes that kernels have not taken",
+                (double)sum->loop.queue_bytes_now);
+    hf_page_one(text, "network_received_bytes_total", "counter", "bytes read from sockets",
+                (double)sum->loop.received_bytes);
+    hf_page_one(text, "network_sent_bytes_total", "counter", "bytes written to sockets",
+                (double)sum->loop.sent_bytes);
+    hf_page_one(text, "sends_total", "counter", "writes to sockets", (double)sum->loop.sends);
+    hf_page_one(text, "send_batches_total", "counter", "system calls that wrote to many sockets",
+                (double)sum->loop.send_batches);
+    hf_page_one(text, "blocked_total", "counter", "times a socket did not take all",
+                (double)sum->loop.blocked);
+    hf_page_one(text, "worker_backlog", "gauge", "messages between workers that wait for a mailbox",
+                (double)sum->backlog);
+    hf_page_one(text, "http_requests_total", "counter", "HTTP requests", (double)sum->http.requests);
+    hf_page_by_reason(text, "http_problems_total", "HTTP answers with a problem document",
+                      sum->http.refused_reason);
+    hf_page_one(text, "api_calls", "gauge", "API calls at work", (double)sum->api.calls_now);
+    hf_page_one(text, "api_rate_limited_total", "counter", "API requests above the rate of their key",
+                (double)sum->api.rate_limited);
+    hf_page_one(text, "api_unauthorized_total", "counter", "API requests without a valid key",
+                (double)sum->api.unauthorized);
 }
 
 size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
@@ -449,7 +416,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     static pthread_mutex_t one_page_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     static struct hf_worker_stats sum, scratch;
     struct hf_pool_use use[HF_POOLS];
-    struct text text = {0};
+    struct hf_page text = {0};
 
     pthread_mutex_lock(&one_page_at_a_time);
     memset(&sum, 0, sizeof(sum));
@@ -465,6 +432,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     hf_pools_measure(gateway, &scratch, use);
     pools(&text, use);
     loops(&text, &sum);
+    hf_gbw_metrics(&text, gateway, &sum.gb);
     pthread_mutex_unlock(&one_page_at_a_time);
     if (text.failed) {
         free(text.at);

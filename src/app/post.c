@@ -23,6 +23,7 @@ static void handle(struct hf_worker *worker, void *tagged)
     case HF_POST_ANSWER: hf_worker_on_answer(worker, message); return;
     case HF_POST_MOVE: hf_worker_on_move(worker, message); return;
     case HF_POST_PUBLISH: hf_worker_on_publish(worker, message); return;
+    case HF_POST_GB: hf_gbw_on_post(worker, message); return;
     default: HF_UNREACHABLE();
     }
 }

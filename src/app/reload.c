@@ -35,8 +35,8 @@ static uint32_t scopes_of(unsigned flags)
     return mask;
 }
 
-hf_err hf_gateway_rules_new(struct hf_config *config, struct hf_gateway_rules **ret_rules, char *error,
-                            size_t error_bytes)
+hf_err hf_gateway_rules_new(struct hf_config *config, char *const *env, struct hf_gateway_rules **ret_rules,
+                            char *error, size_t error_bytes)
 {
     struct hf_gateway_rules *rules = calloc(1, sizeof(*rules));
     size_t count = config->api.api_keys.count;
@@ -56,21 +56,28 @@ hf_err hf_gateway_rules_new(struct hf_config *config, struct hf_gateway_rules **
         if (!parse_sha256(key->sha256, rules->keys[i].sha256)) {
             snprintf(error, error_bytes,
                      "api.api_keys.%zu.sha256 is not 64 hexadecimal digits; `holdfast gen key` prints it", i);
-            free(rules->keys);
-            free(rules);
+            hf_gateway_rules_free(rules);
             return HF_ERR_INVALID;
         }
     }
     rules->key_count = (unsigned)count;
     rules->config = config;
+    hf_err err = config->gb28181.enabled
+                     ? hf_gb_accounts_new(config, env, &rules->gb_accounts, error, error_bytes)
+                     : HF_OK;
+    if (err != HF_OK) {
+        hf_gateway_rules_free(rules);
+        return err;
+    }
     *ret_rules = rules;
     return HF_OK;
 }
 
-static void rules_free(struct hf_gateway_rules *rules)
+void hf_gateway_rules_free(struct hf_gateway_rules *rules)
 {
     if (rules == NULL)
         return;
+    hf_gb_accounts_free(rules->gb_accounts);
     free(rules->keys);
     free(rules);
 }
@@ -135,10 +142,10 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
                 reject(gateway, errors.text[i]);
         return;
     }
-    if (hf_gateway_rules_new(config, &rules, error, sizeof(error)) != HF_OK ||
+    if (hf_gateway_rules_new(config, gateway->env, &rules, error, sizeof(error)) != HF_OK ||
         hf_tenants_load(gateway->tenants, config, gateway->env, error, sizeof(error)) != HF_OK) {
         reject(gateway, error);
-        rules_free(rules);
+        hf_gateway_rules_free(rules);
         hf_config_free(config);
         return;
     }

@@ -36,6 +36,7 @@ static void publish_stats(struct hf_worker *worker)
     stats->admission = worker->admission.stats;
     stats->ledger = worker->hub.ledger.counts;
     stats->echo = worker->echo.stats;
+    hf_gbw_stats_copy(&worker->gb, &stats->gb);
     stats->tls_handshake_us = worker->tls_handshake_us;
     stats->journal_records = worker->journal.records_total;
     stats->journal_batches = worker->journal.batches_total;
@@ -101,7 +102,7 @@ static uint32_t slack_ms(struct hf_worker *worker, uint64_t now_ms)
     struct hf_idle_look look = {
         .work = hub->messages_in + hub->messages_out + worker->journal.records_total +
                 worker->http.stats.requests + worker->echo.stats.messages + loop->opened + loop->attached +
-                loop->inbox_messages,
+                loop->inbox_messages + hf_gbw_work(&worker->gb),
         .receives = loop->receives,
         .received_bytes = loop->received_bytes,
         .queued_bytes = loop->queue_bytes_now,
@@ -126,6 +127,7 @@ static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
         hf_app_journal_submit(&worker->journal); /* what settling recorded need not wait for another turn */
     }
     check_gate(worker);
+    hf_gbw_turn_end(&worker->gb);
     take_orders(worker);
     worker->loop->slack_ms = slack_ms(worker, now_ms);
     atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
@@ -198,6 +200,7 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
         .prefix_v6_bits = (uint8_t)config->admission.prefix_v6_bits,
     };
     worker->rules = rules;
+    hf_gbw_use_rules(&worker->gb, rules);
     worker->auth_set = hf_tenants_set(worker->gateway->tenants);
     hf_auth_use(worker->auth, worker->auth_set);
     return HF_OK;
@@ -214,6 +217,7 @@ static void begin_drain(struct hf_worker *worker)
         hf_listener_close(worker->listeners[i].listener);
         worker->listeners[i].listener = NULL;
     }
+    hf_gbw_drain_begin(&worker->gb);
     (void)hf_api_drain(&worker->api);
     (void)hf_http_site_drain(&worker->http);
     hf_wheel_arm(&worker->loop->wheel, &worker->second, worker->loop->now_ms);
@@ -232,9 +236,14 @@ static void drain_step(struct hf_worker *worker)
                        ? worker->drain_total
                        : (unsigned)(worker->drain_total * (passed_ms + 100) / (window_ms ? window_ms : 1));
 
-    (void)hf_ws_site_drain(&worker->ws, due > closed ? due - closed : 0, HF_REASON_DRAIN);
-    if (passed_ms >= window_ms)
+    due = due > closed ? due - closed : 0;
+    unsigned sockets = hf_ws_site_drain(&worker->ws, due, HF_REASON_DRAIN);
+    (void)hf_gbw_drain(&worker->gb, due > sockets ? due - sockets : 0);
+    if (passed_ms >= window_ms) {
         (void)hf_ws_site_drain(&worker->ws, UINT32_MAX, HF_REASON_DRAIN);
+        (void)hf_gbw_drain(&worker->gb, UINT32_MAX);
+        hf_gbw_streams_finish(&worker->gb);
+    }
     unsigned left = hf_http_site_drain(&worker->http) + hf_api_drain(&worker->api);
     bool late = passed_ms >= window_ms + worker->rules->config->websocket.close_timeout_ms + 1000;
     if ((worker->hub.stats.connections == 0 && left == 0 &&
@@ -365,7 +374,9 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     hf_api_init(&worker->api, &worker->backend, worker->auth, &worker->http);
     struct hf_admission_limits none = {0};
     hf_admission_init(&worker->admission, &none, key);
-    return err == HF_OK ? hf_worker_use_rules(worker, gateway->rules) : err;
+    if (err == HF_OK)
+        err = hf_worker_use_rules(worker, gateway->rules);
+    return err == HF_OK ? hf_gbw_open(worker) : err;
 }
 
 hf_err hf_worker_connect(struct hf_worker *worker)
@@ -428,6 +439,7 @@ void hf_worker_close(struct hf_worker *worker)
     hf_wheel_cancel(&worker->loop->wheel, &worker->second);
     for (unsigned i = 0; i < worker->gateway->listener_count; i++)
         hf_listener_close(worker->listeners[i].listener);
+    hf_gbw_close(&worker->gb);
     if (worker->ws.conns != NULL)
         hf_ws_site_abort(&worker->ws);
     if (worker->echo.conns != NULL)
@@ -456,6 +468,7 @@ void hf_worker_free(struct hf_worker *worker)
 {
     if (worker == NULL)
         return;
+    hf_gbw_free(&worker->gb);
     if (worker->hub.options.journal != NULL) {
         hf_hub_deinit(&worker->hub);
         if (worker->ws.conns != NULL)

@@ -6,6 +6,7 @@
 #include "adapter/ws/echo.h"
 #include "app/gate.h"
 #include "app/gateway.h"
+#include "app/gb.h"
 #include "app/idle.h"
 #include "core/admission.h"
 #include "core/kvkey.h"
@@ -18,6 +19,8 @@ enum {
     HF_WORKER_CONNECTIONS_MAX = 10000000,
     HF_WORKER_BARRIER_MS = 5000, /* a request waits so long for the tables */
     HF_WORKER_SWEEP_MS = 1000,   /* housekeeping */
+    HF_WORKER_ACCEPTS_PER_TURN =
+        32, /* of a listener: live traffic has its turn between them, also in a storm of connects */
     HF_WORKER_BACKLOG_MAX =
         4096, /* posts that wait because a mailbox was full: above, devices are not read */
 };
@@ -28,6 +31,7 @@ enum hf_post_kind {
     HF_POST_ANSWER,  /* struct hf_call back to its maker */
     HF_POST_MOVE,    /* struct hf_move: a connection on its way home */
     HF_POST_PUBLISH, /* struct hf_publication: for subscribers on other workers */
+    HF_POST_GB,      /* struct hf_gbw_post: of cameras */
     HF_POST_BATCH,   /* struct hf_journal_batch, from the log thread; tagged by its mailbox, not by bits */
     HF_POST_KINDS
 };
@@ -65,6 +69,7 @@ struct hf_worker_stats {
     struct hf_admission_stats admission;
     struct hf_ledger_snapshot ledger;
     struct hf_echo_stats echo;
+    struct hf_gbw_worker_stats gb;
     struct hf_hist tls_handshake_us;
     uint64_t journal_records, journal_batches, journal_refused, journal_in_flight_bytes, journal_held_bytes;
     uint64_t backlog, moved_in, moved_out, refused_no_descriptor, accepted, cpu_ns;
@@ -89,6 +94,7 @@ struct hf_worker {
     struct hf_http_site http;
     struct hf_api api;
     struct hf_echo_site echo;
+    struct hf_gbw gb;
     struct hf_backend backend; /* HF_CONTAINER_OF finds the worker */
     struct hf_admission admission;
     struct hf_rate refusals; /* of those that get an answer */
@@ -139,6 +145,8 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
 hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *shared,
                         struct hf_worker_listener *ret_listener);
 uint64_t hf_worker_conn_id(struct hf_worker *worker);
+/* Who gets in at accept; HF_REASON_NONE = this peer. */
+enum hf_reason hf_worker_admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls);
 /* The log has taken nothing for longer than log.full_grace_ms. */
 bool hf_worker_storage_refuses(const struct hf_worker *worker);
 extern const struct hf_http_ops hf_worker_http_ops;

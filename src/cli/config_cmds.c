@@ -31,9 +31,10 @@ static int run_check_config(int argc, char **argv)
     if (print)
         (void)hf_config_print(config, stdout); /* hf_cli_flush() tells about stdout */
     else
-        (void)printf("%s is good: %zu listener%s, %zu tenant%s\n", path != NULL ? path : "the configuration",
-                     config->listeners.count, config->listeners.count == 1 ? "" : "s", config->tenants.count,
-                     config->tenants.count == 1 ? "" : "s");
+        (void)printf(
+            "%s is good: %zu listener%s, %zu tenant%s%s\n", path != NULL ? path : "the configuration",
+            config->listeners.count, config->listeners.count == 1 ? "" : "s", config->tenants.count,
+            config->tenants.count == 1 ? "" : "s", config->gb28181.enabled ? ", cameras (gb28181)" : "");
     hf_config_free(config);
     return hf_cli_flush(argv[0]);
 }

@@ -26,6 +26,19 @@ static void examine(const struct hf_config *config, struct hf_doctor_report *rep
         hf_doctor_judge_port(what, listener->address, listener->port,
                              hf_port_probe(listener->address, (uint16_t)listener->port), &system, report);
     }
+    for (size_t i = 0; config->gb28181.enabled && i < config->gb28181.listeners.count; i++) {
+        const struct hf_config_gb_listener *listener = &config->gb28181.listeners.at[i];
+
+        (void)snprintf(what, sizeof(what), "gb28181.listeners.%s (UDP)", listener->name);
+        if (listener->transport != HF_CONFIG_GB_TCP)
+            hf_doctor_judge_port(what, listener->address, listener->port,
+                                 hf_udp_port_probe(listener->address, (uint16_t)listener->port), &system,
+                                 report);
+        (void)snprintf(what, sizeof(what), "gb28181.listeners.%s (TCP)", listener->name);
+        if (listener->transport != HF_CONFIG_GB_UDP)
+            hf_doctor_judge_port(what, listener->address, listener->port,
+                                 hf_port_probe(listener->address, (uint16_t)listener->port), &system, report);
+    }
     if (config->admin.enabled)
         hf_doctor_judge_port("admin", config->admin.address, config->admin.port,
                              hf_port_probe(config->admin.address, (uint16_t)config->admin.port), &system,

@@ -14,7 +14,9 @@ struct hf_doctor_finding {
     char fix[200];     /* empty when there is nothing to do */
 };
 
-enum { HF_DOCTOR_FINDINGS_MAX = 96 }; /* 12 of the machine, one port each of 64 listeners, and the admin's */
+enum {
+    HF_DOCTOR_FINDINGS_MAX = 128
+}; /* 12 of the machine, one port each of 64 listeners and the admin's, two each of 16 for SIP */
 
 struct hf_doctor_report {
     struct hf_doctor_finding findings[HF_DOCTOR_FINDINGS_MAX];

@@ -1,0 +1,218 @@
+#include "app/gb_accounts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+struct row {
+    const struct hf_config_gb_device *config; /* borrows */
+    char *password;                           /* owns; NULL = none of its own */
+};
+
+struct hf_gb_accounts {
+    const struct hf_config_gb28181 *config; /* borrows */
+    char *password;                         /* owns; of the domain, NULL = none */
+    struct row *rows;                       /* owns; by id */
+    size_t count;
+};
+
+static void wipe(char *text)
+{
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+static const char *env_value(char *const *env, const char *name)
+{
+    size_t bytes = strlen(name);
+
+    for (size_t i = 0; env != NULL && env[i] != NULL; i++)
+        if (strncmp(env[i], name, bytes) == 0 && env[i][bytes] == '=')
+            return env[i] + bytes + 1;
+    return NULL;
+}
+
+static hf_err read_file(const char *file, char text[HF_GB_PASSWORD_BYTES_MAX + 2], char *error,
+                        size_t error_bytes)
+{
+    FILE *stream = fopen(file, "rbe");
+
+    if (stream == NULL) {
+        (void)snprintf(error, error_bytes, "cannot read %s: %s", file, strerror(errno));
+        return HF_ERR_IO;
+    }
+    (void)setvbuf(stream, NULL, _IONBF, 0); /* no second copy of a secret */
+    size_t bytes = fread(text, 1, HF_GB_PASSWORD_BYTES_MAX + 1, stream);
+    bool failed = ferror(stream) != 0;
+    (void)fclose(stream);
+    text[bytes] = '\0';
+    if (failed || memchr(text, '\0', bytes) != NULL) {
+        (void)snprintf(error, error_bytes, "%s %s", failed ? "cannot read" : "there is a NUL in", file);
+        return failed ? HF_ERR_IO : HF_ERR_INVALID;
+    }
+    return HF_OK;
+}
+
+/* Gives *ret_password, NULL when neither is named. */
+static hf_err read_password(const char *file, const char *variable, char *const *env, char **ret_password,
+                            char *error, size_t error_bytes)
+{
+    char text[HF_GB_PASSWORD_BYTES_MAX + 2] = "";
+    const char *begin = text;
+    hf_err err = HF_OK;
+
+    *ret_password = NULL;
+    if (file == NULL && variable == NULL)
+        return HF_OK;
+    if (file != NULL) {
+        err = read_file(file, text, error, error_bytes);
+    } else {
+        begin = env_value(env, variable);
+        if (begin == NULL) {
+            (void)snprintf(error, error_bytes, "the environment variable %s is not set", variable);
+            return HF_ERR_NOT_FOUND;
+        }
+    }
+    begin += strspn(begin, " \t\r\n");
+    size_t bytes = strlen(begin);
+    while (bytes > 0 && strchr(" \t\r\n", begin[bytes - 1]) != NULL)
+        bytes--;
+    if (err == HF_OK && (bytes == 0 || bytes > HF_GB_PASSWORD_BYTES_MAX)) {
+        (void)snprintf(error, error_bytes, "%s holds %s", file != NULL ? file : variable,
+                       bytes == 0 ? "no password" : "more than the 256 bytes that a password may have");
+        err = HF_ERR_INVALID;
+    }
+    if (err == HF_OK) {
+        *ret_password = strndup(begin, bytes);
+        err = *ret_password != NULL ? HF_OK : HF_ERR_NOMEM;
+    }
+    explicit_bzero(text, sizeof(text));
+    return err;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct row *)a)->config->id, ((const struct row *)b)->config->id);
+}
+
+hf_err hf_gb_accounts_new(const struct hf_config *config, char *const *env,
+                          struct hf_gb_accounts **ret_accounts, char *error, size_t error_bytes)
+{
+    const struct hf_config_gb28181 *gb = &config->gb28181;
+    struct hf_gb_accounts *accounts = calloc(1, sizeof(*accounts));
+    char why[512] = "";
+
+    if (accounts != NULL)
+        accounts->rows = calloc(gb->devices.count + 1, sizeof(struct row));
+    if (accounts == NULL || accounts->rows == NULL) {
+        free(accounts);
+        return HF_ERR_NOMEM;
+    }
+    accounts->config = gb;
+    hf_err err =
+        read_password(gb->password_file, gb->password_env, env, &accounts->password, why, sizeof(why));
+    if (err != HF_OK)
+        (void)snprintf(error, error_bytes, "gb28181: %s", why[0] != '\0' ? why : hf_err_text(err));
+    for (size_t i = 0; err == HF_OK && i < gb->devices.count; i++) {
+        const struct hf_config_gb_device *device = &gb->devices.at[i];
+        struct row *row = &accounts->rows[accounts->count++];
+
+        row->config = device;
+        err =
+            read_password(device->password_file, device->password_env, env, &row->password, why, sizeof(why));
+        if (err != HF_OK)
+            (void)snprintf(error, error_bytes, "gb28181.devices.%s: %s", device->id,
+                           why[0] != '\0' ? why : hf_err_text(err));
+    }
+    if (err != HF_OK) {
+        hf_gb_accounts_free(accounts);
+        return err;
+    }
+    qsort(accounts->rows, accounts->count, sizeof(struct row), compare);
+    *ret_accounts = accounts;
+    return HF_OK;
+}
+
+void hf_gb_accounts_free(struct hf_gb_accounts *accounts)
+{
+    if (accounts == NULL)
+        return;
+    wipe(accounts->password);
+    for (size_t i = 0; i < accounts->count; i++)
+        wipe(accounts->rows[i].password);
+    free(accounts->rows);
+    free(accounts);
+}
+
+static const struct row *find(const struct hf_gb_accounts *accounts, struct hf_slice device)
+{
+    size_t low = 0, high = accounts->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct row *row = &accounts->rows[middle];
+        struct hf_slice id = hf_slice_of(row->config->id);
+        int order = memcmp(id.at, device.at, HF_MIN(id.bytes, device.bytes));
+
+        if (order == 0 && id.bytes == device.bytes)
+            return row;
+        if (order < 0 || (order == 0 && id.bytes < device.bytes))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static uint8_t alg_of(enum hf_config_gb_alg alg)
+{
+    switch (alg) {
+    case HF_CONFIG_GB_ALG_SHA256: return HF_SIP_SHA256;
+    case HF_CONFIG_GB_ALG_SM3: return HF_SIP_SM3;
+    default: return HF_SIP_MD5;
+    }
+}
+
+static void settings_of(const struct hf_config_gb_device *device, struct hf_gb_account *account)
+{
+    static const uint8_t charsets[] = {[HF_CONFIG_GB_CHARSET_AUTO] = HF_TEXT_AUTO,
+                                       [HF_CONFIG_GB_CHARSET_UTF8] = HF_TEXT_UTF8,
+                                       [HF_CONFIG_GB_CHARSET_GB18030] = HF_TEXT_GB18030};
+    static const uint16_t versions[] = {
+        [HF_CONFIG_GB_EDITION_AUTO] = 0, [HF_CONFIG_GB_EDITION_2016] = 20, [HF_CONFIG_GB_EDITION_2022] = 30};
+
+    if (device->alg != HF_CONFIG_GB_ALG_INHERIT)
+        account->alg = alg_of(device->alg);
+    account->open = device->open;
+    account->no_qop = device->no_qop;
+    account->no_date = !device->date;
+    account->charset = charsets[device->charset];
+    account->version = versions[device->edition];
+    account->keepalive_ms = (uint32_t)device->keepalive_ms;
+    account->keepalive_count = (uint32_t)device->keepalive_count;
+}
+
+hf_err hf_gb_accounts_find(const struct hf_gb_accounts *accounts, struct hf_slice device,
+                           struct hf_gb_account *ret_account)
+{
+    const struct row *row = find(accounts, device);
+
+    *ret_account = (struct hf_gb_account){.alg = alg_of(accounts->config->alg)};
+    if (row == NULL && accounts->password == NULL)
+        return HF_ERR_NOT_FOUND;
+    if (row != NULL && !row->config->allow)
+        return HF_ERR_DENIED;
+    if (row != NULL)
+        settings_of(row->config, ret_account);
+    if (row != NULL && row->config->ha1 != NULL)
+        ret_account->ha1 = hf_slice_of(row->config->ha1);
+    else if (row != NULL && row->password != NULL)
+        ret_account->password = hf_slice_of(row->password);
+    else if (!ret_account->open)
+        ret_account->password = hf_slice_of(accounts->password);
+    return HF_OK;
+}

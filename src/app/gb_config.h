@@ -1,0 +1,16 @@
+/* app/gb_config.h - the section gb28181 as the site of cameras wants it (adapter/gb28181/site.h). */
+#ifndef HF_APP_GB_CONFIG_H
+#define HF_APP_GB_CONFIG_H
+
+#include "adapter/gb28181/site.h"
+#include "app/config.h"
+#include "codec/manscdp/gbid.h"
+
+/* "+08:00" as minutes east of UTC, -12:00 to +14:00. */
+bool hf_gb_zone_parse(struct hf_slice text, int16_t *ret_minutes);
+/* Of a checked configuration; borrowed from it. */
+struct hf_slice hf_gb_realm(const struct hf_config *config);
+struct hf_slice hf_gb_tenant(const struct hf_config *config);
+void hf_gb_limits_of(const struct hf_config *config, struct hf_gb_limits *ret_limits);
+
+#endif

@@ -32,7 +32,9 @@
     X(HF_KV_TENANTS, "tenants")         /* tenant -> limits */                           \
     X(HF_KV_GROUPS, "groups")           /* tenant, group, device */                      \
     X(HF_KV_EXPIRY, "expiry")           /* time, key -> what to delete then */           \
-    X(HF_KV_TIMES, "times")             /* device, time -> sequence */
+    X(HF_KV_TIMES, "times")             /* device, time -> sequence */                   \
+    X(HF_KV_CATALOGS, "catalogs")       /* device -> which of its lists counts */        \
+    X(HF_KV_CHANNELS, "channels")       /* device, list, channel -> what is known of it */
 #define HF_KV_TABLE_ENUM(id, name) id,
 enum hf_kv_table { HF_KV_TABLE_MAP(HF_KV_TABLE_ENUM) HF_KV_TABLES };
 #undef HF_KV_TABLE_ENUM

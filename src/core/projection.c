@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/sb.h"
 #include "core/call.h"
+#include "core/channels.h"
 #include "core/kvkey.h"
 #include "core/presence.h"
 #include "core/rows.h"
@@ -449,7 +450,8 @@ enum {
     KEY = 32,
     REVOKED = 64,
     DELIVERED = 128,
-    DOCUMENT = 256
+    DOCUMENT = 256,
+    CHANNELS = 512
 };
 
 static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
@@ -475,6 +477,7 @@ static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_KEY_REVOKED] = KEY,
     [HF_EVENT_REVOKED] = REVOKED,
     [HF_EVENT_DOCUMENT] = DOCUMENT,
+    [HF_EVENT_CHANNELS] = CHANNELS,
 };
 
 bool hf_projection_wants(const struct hf_event *event)
@@ -507,6 +510,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_revoked(txn, event);
     if (err == HF_OK && effect & DOCUMENT)
         err = apply_document(txn, event);
+    if (err == HF_OK && effect & CHANNELS)
+        err = hf_channels_apply(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))

@@ -70,6 +70,27 @@
     TEXT(id)   /* 16 bytes, of the first message */ \
     TEXT(hash) /* 8 bytes, of the SHA-256 of the first body */
 
+/* CATALOGS: key tenant 0 device; besides one row for all of them together (core/projection_channels.c). */
+#define HF_CATALOG_ROW_MAP(NUMBER, TEXT)                                                    \
+    NUMBER(offset)       /* of the last camera.channels event that is in it */              \
+    NUMBER(generation)   /* of CHANNELS: the rows that count */                             \
+    NUMBER(count)        /* of them */                                                      \
+    NUMBER(complete_ms)  /* UTC, when a complete list was last heard; 0 = never */          \
+    NUMBER(changed_ms)   /* UTC */                                                          \
+    NUMBER(left_out)     /* channels that a bound kept out */                               \
+    NUMBER(staging)      /* generation of a list whose commit is still to come; 0 = none */ \
+    NUMBER(staging_list) /* seq of its parts */                                             \
+    NUMBER(staged)       /* its rows */                                                     \
+    TEXT(digest)         /* of the complete list, in hex; absent: something has changed since */
+
+/* CHANNELS: key tenant 0 device 0 generation, channel id. */
+#define HF_CHANNEL_ROW_MAP(NUMBER, TEXT)                     \
+    NUMBER(status)     /* enum hf_channel_status, as said */ \
+    NUMBER(changed_ms) /* UTC, since when */                 \
+    TEXT(name)                                               \
+    TEXT(parent) /* ParentID as said, several with / */      \
+    TEXT(more)   /* everything else, packed: core/channels.h */
+
 enum { HF_RESULT_BYTES_MAX = 64 * 1024 };
 
 #define HF_ROW_NUMBER(name) uint64_t name;
@@ -87,6 +108,8 @@ HF_ROW_DECLARE(device, HF_DEVICE_ROW_MAP)
 HF_ROW_DECLARE(message, HF_MESSAGE_ROW_MAP)
 HF_ROW_DECLARE(key, HF_KEY_ROW_MAP)
 HF_ROW_DECLARE(idempotency, HF_IDEMPOTENCY_ROW_MAP)
+HF_ROW_DECLARE(catalog, HF_CATALOG_ROW_MAP)
+HF_ROW_DECLARE(channel, HF_CHANNEL_ROW_MAP)
 
 /* OUTBOX (key tenant 0 device 0 seq: what waits for the device) and EXPLAIN (key tenant 0 device 0 offset: why things were as
  * they were, 24 h, at most 256 a device) hold events as they were logged: u64 offset, u64 time_ms, body. */

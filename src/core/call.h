@@ -46,6 +46,8 @@ enum hf_class { HF_CLASS_MESSAGE, HF_CLASS_TELEMETRY, HF_CLASS_COMMAND, HF_CLASS
 const char *hf_class_name(unsigned class);
 enum hf_class hf_class_by_name(struct hf_slice name); /* HF_CLASSES when unknown */
 
+enum { HF_LIVE_DETAIL_BYTES = 1024 };
+
 /* A device as its home worker sees it now. */
 struct hf_live {
     uint8_t presence; /* enum hf_presence */
@@ -60,6 +62,7 @@ struct hf_live {
     char peer[64];                      /* address:port, after PROXY protocol */
     char trace[33];                     /* client's trace id or "" */
     char protocol[24];                  /* "raw" */
+    char detail[HF_LIVE_DETAIL_BYTES];  /* what its protocol knows besides: a JSON object, or "" */
     bool tls;
 };
 

@@ -155,6 +155,13 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         hf_time_out(out, "until", event->to);
         break;
     case HF_EVENT_DOCUMENT: document(out, event); return;
+    case HF_EVENT_CHANNELS:
+        text(out, "step", event->key);
+        if (hf_slice_is(event->key, "part"))
+            hf_json_out_u64(out, "from", event->from);
+        if (hf_slice_is(event->key, "commit"))
+            hf_json_out_u64(out, "count", event->to);
+        break;
     case HF_EVENT_AUDIT:
         text(out, "action", event->topic);
         text(out, "who", event->key);

@@ -119,6 +119,9 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
         message->device_id = hf_gb_device_id(device);
     request->command = (uint8_t)command;
     request->answer = (uint8_t)hf_cdp_answer_of(message);
+    request->catalog = command == HF_CDP_CMD_CATALOG && message->as.catalog_query.start_time.bytes == 0 &&
+                       message->as.catalog_query.end_time.bytes == 0 &&
+                       hf_slice_eq(message->device_id, hf_gb_device_id(device));
     if (command == HF_CDP_CMD_CONFIG_DOWNLOAD)
         request->types = types_of(message);
     if (command == HF_CDP_CMD_CONFIG_DOWNLOAD && request->types == 1)

@@ -1,4 +1,5 @@
 /* adapter/gb28181/device.c - registered devices: found, bound to the way they were last proven at, alive, moved, ended. */
+#include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/gb.h"
 
 /* ---- the maps ---- */
@@ -123,6 +124,7 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     device->probe_sn = 0;
     device->life.lost_ms = 0;
     hf_gb_requests_drop(device);
+    hf_gb_catalog_gone(device);
     leave_stream(device);
     hf_hub_disconnected(site->options.hub, &device->dev, evidence, reason, 0, device->life.last_ms);
     hf_gb_log(site, "ENDED", hf_gb_device_id(device), &device->flow, reason);

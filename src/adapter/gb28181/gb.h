@@ -11,6 +11,7 @@
 #include "codec/manscdp/gbid.h"
 #include "codec/manscdp/json.h"
 #include "codec/sip/judge.h"
+#include "core/gb/catalog.h"
 #include "core/gb/lock.h"
 #include "core/gb/merge.h"
 #include "core/gb/registration.h"
@@ -48,11 +49,14 @@ struct hf_gb_device {
     uint16_t version;  /* as X-GB-Ver: 20, 30 */
     uint8_t state;     /* enum hf_gb_state */
     uint8_t charset;
-    uint8_t open;   /* length of requests */
-    bool streaming; /* is on site->streams */
-    bool faulty;    /* its last keepalive spoke of a fault */
+    uint8_t open;       /* length of requests */
+    bool streaming;     /* is on site->streams */
+    bool faulty;        /* its last keepalive spoke of a fault */
+    bool catalog_moved; /* a change was recorded that may not be in the tables yet */
+    struct hf_gb_catalog_state catalog;
     uint8_t id_bytes;
     char id[HF_GBID_DIGITS];
+    struct hf_gb_catalog_job *catalog_job; /* catalog.c; owns. NULL: its list need not be asked for */
 };
 
 enum hf_gb_wait { /* what a request waits for; the names are in its result */
@@ -80,6 +84,9 @@ struct hf_gb_request {
     uint8_t types, blocks; /* ConfigDownload: asked for, and come */
     enum hf_reason bad;    /* WAIT_NOTHING: why it was never sent */
     char element[32];      /* and which member or element */
+    bool own;              /* the gateway's, not an application's: the hub does not know of it */
+    bool catalog;          /* asks for the whole list of channels */
+    bool listed;           /* and what came of it was recorded */
     hf_err err;            /* or what the flow said */
 };
 
@@ -90,7 +97,9 @@ struct hf_gb_site {
     struct hf_gb_limits limits; /* with the defaults filled in */
     struct hf_sip_layer *layer; /* owns, as all below */
     struct hf_sip_hasher *hasher;
-    struct hf_slab *device_slab, *request_slab;
+    struct hf_slab *device_slab, *request_slab, *catalog_slab;
+    struct hf_rate catalog_rate;
+    uint8_t catalog_lists; /* told apart within a millisecond */
     struct hf_map devices, streams;
     struct hf_gb_locks locks;
     struct hf_gb_budget merges;
@@ -195,6 +204,9 @@ struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *wa
 /* Into site->body. HF_ERR_INVALID, HF_ERR_UNSUPPORTED, HF_ERR_LIMIT: *ret_element (may be absent) is what is wrong with it. */
 hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoing *outgoing,
                            struct hf_slice *ret_body, struct hf_slice *ret_element);
+
+/* describe.c: what the API shows of a camera besides: a JSON object; "" when it does not fit. */
+void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_bytes);
 
 /* hub_ops.c */
 extern const struct hf_devconn_ops hf_gb_devconn_ops;

@@ -157,6 +157,7 @@ static void describe(const struct hf_devconn *devconn, struct hf_live *live)
     hf_sb_printf(&sb, device->flow.family == 6 ? "]:%u" : ":%u", device->flow.peer_port);
     hf_sb_init(&sb, live->protocol, sizeof(live->protocol));
     hf_sb_text(&sb, "gb28181");
+    hf_gb_describe(device, live->detail, sizeof(live->detail));
     live->tls = device->flow.transport == HF_SIP_TLS;
     live->last_seen_ms = hub->utc_ms - (hub->now_ms - device->life.last_ms);
     live->expires_ms = device->life.expires_ms > hub->now_ms

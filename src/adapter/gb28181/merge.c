@@ -1,8 +1,10 @@
 /* adapter/gb28181/merge.c - answers in several messages: a list (catalogue, recordings, presets, cruise tracks) whose items are put together, or one message for each type of
  * configuration that was asked for. Rules: core/gb/merge.h. */
+#include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/gb.h"
 
 #include "base/sb.h"
+#include "core/channels.h"
 
 enum { RESULT_HEAD_BYTES_MAX = 1024 };
 
@@ -104,8 +106,11 @@ bool hf_gb_merge_part(struct hf_gb_request *request, const struct hf_cdp_message
     struct hf_gb_site *site = request->device->site;
     struct part part = part_of(message);
 
+    bool catalog = request->command == HF_CDP_CMD_CATALOG;
     if (request->merge == NULL)
-        request->merge = hf_gb_merge_new(&site->merges, HF_GB_RESULT_BYTES_MAX - RESULT_HEAD_BYTES_MAX);
+        request->merge = hf_gb_merge_new(
+            &site->merges, catalog ? HF_GB_CATALOG_BYTES_MAX : HF_GB_RESULT_BYTES_MAX - RESULT_HEAD_BYTES_MAX,
+            catalog ? HF_CHANNELS_MAX : UINT64_MAX);
     if (request->merge == NULL) { /* what was collected ends as partial when the wait is over */
         site->stats.commands_cut++;
         return false;
@@ -127,6 +132,21 @@ bool hf_gb_merge_part(struct hf_gb_request *request, const struct hf_cdp_message
     return true;
 }
 
+/* As much of a list as a result holds; *ret_items are in it. */
+static struct hf_slice fitting(struct hf_slice text, uint64_t *ret_items)
+{
+    size_t room = HF_GB_RESULT_BYTES_MAX - RESULT_HEAD_BYTES_MAX;
+
+    if (text.bytes <= room)
+        return text;
+    const char *end = memrchr(text.at, '\n', room);
+    text.bytes = end ? (size_t)(end - text.at) - 1 : 0;
+    *ret_items = text.bytes > 0;
+    for (size_t i = 0; i < text.bytes; i++)
+        *ret_items += text.at[i] == '\n';
+    return text;
+}
+
 struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *waited, uint32_t limit_ms)
 {
     struct hf_gb_site *site = request->device->site;
@@ -136,6 +156,12 @@ struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *wa
 
     if (request->merge != NULL)
         merged = hf_gb_merged(request->merge);
+    if (request->command == HF_CDP_CMD_CATALOG) { /* the tables take all of it */
+        hf_gb_catalog_list(request, &merged, waited == NULL && !merged.cut);
+        request->listed = true;
+    }
+    uint64_t shown = merged.items;
+    struct hf_slice items = fitting(merged.text, &shown);
     hf_sb_init(&sb, site->json, HF_GB_RESULT_BYTES_MAX + 1);
     hf_json_out_init(&out, &sb);
     hf_json_out_object(&out, NULL);
@@ -151,11 +177,13 @@ struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *wa
     hf_json_out_u64(&out, "count", merged.items);
     if (merged.duplicates > 0)
         hf_json_out_u64(&out, "duplicates", merged.duplicates);
-    if (merged.cut)
+    if (merged.cut || shown < merged.items)
         hf_json_out_bool(&out, "cut", true);
+    if (shown < merged.items)
+        hf_json_out_u64(&out, "shown", shown);
     hf_json_out_array(&out, "items");
-    if (merged.text.bytes > 0)
-        hf_json_out_raw(&out, NULL, merged.text);
+    if (items.bytes > 0)
+        hf_json_out_raw(&out, NULL, items);
     hf_json_out_end(&out);
     hf_json_out_end(&out);
     HF_ASSERT(hf_json_out_complete(&out)); /* the merge's bound leaves room for the head */

@@ -1,5 +1,6 @@
 /* adapter/gb28181/register.c - REGISTER. Whoever shows no credentials, or an old nonce, is challenged without leaving anything behind; the rest is a transaction, so that a repeat
  * gets the same answer although its nonce has served. */
+#include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/gb.h"
 
 #include "base/hash.h"
@@ -285,6 +286,8 @@ static void accept_device(struct hf_gb_site *site, const struct hf_sip_tx_event 
         site->stats.registered++;
     hf_gb_device_bind(device, event->flow);
     hf_gb_device_event(device, HF_GB_EV_REGISTER);
+    if (!there)
+        hf_gb_catalog_registered(device);
     if (!there)
         hf_gb_log(site, "REGISTERED", hf_gb_device_id(device), event->flow, HF_REASON_CONNECTED);
     if (hf_sip_flow_reliable(event->flow) && site->options.ops->proven != NULL)

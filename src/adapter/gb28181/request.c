@@ -1,5 +1,6 @@
 /* adapter/gb28181/request.c - commands under way: sent, answered by SIP, answered by the device, or not. Each ends in one result for the hub that names what
  * happened: the device's own answer, the SIP status that refused it, or the timer that ended the wait. Silence is "sent, unconfirmed", not failure (GB-10). */
+#include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/gb.h"
 
 #include "base/sb.h"
@@ -66,8 +67,10 @@ static void release(struct hf_gb_request *request)
 void hf_gb_requests_drop(struct hf_gb_device *device)
 {
     while (!hf_list_empty(&device->requests)) {
-        device->site->stats.commands_lost++;
-        release(HF_CONTAINER_OF(device->requests.next, struct hf_gb_request, node));
+        struct hf_gb_request *request = HF_CONTAINER_OF(device->requests.next, struct hf_gb_request, node);
+
+        device->site->stats.commands_lost += !request->own;
+        release(request);
     }
 }
 
@@ -76,12 +79,16 @@ void hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_sli
     struct hf_gb_device *device = request->device;
     struct hf_gb_site *site = device->site;
     bool was_deaf = hf_gb_device_deaf(device);
+    bool own = request->own;
     uint8_t id[16];
 
+    if (request->catalog && !request->listed)
+        hf_gb_catalog_unanswered(request);
     memcpy(id, request->id, sizeof(id));
     release(request);
-    hf_err err =
-        hf_hub_result(site->options.hub, &device->dev, id, failed, HF_FORMAT_JSON, HF_EVENT_FLAG_TEXT, json);
+    hf_err err = own ? HF_OK
+                     : hf_hub_result(site->options.hub, &device->dev, id, failed, HF_FORMAT_JSON,
+                                     HF_EVENT_FLAG_TEXT, json);
     if (err != HF_OK && err != HF_ERR_NOT_FOUND) /* it ended meanwhile: expired, canceled */
         hf_gb_device_end(device, HF_EVIDENCE_BYE, HF_REASON_STORAGE_FULL); /* as every adapter does */
     else if (was_deaf && !hf_gb_device_deaf(device))
@@ -110,7 +117,8 @@ hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body)
         hf_gb_request_fail_soon(request, HF_REASON_NONE, (struct hf_slice){NULL, 0});
         return HF_OK;
     }
-    site->stats.commands++;
+    site->stats.commands += !request->own;
+    hf_gb_catalog_asked(request);
     hf_gb_request_wait(request, HF_GB_WAIT_SIP);
     return HF_OK;
 }

@@ -1,4 +1,5 @@
 /* adapter/gb28181/site.c - the site's doors, and the way in: what a message is, whose, and whether it gets a transaction. */
+#include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/gb.h"
 
 #include <stdlib.h>
@@ -66,13 +67,16 @@ static hf_err fill_limits(const struct hf_gb_limits *from, struct hf_gb_limits *
     set_default(&ret->answer_wait_ms, HF_GB_ANSWER_WAIT_MS);
     set_default(&ret->list_wait_ms, HF_GB_LIST_WAIT_MS);
     set_default(&ret->list_idle_ms, HF_GB_LIST_IDLE_MS);
+    set_default(&ret->catalog_per_second, HF_GB_CATALOGS_PER_SECOND);
+    set_default(&ret->catalog_max_age_s, HF_GB_CATALOG_MAX_AGE_S);
     set_default(&ret->refusals.per_second, HF_GB_REFUSALS_PER_SECOND);
     set_default(&ret->refusals.capacity, 2 * HF_GB_REFUSALS_PER_SECOND);
     if (ret->zone_minutes == 0)
         ret->zone_minutes = HF_GB_ZONE_DEFAULT;
     else if (ret->zone_minutes == HF_GB_ZONE_UTC)
         ret->zone_minutes = 0;
-    return ret->nonce_lifetime_ms > HF_SIP_NONCE_LIFETIME_MS_MAX || ret->zone_minutes < -720 ||
+    return ret->nonce_lifetime_ms > HF_SIP_NONCE_LIFETIME_MS_MAX ||
+                   ret->catalog_per_second > HF_GB_CATALOGS_OFF || ret->zone_minutes < -720 ||
                    ret->zone_minutes > 840 || ret->expires_default_s > ret->expires_max_s
                ? HF_ERR_INVALID
                : HF_OK;
@@ -152,6 +156,7 @@ static hf_err make_parts(struct hf_gb_site *site)
     site->hasher = hf_sip_hasher_new();
     site->device_slab = hf_slab_new("gb_devices", sizeof(struct hf_gb_device), devices_max);
     site->request_slab = hf_slab_new("gb_requests", sizeof(struct hf_gb_request), HF_GB_REQUESTS_MAX);
+    site->catalog_slab = hf_slab_new("gb_catalogs", hf_gb_catalog_job_bytes(), devices_max);
     site->sip = malloc(HF_GB_SIP_BYTES_MAX + 1);
     site->body = malloc(HF_GB_BODY_BYTES_MAX + 1);
     site->memory = malloc(HF_GB_MEMORY_BYTES);
@@ -161,8 +166,8 @@ static hf_err make_parts(struct hf_gb_site *site)
     if (err != HF_OK)
         return err;
     if (site->hasher == NULL || site->device_slab == NULL || site->request_slab == NULL ||
-        site->sip == NULL || site->body == NULL || site->memory == NULL || site->scratch == NULL ||
-        site->item_scratch == NULL || site->json == NULL)
+        site->catalog_slab == NULL || site->sip == NULL || site->body == NULL || site->memory == NULL ||
+        site->scratch == NULL || site->item_scratch == NULL || site->json == NULL)
         return HF_ERR_NOMEM;
     return hf_sip_hasher_has(site->hasher, HF_SIP_MD5) ? HF_OK : HF_ERR_UNSUPPORTED;
 }
@@ -219,6 +224,7 @@ void hf_gb_site_free(struct hf_gb_site *site)
     hf_sip_hasher_free(site->hasher);
     hf_slab_free(site->device_slab);
     hf_slab_free(site->request_slab);
+    hf_slab_free(site->catalog_slab);
     free(site->sip);
     free(site->body);
     free(site->memory);

@@ -34,6 +34,8 @@ enum {
     HF_GB_JSON_BYTES_MAX = 1 << 20,             /* of one event */
     HF_GB_RESULT_BYTES_MAX = (2 << 20) - 65536, /* of a command's result: a record of the log */
     HF_GB_MERGE_BYTES_TOTAL_MAX = 64 << 20,     /* of answers in several parts, all together */
+    HF_GB_CATALOG_BYTES_MAX =
+        16 << 20,                    /* of one catalogue; the command's result shows as much as fits above */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };
 
@@ -46,6 +48,8 @@ enum {
     HF_GB_LIST_WAIT_MS = 120000,
     HF_GB_LIST_IDLE_MS = 10000,
     HF_GB_REFUSALS_PER_SECOND = 100,
+    HF_GB_CATALOGS_PER_SECOND = 20,
+    HF_GB_CATALOG_MAX_AGE_S = 86400,
     HF_GB_ZONE_DEFAULT = 480, /* Beijing */
 };
 
@@ -97,6 +101,9 @@ struct hf_gb_limits {
     uint32_t answer_wait_ms;     /* 10,000: for the device's own answer to it */
     uint32_t list_wait_ms;       /* 120,000: for the first part of Catalog and RecordInfo */
     uint32_t list_idle_ms;       /* 10,000: between parts */
+    uint32_t
+        catalog_per_second; /* 20: lists of channels that a worker asks for by itself. HF_GB_CATALOGS_OFF: none */
+    uint32_t catalog_max_age_s; /* 86,400: of the list in the tables, when a device comes */
     struct hf_rate_limit
         refusals; /* answers to strangers' requests, of a worker: 100/s, 200; above it they get none */
     int16_t zone_minutes;     /* of times in bodies and of Date, east of UTC: 480. HF_GB_ZONE_UTC for 0 */
@@ -106,7 +113,7 @@ struct hf_gb_limits {
     bool strict_ids;          /* 20 digits; otherwise 18 to 20 */
     bool silent_to_strangers; /* requests of devices that are not registered get no answer instead of 403 */
 };
-enum { HF_GB_ZONE_UTC = 1440 };
+enum { HF_GB_ZONE_UTC = 1440, HF_GB_CATALOGS_OFF = 1000000 };
 
 struct hf_gb_options {
     struct hf_hub *hub; /* borrows, all of them; live longer than the site */
@@ -171,6 +178,14 @@ struct hf_gb_options {
     X(commands_partial, "lists of which parts are missing")                              \
     X(commands_cut, "lists above a bound of bytes")                                      \
     X(commands_lost, "commands that their device left before the answer")                \
+    X(catalogs_asked, "lists of channels that the gateway asked for by itself")          \
+    X(catalogs_whole, "lists of channels that came whole, whoever asked")                \
+    X(catalogs_same, "of these, those that said nothing new")                            \
+    X(catalogs_partial, "lists of channels of which parts are missing")                  \
+    X(catalogs_unanswered, "queries for lists of channels to which nothing came")        \
+    X(catalogs_lost, "lists of channels that the log could not take")                    \
+    X(catalogs_given_up, "devices that were asked for their list often enough")          \
+    X(catalog_changes, "channels that a notify spoke of")                                \
     X(answers_by_type, "answers with a wrong SN, taken because only one was open")       \
     X(answers_late, "answers that no command waited for: they became events")            \
     X(messages_dropped, "plain messages that have no form for a camera")                 \
@@ -182,7 +197,7 @@ struct hf_gb_stats {
     HF_GB_STATS_MAP(HF_GB_STATS_MEMBER)
 #undef HF_GB_STATS_MEMBER
     uint64_t sip_tolerated[HF_SIP_TOLERANCES], sip_problems[HF_SIP_PROBLEMS];
-    uint64_t devices, suspects_now, requests_now, merge_bytes_now; /* gauges */
+    uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting; /* gauges */
 };
 
 struct hf_gb_site;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "core/gb/catalog.h"
 #include "core/gb/lock.h"
 #include "core/gb/merge.h"
 
@@ -54,7 +55,7 @@ static void the_pair_that_failed_longest_ago_is_forgotten(void **state)
 static void a_merge_counts_what_is_there(void **state)
 {
     struct hf_gb_budget budget = {.bytes_max = 100000};
-    struct hf_gb_merge *merge = hf_gb_merge_new(&budget, 1000);
+    struct hf_gb_merge *merge = hf_gb_merge_new(&budget, 1000, UINT64_MAX);
 
     (void)state;
     assert_false(hf_gb_merge_complete(merge)); /* nothing was announced */
@@ -68,7 +69,7 @@ static void a_merge_counts_what_is_there(void **state)
     assert_int_equal(hf_gb_merge_add(merge, 6, HF_SLICE("{c}")), HF_OK);
     assert_true(hf_gb_merge_complete(merge));
     struct hf_gb_merged merged = hf_gb_merged(merge);
-    assert_true(hf_slice_is(merged.text, "{a},{b},{c}"));
+    assert_true(hf_slice_is(merged.text, "{a},\n{b},\n{c}"));
     assert_int_equal(merged.items, 3);
     assert_int_equal(merged.duplicates, 2);
     hf_gb_merge_free(merge);
@@ -79,20 +80,21 @@ static void a_merge_counts_what_is_there(void **state)
 static void a_merge_has_bounds(void **state)
 {
     struct hf_gb_budget budget = {.bytes_max = 100000};
-    struct hf_gb_merge *merge = hf_gb_merge_new(&budget, 20);
+    struct hf_gb_merge *merge = hf_gb_merge_new(&budget, 21, 3);
 
     (void)state;
     hf_gb_merge_expect(merge, 1);
     assert_int_equal(hf_gb_merge_add(merge, 1, HF_SLICE("0123456789")), HF_OK);
     assert_true(hf_gb_merge_complete(merge));
-    assert_int_equal(hf_gb_merge_add(merge, 2, HF_SLICE("0123456789")), HF_ERR_LIMIT); /* the comma, too */
+    assert_int_equal(hf_gb_merge_add(merge, 2, HF_SLICE("0123456789")),
+                     HF_ERR_LIMIT); /* what stands between them, too */
     assert_int_equal(hf_gb_merge_add(merge, 2, HF_SLICE("012345678")), HF_OK);
     assert_true(hf_gb_merged(merge).cut);
     assert_false(hf_gb_merge_complete(merge)); /* what was left out is missing */
     hf_gb_merge_free(merge);
 
     budget.bytes_max = 3000;
-    merge = hf_gb_merge_new(&budget, 1 << 20);
+    merge = hf_gb_merge_new(&budget, 1 << 20, UINT64_MAX);
     hf_err err = HF_OK;
     for (uint64_t key = 1; err == HF_OK; key++)
         err = hf_gb_merge_add(merge, key, HF_SLICE("0123456789"));
@@ -105,7 +107,7 @@ static void a_merge_has_bounds(void **state)
 static void ten_thousand_items(void **state)
 {
     struct hf_gb_budget budget = {.bytes_max = 64 << 20};
-    struct hf_gb_merge *merge = hf_gb_merge_new(&budget, 2 << 20);
+    struct hf_gb_merge *merge = hf_gb_merge_new(&budget, 2 << 20, 10000);
     char item[64];
 
     (void)state;
@@ -118,7 +120,36 @@ static void ten_thousand_items(void **state)
                              round == 0 ? HF_OK : HF_ERR_EXISTS);
         }
     assert_true(hf_gb_merge_complete(merge));
+    assert_int_equal(hf_gb_merge_add(merge, 20000, HF_SLICE("{}")), HF_ERR_LIMIT); /* items_max */
+    assert_true(hf_gb_merged(merge).cut);
     hf_gb_merge_free(merge);
+}
+
+static void a_catalogue_is_known_as_far_as_it_was_heard(void **state)
+{
+    static const struct {
+        enum hf_gb_catalog_event event;
+        enum hf_gb_catalog want;
+    } steps[] = {
+        {HF_GB_CATALOG_UNANSWERED, HF_GB_CATALOG_NONE}, {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},
+        {HF_GB_CATALOG_UNANSWERED, HF_GB_CATALOG_NONE}, {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},
+        {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},  {HF_GB_CATALOG_PART, HF_GB_CATALOG_PARTIAL},
+        {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},  {HF_GB_CATALOG_UNANSWERED, HF_GB_CATALOG_PARTIAL},
+        {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},  {HF_GB_CATALOG_WHOLE, HF_GB_CATALOG_COMPLETE},
+        {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},  {HF_GB_CATALOG_UNANSWERED, HF_GB_CATALOG_COMPLETE},
+        {HF_GB_CATALOG_PART, HF_GB_CATALOG_PARTIAL},    {HF_GB_CATALOG_WHOLE, HF_GB_CATALOG_COMPLETE},
+        {HF_GB_CATALOG_ASKED, HF_GB_CATALOG_QUERYING},  {HF_GB_CATALOG_GONE, HF_GB_CATALOG_NONE},
+    };
+    struct hf_gb_catalog_state known = {0};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(steps); i++) {
+        hf_gb_catalog_step(&known, steps[i].event);
+        assert_string_equal(hf_gb_catalog_name(known.now), hf_gb_catalog_name(steps[i].want));
+    }
+    assert_int_equal(hf_gb_catalog_retry_ms(1), 60000);
+    assert_int_equal(hf_gb_catalog_retry_ms(3), 240000);
+    assert_int_equal(hf_gb_catalog_retry_ms(200), HF_GB_CATALOG_RETRY_MS_MAX);
 }
 
 int main(void)
@@ -129,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_merge_counts_what_is_there),
         cmocka_unit_test(a_merge_has_bounds),
         cmocka_unit_test(ten_thousand_items),
+        cmocka_unit_test(a_catalogue_is_known_as_far_as_it_was_heard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,11 +11,11 @@ struct hf_gb_merge {
     struct hf_gb_budget *budget;
     char *text;
     uint64_t *keys; /* open addressing, 0 = free; a power of two, at most half full */
-    uint64_t text_bytes, text_room, text_bytes_max, key_room;
+    uint64_t text_bytes, text_room, text_bytes_max, key_room, items_max;
     struct hf_gb_merged merged;
 };
 
-struct hf_gb_merge *hf_gb_merge_new(struct hf_gb_budget *budget, uint64_t text_bytes_max)
+struct hf_gb_merge *hf_gb_merge_new(struct hf_gb_budget *budget, uint64_t text_bytes_max, uint64_t items_max)
 {
     struct hf_gb_merge *merge = calloc(1, sizeof(*merge));
 
@@ -23,6 +23,7 @@ struct hf_gb_merge *hf_gb_merge_new(struct hf_gb_budget *budget, uint64_t text_b
         return NULL;
     merge->budget = budget;
     merge->text_bytes_max = text_bytes_max;
+    merge->items_max = items_max;
     return merge;
 }
 
@@ -100,7 +101,7 @@ static hf_err room_for_text(struct hf_gb_merge *merge, uint64_t bytes)
 
 hf_err hf_gb_merge_add(struct hf_gb_merge *merge, uint64_t key, struct hf_slice item)
 {
-    uint64_t comma = merge->text_bytes > 0;
+    uint64_t comma = merge->text_bytes > 0 ? 2 : 0;
 
     if (key == 0)
         key = 1;
@@ -108,7 +109,7 @@ hf_err hf_gb_merge_add(struct hf_gb_merge *merge, uint64_t key, struct hf_slice 
         merge->merged.duplicates++;
         return HF_ERR_EXISTS;
     }
-    hf_err err = room_for_key(merge);
+    hf_err err = merge->merged.items < merge->items_max ? room_for_key(merge) : HF_ERR_LIMIT;
     if (err == HF_OK)
         err = room_for_text(merge, merge->text_bytes + comma + item.bytes);
     if (err != HF_OK) {
@@ -116,8 +117,9 @@ hf_err hf_gb_merge_add(struct hf_gb_merge *merge, uint64_t key, struct hf_slice 
         return err;
     }
     merge->keys[place(merge->keys, merge->key_room, key)] = key;
-    if (comma)
-        merge->text[merge->text_bytes++] = ',';
+    if (comma > 0)
+        memcpy(merge->text + merge->text_bytes, ",\n", comma);
+    merge->text_bytes += comma;
     if (item.bytes > 0)
         memcpy(merge->text + merge->text_bytes, item.at, item.bytes);
     merge->text_bytes += item.bytes;

@@ -16,11 +16,11 @@ struct hf_gb_budget { /* shared by all merges of a worker */
 
 struct hf_gb_merge;
 
-/* NULL on no memory. text_bytes_max: of the items with a comma between them. */
-struct hf_gb_merge *hf_gb_merge_new(struct hf_gb_budget *budget, uint64_t text_bytes_max);
+/* NULL on no memory. text_bytes_max: of the items with ",\n" between them, which no JSON text that was written in one line has inside. */
+struct hf_gb_merge *hf_gb_merge_new(struct hf_gb_budget *budget, uint64_t text_bytes_max, uint64_t items_max);
 void hf_gb_merge_free(struct hf_gb_merge *merge); /* NULL is harmless */
 
-/* HF_OK; HF_ERR_EXISTS: it was there; HF_ERR_LIMIT: text_bytes_max or the budget: it is left out and the merge is marked as cut; HF_ERR_NOMEM: the same. */
+/* HF_OK; HF_ERR_EXISTS: it was there; HF_ERR_LIMIT: text_bytes_max, items_max or the budget: it is left out and the merge is marked as cut; HF_ERR_NOMEM: the same. */
 hf_err hf_gb_merge_add(struct hf_gb_merge *merge, uint64_t key, struct hf_slice item);
 /* What the sender announces. The largest counts: some say it in the first part only, some change their mind. */
 void hf_gb_merge_expect(struct hf_gb_merge *merge, uint64_t sum);

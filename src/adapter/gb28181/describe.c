@@ -1,0 +1,22 @@
+/* adapter/gb28181/describe.c - what the API shows of a camera besides what it shows of every device. */
+#include "adapter/gb28181/gb.h"
+#include "base/sb.h"
+
+void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_bytes)
+{
+    struct hf_json_out json;
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, out, out_bytes);
+    hf_json_out_init(&json, &sb);
+    hf_json_out_object(&json, NULL);
+    hf_json_out_cstr(&json, "edition", device->version >= HF_GB_VERSION_2022 ? "2022" : "2016");
+    hf_json_out_cstr(&json, "registration", hf_gb_state_name(device->state));
+    hf_json_out_cstr(&json, "catalog", hf_gb_catalog_name(device->catalog.now));
+    hf_json_out_u64(&json, "commands_open", device->open);
+    hf_json_out_end(&json);
+    if (hf_json_out_complete(&json))
+        (void)hf_sb_done(&sb);
+    else
+        out[0] = '\0';
+}

@@ -82,7 +82,7 @@ BODIES = {
 
 def concrete(path, operation, world):
     kind = "command" if "commands" in path else "broadcast" if "broadcasts" in path else "message"
-    return (path.replace("{device}", world["device"]).replace("{group}", "home").replace("{id}", world[kind]).replace("{key}", world["key"]))
+    return (path.replace("{camera}", "34020000001180000009").replace("{channel}", "34020000001310000001").replace("{device}", world["device"]).replace("{group}", "home").replace("{id}", world[kind]).replace("{key}", world["key"]))
 
 
 @pytest.mark.parametrize("path,method", OPERATIONS)
@@ -97,7 +97,9 @@ def test_operations_answer_as_documented(gw, world, path, method):
         headers["Content-Type"] = kind
     answer = gw.api().do(method.upper(), url, body, headers=headers)
     answer_fits(path, method, answer)
-    if not path.startswith("/v1/connect"):
+    if "{camera}" in path:  # none is registered here: test_cameras.py has some
+        assert answer.status == 404, answer
+    elif not path.startswith("/v1/connect"):
         assert answer.status < 400 or operation["operationId"] in ("cancelMessage", "cancelCommand"), answer
     if "Location" in answer.headers:
         assert gw.api().do("GET", answer.headers["Location"]).status == 200

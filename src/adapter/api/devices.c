@@ -11,6 +11,8 @@ enum { DEVICE_JSON_BYTES = 512, CURSOR_CHARS_MAX = HF_BASE64URL_BYTES(HF_DEVICE_
 /* ---- the list ---- */
 
 struct list {
+    const char *array;        /* the list's name in the answer */
+    hf_api_device_more *more; /* what is shown besides; may be NULL */
     uint64_t limit;
     bool by_state;
     enum hf_presence state;
@@ -55,11 +57,11 @@ static bool take_cursor(struct hf_api_request *request, struct list *list)
 
 static bool take_filters(struct hf_api_request *request, struct list *list)
 {
-    *list = (struct list){.limit = HF_MIN(HF_API_PAGE_ITEMS, request->api->limits.page_items_max)};
+    list->limit = HF_MIN(HF_API_PAGE_ITEMS, request->api->limits.page_items_max);
     return hf_api_param_u64(request, "limit", 1, request->api->limits.page_items_max, &list->limit) &&
            take_state(request, list) && take_cursor(request, list) &&
-           hf_api_param(request, "protocol", list->protocol_storage, sizeof(list->protocol_storage),
-                        &list->protocol) &&
+           (list->protocol.at != NULL || hf_api_param(request, "protocol", list->protocol_storage,
+                                                      sizeof(list->protocol_storage), &list->protocol)) &&
            hf_api_param(request, "prefix", list->prefix_storage, sizeof(list->prefix_storage), &list->prefix);
 }
 
@@ -87,7 +89,7 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
     size_t last_bytes = 0, items = 0, rows = 0;
     hf_err err = HF_OK;
 
-    hf_json_out_array(out, "devices");
+    hf_json_out_array(out, list->array);
     while (items < list->limit && rows < HF_API_SCAN_ROWS_MAX &&
            (err = hf_kv_next(cursor, &key, &value)) == HF_OK) {
         struct hf_device_row row;
@@ -103,6 +105,8 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
         items++;
         hf_json_out_object(out, NULL);
         hf_api_device_members(request->api, out, device, &row, NULL);
+        if (list->more != NULL)
+            list->more(request, out, (struct hf_slice){last, last_bytes}, list->txn);
         hf_json_out_end(out);
     }
     hf_json_out_end(out);
@@ -145,8 +149,16 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
 
 void hf_api_devices_list(struct hf_api_request *request)
 {
-    struct list list;
+    hf_api_list_devices(request, "devices", NULL, NULL);
+}
 
+void hf_api_list_devices(struct hf_api_request *request, const char *array, const char *protocol,
+                         hf_api_device_more *more)
+{
+    struct list list = {.array = array, .more = more};
+
+    if (protocol != NULL)
+        list.protocol = hf_slice_of(protocol);
     if (!take_filters(request, &list))
         return;
     hf_err err = hf_kv_read(request->api->backend->kv, &list.txn);

@@ -22,10 +22,16 @@
 
 extern char **environ;
 
-enum { PATH_BYTES = 1200, TOKEN_LIFE_S = 30 * 24 * 3600, ERROR_BYTES = 4096 };
+enum {
+    PATH_BYTES = 1200,
+    TOKEN_LIFE_S = 30 * 24 * 3600,
+    ERROR_BYTES = 4096,
+    DEV_GB_PASSWORD_BYTES = 12, /* what the fields of cameras take, 48 random bits */
+};
 #define DEV_TENANT "default"
 #define DEV_DEVICE "demo-1"
 #define DEV_KID    "dev"
+#define DEV_GB_ID  "34020000002000000001" /* our SIP server id; its first 10 digits are the domain */
 
 struct dev {
     const char *argv0;
@@ -34,6 +40,7 @@ struct dev {
     char error[ERROR_BYTES];
     char api_key[HF_API_KEY_TEXT_BYTES_MAX];
     char token[HF_JWT_TOKEN_BYTES_MAX + 1];
+    char gb_password[DEV_GB_PASSWORD_BYTES + 1]; /* of all cameras */
     bool first;
 };
 
@@ -134,6 +141,33 @@ static hf_err make_api_key(struct dev *dev)
                              dev->error, sizeof(dev->error));
 }
 
+static hf_err make_gb_password(struct dev *dev)
+{
+    uint8_t random[DEV_GB_PASSWORD_BYTES / 2];
+    char path[PATH_BYTES];
+    struct hf_sb sb;
+
+    path_of(dev, "dev/gb.password", path);
+    if (there(dev, "dev/gb.password")) {
+        FILE *file = fopen(path, "re");
+        bool read = file != NULL && fgets(dev->gb_password, sizeof(dev->gb_password), file) != NULL;
+
+        if (file != NULL)
+            (void)fclose(file);
+        dev->gb_password[strcspn(dev->gb_password, "\r\n")] = '\0';
+        if (read && dev->gb_password[0] != '\0')
+            return HF_OK;
+        (void)snprintf(dev->error, sizeof(dev->error),
+                       "'%.1200s' holds no password; delete it to get a new one", path);
+        return HF_ERR_INVALID;
+    }
+    hf_entropy(random, sizeof(random));
+    hf_sb_init(&sb, dev->gb_password, sizeof(dev->gb_password));
+    hf_sb_hex(&sb, random, sizeof(random));
+    return hf_pki_write_file(path, dev->gb_password, strlen(dev->gb_password), 0600,
+                             (struct hf_pki_file_options){0}, dev->error, sizeof(dev->error));
+}
+
 static hf_err make_token(struct dev *dev)
 {
     struct hf_jwt_keys *keys = hf_jwt_keys_new();
@@ -200,9 +234,15 @@ static hf_err make_config(struct dev *dev)
                  "  - name: " DEV_TENANT "\n"
                  "    jwt_keys:\n"
                  "      - {kid: " DEV_KID ", alg: HS256, secret_file: \"%s/dev/jwt.secret\"}\n"
+                 "gb28181:\n"
+                 "  enabled: true\n"
+                 "  server_id: \"" DEV_GB_ID "\"\n"
+                 "  password_file: \"%s/dev/gb.password\"\n"
+                 "  listeners: [{name: sip, address: 127.0.0.1, port: 5060}]  # 0.0.0.0 lets in what is on "
+                 "the network\n"
                  "drain: {window_ms: 1s}\n"
                  "logging: {level: info}\n",
-                 dev->data);
+                 dev->data, dev->data);
     path_of(dev, "dev/holdfast.yaml", path);
     return sb.overflow ? HF_ERR_LIMIT
                        : hf_pki_write_file(path, sb.at, sb.bytes, 0600, (struct hf_pki_file_options){0},
@@ -210,7 +250,8 @@ static hf_err make_config(struct dev *dev)
 }
 
 /* data/dev.json: where the other commands find this gateway and its keys. */
-static void write_dev_file(struct dev *dev, const char *url, const char *tls_url)
+static void write_dev_file(struct dev *dev, const struct hf_gateway *gateway, const char *url,
+                           const char *tls_url)
 {
     char path[PATH_BYTES], ca[PATH_BYTES], text[8192];
     struct hf_json_out out;
@@ -227,6 +268,17 @@ static void write_dev_file(struct dev *dev, const char *url, const char *tls_url
     hf_json_out_cstr(&out, "device", DEV_DEVICE);
     hf_json_out_cstr(&out, "tenant", DEV_TENANT);
     hf_json_out_cstr(&out, "ca", ca);
+    if (gateway->gb.door_count > 0) {
+        char sip[HF_SOCKET_TEXT_MAX];
+
+        hf_address_text(&gateway->gb.doors[0].address, sip);
+        hf_json_out_object(&out, "sip");
+        hf_json_out_cstr(&out, "address", sip);
+        hf_json_out_cstr(&out, "server_id", gateway->rules->config->gb28181.server_id);
+        hf_json_out_cstr(&out, "domain", gateway->gb.realm);
+        hf_json_out_cstr(&out, "password", dev->gb_password);
+        hf_json_out_end(&out);
+    }
     hf_json_out_end(&out);
     hf_sb_char(&sb, '\n');
     path_of(dev, "dev.json", path);
@@ -265,7 +317,7 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         (void)snprintf(from, sizeof(from), " --dev-file %.1000s/dev.json", dev->data);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
     (void)snprintf(tls_url, sizeof(tls_url), "https://127.0.0.1:%u", tls_port);
-    write_dev_file(dev, url, tls_url);
+    write_dev_file(dev, gateway, url, tls_url);
     (void)printf("\nholdfast " HF_VERSION " is ready%s\n\n",
                  dev->first ? " (made new keys)" : " (keys of the last start)");
     (void)printf("  devices   ws://127.0.0.1:%u/v1/connect        TLS: wss://127.0.0.1:%u/v1/connect  (CA: "
@@ -273,6 +325,13 @@ static void on_ready(void *context, struct hf_gateway *gateway)
                  port, tls_port, dev->data);
     (void)printf("  API       %s/v1                  metrics: http://127.0.0.1:%u/metrics\n", url,
                  admin_port);
+    if (gateway->gb.door_count > 0) {
+        char sip[HF_SOCKET_TEXT_MAX];
+
+        hf_address_text(&gateway->gb.doors[0].address, sip);
+        (void)printf("  cameras   GB/T 28181 at %s, UDP and TCP: server id %s, domain %s, password %s\n", sip,
+                     gateway->rules->config->gb28181.server_id, gateway->gb.realm, dev->gb_password);
+    }
     (void)printf("  data      %s      configuration: %s/dev/holdfast.yaml\n\n", dev->data, dev->data);
     (void)printf("  API key       %s\n  device token  %s   (device %s, 30 days)\n\n", dev->api_key,
                  dev->token, DEV_DEVICE);
@@ -328,6 +387,8 @@ static int run(int argc, char **argv)
     if (err == HF_OK)
         err = make_api_key(&dev);
     if (err == HF_OK)
+        err = make_gb_password(&dev);
+    if (err == HF_OK)
         err = make_config(&dev);
     if (err == HF_OK)
         err = make_token(&dev);
@@ -358,6 +419,6 @@ const struct hf_cli_command hf_cli_dev = {
                "Examples:\n"
                "  holdfast dev\n"
                "  holdfast dev --data /tmp/try --set listeners.plain.port=0 --set listeners.tls.port=0 --set "
-               "admin.port=0\n",
+               "admin.port=0 --set gb28181.listeners.sip.port=0\n",
     .run = run,
 };

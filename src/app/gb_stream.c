@@ -165,10 +165,10 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
 
 /* ---- what comes ---- */
 
-static void broken(struct hf_gbw_stream *stream, struct hf_slice head)
+static void broken(struct hf_gbw_stream *stream, struct hf_slice head, const struct hf_sip_limits *limits)
 {
     if (head.bytes > 0)
-        (void)hf_gb_receive(stream->gb->site, &stream->flow, head); /* answers it, if it can be */
+        hf_gb_receive_broken(stream->gb->site, &stream->flow, head, limits);
     stream->gb->stats.streams_broken++;
     finish(stream);
 }
@@ -191,23 +191,24 @@ static void take_message(struct hf_gbw_stream *stream, struct hf_slice message)
 /* Gives how many of the bytes are done with. */
 static size_t take(struct hf_gbw_stream *stream, const char *in, size_t bytes)
 {
-    static const struct hf_sip_limits *const proven = &hf_sip_limits_default;
-    struct hf_sip_limits unproven = hf_sip_limits_default;
+    struct hf_sip_limits limits = hf_sip_limits_default;
     struct hf_sip_frame frame;
     size_t taken = 0;
 
-    unproven.head_bytes_max = HF_SIP_HEAD_BYTES_UNPROVEN;
-    unproven.body_bytes_max = HF_SIP_BODY_BYTES_UNPROVEN;
     while (!stream->finishing) {
-        hf_err err = hf_sip_frame(&stream->framer, in + taken, bytes - taken,
-                                  stream->proven ? proven : &unproven, &frame);
-        if (err != HF_OK) {
-            broken(stream, frame.message);
+        if (!stream->proven) {
+            limits.head_bytes_max = HF_SIP_HEAD_BYTES_UNPROVEN;
+            limits.body_bytes_max = HF_SIP_BODY_BYTES_UNPROVEN;
+        } else { /* from the next message on: it may have become so by the last */
+            limits = hf_sip_limits_default;
+        }
+        if (hf_sip_frame(&stream->framer, in + taken, bytes - taken, &limits, &frame) != HF_OK) {
+            broken(stream, frame.message, &limits);
             break;
         }
-        if (frame.type == HF_SIP_FRAME_MESSAGE)
+        if (frame.type == HF_SIP_FRAME_MESSAGE) {
             take_message(stream, frame.message);
-        else if (frame.type == HF_SIP_FRAME_PING) {
+        } else if (frame.type == HF_SIP_FRAME_PING) {
             stream->gb->stats.pings++;
             (void)stream->link->ops->write(stream->link, "\r\n", 2);
         }

@@ -298,11 +298,11 @@ static void count_tolerated(struct hf_gb_site *site, uint32_t bits)
         site->stats.sip_tolerated[i] += bits & 1;
 }
 
-hf_err hf_gb_receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice bytes)
+static hf_err receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice bytes,
+                      const struct hf_sip_limits *limits)
 {
     struct hf_sip_msg msg;
-    hf_err err =
-        hf_sip_parse(bytes.at, bytes.bytes, hf_sip_flow_reliable(flow), site->options.sip.limits, &msg);
+    hf_err err = hf_sip_parse(bytes.at, bytes.bytes, hf_sip_flow_reliable(flow), limits, &msg);
 
     site->stats.received++;
     if (err == HF_OK && msg.kind == HF_SIP_KEEPALIVE) {
@@ -327,6 +327,17 @@ hf_err hf_gb_receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, st
     else
         request_came(site, flow, &msg);
     return HF_OK;
+}
+
+hf_err hf_gb_receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice bytes)
+{
+    return receive(site, flow, bytes, site->options.sip.limits);
+}
+
+void hf_gb_receive_broken(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice head,
+                          const struct hf_sip_limits *limits)
+{
+    (void)receive(site, flow, head, limits); /* it fails, as codec/sip/framer.h promises */
 }
 
 static void on_options(struct hf_gb_site *site, const struct hf_sip_tx_event *event)

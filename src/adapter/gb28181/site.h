@@ -215,6 +215,9 @@ hf_err hf_gb_site_set_limits(struct hf_gb_site *site, const struct hf_gb_limits 
 /* One datagram, or one message that the framer cut out of a stream (as flow->transport says). bytes are borrowed for the call. HF_OK: whatever was to be done was done.
  * HF_ERR_MALFORMED, HF_ERR_LIMIT: it could not be parsed and was answered where it may be: close a stream that it came from. */
 hf_err hf_gb_receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice bytes);
+/* The head of a message that the framer refused under those limits: answered where it may be, counted. The stream is to be closed. */
+void hf_gb_receive_broken(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice head,
+                          const struct hf_sip_limits *limits);
 /* A stream ended, or ICMP said that nobody listens at a datagram peer. */
 void hf_gb_flow_closed(struct hf_gb_site *site, const struct hf_sip_flow *flow);
 /* From now on REGISTER is answered 503; ends at most `count` devices with that reason (drain, restart) and returns how many there were before. */

@@ -10,6 +10,7 @@
     X(dev)                 \
     X(serve)               \
     X(connect)             \
+    X(gb_device)           \
     X(tail)                \
     X(send)                \
     X(devices)             \

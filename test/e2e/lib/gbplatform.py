@@ -1,0 +1,145 @@
+"""A platform of GB/T 28181 in Python, for tests of the simulated camera: a registrar with digest that can ask."""
+import hashlib
+import queue
+import re
+import socket
+import threading
+
+REALM, SERVER = "3402000000", "34020000002000000001"
+
+
+class Message:
+    def __init__(self, data):
+        head, _, self.body = data.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        self.start, self.data = lines[0], data
+        self.method = None if self.start.startswith("SIP/2.0") else self.start.split()[0]
+        self.status = int(self.start.split()[1]) if self.method is None else None
+        self.headers = [line.split(":", 1) for line in lines[1:]]
+
+    def __getitem__(self, name):
+        return next((value.strip() for key, value in self.headers if key.strip().lower() == name.lower()), None)
+
+    def text(self):
+        charset = re.search(rb'encoding="([^"]+)"', self.body)
+        return self.body.decode("gb18030" if charset and charset[1].upper().startswith(b"GB") else "utf-8")
+
+    def answer(self, status, reason="Whatever", **headers):
+        lines = [f"SIP/2.0 {status} {reason}"] + [f"{name}:{value}" for name, value in self.headers if name.lower() in ("via", "from", "to", "call-id", "cseq")]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()] + ["Content-Length: 0", "", ""]
+        return "\r\n".join(lines).encode()
+
+
+def proven(message, password):
+    given = dict(re.findall(r'(\w+)="?([^",]+)"?', message["Authorization"] or ""))
+    if not given:
+        return False
+
+    def md5(text):
+        return hashlib.md5(text.encode()).hexdigest()
+    ha1, ha2 = md5(f"{given['username']}:{given['realm']}:{password}"), md5(f"{message.method}:{given['uri']}")
+    return given["response"] == md5(":".join([ha1, given["nonce"], given["nc"], given["cnonce"], given["qop"], ha2]))
+
+
+class Platform:
+    """Answers REGISTER and MESSAGE; keeps what came in `came` (Message), apart from keepalives. One device."""
+
+    def __init__(self, tcp=False, password="12345678"):
+        self.password, self.tcp, self.came, self.keepalives, self.number = password, tcp, queue.Queue(), queue.Queue(), 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port, self.peer, self.peers, self.link = self.socket.getsockname()[1], None, [], None
+        if tcp:
+            self.socket.listen()
+        self.thread = threading.Thread(target=self.serve_tcp if tcp else self.serve_udp, daemon=True)
+        self.thread.start()
+
+    def send(self, data):
+        if self.tcp:
+            self.link.sendall(data)
+        else:
+            self.socket.sendto(data, self.peer)
+
+    def take(self, data):
+        message = Message(data)
+        if message.method == "REGISTER":
+            if proven(message, self.password):
+                self.send(message.answer(200, Expires=message["Expires"]))
+                self.came.put(message)
+            elif message["Authorization"]:
+                self.send(message.answer(403, "Forbidden"))
+            else:
+                self.send(message.answer(401, WWW_Authenticate=f'Digest realm="{REALM}",qop="auth",nonce="n{self.number}",algorithm=MD5'))
+            return
+        if message.method is not None:
+            self.send(message.answer(200))
+        (self.keepalives if b"Keepalive" in message.body else self.came).put(message)
+
+    def serve_udp(self):
+        while True:
+            try:
+                data, self.peer = self.socket.recvfrom(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.peers.append(self.peer)
+            self.take(data)
+
+    def serve_tcp(self):
+        while True:
+            try:
+                self.link, _ = self.socket.accept()
+            except OSError:
+                return
+            kept = b""
+            while True:
+                try:
+                    data = self.link.recv(65536)
+                except OSError:
+                    data = b""
+                if not data:
+                    break
+                kept += data
+                while b"\r\n\r\n" in kept:
+                    head = kept.index(b"\r\n\r\n") + 4
+                    length = head + int(re.search(rb"(?i)content-length: *(\d+)", kept[:head])[1])
+                    if len(kept) < length:
+                        break
+                    self.take(kept[:length])
+                    kept = kept[length:]
+
+    def ask(self, device, body, method="MESSAGE", **headers):
+        """Sends a request; gives its SN or number."""
+        self.number += 1
+        data = body.format(sn=self.number, device=device).encode()
+        lines = [f"{method} sip:{device}@x SIP/2.0", f"Via: SIP/2.0/{'TCP' if self.tcp else 'UDP'} 127.0.0.1:{self.port};rport;branch=z9hG4bK{self.number}",
+                 f"From: <sip:{SERVER}@{REALM}>;tag=p", f"To: <sip:{device}@{REALM}>", f"Call-ID: p{self.number}", f"CSeq: {self.number} {method}",
+                 "Max-Forwards: 70", f"Contact: <sip:{SERVER}@127.0.0.1:{self.port}>"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        lines += (["Content-Type: Application/MANSCDP+xml"] if data else []) + [f"Content-Length: {len(data)}", "", ""]
+        self.send("\r\n".join(lines).encode() + data)
+        return self.number
+
+    def next(self, method=None, timeout_s=20):
+        """The next that came: of that method, or (None) an answer."""
+        while True:
+            message = self.came.get(timeout=timeout_s)
+            if message.method == method:
+                return message
+
+    def close(self):
+        for one in (self.link, self.socket):
+            if one is not None:
+                try:
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                one.close()
+        self.thread.join(5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()

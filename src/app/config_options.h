@@ -245,7 +245,7 @@
     X(U64, _, devices_max, "131072", 1, 131072, RESTART, "Registered devices of one worker; the next is answered 503.") \
     X(U64, _, transactions_max, "131072", 1024, 1048576, RESTART, "SIP transactions of one worker; REGISTER is answered 503 from 3/4 on.") \
     X(MS, _, tcp_unproven_ms, "30s", 1000, 600000, LIVE, "A TCP connection on which no device has registered by then is closed.") \
-    X(MS, _, tcp_idle_ms, "2h", 60000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \
+    X(MS, _, tcp_idle_ms, "2h", 1000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \
     X(BYTES, _, tcp_buffer_bytes_max, "64MiB", 131072, 17179869184, LIVE, "Memory of one worker for messages that have not come whole; a connection that needs more is closed.")
 
 #define HF_CONFIG_ROWS_logging(X) \

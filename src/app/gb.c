@@ -149,8 +149,6 @@ void hf_gbw_use_rules(struct hf_gbw *gb, const struct hf_gateway_rules *rules)
 
 void hf_gbw_turn_end(struct hf_gbw *gb)
 {
-    if (gb->site == NULL)
-        return;
     if (hf_gate_opens(&gb->gate, hf_gbw_post_room(gb)))
         hf_gbw_streams_release(gb);
 }

@@ -49,13 +49,14 @@ struct hf_gateway_gb {
     unsigned door_count; /* 0: no cameras */
     uint8_t secret[HF_SIP_NONCE_KEY_BYTES];
     struct hf_tenant *tenant; /* whose the cameras are */
+    uint64_t devices_max;     /* of all workers */
     char realm[HF_GB_DOMAIN_BYTES_MAX];
 };
 
 /* Columns: member, what. All are counters. */
 #define HF_GBW_WIRE_STATS_MAP(X)                                                                        \
     X(forwarded, "messages handed to the worker that is their device's home")                           \
-    X(forwarded_dropped, "datagrams dropped because that worker's mailbox was full")                    \
+    X(forwarded_dropped, "datagrams dropped because that worker's mailbox was nearly full")             \
     X(answers_forwarded, "messages for a TCP connection of another worker")                             \
     X(answers_refused, "messages for such a connection refused because that worker's mailbox was full") \
     X(flows_failed, "peers that ICMP says do not listen")                                               \
@@ -156,7 +157,13 @@ void hf_gbw_streams_abort(struct hf_gbw *gb);
 void hf_gbw_streams_release(struct hf_gbw *gb); /* those that were held are read on */
 
 /* gb_post.c */
-struct hf_gbw_post;
+struct hf_gbw_post {
+    struct hf_gbw *from; /* whose post_bytes count it */
+    struct hf_sip_flow flow;
+    uint32_t bytes;
+    uint8_t word; /* enum hf_gbw_word */
+    char data[];
+};
 /* A message that has come, to its home: here at once, or over there. HF_OK; HF_ERR_BUSY: a datagram was dropped, counted; HF_ERR_MALFORMED, HF_ERR_LIMIT:
  * as hf_gb_receive(), only when it was handled here. *ret_home: whose it was. */
 hf_err hf_gbw_deliver(struct hf_gbw *gb, const struct hf_sip_flow *flow, struct hf_slice bytes,

@@ -73,6 +73,7 @@ hf_err hf_gateway_gb_bind(struct hf_gateway *gateway, char *error, size_t error_
 {
     hf_err err = HF_OK;
 
+    gateway->gb.devices_max = gateway->worker_count * gateway->rules->config->gb28181.devices_max;
     for (unsigned door = 0; door < gateway->gb.door_count; door++) {
         struct hf_gbw_door *shared = &gateway->gb.doors[door];
         char text[HF_SOCKET_TEXT_MAX];

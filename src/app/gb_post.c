@@ -1,18 +1,10 @@
 /* app/gb_post.c - what of cameras crosses between workers: messages on their way to their device's home, messages for a TCP connection on their way to
- * the worker that accepted it, and words about flows. A datagram that finds a full mailbox is lost, as it may be on its way here; what belongs to a stream
+ * the worker that accepted it, and words about flows. A datagram that finds a mailbox three quarters full is lost, as it may be on its way here; what belongs to a stream
  * waits in the backlog, and while that is long, or much is under way, no stream is read. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/worker.h"
-
-struct hf_gbw_post {
-    struct hf_gbw *from; /* whose post_bytes count it */
-    struct hf_sip_flow flow;
-    uint32_t bytes;
-    uint8_t word; /* enum hf_gbw_word */
-    char data[];
-};
 
 bool hf_gbw_post_room(const struct hf_gbw *gb)
 {
@@ -48,6 +40,15 @@ static void post_free(struct hf_gbw_post *post)
         hf_loop_wake(from->worker->loop);
 }
 
+/* Datagrams leave room for what others have to say to that worker: a flood of them may not make the API wait. */
+static bool mailbox_room(const struct hf_gbw *gb, unsigned to)
+{
+    const struct hf_worker *worker = gb->worker;
+
+    return hf_mailbox_free_entries(worker->to[to]) >=
+           worker->gateway->rules->config->limits.mailbox_entries_max / 4;
+}
+
 static bool crosses(struct hf_gbw *gb, unsigned to, struct hf_gbw_post *post, bool must)
 {
     if (must) {
@@ -77,8 +78,9 @@ hf_err hf_gbw_deliver(struct hf_gbw *gb, const struct hf_sip_flow *flow, struct 
     if (*ret_home == gb->worker->index)
         return hf_gb_receive(gb->site, flow, bytes);
     /* A stream was asked for room before it was read; a datagram comes unasked. */
-    struct hf_gbw_post *post =
-        stream || hf_gbw_post_room(gb) ? post_new(gb, HF_GBW_WORD_MESSAGE, flow, bytes) : NULL;
+    struct hf_gbw_post *post = stream || (hf_gbw_post_room(gb) && mailbox_room(gb, *ret_home))
+                                   ? post_new(gb, HF_GBW_WORD_MESSAGE, flow, bytes)
+                                   : NULL;
     if (post == NULL || !crosses(gb, *ret_home, post, stream)) {
         gb->stats.forwarded_dropped++;
         return HF_ERR_BUSY;

@@ -46,6 +46,8 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
 {
     struct rlimit files = {0};
     uint64_t streams = 0, journal = 0, held = 0, pending = 0, workers = gateway->worker_count;
+    const struct hf_config_gb28181 *gb = &gateway->rules->config->gb28181;
+    struct hf_pool_use devices = {0}, transactions = {0}, buffers = {0};
 
     for (unsigned i = 0; i < workers; i++) {
         hf_worker_stats(gateway->workers[i], scratch);
@@ -53,6 +55,10 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
         journal += scratch->journal_held_bytes;
         held += scratch->ws.held_bytes_now;
         pending += scratch->hub.pending;
+        devices.used += scratch->gb.site.devices;
+        transactions.used += scratch->gb.sip.transactions;
+        transactions.max += scratch->gb.sip.transactions_max;
+        buffers.used += scratch->gb.wire.buffer_bytes_now;
     }
     (void)getrlimit(RLIMIT_NOFILE, &files);
     use[HF_POOL_CONNECTIONS] =
@@ -62,6 +68,12 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
         (struct hf_pool_use){atomic_load(&gateway->tail_thread.readers), gateway->tail_thread.readers_max};
     use[HF_POOL_JOURNAL_BYTES] = (struct hf_pool_use){journal, workers * HF_JOURNAL_BYTES_MAX};
     use[HF_POOL_HELD_BYTES] = (struct hf_pool_use){held, workers * HF_WS_HELD_BYTES_TOTAL_MAX};
+    devices.max =
+        gateway->gb.door_count > 0 ? gateway->gb.devices_max : 0; /* as at start: a restart changes it */
+    buffers.max = gateway->gb.door_count > 0 ? workers * gb->tcp_buffer_bytes_max : 0;
+    use[HF_POOL_GB_DEVICES] = devices;
+    use[HF_POOL_SIP_TRANSACTIONS] = transactions;
+    use[HF_POOL_GB_BUFFERS] = buffers;
     use[HF_POOL_PENDING] = (struct hf_pool_use){pending, workers * HF_HUB_PENDING_MAX};
 }
 

@@ -9,13 +9,16 @@
 struct hf_gateway;
 struct hf_worker_stats;
 
-#define HF_POOL_MAP(X)                                                                      \
-    X(HF_POOL_CONNECTIONS, "connections")     /* admission.connections_max */               \
-    X(HF_POOL_DESCRIPTORS, "descriptors")     /* the process' open-file limit */            \
-    X(HF_POOL_EVENT_READERS, "event_readers") /* api.events_readers_max */                  \
-    X(HF_POOL_JOURNAL_BYTES, "journal_bytes") /* of all workers, on their way to the log */ \
-    X(HF_POOL_HELD_BYTES, "held_input_bytes") /* input of devices that waits */             \
-    X(HF_POOL_PENDING, "pending_messages")    /* messages and commands in memory */
+#define HF_POOL_MAP(X)                                                                            \
+    X(HF_POOL_CONNECTIONS, "connections")           /* admission.connections_max */               \
+    X(HF_POOL_DESCRIPTORS, "descriptors")           /* the process' open-file limit */            \
+    X(HF_POOL_EVENT_READERS, "event_readers")       /* api.events_readers_max */                  \
+    X(HF_POOL_JOURNAL_BYTES, "journal_bytes")       /* of all workers, on their way to the log */ \
+    X(HF_POOL_HELD_BYTES, "held_input_bytes")       /* input of devices that waits */             \
+    X(HF_POOL_PENDING, "pending_messages")          /* messages and commands in memory */         \
+    X(HF_POOL_GB_DEVICES, "gb_devices")             /* gb28181.devices_max of all workers */      \
+    X(HF_POOL_SIP_TRANSACTIONS, "sip_transactions") /* gb28181.transactions_max, likewise */      \
+    X(HF_POOL_GB_BUFFERS, "gb_buffer_bytes")        /* gb28181.tcp_buffer_bytes_max, likewise */
 #define HF_POOL_ENUM(id, name) id,
 enum hf_pool { HF_POOL_MAP(HF_POOL_ENUM) HF_POOLS };
 #undef HF_POOL_ENUM

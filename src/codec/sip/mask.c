@@ -1,87 +1,223 @@
-/* codec/sip/mask.c */
+/* codec/sip/mask.c - what a trace must not show. Works on lines of bytes, because what is traced may be no message at all. Rather too much is masked than too little: of credentials only the
+ * parameters in a list are shown, whatever a vendor has invented. */
 #include "codec/sip/mask.h"
 
-#include "base/assert.h"
-#include "codec/sip/scan.h"
+#include <string.h>
 
-static bool has_response(struct hf_slice name)
+#define MASK "***"
+
+static bool is_space(char c)
 {
-    switch (hf_sip_header_of(name)) {
-    case HF_SIP_AUTHORIZATION:
-    case HF_SIP_PROXY_AUTHORIZATION:
-    case HF_SIP_AUTHENTICATION_INFO: return true;
-    default: return false;
+    return c == ' ' || c == '\t';
+}
+
+static struct hf_slice take_line(struct hf_slice *left) /* with its end */
+{
+    const char *end = memchr(left->at, '\n', left->bytes);
+    size_t bytes = end != NULL ? (size_t)(end - left->at) + 1 : left->bytes;
+    struct hf_slice line = {left->at, bytes};
+
+    left->at += bytes;
+    left->bytes -= bytes;
+    return line;
+}
+
+/* True for a line that begins with such a header; *ret_name_bytes: up to and with the colon. */
+static bool is_credentials(struct hf_slice line, size_t *ret_name_bytes)
+{
+    static const char *const names[] = {"Authorization", "Proxy-Authorization", "Authentication-Info",
+                                        "SecurityInfo"};
+    const char *colon = memchr(line.at, ':', line.bytes);
+    struct hf_slice name;
+
+    if (colon == NULL)
+        return false;
+    name = hf_slice_trim((struct hf_slice){line.at, (size_t)(colon - line.at)});
+    *ret_name_bytes = (size_t)(colon - line.at) + 1;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (hf_slice_eq_nocase(name, hf_slice_of(names[i])))
+            return true;
+    return false;
+}
+
+static bool is_harmless(struct hf_slice name)
+{
+    static const char *const names[] = {"username",  "realm", "nonce", "uri",
+                                        "algorithm", "qop",   "nc",    "stale"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (hf_slice_eq_nocase(name, hf_slice_of(names[i])))
+            return true;
+    return false;
+}
+
+/* One of the parts between commas: with its quotes, if it has them. */
+static struct hf_slice take_part(struct hf_slice *left)
+{
+    struct hf_slice part = *left;
+    bool quoted = false;
+    size_t i;
+
+    for (i = 0; i < left->bytes && (quoted || left->at[i] != ','); i++) {
+        if (quoted && left->at[i] == '\\' && i + 1 < left->bytes)
+            i++;
+        else if (left->at[i] == '"')
+            quoted = !quoted;
     }
+    i = i < left->bytes ? i : left->bytes;
+    part.bytes = i;
+    left->at += i;
+    left->bytes -= i;
+    return part;
 }
 
-/* Behind the value that starts at `at`: a quoted string, closed or not, or what stands before the next comma or blank. */
-static char *value_end(char *at, char *end)
+static void mask_part(struct hf_sb *sb, struct hf_slice part)
 {
-    bool quoted = at < end && *at == '"';
+    const char *equals = memchr(part.at, '=', part.bytes);
+    struct hf_slice name = {part.at, equals != NULL ? (size_t)(equals - part.at) : 0};
 
-    for (at += quoted; at < end && (quoted ? *at != '"' : *at != ',' && !hf_sip_is_lws(*at)); at++)
-        if (quoted && *at == '\\' && at + 1 < end)
-            at++;
-    return at;
-}
-
-static void mask_line(char *at, char *end)
-{
-    while (at < end) {
-        char *name = at;
-
-        if (!hf_sip_is(*at, SIP_TOKEN)) {
-            at = *at == '"' ? value_end(at, end) : at; /* names inside quotes are none */
-            at += at < end;
-            continue;
-        }
-        while (at < end && hf_sip_is(*at, SIP_TOKEN))
-            at++;
-        struct hf_slice word = hf_sip_between(name, at);
-        bool secret = HF_SIP_IS(word, "response") || HF_SIP_IS(word, "rspauth");
-
-        while (at < end && hf_sip_is_lws(*at))
-            at++;
-        if (at == end || *at != '=')
-            continue;
-        do
-            at++;
-        while (at < end && hf_sip_is_lws(*at));
-        char *stop = value_end(at, end);
-
-        if (at == end)
-            return;
-        for (char *c = *at == '"' ? at + 1 : at; secret && c < stop; c++)
-            if (!hf_sip_is_lws(*c))
-                *c = '*';
-        at = stop + (stop < end);
-    }
-}
-
-static bool is_blank_line(const char *at, const char *end)
-{
-    return *at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n');
-}
-
-void hf_sip_mask(char *text, size_t bytes)
-{
-    char *at = text, *end, *stop;
-
-    if (bytes == 0)
+    if (equals != NULL && is_harmless(hf_slice_trim(name))) {
+        hf_sb_slice(sb, part);
         return;
-    for (end = text + bytes; at < end && is_blank_line(at, end);) /* before a start line */
-        at += *at == '\n' ? 1 : 2;
-    for (; at < end && !is_blank_line(at, end); at = stop) {
-        char *name = at;
+    }
+    hf_sb_slice(sb, name);
+    hf_sb_text(sb, equals != NULL ? "=" MASK : MASK);
+}
 
-        stop = at;
-        do { /* a header with its folds */
-            stop = memchr(stop, '\n', (size_t)(end - stop));
-            stop = stop == NULL ? end : stop + 1;
-        } while (stop < end && (*stop == ' ' || *stop == '\t'));
-        while (at < stop && hf_sip_is(*at, SIP_TOKEN))
-            at++;
-        if (has_response(hf_sip_between(name, at)))
-            mask_line(at, stop);
+static void mask_value(struct hf_sb *sb, struct hf_slice value)
+{
+    size_t i = 0, scheme;
+
+    while (i < value.bytes && is_space(value.at[i]))
+        i++;
+    scheme = i;
+    while (i < value.bytes && !is_space(value.at[i]) && value.at[i] != '=' && value.at[i] != ',')
+        i++;
+    if (i < value.bytes && is_space(value.at[i])) /* "Digest " and what follows; else there is no scheme */
+        i++;
+    else
+        i = scheme;
+    hf_sb_add(sb, value.at, i);
+    value.at += i;
+    value.bytes -= i;
+    while (value.bytes > 0) {
+        struct hf_slice part = take_part(&value);
+
+        while (part.bytes > 0 && is_space(part.at[0])) {
+            hf_sb_char(sb, ' ');
+            part.at++;
+            part.bytes--;
+        }
+        mask_part(sb, part);
+        if (value.bytes == 0)
+            break;
+        hf_sb_char(sb, ',');
+        value.at++;
+        value.bytes--;
+    }
+}
+
+/* Credentials with their folds: the folded lines are masked whole. */
+static void mask_credentials(struct hf_sb *sb, struct hf_slice line, size_t name_bytes, struct hf_slice *left)
+{
+    struct hf_slice value = {line.at + name_bytes, line.bytes - name_bytes};
+    bool folded = false;
+
+    while (value.bytes > 0 && (value.at[value.bytes - 1] == '\n' || value.at[value.bytes - 1] == '\r'))
+        value.bytes--;
+    hf_sb_add(sb, line.at, name_bytes);
+    while (left->bytes > 0 && is_space(left->at[0])) {
+        (void)take_line(left);
+        folded = true;
+    }
+    if (folded) /* a quoted value may go on in the next line: nothing of it is safe to read by itself */
+        hf_sb_text(sb, " " MASK);
+    else
+        mask_value(sb, value);
+    hf_sb_text(sb, "\r\n");
+}
+
+static bool is_number(const char *at, size_t bytes)
+{
+    while (bytes > 0 && *at >= '0' && *at <= '9') {
+        at++;
+        bytes--;
+    }
+    return bytes == 0;
+}
+
+/* "sip:user:password@host": the password; where the text ends before the host, whatever is no port. Copies up to and with what it looked at. */
+static size_t mask_uri(struct hf_sb *sb, struct hf_slice text)
+{
+    size_t i = 0, colon = 0;
+
+    for (; i < text.bytes && text.at[i] > ' ' && text.at[i] != '>' && text.at[i] != '<' &&
+           text.at[i] != '"' && text.at[i] != '@';
+         i++)
+        if (text.at[i] == ':' && colon == 0)
+            colon = i + 1;
+    if (colon == 0 || (i < text.bytes ? text.at[i] != '@' : is_number(text.at + colon, i - colon))) {
+        hf_sb_add(sb, text.at, i);
+        return i;
+    }
+    hf_sb_add(sb, text.at, colon);
+    hf_sb_text(sb, MASK);
+    return i;
+}
+
+static bool starts(struct hf_slice text, const char *with)
+{
+    size_t bytes = strlen(with);
+
+    return text.bytes >= bytes &&
+           hf_slice_eq_nocase((struct hf_slice){text.at, bytes}, (struct hf_slice){with, bytes});
+}
+
+/* Anything else: passwords in URIs and <Password> in bodies. *in_password goes over line ends. */
+static void mask_line(struct hf_sb *sb, struct hf_slice line, bool *in_password)
+{
+    static const char open_tag[] = "<Password>";
+
+    while (line.bytes > 0) {
+        size_t bytes = 1;
+
+        if (*in_password) {
+            const char *end = memchr(line.at, '<', line.bytes);
+
+            bytes = end != NULL ? (size_t)(end - line.at) : line.bytes;
+            *in_password = end == NULL;
+            if (bytes == 0) { /* it is empty, or the tag that closes it */
+                hf_sb_char(sb, *line.at);
+                bytes = 1;
+            }
+        } else if (starts(line, open_tag)) {
+            bytes = sizeof(open_tag) - 1;
+            hf_sb_add(sb, line.at, bytes);
+            hf_sb_text(sb, MASK);
+            *in_password = true;
+        } else if (starts(line, "sip:") || starts(line, "sips:")) {
+            bytes = (size_t)((const char *)memchr(line.at, ':', line.bytes) - line.at) + 1;
+            hf_sb_add(sb, line.at, bytes);
+            bytes += mask_uri(sb, (struct hf_slice){line.at + bytes, line.bytes - bytes});
+        } else {
+            hf_sb_char(sb, *line.at);
+        }
+        line.at += bytes;
+        line.bytes -= bytes;
+    }
+}
+
+void hf_sip_mask(struct hf_sb *sb, struct hf_slice message)
+{
+    bool in_password = false;
+
+    while (message.bytes > 0 && !sb->overflow) {
+        struct hf_slice line = take_line(&message);
+        size_t name_bytes;
+
+        if (is_credentials(line, &name_bytes))
+            mask_credentials(sb, line, name_bytes, &message);
+        else
+            mask_line(sb, line, &in_password);
     }
 }

@@ -1,13 +1,14 @@
-/* codec/sip/mask.h - what a trace or a log line must not show of a message (GB-22). Works on any bytes, well formed or not, since broken
- * messages are those that people want to see. */
+/* codec/sip/mask.h - what a trace or a log line must not show of a message (GB-22). Works on any bytes, well formed or not, since broken messages are those that people
+ * want to see. Pure. */
 #ifndef HF_CODEC_SIP_MASK_H
 #define HF_CODEC_SIP_MASK_H
 
-#include <stddef.h>
+#include "base/sb.h"
+#include "base/slice.h"
 
-/* Puts '*' in place of the digest responses in Authorization, Proxy-Authorization and Authentication-Info: whoever reads them
- * could try passwords at leisure. All other parameters stay, they tell which input of a hash differs. Nothing moves, so slices of a parsed
- * message stay good. A header line ends where hf_sip_parse sees its end; a body is not touched. */
-void hf_sip_mask(char *text, size_t bytes);
+/* Appends the text with *** in place of what proves who somebody is: values of Authorization, Proxy-Authorization, Authentication-Info and SecurityInfo but a few harmless
+ * parameters (of folded ones nothing is left), passwords in sip: and sips: URIs, the text of <Password> elements. What becomes of a text that is masked again is the
+ * same text. sb->overflow when it does not fit; what fitted is masked all the same. */
+void hf_sip_mask(struct hf_sb *sb, struct hf_slice message);
 
 #endif

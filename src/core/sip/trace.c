@@ -1,6 +1,6 @@
 /* core/sip/trace.c - the ring. Positions only grow; byte p lies at p modulo the size. A record never wraps: where it would, the rest of the ring is skipped.
  *
- *     | head 64 bytes: previous position + 1, device, times, count, sizes, flags | text, padded to 64 |
+ *     | head 64 bytes: previous position + 1, device, times, count, sizes, flags, peer | text, padded to 64 |
  *
  * A position is valid while it is at least `tail`, the oldest record that is whole. Records are found from their devices only, and by walking from tail when one is overwritten. */
 #include "core/sip/trace.h"
@@ -9,19 +9,24 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/sb.h"
+#include "codec/sip/mask.h"
 
-enum { FLAG_SENT = 1, FLAG_ROUTINE = 2, FLAG_CUT = 4, FLAG_SKIP = 8 };
+enum { FLAG_SENT = 1, FLAG_ROUTINE = 2, FLAG_CUT = 4, FLAG_SKIP = 8, FLAG_IPV4 = 16, FLAG_IPV6 = 32 };
 
 struct record {
     uint64_t previous; /* position + 1; 0 = none */
     uint64_t device;
     uint64_t first_ms, last_ms;
-    uint32_t count, message_bytes, text_bytes;
-    uint32_t bytes; /* of the whole record, or of the skipped rest */
-    uint32_t flags;
-    uint32_t unused[3]; /* up to 64: the size of the ring is a multiple of that */
+    uint32_t count, message_bytes;
+    uint16_t text_bytes;
+    uint16_t bytes; /* of the whole record, or of the skipped rest, which is shorter than one */
+    uint8_t flags, transport;
+    uint16_t peer_port;
+    uint8_t peer[16];
 };
-_Static_assert(sizeof(struct record) == 64, "and so are records");
+_Static_assert(sizeof(struct record) == 64, "the size of the ring is a multiple of it");
+_Static_assert(HF_SIP_TRACE_TEXT_BYTES_MAX + 2 * sizeof(struct record) <= UINT16_MAX, "bytes of a record");
 
 struct hf_sip_trace_ring {
     uint8_t *bytes; /* owns; NULL until the first message */
@@ -78,7 +83,7 @@ static void make_room(struct hf_sip_trace_ring *ring, uint32_t bytes)
     if (to_end >= bytes)
         return;
     HF_ASSERT(to_end >= sizeof(struct record)); /* a multiple of it, and not 0 */
-    *at(ring, ring->head) = (struct record){.bytes = (uint32_t)to_end, .flags = FLAG_SKIP};
+    *at(ring, ring->head) = (struct record){.bytes = (uint16_t)to_end, .flags = FLAG_SKIP};
     ring->head += to_end;
 }
 
@@ -118,8 +123,32 @@ static hf_err need_memory(struct hf_sip_trace_ring *ring)
     return ring->bytes != NULL ? HF_OK : HF_ERR_NOMEM;
 }
 
-hf_err hf_sip_trace_add(struct hf_sip_trace_ring *ring, struct hf_sip_trace *trace, bool sent, bool routine,
-                        struct hf_slice message, uint64_t now_ms)
+static void put_flow(struct record *record, const struct hf_sip_flow *flow)
+{
+    if (flow == NULL)
+        return;
+    record->flags |= flow->family == 6 ? FLAG_IPV6 : FLAG_IPV4;
+    record->transport = flow->transport;
+    record->peer_port = flow->peer_port;
+    memcpy(record->peer, flow->peer, sizeof(record->peer));
+}
+
+static struct hf_sip_flow get_flow(const struct record *record)
+{
+    struct hf_sip_flow flow = {0};
+
+    if (!(record->flags & (FLAG_IPV4 | FLAG_IPV6)))
+        return flow;
+    flow.family = record->flags & FLAG_IPV6 ? 6 : 4;
+    flow.transport = record->transport;
+    flow.peer_port = record->peer_port;
+    memcpy(flow.peer, record->peer, sizeof(flow.peer));
+    return flow;
+}
+
+hf_err hf_sip_trace_add(struct hf_sip_trace_ring *ring, struct hf_sip_trace *trace,
+                        const struct hf_sip_flow *flow, bool sent, bool routine, struct hf_slice message,
+                        uint64_t now_ms)
 {
     char text[HF_SIP_TRACE_TEXT_BYTES_MAX + 1];
     struct hf_sb sb;
@@ -132,7 +161,7 @@ hf_err hf_sip_trace_add(struct hf_sip_trace_ring *ring, struct hf_sip_trace *tra
     if (routine && count_in(ring, trace, sent, message.bytes, now_ms))
         return HF_OK;
     hf_sb_init(&sb, text, sizeof(text));
-    hf_sip_trace_mask(&sb, message);
+    hf_sip_mask(&sb, message);
     bytes =
         (uint32_t)((sizeof(*record) + sb.bytes + sizeof(*record) - 1) / sizeof(*record) * sizeof(*record));
     make_room(ring, bytes);
@@ -143,10 +172,11 @@ hf_err hf_sip_trace_add(struct hf_sip_trace_ring *ring, struct hf_sip_trace *tra
                               .last_ms = now_ms,
                               .count = 1,
                               .message_bytes = (uint32_t)HF_MIN(message.bytes, (size_t)UINT32_MAX),
-                              .text_bytes = (uint32_t)sb.bytes,
-                              .bytes = bytes,
-                              .flags = (sent ? FLAG_SENT : 0U) | (routine ? FLAG_ROUTINE : 0U) |
-                                       (sb.overflow ? FLAG_CUT : 0U)};
+                              .text_bytes = (uint16_t)sb.bytes,
+                              .bytes = (uint16_t)bytes,
+                              .flags = (uint8_t)((sent ? FLAG_SENT : 0U) | (routine ? FLAG_ROUTINE : 0U) |
+                                                 (sb.overflow ? FLAG_CUT : 0U))};
+    put_flow(record, flow);
     memcpy(record + 1, text, sb.bytes);
     trace->last = ring->head + 1;
     ring->head += bytes;
@@ -174,6 +204,7 @@ bool hf_sip_trace_next(struct hf_sip_trace_walk *walk, struct hf_sip_trace_entry
                                              .sent = record->flags & FLAG_SENT,
                                              .routine = record->flags & FLAG_ROUTINE,
                                              .cut = record->flags & FLAG_CUT,
+                                             .flow = get_flow(record),
                                              .text = {(const char *)(record + 1), record->text_bytes}};
     walk->at = record->previous;
     walk->left--;

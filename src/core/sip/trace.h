@@ -1,7 +1,7 @@
 /* core/sip/trace.h - the last SIP messages of every device, always on (GB-22). One ring of bytes per worker holds the records of all its devices; a record points back to the one before it of
  * the same device, so a device owns 16 bytes and no memory, and keeps its trace while it is offline. The newest record overwrites the oldest, whosever it is: what is kept is a time, not a number per device,
  * and stats say how long. So that it is long, routine (keepalives and their answers) is counted in one record while nothing else comes between, and long texts are cut.
- * What proves who somebody is does not get in: values of Authorization and its kin but a few harmless parameters, passwords in URIs and in XML bodies. One thread. */
+ * What proves who somebody is does not get in (codec/sip/mask.h). One thread. */
 #ifndef HF_CORE_SIP_TRACE_H
 #define HF_CORE_SIP_TRACE_H
 
@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/sb.h"
 #include "base/slice.h"
+#include "core/sip/flow.h"
 
 enum {
     HF_SIP_TRACE_MESSAGES_MAX = 64,        /* shown of a device */
@@ -31,7 +31,8 @@ struct hf_sip_trace_entry {
     bool sent;                  /* by us */
     bool routine;
     bool cut;
-    struct hf_slice text; /* masked; borrowed until the next _add */
+    struct hf_sip_flow flow; /* peer, port, family and transport; the rest is 0. All 0: it was not said */
+    struct hf_slice text;    /* masked; borrowed until the next _add */
 };
 
 struct hf_sip_trace_stats {
@@ -46,9 +47,10 @@ struct hf_sip_trace_ring *hf_sip_trace_ring_new(uint64_t bytes_max);
 void hf_sip_trace_ring_free(struct hf_sip_trace_ring *ring); /* NULL is harmless */
 struct hf_sip_trace_stats hf_sip_trace_ring_stats(const struct hf_sip_trace_ring *ring);
 
-/* message: as on the wire, whole or not a message at all. routine: it says nothing new. HF_ERR_NOMEM: at the first one only; nothing is kept then, and the next tries again. */
-hf_err hf_sip_trace_add(struct hf_sip_trace_ring *ring, struct hf_sip_trace *trace, bool sent, bool routine,
-                        struct hf_slice message, uint64_t now_ms);
+/* message: as on the wire, whole or not a message at all. flow: the way it came or went, or NULL. routine: it says nothing new. HF_ERR_NOMEM: at the first one only; nothing is kept then, and the next tries again. */
+hf_err hf_sip_trace_add(struct hf_sip_trace_ring *ring, struct hf_sip_trace *trace,
+                        const struct hf_sip_flow *flow, bool sent, bool routine, struct hf_slice message,
+                        uint64_t now_ms);
 /* The records of a device from the newest backwards, at most HF_SIP_TRACE_MESSAGES_MAX. */
 struct hf_sip_trace_walk {
     const struct hf_sip_trace_ring *ring;
@@ -58,8 +60,5 @@ struct hf_sip_trace_walk {
 struct hf_sip_trace_walk hf_sip_trace_walk(const struct hf_sip_trace_ring *ring,
                                            const struct hf_sip_trace *trace);
 bool hf_sip_trace_next(struct hf_sip_trace_walk *walk, struct hf_sip_trace_entry *ret_entry);
-
-/* The text without what is secret, pure: trace_mask.c. sb->overflow when it does not fit; what fitted is masked all the same. */
-void hf_sip_trace_mask(struct hf_sb *sb, struct hf_slice message);
 
 #endif

@@ -163,6 +163,11 @@ void hf_worker_on_call(struct hf_worker *worker, struct hf_call *call)
         hf_worker_hub_ops.answer(worker, call);
         return;
     }
+    if (call->type == HF_CALL_SIP) {
+        call->reason = HF_REASON_NOT_FOUND; /* this worker has no cameras */
+        hf_worker_hub_ops.answer(worker, call);
+        return;
+    }
     if (call->type != HF_CALL_LEDGER && call->type != HF_CALL_RECORD) {
         tenant = hf_tenants_find(worker->gateway->tenants, call->tenant);
         if (tenant == NULL) {

@@ -13,8 +13,10 @@ struct request {
     struct hf_cli_remote remote;
     const char *device;
     uint64_t limit;
-    bool json;
+    bool json, sip;
 };
+
+enum { SIP_LINES = 12 }; /* of a camera, when nobody asked for its messages */
 
 static void print_member(const cJSON *live, const char *name, const char *label)
 {
@@ -69,6 +71,72 @@ static void print_story(const cJSON *explain)
     }
 }
 
+static void print_sip_message(const cJSON *message, bool whole)
+{
+    const char *first = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "first_line"));
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "text"));
+    const char *time = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "time"));
+    const char *direction = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "direction"));
+    const char *transport = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "transport"));
+    const char *peer = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "peer"));
+    const cJSON *count = cJSON_GetObjectItemCaseSensitive(message, "count");
+
+    if (first == NULL || text == NULL || time == NULL || direction == NULL)
+        return;
+    (void)printf("  %s  %s %s %s  ", time, strcmp(direction, "out") == 0 ? "to  " : "from",
+                 transport != NULL ? transport : "", peer != NULL ? peer : "");
+    hf_cli_print_text(stdout, hf_slice_of(first));
+    if (cJSON_IsNumber(count))
+        (void)printf("  (%.0f times)", count->valuedouble);
+    (void)putchar('\n');
+    for (const char *line = text; whole && *line != '\0';) { /* what a terminal would obey is not printed */
+        size_t bytes = strcspn(line, "\r\n");
+
+        (void)fputs("      ", stdout);
+        hf_cli_print_text(stdout, (struct hf_slice){line, bytes});
+        (void)putchar('\n');
+        line += bytes;
+        line += strspn(line, "\r");
+        line += *line == '\n';
+    }
+}
+
+/* The last SIP messages of a camera: their first lines, or all of them. A gateway that has none is no failure unless they were asked for. */
+static int print_sip(struct hf_cli_http *http, const struct request *request, const char *argv0)
+{
+    char path[1024] = "/v1/devices/", query[32];
+    struct hf_cli_http_request get = {.method = "GET", .path = path};
+    struct hf_cli_http_answer answer;
+    int status = HF_CLI_OK;
+
+    (void)hf_cli_http_encode(path, sizeof(path) - sizeof(query), request->device); /* it fitted before */
+    (void)snprintf(query, sizeof(query), "/sip?limit=%d", request->sip ? 64 : SIP_LINES);
+    (void)strcat(path, query);
+    if (hf_cli_http_do(http, &get, &answer) != HF_OK) {
+        status = request->sip ? hf_cli_http_failed(argv0, &answer) : HF_CLI_OK;
+    } else {
+        cJSON *json = hf_cli_http_json(&answer);
+        const cJSON *messages = cJSON_GetObjectItemCaseSensitive(json, "messages");
+
+        if (cJSON_GetArraySize(messages) > 0)
+            (void)printf("\nthe last SIP messages, oldest first%s:\n",
+                         request->sip ? "" : " (--sip: all of them, whole)");
+        for (int i = cJSON_GetArraySize(messages) - 1; i >= 0; i--)
+            print_sip_message(cJSON_GetArrayItem(messages, i), request->sip);
+        cJSON_Delete(json);
+    }
+    hf_cli_http_answer_deinit(&answer);
+    return status;
+}
+
+static bool is_camera(const cJSON *explain)
+{
+    const cJSON *now = cJSON_GetObjectItemCaseSensitive(explain, "now");
+    const char *protocol = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(now, "protocol"));
+
+    return protocol != NULL && strcmp(protocol, "gb28181") == 0;
+}
+
 static int explain(struct request *request, const char *argv0)
 {
     char path[1024] = "/v1/devices/", query[64];
@@ -87,7 +155,10 @@ static int explain(struct request *request, const char *argv0)
     if (http == NULL)
         return hf_cli_failed(argv0, "%s", hf_err_text(HF_ERR_NOMEM));
     json = hf_cli_http_get(http, argv0, path);
-    if (json == NULL) {
+    if (json == NULL && request->sip) { /* who was never let in has no history, but has said something */
+        (void)print_sip(http, request, argv0);
+        status = HF_CLI_FAILED;
+    } else if (json == NULL) {
         status = HF_CLI_FAILED;
     } else if (request->json) {
         char *text = cJSON_PrintUnformatted(json);
@@ -96,6 +167,8 @@ static int explain(struct request *request, const char *argv0)
         free(text);
     } else {
         print_story(json);
+        if (request->sip || is_camera(json))
+            status = print_sip(http, request, argv0);
     }
     cJSON_Delete(json);
     hf_cli_http_free(http);
@@ -107,6 +180,7 @@ static int take_option(int option, const char *argv0, struct request *request)
     switch (option) {
     case 'l': return hf_cli_number(argv0, "--limit", optarg, 1, 256, &request->limit);
     case 'j': request->json = true; return HF_CLI_OK;
+    case 's': request->sip = true; return HF_CLI_OK;
     default:
         return hf_cli_remote_option(&request->remote, option, optarg)
                    ? HF_CLI_OK
@@ -120,13 +194,14 @@ static int run_explain(int argc, char **argv)
         HF_CLI_REMOTE_OPTIONS,
         {"limit", required_argument, NULL, 'l'},
         {"json", no_argument, NULL, 'j'},
+        {"sip", no_argument, NULL, 's'},
         {0},
     };
     struct request request = {0};
     int option, status = HF_CLI_OK;
 
     while (status == HF_CLI_OK &&
-           (option = getopt_long(argc, argv, HF_CLI_REMOTE_LETTERS "l:j", options, NULL)) != -1)
+           (option = getopt_long(argc, argv, HF_CLI_REMOTE_LETTERS "l:js", options, NULL)) != -1)
         status = take_option(option, argv[0], &request);
     if (status == HF_CLI_OK && optind + 1 != argc)
         status = hf_cli_usage_error(argv[0], optind < argc ? "one device at a time" : "which device?");
@@ -143,7 +218,8 @@ const struct hf_cli_command hf_cli_explain = {
     .summary = "say why a device is offline, and what happened to it",
     .usage = "explain DEVICE [OPTIONS]",
     .details = "  -l, --limit N        at most so many events of its history, 1 to 256\n"
-               "  -j, --json           the gateway's answer as it is\n" HF_CLI_REMOTE_DETAILS "\n"
+               "  -j, --json           the gateway's answer as it is\n"
+               "  -s, --sip            of a camera: its last SIP messages, whole\n" HF_CLI_REMOTE_DETAILS "\n"
                "  holdfast explain bike-1\n",
     .run = run_explain,
 };

@@ -21,6 +21,7 @@ enum hf_call_type {
     HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
     HF_CALL_REVOKE, /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
+    HF_CALL_SIP, /* the last SIP messages of a camera, at most `targets` of them, the newest first: a JSON array in result. Also of one that is not there any more, or was never let in */
     HF_CALL_DOCUMENT, /* read or change a document: see `document`; device names its device, or is "group/NAME" */
 };
 

@@ -21,6 +21,8 @@ static void wrong_requests_name_the_field(void **state)
         {"GET", "/v1/devices/ghost", NULL, 404, "not_found"},
         {"GET", "/v1/devices/ghost/explain", NULL, 404, "not_found"},
         {"GET", "/v1/devices/d1/explain?limit=257", NULL, 400, "limit must be 1 to 256"},
+        {"GET", "/v1/devices/d1/sip?limit=65", NULL, 400, "limit must be 1 to 64"},
+        {"GET", "/v1/devices/d1/sip?limit=0", NULL, 400, "limit must be 1 to 64"},
         {"POST", "/v1/devices/d1/disconnect", "{\"text\":7}", 400, "text must be a string"},
         {"POST", "/v1/devices/d1/messages", "{", 400, "not one JSON object"},
         {"POST", "/v1/devices/d1/messages", "[]", 400, "must be a JSON object"},
@@ -247,6 +249,21 @@ static void explain_tells_the_last_cause_first(void **state)
                    0); /* never got in, and still has a history */
     assert_int_equal(request("GET", "/v1/devices/d2/explain", NULL), 200);
     assert_true(answer_has("never connected") && answer_has("\"reason\":\"revoked\""));
+}
+
+static void sip_is_asked_for_at_its_home(void **state)
+{
+    (void)state;
+    g.result = "[{\"first_line\":\"SIP/2.0 200 OK\"}]";
+    assert_int_equal(request("GET", "/v1/devices/34020000001320000001/sip?limit=7", NULL), 200);
+    assert_true(answer_has(
+        "{\"device\":\"34020000001320000001\",\"messages\":[{\"first_line\":\"SIP/2.0 200 OK\"}]}"));
+    assert_int_equal(g.last.type, HF_CALL_SIP);
+    assert_int_equal(g.last.targets, 7);
+    assert_int_equal(request("GET", "/v1/devices/34020000001320000001/sip", NULL), 200);
+    assert_int_equal(g.last.targets, 64);
+    g.reason = HF_REASON_NOT_FOUND;
+    assert_int_equal(request("GET", "/v1/devices/34020000001320000001/sip", NULL), 404);
 }
 
 /* The id in the last answer. */
@@ -541,6 +558,7 @@ int main(void)
         TEST(one_device_is_row_and_life),
         TEST(disconnect_answers_what_became_of_it),
         TEST(explain_tells_the_last_cause_first),
+        TEST(sip_is_asked_for_at_its_home),
         TEST(messages_are_queued_looked_up_and_canceled),
         TEST(payloads_come_in_five_spellings),
         TEST(a_repeated_key_gives_the_first_answer),

@@ -147,6 +147,10 @@ static inline void gateway_fill(struct hf_call *call)
         call->ledger->downlink.dropped[HF_REASON_EXPIRED] = 1;
         break;
     case HF_CALL_REVOKE: call->written = 2; break;
+    case HF_CALL_SIP:
+        call->result = strdup(g.result);
+        call->result_bytes = strlen(g.result);
+        break;
     case HF_CALL_STATE: call->fate = (uint8_t)g.fate; break;
     case HF_CALL_DOCUMENT: g.on_document(call); break;
     default: break;

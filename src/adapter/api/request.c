@@ -38,6 +38,7 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/cameras/{}",            HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_camera_get},
     {GET,    "/v1/cameras/{}/channels",   HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_channels_list},
     {GET,    "/v1/cameras/{}/channels/{}", HF_SCOPE_DEVICES_READ,  TENANT,                            hf_api_channel_get},
+    {GET,    "/v1/devices/{}/sip",        HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_sip},
     {GET,    "/v1/events",                HF_SCOPE_EVENTS_READ,    HF_ROUTE_EARLY,                    hf_api_events},
     {GET,    "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_keys_list},
     {POST,   "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_key_post},

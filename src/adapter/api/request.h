@@ -208,12 +208,12 @@ void hf_api_list_devices(struct hf_api_request *request, const char *array, cons
 
 /* handlers */
 hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect, hf_api_device_explain,
-    hf_api_message_post, hf_api_message_get, hf_api_message_cancel, hf_api_command_post, hf_api_command_get,
-    hf_api_command_cancel, hf_api_broadcast_post, hf_api_broadcast_get, hf_api_events, hf_api_keys_list,
-    hf_api_key_post, hf_api_key_delete, hf_api_revocation_post, hf_api_ledger, hf_api_reasons, hf_api_metrics,
-    hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get, hf_api_device_context_patch,
-    hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list, hf_api_camera_get,
-    hf_api_channels_list, hf_api_channel_get;
+    hf_api_device_sip, hf_api_message_post, hf_api_message_get, hf_api_message_cancel, hf_api_command_post,
+    hf_api_command_get, hf_api_command_cancel, hf_api_broadcast_post, hf_api_broadcast_get, hf_api_events,
+    hf_api_keys_list, hf_api_key_post, hf_api_key_delete, hf_api_revocation_post, hf_api_ledger,
+    hf_api_reasons, hf_api_metrics, hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get,
+    hf_api_device_context_patch, hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list,
+    hf_api_camera_get, hf_api_channels_list, hf_api_channel_get;
 
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */

@@ -20,22 +20,44 @@ static void leave_stream(struct hf_gb_device *device)
 
 static void on_timer(struct hf_timer *timer, uint64_t now_ms);
 
+/* The replay guard is needed as long as a nonce that it would refuse is good. */
+static uint64_t guard_ms(const struct hf_gb_site *site)
+{
+    return site->limits.nonce_lifetime_ms + HF_SIP_NONCE_AHEAD_MS;
+}
+
+/* Forgets the one that has been gone for longest, if it may. */
+static bool make_room(struct hf_gb_site *site)
+{
+    struct hf_gb_device *device = HF_CONTAINER_OF(site->gone.next, struct hf_gb_device, gone);
+
+    if (hf_list_empty(&site->gone) || hf_gb_now(site) - device->ended_ms < guard_ms(site))
+        return false;
+    hf_gb_device_free(device);
+    return true;
+}
+
 struct hf_gb_device *hf_gb_device_take(struct hf_gb_site *site, struct hf_slice id)
 {
     struct hf_gb_device *device = hf_slab_take(site->device_slab);
 
     HF_ASSERT(id.bytes <= sizeof(device->id));
+    if (device == NULL && make_room(site))
+        device = hf_slab_take(site->device_slab);
     if (device == NULL)
         return NULL;
     device->site = site;
+    hf_list_init(&device->gone);
     memcpy(device->id, id.at, id.bytes);
     device->id_bytes = (uint8_t)id.bytes;
     device->sn =
         hf_gb_random_u32(site) % 0x40000000; /* after a restart no number that may still be answered */
     hf_timer_init(&device->timer, on_timer);
     hf_list_init(&device->requests);
-    if (hf_map_insert(&site->devices, &device->node, hf_hash(site->hash_key, id.at, id.bytes)) == HF_OK)
+    if (hf_map_insert(&site->devices, &device->node, hf_hash(site->hash_key, id.at, id.bytes)) == HF_OK) {
+        hf_gb_trace_inherit(device);
         return device;
+    }
     hf_slab_give(site->device_slab, device);
     return NULL;
 }
@@ -45,6 +67,7 @@ void hf_gb_device_free(struct hf_gb_device *device)
     HF_ASSERT(device->state == HF_GB_OFFLINE && device->open == 0 && !device->streaming);
     hf_wheel_cancel(device->site->options.wheel, &device->timer);
     hf_map_remove(&device->site->devices, &device->node);
+    hf_list_remove(&device->gone);
     hf_slab_give(device->site->device_slab, device);
 }
 
@@ -52,11 +75,16 @@ void hf_gb_device_free(struct hf_gb_device *device)
 
 void hf_gb_device_arm(struct hf_gb_device *device)
 {
-    const struct hf_gb_site *site = device->site;
-    uint64_t due_ms = hf_gb_now(site) + site->limits.nonce_lifetime_ms + HF_SIP_NONCE_AHEAD_MS;
+    struct hf_gb_site *site = device->site;
+    uint64_t due_ms = hf_gb_now(site) + HF_MAX(guard_ms(site), (uint64_t)HF_GB_REMEMBER_MS);
 
     if (hf_gb_device_there(device))
         (void)hf_gb_life_due(&device->life, (enum hf_gb_state)device->state, &due_ms);
+    hf_list_remove(&device->gone);
+    if (!hf_gb_device_there(device)) {
+        device->ended_ms = hf_gb_now(site);
+        hf_list_push_back(&site->gone, &device->gone);
+    }
     hf_wheel_arm(site->options.wheel, &device->timer, due_ms);
 }
 
@@ -65,7 +93,7 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
     struct hf_gb_device *device = HF_CONTAINER_OF(timer, struct hf_gb_device, timer);
     uint64_t due_ms;
 
-    if (!hf_gb_device_there(device)) { /* no nonce is left that its guard would have to refuse */
+    if (!hf_gb_device_there(device)) { /* remembered for long enough */
         hf_gb_device_free(device);
         return;
     }

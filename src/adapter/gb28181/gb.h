@@ -1,6 +1,6 @@
 /* adapter/gb28181/gb.h - for the files of this folder: home.c (whose message is it), site.c (doors and the way in), register.c (REGISTER), device.c (bindings: life, moves, end),
  * message.c (what devices say), request.c (commands under way and how they end), command.c (from an application's JSON to a body), merge.c (answers in parts),
- * hub_ops.c (the hub's view), write.c (SIP texts). */
+ * hub_ops.c (the hub's view), write.c (SIP texts), trace.c (what was said lately). */
 #ifndef HF_ADAPTER_GB28181_GB_H
 #define HF_ADAPTER_GB28181_GB_H
 
@@ -37,12 +37,15 @@ struct hf_gb_device {
     struct hf_map_node node;      /* site->devices, by id */
     struct hf_map_node stream;    /* site->streams, by connection: while the flow is a stream that lives */
     struct hf_timer timer;        /* of life; OFFLINE: when the replay guard has become useless */
+    struct hf_list_node gone;     /* OFFLINE: on site->gone */
     struct hf_list_node requests; /* hf_gb_request.node: commands under way */
     struct hf_gb_site *site;
     struct hf_sip_flow flow;  /* the last proven way; commands go there */
     struct hf_sip_flow doubt; /* where it seems to have moved; asked with probe_sn */
     struct hf_sip_replay replay;
+    struct hf_sip_trace trace;
     struct hf_gb_life life;
+    uint64_t ended_ms; /* OFFLINE: since */
     uint64_t registered_ms, probed_ms /* 0 = never */;
     uint32_t sn, cseq;
     uint32_t probe_sn; /* 0 = no question is open */
@@ -52,6 +55,7 @@ struct hf_gb_device {
     uint8_t open;       /* length of requests */
     bool streaming;     /* is on site->streams */
     bool faulty;        /* its last keepalive spoke of a fault */
+    bool routine;       /* what it said last was a keepalive without news */
     bool catalog_moved; /* a change was recorded that may not be in the tables yet */
     struct hf_gb_catalog_state catalog;
     uint8_t id_bytes;
@@ -99,8 +103,15 @@ struct hf_gb_site {
     struct hf_sip_hasher *hasher;
     struct hf_slab *device_slab, *request_slab, *catalog_slab;
     struct hf_rate catalog_rate;
-    uint8_t catalog_lists; /* told apart within a millisecond */
+    uint8_t catalog_lists;            /* told apart within a millisecond */
+    struct hf_sip_trace_ring *traces; /* trace.c, as these: */
+    struct hf_slab *knock_slab;
+    struct hf_map knocks; /* of strangers */
+    struct hf_list_node knocks_used;
+    struct hf_rate knock_rate;
+    uint64_t next_trace;
     struct hf_map devices, streams;
+    struct hf_list_node gone; /* devices that are remembered, the longest gone first */
     struct hf_gb_locks locks;
     struct hf_gb_budget merges;
     struct hf_rate refusals;
@@ -137,6 +148,14 @@ static inline uint64_t hf_gb_now(const struct hf_gb_site *site)
 /* home.c */
 /* The device named in a Call-ID of ours; absent when it is none. */
 struct hf_slice hf_gb_call_id_device(struct hf_slice call_id);
+/* The device whose message this is, as hf_gb_home() sees it; sent: by us. */
+struct hf_slice hf_gb_traced(struct hf_slice bytes, bool sent);
+
+/* trace.c */
+hf_err hf_gb_traces_init(struct hf_gb_site *site); /* HF_ERR_NOMEM: deinit is due all the same */
+void hf_gb_traces_deinit(struct hf_gb_site *site); /* of a zeroed site, too */
+void hf_gb_trace(struct hf_gb_site *site, const struct hf_sip_flow *flow, bool sent, struct hf_slice bytes);
+void hf_gb_trace_inherit(struct hf_gb_device *device); /* a new one: what it said as a stranger is its own */
 
 /* site.c */
 void hf_gb_log(struct hf_gb_site *site, const char *event, struct hf_slice device,
@@ -209,6 +228,8 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
 void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_bytes);
 
 /* hub_ops.c */
+/* "192.0.2.1:5060", "[2001:db8::1]:5060" */
+void hf_gb_peer_text(struct hf_sb *sb, const struct hf_sip_flow *flow, char host[HF_SIP_FLOW_HOST_MAX]);
 extern const struct hf_devconn_ops hf_gb_devconn_ops;
 
 /* write.c */

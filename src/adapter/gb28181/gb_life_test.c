@@ -171,7 +171,7 @@ static void who_the_hub_refuses_leaves_nothing(void **state)
     assert_int_equal(kit_register(CAMERA, 3600), 503);
     kit.tk->refuse = HF_OK;
     hf_gb_flow_closed(kit.site, &kit.flow);
-    kit_pass(66000);
+    kit_pass(HF_GB_REMEMBER_MS + 100);
     assert_int_equal(kit.site->devices.count, 0);
     assert_int_equal(kit.site->streams.count, 0);
     kit_end();

@@ -15,6 +15,26 @@ static size_t heap(void)
     return bytes - (kit.tk->log ? malloc_usable_size(kit.tk->log) + sizeof(size_t) : 0);
 }
 
+/* What the tables of the kit take, which in a gateway are on disk: the same once more. */
+static size_t tables(void)
+{
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, bytes;
+    struct hf_kv_txn *txn;
+    struct hf_kv *kv;
+
+    assert_int_equal(hf_kv_memory_open(&kv), HF_OK);
+    for (size_t i = 0; i < kit.tk->applied; i++) {
+        struct hf_event event = tk_event(kit.tk, i);
+
+        assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
+        assert_int_equal(hf_projection_apply(txn, &event), HF_OK);
+        assert_int_equal(hf_kv_commit(txn, i + 1), HF_OK);
+    }
+    bytes = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    hf_kv_close(kv);
+    return bytes;
+}
+
 static void register_all(void)
 {
     char id[32];
@@ -29,16 +49,18 @@ static void register_all(void)
 static void two_kib_for_each_camera(void **state)
 {
     (void)state;
+    /* Or malloc maps some of the slabs' chunks with twice their size, of which half is never touched, and some not. */
+    assert_int_equal(mallopt(M_MMAP_THRESHOLD, 64 << 20), 1);
     kit_begin(NULL);
     kit.tk->log = (malloc)(65536 * sizeof(*kit.tk->log)); /* so that it does not grow meanwhile */
     kit.tk->log_room = 65536;
     size_t before = heap();
     register_all();
-    size_t busy = (heap() - before) / CAMERAS; /* the answers are still kept to be repeated */
+    size_t busy = (heap() - before - tables()) / CAMERAS; /* the answers are still kept to be repeated */
     for (unsigned i = 0; i < 33; i++)
         kit_pass(1000);
     assert_int_equal(hf_gb_site_sip_stats(kit.site)->transactions, 0);
-    size_t rest = (heap() - before) / CAMERAS;
+    size_t rest = (heap() - before - tables()) / CAMERAS;
     print_message("a camera: %zu bytes at rest, %zu with its last answer kept; struct hf_gb_device has %zu\n",
                   rest, busy, sizeof(struct hf_gb_device));
 #ifndef HF_DEBUG /* a sanitizer has an allocator of its own, with red zones, which does not count like this */

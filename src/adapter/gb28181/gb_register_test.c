@@ -154,7 +154,7 @@ static void a_replay_after_goodbye_is_refused(void **state)
     assert_int_equal(hf_gb_receive(kit.site, &kit.flow, hf_slice_of(registration)), HF_OK);
     assert_int_equal(kit_status(), 401);
     assert_int_not_equal(kit_presence(CAMERA), HF_ONLINE);
-    kit_pass(30000);
+    kit_pass(HF_GB_REMEMBER_MS);
     assert_int_equal(kit.site->devices.count, 0); /* and then nothing is left */
     kit_end();
 }

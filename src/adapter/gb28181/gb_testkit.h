@@ -147,6 +147,8 @@ KIT void kit_begin(const struct hf_gb_options *with)
     options.ops = &kit_ops;
     options.context = &kit;
     options.conv = &kit.conv;
+    if (options.trace_bytes == 0)
+        options.trace_bytes = HF_SIP_TRACE_BYTES_MIN;
     options.realm = HF_SLICE(REALM);
     options.server_id = HF_SLICE(SERVER);
     assert_int_equal(hf_gb_site_new(&options, &kit.site), HF_OK);

@@ -81,7 +81,8 @@ static bool begins(struct hf_slice bytes, const char *text)
     return bytes.bytes >= strlen(text) && memcmp(bytes.at, text, strlen(text)) == 0;
 }
 
-struct hf_slice hf_gb_home(struct hf_slice bytes)
+/* sent: From and To change places. */
+struct hf_slice hf_gb_traced(struct hf_slice bytes, bool sent)
 {
     struct hf_slice left = {bytes.at, bytes.bytes < HOME_SCAN_BYTES_MAX ? bytes.bytes : HOME_SCAN_BYTES_MAX};
     struct hf_slice line, value, found = {NULL, 0};
@@ -91,6 +92,7 @@ struct hf_slice hf_gb_home(struct hf_slice bytes)
         left.bytes--;
     }
     bool answer = begins(left, "SIP/"), sender = begins(left, "REGISTER ") || begins(left, "MESSAGE ");
+    bool to = answer != sent;
     if (left.bytes == 0 || !next_line(&left, &line))
         return found;
     while (left.bytes > 0 && next_line(&left, &line)) {
@@ -101,11 +103,16 @@ struct hf_slice hf_gb_home(struct hf_slice bytes)
             struct hf_slice device = hf_gb_call_id_device(hf_slice_trim(value));
             if (device.bytes > 0)
                 return device;
-        } else if (found.at == NULL && is_header(line, answer ? "To" : "From", answer ? 't' : 'f', &value)) {
+        } else if (found.at == NULL && is_header(line, to ? "To" : "From", to ? 't' : 'f', &value)) {
             found = user_of(value);
             if (sender && found.at != NULL)
                 return found;
         }
     }
     return found;
+}
+
+struct hf_slice hf_gb_home(struct hf_slice bytes)
+{
+    return hf_gb_traced(bytes, false);
 }

@@ -144,6 +144,13 @@ static void close_device(struct hf_devconn *devconn, enum hf_reason reason, stru
         site->options.ops->close_flow(site->options.context, &flow);
 }
 
+void hf_gb_peer_text(struct hf_sb *sb, const struct hf_sip_flow *flow, char host[HF_SIP_FLOW_HOST_MAX])
+{
+    hf_sb_text(sb, flow->family == 6 ? "[" : "");
+    hf_sb_slice(sb, hf_sip_flow_peer_host(flow, host));
+    hf_sb_printf(sb, flow->family == 6 ? "]:%u" : ":%u", flow->peer_port);
+}
+
 static void describe(const struct hf_devconn *devconn, struct hf_live *live)
 {
     const struct hf_gb_device *device = hf_gb_device_of(devconn);
@@ -152,9 +159,7 @@ static void describe(const struct hf_devconn *devconn, struct hf_live *live)
     struct hf_sb sb;
 
     hf_sb_init(&sb, live->peer, sizeof(live->peer));
-    hf_sb_text(&sb, device->flow.family == 6 ? "[" : "");
-    hf_sb_slice(&sb, hf_sip_flow_peer_host(&device->flow, host));
-    hf_sb_printf(&sb, device->flow.family == 6 ? "]:%u" : ":%u", device->flow.peer_port);
+    hf_gb_peer_text(&sb, &device->flow, host);
     hf_sb_init(&sb, live->protocol, sizeof(live->protocol));
     hf_sb_text(&sb, "gb28181");
     hf_gb_describe(device, live->detail, sizeof(live->detail));

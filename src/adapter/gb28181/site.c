@@ -132,6 +132,7 @@ static hf_err layer_send(void *context, const struct hf_sip_flow *flow, struct h
 {
     struct hf_gb_site *site = context;
 
+    hf_gb_trace(site, flow, true, bytes);
     return site->options.ops->send(site->options.context, flow, bytes);
 }
 
@@ -153,6 +154,8 @@ static hf_err make_parts(struct hf_gb_site *site)
     hf_err err = hf_sip_layer_new(&sip, &site->layer);
     if (err == HF_OK)
         err = hf_gb_locks_init(&site->locks, HF_GB_LOCKS_MAX);
+    if (err == HF_OK)
+        err = hf_gb_traces_init(site);
     site->hasher = hf_sip_hasher_new();
     site->device_slab = hf_slab_new("gb_devices", sizeof(struct hf_gb_device), devices_max);
     site->request_slab = hf_slab_new("gb_requests", sizeof(struct hf_gb_request), HF_GB_REQUESTS_MAX);
@@ -185,6 +188,7 @@ hf_err hf_gb_site_new(const struct hf_gb_options *options, struct hf_gb_site **r
     hf_map_init(&site->streams, stream_eq);
     site->merges.bytes_max = HF_GB_MERGE_BYTES_TOTAL_MAX;
     hf_list_init(&site->locks.used);
+    hf_list_init(&site->gone);
     hf_err err = fill_limits(&options->limits, &site->limits);
     if (err == HF_OK && (!is_domain(options->realm) || !is_domain(options->server_id) ||
                          (options->external_host.bytes > 0 && !is_domain(options->external_host)) ||
@@ -222,6 +226,7 @@ void hf_gb_site_free(struct hf_gb_site *site)
     hf_gb_locks_deinit(&site->locks);
     hf_sip_layer_free(site->layer);
     hf_sip_hasher_free(site->hasher);
+    hf_gb_traces_deinit(site);
     hf_slab_free(site->device_slab);
     hf_slab_free(site->request_slab);
     hf_slab_free(site->catalog_slab);
@@ -310,6 +315,7 @@ static hf_err receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, s
         return HF_OK;
     }
     count_tolerated(site, msg.tolerated);
+    hf_gb_trace(site, flow, false, bytes); /* also what cannot be parsed: that is worth seeing */
     if (err != HF_OK) {
         site->stats.malformed++;
         site->stats.sip_problems[msg.problem]++;

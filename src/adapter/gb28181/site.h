@@ -8,7 +8,7 @@
  *
  * Sources: GB/T 28181-2016 and -2022, 9.1 (registration), 9.6 (keepalive), 9.3 and 9.5 (control, queries), annex A; RFC 3261 10; requirements GB-1, GB-3, GB-5
  * to GB-8, GB-10, GB-13, GB-20 to GB-22, MEM-6.
- * Memory of a registered camera, the hub's and SIP's share with it: 1,241 bytes at rest, 1,840 while the answer to its REGISTER is kept to be repeated
+ * Memory of a registered camera, the hub's and SIP's share with it: 1,313 bytes at rest, 1,912 while the answer to its REGISTER is kept to be repeated
  * (gb_memory_test). Of the site itself about 2.4 MB for each worker. */
 #ifndef HF_ADAPTER_GB28181_SITE_H
 #define HF_ADAPTER_GB28181_SITE_H
@@ -20,10 +20,16 @@
 #include "codec/sip/digest.h"
 #include "codec/sip/nonce.h"
 #include "core/hub.h"
+#include "core/sip/trace.h"
 #include "core/sip/tx.h"
 
 enum {
-    HF_GB_DEVICES_MAX = 131072, /* of a worker, those that left within the nonce's life included */
+    HF_GB_DEVICES_MAX = 131072, /* of a worker, with those that are remembered */
+    /* How long the trace of a device that left can be asked for, unless devices_max needs its place. */
+    HF_GB_REMEMBER_MS = 3600000,
+    HF_GB_KNOCKS_MAX = 1024, /* traces of strangers; above it the one that was silent for longest goes */
+    HF_GB_KNOCKS_PER_SECOND = 20,
+    HF_GB_KNOCKS_BURST = 200, /* of all strangers' messages as many are kept, with their answers */
     HF_GB_DEVICE_BYTES_MAX =
         2048, /* MEM-6: a camera at rest, with the hub's share and the last answer that SIP keeps for it */
     HF_GB_DOMAIN_BYTES_MAX = 64,
@@ -129,6 +135,7 @@ struct hf_gb_options {
     uint8_t secret
         [HF_SIP_NONCE_KEY_BYTES]; /* for nonces: the same on all workers, best on all nodes; from entropy */
     uint32_t devices_max;         /* 0 = HF_GB_DEVICES_MAX */
+    uint64_t trace_bytes;         /* of all traces of the worker; 0 = HF_SIP_TRACE_BYTES_DEFAULT */
     struct hf_gb_limits limits;
     struct hf_sip_layer_config sip; /* timers and bounds; ops, context, wheel and secret are the site's */
 };
@@ -224,6 +231,15 @@ void hf_gb_flow_closed(struct hf_gb_site *site, const struct hf_sip_flow *flow);
 unsigned hf_gb_site_drain(struct hf_gb_site *site, unsigned count, enum hf_reason reason);
 
 const struct hf_gb_stats *hf_gb_site_stats(const struct hf_gb_site *site);
+/* The last messages of a device (GB-22), those that it sent and got, the newest first, credentials masked; also for an hour after it left, and of those that never got in. The
+ * visitor must not call the site; false: enough. HF_ERR_NOT_FOUND: it was not here. */
+typedef bool hf_gb_trace_fn(void *context, const struct hf_sip_trace_entry *entry);
+hf_err hf_gb_site_trace(const struct hf_gb_site *site, struct hf_slice device, hf_gb_trace_fn *visit,
+                        void *context);
+struct hf_sip_trace_stats hf_gb_site_trace_stats(const struct hf_gb_site *site);
+/* HF_CALL_SIP of a device whose home is this worker: fills in the answer. */
+void hf_gb_site_call(struct hf_gb_site *site, struct hf_call *call);
+
 /* Of transactions. */
 const struct hf_sip_layer_stats *hf_gb_site_sip_stats(const struct hf_gb_site *site);
 

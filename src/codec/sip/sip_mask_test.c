@@ -46,7 +46,7 @@ static void what_is_secret_is_masked(void **state)
         {"R s SIP/2.0\r\nAuthorization: Digest username=\"u\",response=\"abc1\",nc=1\r\n\r\n",
          "R s SIP/2.0\r\nAuthorization: Digest username=\"u\",response=***,nc=1\r\n\r\n"},
         {"R\r\nauthorization:Digest\r\n RESPONSE =\r\n \"a\\\"c\" , x=y\r\nX: response=z\r\n",
-         "R\r\nauthorization:***\r\nX: response=z\r\n"},
+         "R\r\nauthorization: ***\r\nX: response=z\r\n"},
         {"R\nProxy-Authorization: Digest response=abc, uri=\"response=x\"\n",
          "R\nProxy-Authorization: Digest response=***, uri=\"response=x\"\r\n"},
         {"R\nAuthorization: Digest uri=\"a\\\",response=b\",response=c\n",

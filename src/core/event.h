@@ -33,6 +33,8 @@
     X(HF_EVENT_REFUSED, 6, "refused") /* an identified device was not let in: reason */                          \
     X(HF_EVENT_MESSAGE_GAP, 7,                                                                                   \
       "message.gap") /* uplink numbers from..to hold no message: reason; key: queue id in hex */                 \
+    X(HF_EVENT_CAMERA_BOUND, 8,                                                                                  \
+      "camera.bound") /* epoch, conn; payload: JSON: where a registered camera is, and on what terms */          \
     X(HF_EVENT_QUEUED, 10,                                                                                       \
       "message.queued")                  /* to a device: id, seq; to: expires ms; key: idempotency key */        \
     X(HF_EVENT_SENT, 11, "message.sent") /* id, seq, epoch: every byte was taken by the kernel */                \
@@ -80,7 +82,8 @@ enum {
     HF_TOPIC_BYTES_MAX = 256,
     HF_KEY_BYTES_MAX = 256,
     HF_DOWNLINK_BYTES_MAX =
-        (2 << 20) - 4096, /* payload to one device: a record of the log and a row of a table */
+        (2 << 20) - 4096,       /* payload to one device: a record of the log and a row of a table */
+    HF_BINDING_BYTES_MAX = 384, /* payload of camera.bound, and in the row of its device */
     HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 6 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
                               HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX,
 };

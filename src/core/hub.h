@@ -168,6 +168,14 @@ struct hf_hub_connect {
  * may have been closed all the same. */
 hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
                       enum hf_reason *ret_reason);
+/* A connection that an earlier start of the node let in and that no socket carries (a registration of a camera) goes on, with its epoch and conn_id, which is set here: no
+ * record is written, and the device is unknown until the adapter shows evidence. After hf_hub_restore(). devconn->ops and variant are set. HF_ERR_NOT_FOUND: the tables
+ * know no connection of this epoch that has not ended; HF_ERR_EXISTS: the device is connected; others as above. */
+hf_err hf_hub_resume(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
+                     uint64_t epoch);
+/* Where the device of this connection is, for the next start of the node: a camera.bound record. json has at most HF_BINDING_BYTES_MAX bytes. HF_ERR_*: the journal did
+ * not take it. */
+hf_err hf_hub_bound(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice json);
 /* The connection is over (exactly one call for each successful connect). code: the Close code seen or sent, 0 = none.
  * last_life_ms: when the peer last showed itself. What was queued for it in memory goes back to the outbox or to the ledger. */
 void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,

@@ -44,6 +44,23 @@ static void turned_away(struct hf_hub *hub, struct hf_device *device)
     hf_device_rest(hub, device);
 }
 
+static void attach(struct hf_hub *hub, struct hf_device *device, struct hf_devconn *devconn)
+{
+    device->devconn = devconn;
+    devconn->device = device;
+    devconn->session = NULL;
+    devconn->sendq = NULL;
+    devconn->written_untracked = devconn->messages_in = devconn->messages_out = 0;
+    devconn->subscriptions = 0;
+    devconn->spilled = device->outbox != NULL;
+    devconn->uplink_rate = (struct hf_rate){0};
+    hf_list_init(&devconn->unsettled);
+    hf_list_init(&devconn->topics);
+    hf_list_push_back(&hub->online, &device->peers);
+    hub->stats.connections++;
+    hf_device_rest(hub, device);
+}
+
 hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
                       enum hf_reason *ret_reason)
 {
@@ -91,20 +108,8 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         turned_away(hub, device);
         return err;
     }
-    device->devconn = devconn;
-    devconn->device = device;
-    devconn->session = NULL;
-    devconn->sendq = NULL;
-    devconn->written_untracked = devconn->messages_in = devconn->messages_out = 0;
-    devconn->subscriptions = 0;
-    devconn->spilled = device->outbox != NULL;
-    devconn->uplink_rate = (struct hf_rate){0};
-    hf_list_init(&devconn->unsettled);
-    hf_list_init(&devconn->topics);
-    hf_list_push_back(&hub->online, &device->peers);
-    hub->stats.connections++;
+    attach(hub, device, devconn);
     hub->stats.connects++;
-    hf_device_rest(hub, device);
     join_groups(hub, devconn, connect);
     if (connect->hello != NULL) {
         hf_session_opened(hub, devconn); /* the rest when its record is durable */
@@ -116,6 +121,49 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
             hub,
             devconn); /* what waits begins to flow at the end of this turn, behind the adapter's greeting */
     return HF_OK;
+}
+
+hf_err hf_hub_resume(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
+                     uint64_t epoch)
+{
+    struct hf_device *device = NULL;
+
+    HF_ASSERT(connect->hello == NULL); /* sessions are resumed by who has them */
+    hf_err err = hf_hub_load(hub, connect->tenant, connect->device, &device);
+    if (err != HF_OK)
+        return err;
+    if (device->devconn != NULL)
+        return HF_ERR_EXISTS;
+    if (device->epoch != epoch || epoch == 0 || device->presence == HF_OFFLINE)
+        err = HF_ERR_NOT_FOUND;
+    else if (!tenant_admit(connect->tenant))
+        err = HF_ERR_LIMIT;
+    if (err != HF_OK) {
+        hf_device_rest(hub, device);
+        return err;
+    }
+    devconn->conn_id = device->conn_id;
+    device->connected_ms = device->since_ms;
+    attach(hub, device, devconn);
+    join_groups(hub, devconn, connect);
+    hf_outbox_session_opened(hub, device, false);
+    if (devconn->spilled)
+        hf_hub_touch(hub, devconn);
+    return HF_OK;
+}
+
+hf_err hf_hub_bound(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice json)
+{
+    struct hf_device *device = devconn->device;
+    struct hf_event event = {.type = HF_EVENT_CAMERA_BOUND,
+                             .format = HF_FORMAT_JSON,
+                             .flags = HF_EVENT_FLAG_TEXT,
+                             .epoch = device->epoch,
+                             .conn = devconn->conn_id,
+                             .payload = json};
+
+    HF_ASSERT(json.bytes <= HF_BINDING_BYTES_MAX);
+    return hf_device_record(hub, device, &event, NULL);
 }
 
 void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,

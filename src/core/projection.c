@@ -39,7 +39,7 @@ static hf_err get_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, stru
 
 static hf_err put_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, const struct hf_device_row *row)
 {
-    uint8_t out[512];
+    uint8_t out[1024];
 
     return put(txn, HF_KV_DEVICES, hf_kvkey_slice(key), out, hf_device_row_encode(row, out, sizeof(out)));
 }
@@ -83,6 +83,8 @@ static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event
     bool connected = event->type == HF_EVENT_ONLINE && event->epoch > row.epoch;
     if (connected)
         take_session(&row, event);
+    if (connected || event->type == HF_EVENT_OFFLINE)
+        row.binding = (struct hf_slice){NULL, 0};
     if (event->type != HF_EVENT_ONLINE && row.presence == HF_ONLINE)
         row.seen_ms = event->time_ms;
     row.epoch = event->epoch;
@@ -101,6 +103,21 @@ static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event
         row.online_ms = event->time_ms;
         row.connects++;
     }
+    return put_device(txn, &key, &row);
+}
+
+static hf_err apply_bound(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_device_row row;
+    struct hf_kvkey key;
+
+    hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
+    if (err == HF_OK)
+        err = get_device(txn, &key, &row);
+    if (err != HF_OK || event->epoch != row.epoch || row.presence == HF_OFFLINE ||
+        event->payload.bytes > HF_BINDING_BYTES_MAX)
+        return err; /* of a registration that has ended */
+    row.binding = event->payload;
     return put_device(txn, &key, &row);
 }
 
@@ -451,7 +468,8 @@ enum {
     REVOKED = 64,
     DELIVERED = 128,
     DOCUMENT = 256,
-    CHANNELS = 512
+    CHANNELS = 512,
+    BOUND = 1024
 };
 
 static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
@@ -478,6 +496,7 @@ static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_REVOKED] = REVOKED,
     [HF_EVENT_DOCUMENT] = DOCUMENT,
     [HF_EVENT_CHANNELS] = CHANNELS,
+    [HF_EVENT_CAMERA_BOUND] = BOUND,
 };
 
 bool hf_projection_wants(const struct hf_event *event)
@@ -512,6 +531,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_document(txn, event);
     if (err == HF_OK && effect & CHANNELS)
         err = hf_channels_apply(txn, event);
+    if (err == HF_OK && effect & BOUND)
+        err = apply_bound(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))
@@ -519,76 +540,4 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
     /* Names that make no key change no row. They cannot come from a gateway of this version, and a log that has one all
      * the same must not keep the tables from following for good. */
     return err == HF_ERR_INVALID ? HF_OK : err;
-}
-
-/* ---- the sweep ---- */
-
-bool hf_idempotency_counts(struct hf_kv_txn *txn, const struct hf_idempotency_row *row, uint64_t utc_ms,
-                           uint64_t idempotency_ms)
-{
-    struct hf_message_row message;
-    struct hf_slice value;
-
-    if (row->created_ms + idempotency_ms > utc_ms)
-        return true;
-    return hf_kv_get(txn, HF_KV_MESSAGES, row->id, &value) == HF_OK &&
-           hf_message_row_decode(value, &message) == HF_OK &&
-           (hf_fate_final(message.fate, message.command) ? message.updated_ms + idempotency_ms > utc_ms
-                                                         : message.expires_ms > utc_ms);
-}
-
-static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice value, uint64_t utc_ms,
-                  uint64_t idempotency_ms)
-{
-    struct hf_message_row message;
-    struct hf_idempotency_row idempotency;
-
-    switch (table) {
-    case HF_KV_MESSAGES:
-        return hf_message_row_decode(value, &message) == HF_OK &&
-               message.created_ms + HF_FATE_KEPT_MS < utc_ms && message.expires_ms < utc_ms;
-    case HF_KV_IDEMPOTENCY:
-        return hf_idempotency_row_decode(value, &idempotency) == HF_OK &&
-               !hf_idempotency_counts(txn, &idempotency, utc_ms, idempotency_ms);
-    default: return explain_time(value) + HF_EXPLAIN_MS < utc_ms;
-    }
-}
-
-hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
-                           uint64_t idempotency_ms, uint64_t *ret_deleted)
-{
-    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN};
-    enum hf_kv_table table = tables[sweep->table % HF_COUNT_OF(tables)];
-    struct hf_slice key, value, none = {NULL, 0};
-    struct hf_kv_cursor cursor;
-    char storage[HF_KV_KEY_BYTES_MAX + 1];
-    struct hf_sb sb;
-
-    *ret_deleted = 0;
-    hf_err err =
-        hf_kv_scan(txn, table, none, (struct hf_slice){sweep->from, sweep->from_bytes}, false, &cursor);
-    if (err != HF_OK)
-        return err;
-    for (unsigned rows = 0; (err = hf_kv_next(&cursor, &key, &value)) == HF_OK; rows++) {
-        hf_sb_init(&sb, storage, sizeof(storage));
-        hf_sb_slice(&sb, key);
-        if (rows == HF_SWEEP_ROWS) { /* goes on here next time */
-            memcpy(sweep->from, storage, sb.bytes);
-            sweep->from_bytes = (uint16_t)sb.bytes;
-            break;
-        }
-        if (!stale(txn, table, value, utc_ms, idempotency_ms))
-            continue;
-        err = hf_kv_del(txn, table, hf_sb_done(&sb));
-        if (err != HF_OK)
-            break;
-        ++*ret_deleted;
-    }
-    hf_kv_scan_end(&cursor);
-    if (err == HF_ERR_NOT_FOUND) { /* the table's end: the next one */
-        sweep->from_bytes = 0;
-        sweep->table++;
-        err = HF_OK;
-    }
-    return err;
 }

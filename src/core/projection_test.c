@@ -218,6 +218,50 @@ static void an_older_epoch_is_fenced(void **state)
     hf_kv_close(kv);
 }
 
+/* Where a camera is: of the registration that is on, until that ends. */
+static void a_binding_lives_as_long_as_its_registration(void **state)
+{
+    static char text[HF_BINDING_BYTES_MAX + 1];
+    struct hf_kv *kv = open_kv();
+    struct hf_event online = event(1, HF_EVENT_ONLINE), bound = event(2, HF_EVENT_CAMERA_BOUND),
+                    late = event(3, HF_EVENT_CAMERA_BOUND), unknown = event(4, HF_EVENT_UNKNOWN),
+                    offline = event(5, HF_EVENT_OFFLINE);
+
+    (void)state;
+    online.epoch = bound.epoch = unknown.epoch = offline.epoch = 3;
+    late.epoch = 2;
+    bound.payload = (struct hf_slice){text, HF_BINDING_BYTES_MAX};
+    late.payload = HF_SLICE("{}");
+    apply(kv, bound);
+    assert_int_equal(device(kv).binding.bytes, 0); /* of nobody */
+    apply(kv, online);
+    apply(kv, bound);
+    apply(kv, late);
+    apply(kv, unknown);
+    assert_int_equal(device(kv).binding.bytes, HF_BINDING_BYTES_MAX);
+    bound.offset = 5;
+    bound.payload.bytes++;
+    apply(kv, bound);
+    assert_int_equal(device(kv).binding.bytes, HF_BINDING_BYTES_MAX);
+    apply(kv, offline);
+    assert_int_equal(device(kv).binding.bytes, 0);
+    bound.offset = 6;
+    bound.payload.bytes--;
+    apply(kv, bound);
+    assert_int_equal(device(kv).binding.bytes, 0);
+    online.offset = 7;
+    online.epoch = bound.epoch = 4;
+    bound.offset = 8;
+    apply(kv, online);
+    apply(kv, bound);
+    assert_int_equal(device(kv).binding.bytes, HF_BINDING_BYTES_MAX);
+    online.offset = 9;
+    online.epoch = 5; /* another connection, of whatever protocol */
+    apply(kv, online);
+    assert_int_equal(device(kv).binding.bytes, 0);
+    hf_kv_close(kv);
+}
+
 /* The longest names with the largest result still make a row. */
 static void the_largest_row(void **state)
 {
@@ -366,6 +410,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(replays_end_in_the_same_rows),
         cmocka_unit_test(an_older_epoch_is_fenced),
+        cmocka_unit_test(a_binding_lives_as_long_as_its_registration),
         cmocka_unit_test(the_largest_row),
         cmocka_unit_test(names_that_make_no_key_change_nothing),
         cmocka_unit_test(explanations_are_bounded),

@@ -235,6 +235,7 @@ bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *f
         site->stats.moves++;
         hf_gb_device_bind(device, flow);
         hf_gb_device_life(device);
+        hf_gb_bound(device, true);
         return true;
     }
     site->stats.moves_doubted++;

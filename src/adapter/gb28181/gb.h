@@ -1,6 +1,7 @@
 /* adapter/gb28181/gb.h - for the files of this folder: home.c (whose message is it), site.c (doors and the way in), register.c (REGISTER), device.c (bindings: life, moves, end),
  * message.c (what devices say), request.c (commands under way and how they end), command.c (from an application's JSON to a body), merge.c (answers in parts),
- * hub_ops.c (the hub's view), write.c (SIP texts), trace.c (what was said lately). */
+ * hub_ops.c (the hub's view), write.c (SIP texts), trace.c (what was said lately), restore.c (what outlives the
+ * gateway). */
 #ifndef HF_ADAPTER_GB28181_GB_H
 #define HF_ADAPTER_GB28181_GB_H
 
@@ -47,6 +48,8 @@ struct hf_gb_device {
     struct hf_gb_life life;
     uint64_t ended_ms; /* OFFLINE: since */
     uint64_t registered_ms, probed_ms /* 0 = never */;
+    uint64_t bound_hash, bound_ms; /* restore.c: of its last record; 0 = there is none */
+    uint32_t expires_s;            /* as granted */
     uint32_t sn, cseq;
     uint32_t probe_sn; /* 0 = no question is open */
     uint16_t version;  /* as X-GB-Ver: 20, 30 */
@@ -193,6 +196,10 @@ bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *f
 /* Asks who is there, not too often. */
 void hf_gb_device_doubt(struct hf_gb_device *device, const struct hf_sip_flow *flow);
 void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *flow);
+
+/* restore.c */
+/* Its place or its terms may have changed: recorded, if so. port_only: the address has not, which is recorded now and then only. */
+void hf_gb_bound(struct hf_gb_device *device, bool port_only);
 
 /* message.c */
 bool hf_gb_is_keepalive(struct hf_slice body); /* by a look: for the class of its transaction */

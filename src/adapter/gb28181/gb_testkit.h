@@ -127,18 +127,10 @@ KIT struct hf_sip_flow kit_flow(enum hf_sip_transport transport, uint8_t host, u
 }
 
 /* with: limits and devices_max of the options; NULL = defaults. */
-KIT void kit_begin(const struct hf_gb_options *with)
+KIT void kit_site(const struct hf_gb_options *with)
 {
     struct hf_gb_options options = with ? *with : (struct hf_gb_options){0};
 
-    memset(&kit, 0, sizeof(kit));
-    kit.tk = tk_new();
-    assert_non_null(kit.tk);
-    kit.conv = (struct hf_text_conv){iconv_open("UTF-8", "GB18030"), iconv_open("GB18030", "UTF-8")};
-    kit.hasher = hf_sip_hasher_new();
-    kit.account.password = HF_SLICE("12345678");
-    kit.password = "12345678";
-    kit.flow = kit_flow(HF_SIP_UDP, 10, 5060);
     if (options.limits.catalog_per_second == 0)
         options.limits.catalog_per_second = HF_GB_CATALOGS_OFF; /* the tests that want the questions say so */
     options.hub = &kit.tk->hub;
@@ -152,6 +144,19 @@ KIT void kit_begin(const struct hf_gb_options *with)
     options.realm = HF_SLICE(REALM);
     options.server_id = HF_SLICE(SERVER);
     assert_int_equal(hf_gb_site_new(&options, &kit.site), HF_OK);
+}
+
+KIT void kit_begin(const struct hf_gb_options *with)
+{
+    memset(&kit, 0, sizeof(kit));
+    kit.tk = tk_new();
+    assert_non_null(kit.tk);
+    kit.conv = (struct hf_text_conv){iconv_open("UTF-8", "GB18030"), iconv_open("GB18030", "UTF-8")};
+    kit.hasher = hf_sip_hasher_new();
+    kit.account.password = HF_SLICE("12345678");
+    kit.password = "12345678";
+    kit.flow = kit_flow(HF_SIP_UDP, 10, 5060);
+    kit_site(with);
 }
 
 KIT const struct hf_gb_stats *kit_stats(void)

@@ -116,6 +116,7 @@ static bool confirms(struct hf_gb_device *device, const struct hf_sip_flow *flow
     site->stats.moves += !hf_sip_flow_same_peer(&device->flow, flow);
     hf_gb_device_bind(device, flow);
     hf_gb_device_life(device);
+    hf_gb_bound(device, false);
     return true;
 }
 

@@ -248,6 +248,7 @@ static void take_settings(struct hf_gb_device *device, const struct hf_sip_msg *
         hf_gb_keepalive_count(account->keepalive_count ? account->keepalive_count : limits->keepalive_count);
     device->life.grace_ms = limits->keepalive_grace_ms;
     device->life.expires_ms = now_ms + 1000ull * expires_s + limits->keepalive_grace_ms;
+    device->expires_s = expires_s;
     device->registered_ms = now_ms;
 }
 
@@ -261,6 +262,7 @@ static hf_err let_in(struct hf_gb_device *device, enum hf_reason *ret_reason)
     device->dev.ops = &hf_gb_devconn_ops;
     device->dev.variant = 0;
     device->dev.conn_id = site->options.ops->conn_id(site->options.context);
+    device->bound_hash = 0; /* a new registration has a record of its own */
     return hf_hub_connect(site->options.hub, &device->dev, &connect, ret_reason);
 }
 
@@ -286,6 +288,7 @@ static void accept_device(struct hf_gb_site *site, const struct hf_sip_tx_event 
         site->stats.registered++;
     hf_gb_device_bind(device, event->flow);
     hf_gb_device_event(device, HF_GB_EV_REGISTER);
+    hf_gb_bound(device, false);
     if (!there)
         hf_gb_catalog_registered(device);
     if (!there)

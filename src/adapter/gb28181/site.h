@@ -8,8 +8,8 @@
  *
  * Sources: GB/T 28181-2016 and -2022, 9.1 (registration), 9.6 (keepalive), 9.3 and 9.5 (control, queries), annex A; RFC 3261 10; requirements GB-1, GB-3, GB-5
  * to GB-8, GB-10, GB-13, GB-20 to GB-22, MEM-6.
- * Memory of a registered camera, the hub's and SIP's share with it: 1,313 bytes at rest, 1,912 while the answer to its REGISTER is kept to be repeated
- * (gb_memory_test). Of the site itself about 2.4 MB for each worker. */
+ * Memory of a registered camera, the hub's and SIP's share with it: 863 bytes at rest, 1,352 while the answer to its REGISTER is kept to be repeated
+ * (gb_memory_test; the tables are on disk). Of the site itself about 2.4 MB for each worker, and trace_bytes. */
 #ifndef HF_ADAPTER_GB28181_SITE_H
 #define HF_ADAPTER_GB28181_SITE_H
 
@@ -41,7 +41,8 @@ enum {
     HF_GB_RESULT_BYTES_MAX = (2 << 20) - 65536, /* of a command's result: a record of the log */
     HF_GB_MERGE_BYTES_TOTAL_MAX = 64 << 20,     /* of answers in several parts, all together */
     HF_GB_CATALOG_BYTES_MAX =
-        16 << 20,                    /* of one catalogue; the command's result shows as much as fits above */
+        16 << 20,                     /* of one catalogue; the command's result shows as much as fits above */
+    HF_GB_BOUND_INTERVAL_MS = 300000, /* between records of a device that has another port each time */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };
 
@@ -169,6 +170,9 @@ struct hf_gb_options {
     X(messages_denied, "MESSAGEs that an access rule forbids: 403")                      \
     X(strangers, "requests of devices that are not registered")                          \
     X(strangers_silent, "of these, those that got no answer")                            \
+    X(bindings, "records of where a device is")                                          \
+    X(restored, "registrations of an earlier start that go on")                          \
+    X(restore_refused, "of these, those that could not: expired, forbidden, too many")   \
     X(moves, "new addresses taken")                                                      \
     X(moves_doubted, "messages from an address not yet proven")                          \
     X(probes, "DeviceStatus queries to such addresses")                                  \
@@ -218,6 +222,10 @@ hf_err hf_gb_site_new(const struct hf_gb_options *options, struct hf_gb_site **r
 /* All devices were drained before (asserted). NULL is harmless. */
 void hf_gb_site_free(struct hf_gb_site *site);
 hf_err hf_gb_site_set_limits(struct hf_gb_site *site, const struct hf_gb_limits *limits); /* HF_ERR_INVALID */
+
+/* After hf_hub_restore(), before the first message: takes up the registrations of devices whose home is this worker, as the tables have them. They are SUSPECT. HF_ERR_*: some
+ * are missing; they will have to register again. */
+hf_err hf_gb_site_restore(struct hf_gb_site *site);
 
 /* One datagram, or one message that the framer cut out of a stream (as flow->transport says). bytes are borrowed for the call. HF_OK: whatever was to be done was done.
  * HF_ERR_MALFORMED, HF_ERR_LIMIT: it could not be parsed and was answered where it may be: close a stream that it came from. */

@@ -11,10 +11,10 @@ static void the_table(void **state)
 {
     enum { O = HF_GB_OFFLINE, R = HF_GB_REGISTERED, S = HF_GB_SUSPECT, NONE = -1 };
     static const int next[HF_GB_STATES][HF_GB_EVENTS] = {
-        /* REGISTER LIFE QUIET SILENT BYE EXPIRED STREAM_LOST GRACE_OVER CLOSED */
-        {R, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE},
-        {R, R, S, O, O, O, S, NONE, O},
-        {R, R, NONE, O, O, O, S, O, O},
+        /* REGISTER LIFE QUIET SILENT BYE EXPIRED STREAM_LOST GRACE_OVER CLOSED RESTORED */
+        {R, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, S},
+        {R, R, S, O, O, O, S, NONE, O, NONE},
+        {R, R, NONE, O, O, O, S, O, O, NONE},
     };
 
     (void)state;

@@ -16,7 +16,9 @@ static const struct cell {
     uint8_t reason;
 } cells[HF_GB_STATES][HF_GB_EVENTS] = {
     [HF_GB_OFFLINE] = {[HF_GB_EV_REGISTER] = {HF_GB_REGISTERED, HF_EVIDENCE_CONNECTED, THERE,
-                                              HF_REASON_CONNECTED}},
+                                              HF_REASON_CONNECTED},
+                       [HF_GB_EV_RESTORED] = {HF_GB_SUSPECT, HF_EVIDENCE_QUIET, THERE,
+                                              HF_REASON_NODE_RESTART}},
     [HF_GB_REGISTERED] =
         {
             [HF_GB_EV_REGISTER] = {HF_GB_REGISTERED, HF_EVIDENCE_LIFE, THERE, HF_REASON_CONNECTED},

@@ -4,6 +4,7 @@
  *   OFFLINE --register--> REGISTERED --quiet, stream lost--> SUSPECT --life, register--> REGISTERED
  *      ^                      |                                 |
  *      +--- bye, expired, closed, silent, grace over -----------+
+ * RESTORED (a restart of the gateway) leads from OFFLINE to SUSPECT.
  * A challenge leaves no state behind: its nonce proves itself (codec/sip/nonce.h), so CHALLENGED of GB-6 is OFFLINE here, or the state that the device was in. */
 #ifndef HF_CORE_GB_REGISTRATION_H
 #define HF_CORE_GB_REGISTRATION_H
@@ -36,7 +37,8 @@ enum hf_gb_event {
     HF_GB_EV_EXPIRED,
     HF_GB_EV_STREAM_LOST,
     HF_GB_EV_GRACE_OVER,
-    HF_GB_EV_CLOSED, /* by us: the API, another connection, a drain */
+    HF_GB_EV_CLOSED,   /* by us: the API, another connection, a drain */
+    HF_GB_EV_RESTORED, /* registered at an earlier start, and not ended by it */
     HF_GB_EVENTS
 };
 

@@ -65,13 +65,13 @@ static hf_err trace(void *context)
     (void)context;
     if (ring == NULL)
         return HF_ERR_NOMEM;
-    err = hf_sip_trace_add(ring, &device, true, false, HF_SLICE("x"), 1);
+    err = hf_sip_trace_add(ring, &device, NULL, true, false, HF_SLICE("x"), 1);
     if (err != HF_OK) {
         struct hf_sip_trace_walk walk = hf_sip_trace_walk(ring, &device);
         struct hf_sip_trace_entry entry;
 
         HF_ASSERT(!hf_sip_trace_next(&walk, &entry));
-        HF_ASSERT(hf_sip_trace_add(ring, &device, true, false, HF_SLICE("x"), 1) ==
+        HF_ASSERT(hf_sip_trace_add(ring, &device, NULL, true, false, HF_SLICE("x"), 1) ==
                   HF_OK); /* the next tries again */
     }
     hf_sip_trace_ring_free(ring);

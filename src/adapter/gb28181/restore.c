@@ -1,0 +1,250 @@
+/* adapter/gb28181/restore.c - registrations outlive the gateway (GB-7). Log first: a camera.bound record says where a device is and on what terms; the table of devices keeps
+ * the last one. It is written when a device comes, and when that changes; not at a refresh, which changes nothing but the time that is left: a device that was not said to have ended had a
+ * registration until the log ended, and none that began later. After a start what is bound is SUSPECT, until it is heard or was silent for too long.
+ *
+ *   {"peer":"192.0.2.10","port":5060,"transport":"udp","local":"198.51.100.5","local_port":5060,"endpoint":0,"expires_s":3600,"version":20,"charset":0,
+ *    "keepalive_ms":60000,"keepalive_count":3} */
+#include "adapter/gb28181/gb.h"
+
+#include <arpa/inet.h>
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+
+#include "base/sb.h"
+#include "core/kvkey.h"
+#include "core/rows.h"
+
+enum { ROWS_PER_STEP = 256 };
+
+static const char *const transports[] = {[HF_SIP_UDP] = "udp", [HF_SIP_TCP] = "tcp", [HF_SIP_TLS] = "tls"};
+
+/* ---- out ---- */
+
+static struct hf_slice write_binding(const struct hf_gb_device *device, char storage[HF_BINDING_BYTES_MAX])
+{
+    const struct hf_sip_flow *flow = &device->flow;
+    char host[HF_SIP_FLOW_HOST_MAX];
+    struct hf_json_out out;
+    struct hf_sb sb;
+
+    HF_ASSERT(flow->transport < HF_COUNT_OF(transports));
+    hf_sb_init(&sb, storage, HF_BINDING_BYTES_MAX);
+    hf_json_out_init(&out, &sb);
+    hf_json_out_object(&out, NULL);
+    hf_json_out_text(&out, "peer", hf_sip_flow_peer_host(flow, host));
+    hf_json_out_u64(&out, "port", flow->peer_port);
+    hf_json_out_cstr(&out, "transport", transports[flow->transport]);
+    hf_json_out_text(&out, "local", hf_sip_flow_local_host(flow, host));
+    hf_json_out_u64(&out, "local_port", flow->local_port);
+    hf_json_out_u64(&out, "endpoint", flow->endpoint);
+    hf_json_out_u64(&out, "expires_s", device->expires_s);
+    hf_json_out_u64(&out, "version", device->version);
+    hf_json_out_u64(&out, "charset", device->charset);
+    hf_json_out_u64(&out, "keepalive_ms", device->life.interval_ms);
+    hf_json_out_u64(&out, "keepalive_count", device->life.count);
+    hf_json_out_end(&out);
+    HF_ASSERT(hf_json_out_complete(&out)); /* two addresses and eight numbers */
+    return hf_sb_done(&sb);
+}
+
+void hf_gb_bound(struct hf_gb_device *device, bool port_only)
+{
+    struct hf_gb_site *site = device->site;
+    char storage[HF_BINDING_BYTES_MAX];
+    struct hf_slice text = write_binding(device, storage);
+    uint64_t hash = hf_hash(site->hash_key, text.at, text.bytes);
+
+    if (hash == device->bound_hash)
+        return;
+    if (port_only && device->bound_hash != 0 && hf_gb_now(site) - device->bound_ms < HF_GB_BOUND_INTERVAL_MS)
+        return; /* the next message from that address would say as much */
+    if (hf_hub_bound(site->options.hub, &device->dev, text) != HF_OK)
+        return; /* with the next refresh */
+    site->stats.bindings++;
+    device->bound_hash = hash;
+    device->bound_ms = hf_gb_now(site);
+}
+
+/* ---- in ---- */
+
+static bool read_number(const cJSON *json, const char *name, uint64_t max, uint64_t *ret_value)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= (double)max))
+        return false;
+    *ret_value = (uint64_t)item->valuedouble;
+    return true;
+}
+
+static bool read_address(const cJSON *json, const char *name, uint8_t family, uint8_t out[16])
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+
+    return text != NULL && inet_pton(family == 6 ? AF_INET6 : AF_INET, text, out) == 1;
+}
+
+static bool read_flow(const cJSON *json, struct hf_sip_flow *ret_flow)
+{
+    const char *peer = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "peer"));
+    const char *transport = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "transport"));
+    uint64_t port, local_port, endpoint;
+
+    *ret_flow = (struct hf_sip_flow){0}; /* no connection: it ended with the process */
+    if (peer == NULL || transport == NULL || !read_number(json, "port", UINT16_MAX, &port) ||
+        !read_number(json, "local_port", UINT16_MAX, &local_port) ||
+        !read_number(json, "endpoint", UINT16_MAX, &endpoint))
+        return false;
+    ret_flow->transport = HF_COUNT_OF(transports);
+    for (uint8_t i = 0; i < HF_COUNT_OF(transports); i++)
+        if (strcmp(transport, transports[i]) == 0)
+            ret_flow->transport = i;
+    ret_flow->family = strchr(peer, ':') != NULL ? 6 : 4;
+    ret_flow->peer_port = (uint16_t)port;
+    ret_flow->local_port = (uint16_t)local_port;
+    ret_flow->endpoint = (uint16_t)endpoint;
+    return ret_flow->transport < HF_COUNT_OF(transports) &&
+           read_address(json, "peer", ret_flow->family, ret_flow->peer) &&
+           read_address(json, "local", ret_flow->family, ret_flow->local);
+}
+
+/* False: it is none, or its time was over when the log ended. */
+static bool read_binding(struct hf_gb_device *device, struct hf_slice text)
+{
+    const struct hf_gb_site *site = device->site;
+    const struct hf_hub *hub = site->options.hub;
+    uint64_t ended_ms = hub->options.previous_end_ms, now_ms = hf_gb_now(site), expires_s, version, charset,
+             interval_ms, count;
+    uint64_t away_ms = ended_ms != 0 && ended_ms < hub->utc_ms ? hub->utc_ms - ended_ms : 0;
+    cJSON *json = cJSON_ParseWithLength(text.at, text.bytes);
+    bool good = json != NULL && read_flow(json, &device->flow) &&
+                read_number(json, "expires_s", UINT32_MAX, &expires_s) &&
+                read_number(json, "version", UINT16_MAX, &version) &&
+                read_number(json, "charset", HF_TEXT_GB18030, &charset) &&
+                read_number(json, "keepalive_ms", UINT32_MAX, &interval_ms) &&
+                read_number(json, "keepalive_count", UINT32_MAX, &count) && 1000 * expires_s > away_ms;
+
+    cJSON_Delete(json);
+    if (!good)
+        return false;
+    device->expires_s = (uint32_t)expires_s;
+    device->version = (uint16_t)version;
+    device->charset = (uint8_t)charset;
+    device->life.interval_ms = hf_gb_keepalive_ms((uint32_t)interval_ms);
+    device->life.count = hf_gb_keepalive_count((uint32_t)count);
+    device->life.grace_ms = site->limits.keepalive_grace_ms;
+    device->life.expires_ms = now_ms + 1000 * expires_s - away_ms + site->limits.keepalive_grace_ms;
+    device->life.last_ms = now_ms;           /* it has all the time that silence is given */
+    if (hf_sip_flow_reliable(&device->flow)) /* and as long for a new connection */
+        device->life.lost_ms = now_ms + (uint64_t)device->life.interval_ms * device->life.count;
+    device->registered_ms = now_ms;
+    device->bound_hash = hf_hash(site->hash_key, text.at, text.bytes);
+    device->bound_ms = now_ms;
+    return true;
+}
+
+struct row { /* what is kept of one until the snapshot has ended: the hub reads the tables itself */
+    uint64_t epoch;
+    uint16_t binding_bytes;
+    uint8_t id_bytes;
+    char id[HF_GBID_DIGITS];
+    char binding[HF_BINDING_BYTES_MAX];
+};
+
+static hf_err resume(struct hf_gb_site *site, const struct row *row)
+{
+    struct hf_slice id = {row->id, row->id_bytes};
+    struct hf_hub_connect connect = {
+        .tenant = site->options.tenant, .device = id, .protocol = HF_SLICE("gb28181")};
+    struct hf_gb_account account = {0};
+
+    if (site->options.ops->account(site->options.context, id, &account) != HF_OK)
+        return HF_ERR_DENIED; /* it may not come any more */
+    struct hf_gb_device *device = hf_gb_device_take(site, id);
+    if (device == NULL)
+        return HF_ERR_LIMIT;
+    device->dev.ops = &hf_gb_devconn_ops;
+    device->dev.variant = 0;
+    /* A nonce that was answered before serves no second time. */
+    device->replay.issued_ms = site->options.hub->utc_ms;
+    device->replay.mark = UINT32_MAX;
+    device->replay.nc = UINT32_MAX;
+    hf_err err =
+        read_binding(device, (struct hf_slice){row->binding, row->binding_bytes}) ? HF_OK : HF_ERR_CORRUPT;
+    if (err == HF_OK)
+        err = hf_hub_resume(site->options.hub, &device->dev, &connect, row->epoch);
+    if (err == HF_OK)
+        hf_gb_device_event(device, HF_GB_EV_RESTORED);
+    else
+        hf_gb_device_free(device);
+    return err;
+}
+
+static bool take_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value,
+                     struct row *ret_row)
+{
+    const struct hf_hub *hub = site->options.hub;
+    struct hf_slice tenant, device, rest;
+    struct hf_device_row row;
+
+    if (hf_kvkey_parse(key, &tenant, &device, &rest) != HF_OK || hf_device_row_decode(value, &row) != HF_OK ||
+        row.binding.bytes == 0 || row.binding.bytes > HF_BINDING_BYTES_MAX || row.presence == HF_OFFLINE ||
+        !hf_gbid_valid(device, HF_GBID_RULE_DEVICE) ||
+        hf_hub_home(tenant, device, hub->options.workers) != hub->options.worker)
+        return false;
+    *ret_row = (struct row){
+        .epoch = row.epoch, .binding_bytes = (uint16_t)row.binding.bytes, .id_bytes = (uint8_t)device.bytes};
+    memcpy(ret_row->id, device.at, device.bytes);
+    memcpy(ret_row->binding, row.binding.at, row.binding.bytes);
+    return true;
+}
+
+/* Some rows from *from on, which moves on. HF_ERR_NOT_FOUND: these were the last. */
+static hf_err read_rows(struct hf_gb_site *site, struct hf_kvkey *from, struct row *rows, unsigned *ret_count)
+{
+    struct hf_slice key, value;
+    struct hf_kv_cursor cursor;
+    struct hf_kv_txn *txn;
+    struct hf_kvkey prefix;
+    unsigned seen = 0;
+
+    *ret_count = 0;
+    hf_err err = hf_kvkey_tenant(&prefix, site->options.tenant->name);
+    if (err == HF_OK)
+        err = hf_kv_read(site->options.hub->options.kv, &txn);
+    if (err != HF_OK)
+        return err;
+    err = hf_kv_scan(txn, HF_KV_DEVICES, hf_kvkey_slice(&prefix), hf_kvkey_slice(from), false, &cursor);
+    while (err == HF_OK && (err = hf_kv_next(&cursor, &key, &value)) == HF_OK) {
+        if (++seen > ROWS_PER_STEP) {
+            HF_ASSERT(key.bytes <= sizeof(from->at));
+            memcpy(from->at, key.at, key.bytes);
+            from->bytes = (uint16_t)key.bytes;
+            break;
+        }
+        *ret_count += take_row(site, key, value, &rows[*ret_count]);
+    }
+    hf_kv_end(txn);
+    return err;
+}
+
+hf_err hf_gb_site_restore(struct hf_gb_site *site)
+{
+    struct row *rows = malloc(ROWS_PER_STEP * sizeof(*rows));
+    struct hf_kvkey from = {0};
+    hf_err err = rows != NULL ? HF_OK : HF_ERR_NOMEM;
+
+    while (err == HF_OK) {
+        unsigned count;
+
+        err = read_rows(site, &from, rows, &count);
+        for (unsigned i = 0; i < count; i++) {
+            bool restored = resume(site, &rows[i]) == HF_OK;
+
+            site->stats.restored += restored;
+            site->stats.restore_refused += !restored;
+        }
+    }
+    free(rows);
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}

@@ -164,7 +164,7 @@ void hf_worker_on_call(struct hf_worker *worker, struct hf_call *call)
         return;
     }
     if (call->type == HF_CALL_SIP) {
-        call->reason = HF_REASON_NOT_FOUND; /* this worker has no cameras */
+        hf_gbw_call(&worker->gb, call);
         hf_worker_hub_ops.answer(worker, call);
         return;
     }

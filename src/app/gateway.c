@@ -307,6 +307,8 @@ static hf_err open_workers(struct hf_gateway *gateway, const struct hf_config *c
         err = hf_worker_connect(gateway->workers[i]);
     for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
         err = hf_hub_restore(&gateway->workers[i]->hub, tenant_of, gateway->tenants);
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = hf_gbw_restore(&gateway->workers[i]->gb);
     if (err != HF_OK)
         snprintf(error, error_bytes, "cannot make the workers: %s (%s)", hf_err_text(err), strerror(errno));
     return err;

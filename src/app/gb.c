@@ -135,6 +135,19 @@ hf_err hf_gbw_open(struct hf_worker *worker)
     return hf_gb_site_new(&options, &gb->site);
 }
 
+hf_err hf_gbw_restore(struct hf_gbw *gb)
+{
+    return gb->site != NULL ? hf_gb_site_restore(gb->site) : HF_OK;
+}
+
+void hf_gbw_call(struct hf_gbw *gb, struct hf_call *call)
+{
+    if (gb->site != NULL && hf_slice_eq(call->tenant, gb->tenant->name))
+        hf_gb_site_call(gb->site, call);
+    else
+        call->reason = HF_REASON_NOT_FOUND;
+}
+
 void hf_gbw_use_rules(struct hf_gbw *gb, const struct hf_gateway_rules *rules)
 {
     struct hf_gb_limits limits;
@@ -193,6 +206,7 @@ void hf_gbw_stats_copy(struct hf_gbw *gb, struct hf_gbw_worker_stats *ret_stats)
         return;
     ret_stats->site = *hf_gb_site_stats(gb->site);
     ret_stats->sip = *hf_gb_site_sip_stats(gb->site);
+    ret_stats->traces = hf_gb_site_trace_stats(gb->site);
     ret_stats->wire = gb->stats;
     ret_stats->wire.post_bytes_now = atomic_load_explicit(&gb->post_bytes, memory_order_relaxed);
     memset(&ret_stats->udp, 0, sizeof(ret_stats->udp));

@@ -87,6 +87,7 @@ struct hf_gbw_worker_stats { /* a copy for other threads */
     struct hf_sip_layer_stats sip;
     struct hf_gbw_wire_stats wire;
     struct hf_gbw_udp_sums udp;
+    struct hf_sip_trace_stats traces;
 };
 
 /* One worker's share. */
@@ -123,6 +124,10 @@ void hf_gateway_gb_print(const struct hf_gateway *gateway, struct hf_json_out *o
 /* ---- of a worker; gb.c ---- */
 
 hf_err hf_gbw_open(struct hf_worker *worker);
+/* Registrations of earlier starts, once the hub has what waits for devices. */
+hf_err hf_gbw_restore(struct hf_gbw *gb);
+/* HF_CALL_SIP: fills in the answer. */
+void hf_gbw_call(struct hf_gbw *gb, struct hf_call *call);
 void hf_gbw_use_rules(struct hf_gbw *gb, const struct hf_gateway_rules *rules);
 void hf_gbw_turn_end(struct hf_gbw *gb);
 /* No TCP connection is let in any more, REGISTER is answered 503. */

@@ -72,6 +72,12 @@ static void add_sip(struct hf_sip_layer_stats *sum, const struct hf_sip_layer_st
     X(send_errors, "datagrams that the kernel refused")                   \
     X(error_reports, "datagrams that did not get there, as ICMP says")
 
+/* Counters of struct hf_sip_trace_stats. */
+#define TRACE_COUNTERS(X)                                                            \
+    X(added, "SIP messages of devices that were traced")                             \
+    X(counted_in, "of these, keepalives that were counted in the record of another") \
+    X(overwritten, "records that later ones have replaced")
+
 void hf_gbw_stats_add(struct hf_gbw_worker_stats *total, const struct hf_gbw_worker_stats *one)
 {
     add_site(&total->site, &one->site);
@@ -91,6 +97,15 @@ void hf_gbw_stats_add(struct hf_gbw_worker_stats *total, const struct hf_gbw_wor
 
         UDP_COUNTERS(ADD)
         ADD(queued_bytes, )
+    }
+    {
+        struct hf_sip_trace_stats *sum = &total->traces;
+        const struct hf_sip_trace_stats *from = &one->traces;
+
+        TRACE_COUNTERS(ADD)
+        ADD(bytes_max, )
+        if (from->oldest_ms > sum->oldest_ms) /* what all workers reach back to */
+            sum->oldest_ms = from->oldest_ms;
     }
 }
 #undef ADD
@@ -175,6 +190,20 @@ static void udp_page(struct hf_page *page, const struct hf_gbw_udp_sums *udp)
                 (double)udp->queued_bytes);
 }
 
+static void trace_page(struct hf_page *page, const struct hf_sip_trace_stats *traces)
+{
+#define SHOW(member, text) \
+    hf_page_one(page, "sip_traced_" #member "_total", "counter", text, (double)traces->member);
+    TRACE_COUNTERS(SHOW)
+#undef SHOW
+    hf_page_one(page, "sip_trace_bytes_max", "gauge", "memory of the traces of all workers",
+                (double)traces->bytes_max);
+    if (traces->oldest_ms != 0)
+        hf_page_one(page, "sip_trace_oldest_seconds", "gauge",
+                    "UTC of the oldest message that every worker still shows",
+                    (double)traces->oldest_ms / 1000);
+}
+
 void hf_gbw_metrics(struct hf_page *page, const struct hf_gateway *gateway,
                     const struct hf_gbw_worker_stats *sum)
 {
@@ -184,4 +213,5 @@ void hf_gbw_metrics(struct hf_page *page, const struct hf_gateway *gateway,
     sip_page(page, &sum->sip);
     wire_page(page, &sum->wire);
     udp_page(page, &sum->udp);
+    trace_page(page, &sum->traces);
 }

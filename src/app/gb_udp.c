@@ -95,7 +95,9 @@ hf_err hf_gbw_udp_send(struct hf_gbw *gb, const struct hf_sip_flow *flow, struct
 {
     union hf_address peer = address_from(flow->family, flow->peer, flow->peer_port), local;
 
-    HF_ASSERT(flow->endpoint < HF_GBW_DOORS_MAX);
+    if (flow->endpoint >=
+        HF_GBW_DOORS_MAX) /* of a registration that was restored; there were more doors then */
+        return HF_ERR_CLOSED;
     if (gb->udp[flow->endpoint] == NULL)
         return HF_ERR_CLOSED;
     if (flow->local_port == 0) /* the kernel did not say */

@@ -125,12 +125,15 @@ void hf_cli_gb_print_event(const struct hf_cli_gb_print *print, const struct hf_
 
 void hf_cli_gb_print_message(const struct hf_cli_gb_print *print, bool out, struct hf_slice bytes)
 {
-    char *masked = print->trace ? malloc(bytes.bytes + 1) : NULL;
+    size_t room = 2 * bytes.bytes + 64; /* a mask may be longer than what it hides */
+    char *masked = print->trace ? malloc(room) : NULL;
+    struct hf_sb sb;
 
     if (masked == NULL)
         return;
-    memcpy(masked, bytes.at, bytes.bytes);
-    hf_sip_mask(masked, bytes.bytes);
+    hf_sb_init(&sb, masked, room);
+    hf_sip_mask(&sb, bytes);
+    bytes = hf_sb_done(&sb);
     hf_cli_print_time(stderr, hf_clock_utc_ms());
     (void)fprintf(stderr, " %s\n", out ? ">" : "<");
     for (size_t at = 0; at < bytes.bytes;) {

@@ -34,8 +34,10 @@ def test_register_keepalive_alarm_and_goodbye(gw, sipp, transport):
          transport=transport, answers=True).wait()
     for device, _ in CAMERAS:
         api.wait("offline", device=device, from_=begin)
-        online, message, offline = api.events(device=device, from_=begin)
+        online, bound, message, offline = api.events(device=device, from_=begin)
         assert (online["type"], online["protocol"], online["reason"]) == ("online", "gb28181", "connected")
+        assert (bound["type"], bound["payload"]["peer"]) == ("camera.bound", "127.0.0.1")
+        assert bound["payload"]["transport"] == ("udp" if transport == sip.UDP else "tcp")
         assert (message["type"], message["topic"]) == ("message", "gb/Alarm")
         assert (message["payload"]["command"], message["payload"]["sn"]) == ("Alarm", 7)
         assert (offline["type"], offline["reason"]) == ("offline", "normal")

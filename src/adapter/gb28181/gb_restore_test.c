@@ -65,6 +65,26 @@ static void a_keepalive_is_enough(void **state)
     kit_end();
 }
 
+/* A planned restart: the node says so, and the registration goes on all the same. */
+static void a_drain_is_no_end(void **state)
+{
+    (void)state;
+    kit_begin(NULL);
+    assert_int_equal(kit_register(CAMERA, 3600), 200);
+    assert_int_equal(hf_gb_site_drain(kit.site, UINT32_MAX, HF_REASON_DRAIN), 1);
+    tk_run(kit.tk);
+    assert_int_equal(count(HF_EVENT_UNKNOWN), 1);
+    kit_say("MESSAGE", CAMERA, "Content-Type: Application/MANSCDP+xml\r\n", KIT_KEEPALIVE);
+    kit_nothing(); /* a 403 would make it register anew */
+    crash(5000);
+    assert_int_equal(kit_stats()->restored, 1);
+    kit_again(); /* it has not given up */
+    assert_int_equal(kit_status(), 200);
+    assert_int_equal(kit_presence(CAMERA), HF_ONLINE);
+    assert_int_equal(count(HF_EVENT_OFFLINE), 0);
+    kit_end();
+}
+
 static void silence_ends_it_in_its_time(void **state)
 {
     (void)state;
@@ -258,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_keepalive_is_enough),
+        cmocka_unit_test(a_drain_is_no_end),
         cmocka_unit_test(silence_ends_it_in_its_time),
         cmocka_unit_test(nobody_speaks_in_its_name),
         cmocka_unit_test(who_may_not_go_on_does_not),

@@ -102,7 +102,7 @@ static bool read_flow(const cJSON *json, struct hf_sip_flow *ret_flow)
     ret_flow->family = strchr(peer, ':') != NULL ? 6 : 4;
     ret_flow->peer_port = (uint16_t)port;
     ret_flow->local_port = (uint16_t)local_port;
-    ret_flow->endpoint = (uint16_t)endpoint;
+    ret_flow->endpoint = (uint16_t)endpoint; /* if there is none of that number any more, sending fails */
     return ret_flow->transport < HF_COUNT_OF(transports) &&
            read_address(json, "peer", ret_flow->family, ret_flow->peer) &&
            read_address(json, "local", ret_flow->family, ret_flow->local);

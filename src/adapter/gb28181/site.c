@@ -252,7 +252,8 @@ static enum hf_sip_class class_of(const struct hf_gb_device *device, const struc
 static void stranger(struct hf_gb_site *site, const struct hf_sip_flow *flow, const struct hf_sip_msg *msg)
 {
     site->stats.strangers++;
-    if (site->limits.silent_to_strangers || !hf_gb_refuse(site, flow, msg, 403))
+    /* While the node ends a 403 would send devices that the drain has ended away, and the next start knows them. */
+    if (site->draining || site->limits.silent_to_strangers || !hf_gb_refuse(site, flow, msg, 403))
         site->stats.strangers_silent++;
 }
 

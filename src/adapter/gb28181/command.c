@@ -88,6 +88,50 @@ static uint8_t types_of(const struct hf_cdp_message *message)
     return (uint8_t)HF_MIN(count, 255u);
 }
 
+/* PTZ is a word of ours for what PTZCmd says in bytes. */
+static hf_err read_ptz(struct hf_gb_site *site, struct hf_slice json, struct hf_cdp_message *message,
+                       struct hf_slice *ret_element)
+{
+    hf_err err = hf_gb_ptz_read(json, &site->order.what, ret_element);
+
+    if (err != HF_OK)
+        return err;
+    memset(message, 0, sizeof(*message));
+    message->root = HF_CDP_ROOT_CONTROL;
+    message->command = HF_CDP_CMD_DEVICE_CONTROL;
+    message->device_id = site->order.what.device_id;
+    err = hf_ptz_encode(&site->order.what.ptz, site->memory);
+    message->as.control.ptz_cmd = hf_slice_of(site->memory);
+    return err;
+}
+
+/* Whatever it was called, an order that moves something will be stopped. */
+static hf_err note_order(struct hf_gb_device *device, const struct hf_cdp_message *message)
+{
+    struct hf_gb_order *order = &device->site->order;
+
+    if (message->command != HF_CDP_CMD_DEVICE_CONTROL || message->as.control.ptz_cmd.bytes == 0 ||
+        hf_ptz_decode(message->as.control.ptz_cmd, &order->what.ptz) != HF_OK ||
+        message->device_id.bytes > sizeof(order->channel))
+        return HF_OK;
+    if (!hf_gb_ptz_may(device, &order->what.ptz)) {
+        device->site->stats.moves_refused++;
+        return HF_ERR_BUSY;
+    }
+    order->ptz = true;
+    order->channel_bytes = (uint8_t)message->device_id.bytes;
+    memcpy(order->channel, message->device_id.at, message->device_id.bytes);
+    return HF_OK;
+}
+
+void hf_gb_command_sent(struct hf_gb_device *device)
+{
+    const struct hf_gb_order *order = &device->site->order;
+
+    hf_gb_ptz_sent(device, (struct hf_slice){order->channel, order->channel_bytes}, &order->what.ptz,
+                   order->what.stop_after_ms);
+}
+
 hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoing *outgoing,
                            struct hf_slice *ret_body, struct hf_slice *ret_element)
 {
@@ -102,6 +146,7 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
     const char *element = NULL;
     struct hf_sb sb;
 
+    site->order = (struct hf_gb_order){.what = {.stop_after_ms = HF_GB_STOP_AFTER_MS}};
     *ret_element = (struct hf_slice){NULL, 0};
     if (outgoing->payload.bytes > 0 && outgoing->format != HF_FORMAT_JSON)
         return HF_ERR_INVALID;
@@ -111,12 +156,18 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
         return HF_ERR_INVALID;
     }
     hf_err err =
-        hf_cdp_from_json(root, command, json, site->memory, HF_GB_MEMORY_BYTES, message, ret_element);
+        hf_slice_eq_nocase(outgoing->topic, HF_SLICE("PTZ"))
+            ? read_ptz(site, json, message, ret_element)
+            : hf_cdp_from_json(root, command, json, site->memory, HF_GB_MEMORY_BYTES, message, ret_element);
     if (err != HF_OK)
         return err;
+    command = message->command;
     message->sn = HF_CDP_INT(request->sn);
     if (message->device_id.bytes == 0)
         message->device_id = hf_gb_device_id(device);
+    err = note_order(device, message);
+    if (err != HF_OK)
+        return err;
     request->command = (uint8_t)command;
     request->answer = (uint8_t)hf_cdp_answer_of(message);
     request->catalog = command == HF_CDP_CMD_CATALOG && message->as.catalog_query.start_time.bytes == 0 &&

@@ -153,6 +153,7 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     device->life.lost_ms = 0;
     hf_gb_requests_drop(device);
     hf_gb_catalog_gone(device);
+    hf_gb_ptz_gone(device);
     leave_stream(device);
     hf_hub_disconnected(site->options.hub, &device->dev, evidence, reason, 0, device->life.last_ms);
     hf_gb_log(site, "ENDED", hf_gb_device_id(device), &device->flow, reason);

@@ -5,6 +5,7 @@
 #ifndef HF_ADAPTER_GB28181_GB_H
 #define HF_ADAPTER_GB28181_GB_H
 
+#include "adapter/gb28181/ptz.h"
 #include "adapter/gb28181/site.h"
 #include "base/hash.h"
 #include "base/rate.h"
@@ -12,6 +13,7 @@
 #include "codec/manscdp/gbid.h"
 #include "codec/manscdp/json.h"
 #include "codec/sip/judge.h"
+#include "core/channels.h"
 #include "core/gb/catalog.h"
 #include "core/gb/lock.h"
 #include "core/gb/merge.h"
@@ -63,6 +65,7 @@ struct hf_gb_device {
     struct hf_gb_catalog_state catalog;
     uint8_t id_bytes;
     char id[HF_GBID_DIGITS];
+    struct hf_gb_mover *movers;            /* ptz.c; owns: channels that are to be stopped */
     struct hf_gb_catalog_job *catalog_job; /* catalog.c; owns. NULL: its list need not be asked for */
 };
 
@@ -99,12 +102,20 @@ struct hf_gb_request {
 
 /* ---- the site ---- */
 
+struct hf_gb_order {
+    bool ptz; /* the members below count */
+    struct hf_gb_ptz what;
+    uint8_t channel_bytes;
+    char channel[HF_CHANNEL_ID_BYTES_MAX];
+};
+
 struct hf_gb_site {
     struct hf_gb_options options;
     struct hf_gb_limits limits; /* with the defaults filled in */
     struct hf_sip_layer *layer; /* owns, as all below */
     struct hf_sip_hasher *hasher;
-    struct hf_slab *device_slab, *request_slab, *catalog_slab;
+    struct hf_slab *device_slab, *request_slab, *catalog_slab, *mover_slab;
+    struct hf_gb_order order; /* of the command that is being built */
     struct hf_rate catalog_rate;
     uint8_t catalog_lists;            /* told apart within a millisecond */
     struct hf_sip_trace_ring *traces; /* trace.c, as these: */
@@ -233,6 +244,9 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
 
 /* describe.c: what the API shows of a camera besides: a JSON object; "" when it does not fit. */
 void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_bytes);
+
+/* It went out: what follows from it is armed. */
+void hf_gb_command_sent(struct hf_gb_device *device);
 
 /* hub_ops.c */
 /* "192.0.2.1:5060", "[2001:db8::1]:5060" */

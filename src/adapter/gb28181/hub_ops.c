@@ -45,6 +45,7 @@ static enum hf_reason reason_of(hf_err err)
 {
     return err == HF_ERR_UNSUPPORTED ? HF_REASON_NOT_IMPLEMENTED
            : err == HF_ERR_LIMIT     ? HF_REASON_MESSAGE_TOO_BIG
+           : err == HF_ERR_BUSY      ? HF_REASON_BUSY
                                      : HF_REASON_BAD_REQUEST;
 }
 
@@ -56,8 +57,12 @@ static hf_err write_command(struct hf_gb_device *device, const struct hf_outgoin
     if (request == NULL)
         return HF_ERR_LIMIT;
     hf_err err = hf_gb_command_build(request, outgoing, &body, &element);
-    if (err == HF_OK)
-        return hf_gb_request_send(request, body);
+    if (err == HF_OK) {
+        err = hf_gb_request_send(request, body);
+        if (err == HF_OK && device->site->order.ptz)
+            hf_gb_command_sent(device);
+        return err;
+    }
     hf_gb_request_fail_soon(request, reason_of(err), element);
     return HF_OK;
 }

@@ -160,6 +160,7 @@ static hf_err make_parts(struct hf_gb_site *site)
     site->device_slab = hf_slab_new("gb_devices", sizeof(struct hf_gb_device), devices_max);
     site->request_slab = hf_slab_new("gb_requests", sizeof(struct hf_gb_request), HF_GB_REQUESTS_MAX);
     site->catalog_slab = hf_slab_new("gb_catalogs", hf_gb_catalog_job_bytes(), devices_max);
+    site->mover_slab = hf_slab_new("gb_movers", hf_gb_mover_bytes(), HF_GB_MOVERS_MAX);
     site->sip = malloc(HF_GB_SIP_BYTES_MAX + 1);
     site->body = malloc(HF_GB_BODY_BYTES_MAX + 1);
     site->memory = malloc(HF_GB_MEMORY_BYTES);
@@ -169,8 +170,8 @@ static hf_err make_parts(struct hf_gb_site *site)
     if (err != HF_OK)
         return err;
     if (site->hasher == NULL || site->device_slab == NULL || site->request_slab == NULL ||
-        site->catalog_slab == NULL || site->sip == NULL || site->body == NULL || site->memory == NULL ||
-        site->scratch == NULL || site->item_scratch == NULL || site->json == NULL)
+        site->catalog_slab == NULL || site->mover_slab == NULL || site->sip == NULL || site->body == NULL ||
+        site->memory == NULL || site->scratch == NULL || site->item_scratch == NULL || site->json == NULL)
         return HF_ERR_NOMEM;
     return hf_sip_hasher_has(site->hasher, HF_SIP_MD5) ? HF_OK : HF_ERR_UNSUPPORTED;
 }
@@ -230,6 +231,7 @@ void hf_gb_site_free(struct hf_gb_site *site)
     hf_slab_free(site->device_slab);
     hf_slab_free(site->request_slab);
     hf_slab_free(site->catalog_slab);
+    hf_slab_free(site->mover_slab);
     free(site->sip);
     free(site->body);
     free(site->memory);

@@ -197,6 +197,8 @@ struct hf_gb_options {
     X(catalogs_lost, "lists of channels that the log could not take")                    \
     X(catalogs_given_up, "devices that were asked for their list often enough")          \
     X(catalog_changes, "channels that a notify spoke of")                                \
+    X(stops_sent, "movements that the gateway stopped because their time was over")      \
+    X(moves_refused, "orders to move that were refused: too many move")                  \
     X(answers_by_type, "answers with a wrong SN, taken because only one was open")       \
     X(answers_late, "answers that no command waited for: they became events")            \
     X(messages_dropped, "plain messages that have no form for a camera")                 \
@@ -208,7 +210,7 @@ struct hf_gb_stats {
     HF_GB_STATS_MAP(HF_GB_STATS_MEMBER)
 #undef HF_GB_STATS_MEMBER
     uint64_t sip_tolerated[HF_SIP_TOLERANCES], sip_problems[HF_SIP_PROBLEMS];
-    uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting; /* gauges */
+    uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting, movers_now; /* gauges */
 };
 
 struct hf_gb_site;

@@ -10,8 +10,7 @@
 
 /* ---- sending ---- */
 
-/* What both kinds share: id, idempotency. */
-static bool prepare(struct hf_api_request *request, struct hf_call *wish)
+bool hf_api_send_prepare(struct hf_api_request *request, struct hf_call *wish)
 {
     struct hf_slice key = request->idempotency_key;
 
@@ -176,7 +175,7 @@ void hf_api_message_post(struct hf_api_request *request)
 {
     struct hf_call wish = {0};
 
-    if (!hf_api_device_argument(request, &wish.device) || !prepare(request, &wish))
+    if (!hf_api_device_argument(request, &wish.device) || !hf_api_send_prepare(request, &wish))
         return;
     if (hf_api_content_is(request, "text/plain"))
         post_plain(request, &wish, true);
@@ -199,7 +198,7 @@ void hf_api_command_post(struct hf_api_request *request)
     char name[HF_TOPIC_BYTES_MAX];
     struct hf_api_payload payload;
 
-    if (!hf_api_device_argument(request, &wish.device) || !prepare(request, &wish) ||
+    if (!hf_api_device_argument(request, &wish.device) || !hf_api_send_prepare(request, &wish) ||
         !hf_api_want_json(request) || !hf_api_json(request, fields, FIELDS) ||
         !hf_api_member_text(request, &fields[NAME], HF_TOPIC_BYTES_MAX, name, sizeof(name), &wish.topic) ||
         !hf_api_member_u64(request, &fields[TTL], 1, limits->ttl_ms_max, &wish.ttl_ms) ||

@@ -200,6 +200,9 @@ struct hf_api_state hf_api_device_state(const struct hf_api *api, const struct h
 void hf_api_device_members(struct hf_api *api, struct hf_json_out *out, struct hf_slice device,
                            const struct hf_device_row *row, const struct hf_live *live);
 
+/* messages.c: what every SEND has: a fresh id, and the Idempotency-Key with the hash of the body, which is still there. False: answered. */
+bool hf_api_send_prepare(struct hf_api_request *request, struct hf_call *wish);
+
 /* devices.c: the filters, pages and rows of a list of devices. protocol NULL: as the query says. */
 typedef void hf_api_device_more(struct hf_api_request *request, struct hf_json_out *out,
                                 struct hf_slice device, struct hf_kv_txn *txn);
@@ -213,7 +216,7 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_keys_list, hf_api_key_post, hf_api_key_delete, hf_api_revocation_post, hf_api_ledger,
     hf_api_reasons, hf_api_metrics, hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get,
     hf_api_device_context_patch, hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list,
-    hf_api_camera_get, hf_api_channels_list, hf_api_channel_get;
+    hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command;
 
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */

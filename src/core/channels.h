@@ -26,8 +26,9 @@ enum {
     HF_CHANNELS_NODE_MAX =
         1000000, /* of all; a list that would go above it is not taken, nor is an addition */
     HF_CHANNEL_ID_BYTES_MAX = 32,
-    HF_CHANNEL_ROW_BYTES_MAX = 16384,  /* of a channel; members that do not fit are left out */
-    HF_CHANNELS_PART_BYTES = 60 << 10, /* payload of one record, unless a single item is larger */
+    HF_CHANNEL_ROW_BYTES_MAX = 16384,    /* of a channel; members that do not fit are left out */
+    HF_CAMERA_SETTINGS_BYTES_MAX = 1024, /* of a camera.settings event: it stands in the device's row */
+    HF_CHANNELS_PART_BYTES = 60 << 10,   /* payload of one record, unless a single item is larger */
 };
 
 /* The spellings are the standard's. Stored: append, never renumber. */
@@ -45,7 +46,7 @@ bool hf_channel_status_by_name(struct hf_slice name,
 
 /* ---- the event ---- */
 
-/* hf_projection_apply() of a camera.channels event. */
+/* hf_projection_apply() of a camera.channels or camera.settings event. */
 hf_err hf_channels_apply(struct hf_kv_txn *txn, const struct hf_event *event);
 
 /* Order does not count, so parts may have come in any: add up over all items. */

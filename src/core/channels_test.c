@@ -340,6 +340,32 @@ static void bounds(void **state)
     assert_int_equal(catalog().left_out, 6);
 }
 
+static void settings_stand_beside_the_list(void **state)
+{
+    struct hf_event event = {.type = HF_EVENT_CAMERA_SETTINGS,
+                             .format = HF_FORMAT_JSON,
+                             .tenant = HF_SLICE("acme"),
+                             .device = DEVICE,
+                             .payload = HF_SLICE("{\"subscriptions\":[]}")};
+    struct hf_catalog_row row;
+    struct hf_kv_txn *txn;
+
+    (void)state;
+    apply("part", 7, 0, 0, "[" ITEM("1", "a", "ON") "]");
+    event.offset = ++offset;
+    assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
+    assert_int_equal(hf_projection_apply(txn, &event), HF_OK);
+    assert_int_equal(hf_kv_commit(txn, event.offset), HF_OK);
+    apply("commit", 7, 0, 1, "{\"digest\":\"abc\"}");
+    apply("part", 8, 0, 0, "[" ITEM("2", "b", "ON") "]"); /* the row's texts outlive the puts of a part */
+    assert_string_equal(shown(), "1 a ON,");
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    assert_int_equal(hf_catalog_get(txn, HF_SLICE("acme"), DEVICE, &row), HF_OK);
+    assert_true(hf_slice_is(row.settings, "{\"subscriptions\":[]}"));
+    assert_true(hf_slice_is(row.digest, "abc"));
+    hf_kv_end(txn);
+}
+
 /* MEM-6: what the tables hold of a usual channel, its name aside. */
 static void two_hundred_bytes_for_each_channel(void **state)
 {
@@ -424,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_row_is_read_without_harm, setup, teardown),
         cmocka_unit_test_setup_teardown(every_member_of_the_standard_has_a_code, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(settings_stand_beside_the_list, setup, teardown),
         cmocka_unit_test_setup_teardown(two_hundred_bytes_for_each_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(replays_end_in_the_same_rows, setup, teardown),
     };

@@ -58,7 +58,9 @@
     X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                      \
     X(HF_EVENT_DOCUMENT, 34,                                                                                     \
       "document.changed") /* device, or topic: group/NAME; seq: version; id; key: who; payload: document/none */ \
-    X(HF_EVENT_CHANNELS, 35, "camera.channels")  /* device, key, seq, from, to, payload: core/channels.h */      \
+    X(HF_EVENT_CHANNELS, 35, "camera.channels") /* device, key, seq, from, to, payload: core/channels.h */       \
+    X(HF_EVENT_CAMERA_SETTINGS, 36,                                                                              \
+      "camera.settings") /* payload: JSON, what an application wants of a camera whenever it is there */         \
     X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                             \
     X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                    \
     X(HF_EVENT_NODE_ALIVE, 42, "node.alive")     /* nothing else was written for a minute */

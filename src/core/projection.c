@@ -497,6 +497,7 @@ static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_DOCUMENT] = DOCUMENT,
     [HF_EVENT_CHANNELS] = CHANNELS,
     [HF_EVENT_CAMERA_BOUND] = BOUND,
+    [HF_EVENT_CAMERA_SETTINGS] = CHANNELS,
 };
 
 bool hf_projection_wants(const struct hf_event *event)

@@ -5,7 +5,7 @@
 #include "codec/json/array.h"
 #include "core/channels.h"
 
-enum { ROW_HEAD_BYTES_MAX = 64 };
+enum { ROW_HEAD_BYTES_MAX = 64, CATALOG_BYTES_MAX = HF_CAMERA_SETTINGS_BYTES_MAX + 256 };
 
 /* Of all devices together. No tenant's name begins with a zero byte. */
 #define NODE_KEY ((struct hf_slice){"\0node", 5})
@@ -16,21 +16,28 @@ struct work {
     struct hf_kvkey key; /* of the device */
     struct hf_catalog_row catalog, node;
     char *row, *text, *more; /* HF_CHANNEL_ROW_BYTES_MAX each */
-    char digest[32];
+    char digest[32], catalog_storage[CATALOG_BYTES_MAX], node_storage[CATALOG_BYTES_MAX];
 };
 
-static hf_err get_catalog(struct hf_kv_txn *txn, struct hf_slice key, struct hf_catalog_row *ret_row)
+/* The row's texts point into storage: those of the value would be gone with the next put. */
+static hf_err get_catalog(struct hf_kv_txn *txn, struct hf_slice key, char storage[CATALOG_BYTES_MAX],
+                          struct hf_catalog_row *ret_row)
 {
     struct hf_slice value;
     hf_err err = hf_kv_get(txn, HF_KV_CATALOGS, key, &value);
 
     *ret_row = (struct hf_catalog_row){0};
-    return err == HF_OK ? hf_catalog_row_decode(value, ret_row) : err == HF_ERR_NOT_FOUND ? HF_OK : err;
+    if (err != HF_OK)
+        return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+    if (value.bytes > CATALOG_BYTES_MAX)
+        return HF_ERR_CORRUPT;
+    memcpy(storage, value.at, value.bytes);
+    return hf_catalog_row_decode((struct hf_slice){storage, value.bytes}, ret_row);
 }
 
 static hf_err put_catalog(struct hf_kv_txn *txn, struct hf_slice key, const struct hf_catalog_row *row)
 {
-    uint8_t out[256];
+    uint8_t out[CATALOG_BYTES_MAX];
     size_t bytes = hf_catalog_row_encode(row, out, sizeof(out));
 
     return hf_kv_put(txn, HF_KV_CATALOGS, key, (struct hf_slice){(const char *)out, bytes});
@@ -316,7 +323,10 @@ static hf_err apply(struct work *work)
 
     if (hf_json_scan(event->payload.at, event->payload.bytes, NULL, 0, 0) != HF_OK)
         return HF_OK;
-    if (hf_slice_is(event->key, "part"))
+    if (event->type == HF_EVENT_CAMERA_SETTINGS)
+        work->catalog.settings =
+            event->payload.bytes <= HF_CAMERA_SETTINGS_BYTES_MAX ? event->payload : work->catalog.settings;
+    else if (hf_slice_is(event->key, "part"))
         err = apply_part(work, event);
     else if (hf_slice_is(event->key, "commit"))
         err = apply_commit(work, event);
@@ -338,11 +348,11 @@ hf_err hf_channels_apply(struct hf_kv_txn *txn, const struct hf_event *event)
     hf_err err = hf_kvkey_device(&work.key, event->tenant, event->device);
 
     if (err == HF_OK)
-        err = get_catalog(txn, hf_kvkey_slice(&work.key), &work.catalog);
+        err = get_catalog(txn, hf_kvkey_slice(&work.key), work.catalog_storage, &work.catalog);
     if (err == HF_OK && event->offset <= work.catalog.offset)
         return HF_OK; /* a replay */
     if (err == HF_OK)
-        err = get_catalog(txn, NODE_KEY, &work.node);
+        err = get_catalog(txn, NODE_KEY, work.node_storage, &work.node);
     if (err != HF_OK)
         return err;
     work.row = malloc(3 * HF_CHANNEL_ROW_BYTES_MAX);

@@ -72,17 +72,18 @@
     TEXT(hash) /* 8 bytes, of the SHA-256 of the first body */
 
 /* CATALOGS: key tenant 0 device; besides one row for all of them together (core/projection_channels.c). */
-#define HF_CATALOG_ROW_MAP(NUMBER, TEXT)                                                    \
-    NUMBER(offset)       /* of the last camera.channels event that is in it */              \
-    NUMBER(generation)   /* of CHANNELS: the rows that count */                             \
-    NUMBER(count)        /* of them */                                                      \
-    NUMBER(complete_ms)  /* UTC, when a complete list was last heard; 0 = never */          \
-    NUMBER(changed_ms)   /* UTC */                                                          \
-    NUMBER(left_out)     /* channels that a bound kept out */                               \
-    NUMBER(staging)      /* generation of a list whose commit is still to come; 0 = none */ \
-    NUMBER(staging_list) /* seq of its parts */                                             \
-    NUMBER(staged)       /* its rows */                                                     \
-    TEXT(digest)         /* of the complete list, in hex; absent: something has changed since */
+#define HF_CATALOG_ROW_MAP(NUMBER, TEXT)                                                         \
+    NUMBER(offset)       /* of the last camera.channels event that is in it */                   \
+    NUMBER(generation)   /* of CHANNELS: the rows that count */                                  \
+    NUMBER(count)        /* of them */                                                           \
+    NUMBER(complete_ms)  /* UTC, when a complete list was last heard; 0 = never */               \
+    NUMBER(changed_ms)   /* UTC */                                                               \
+    NUMBER(left_out)     /* channels that a bound kept out */                                    \
+    NUMBER(staging)      /* generation of a list whose commit is still to come; 0 = none */      \
+    NUMBER(staging_list) /* seq of its parts */                                                  \
+    NUMBER(staged)       /* its rows */                                                          \
+    TEXT(digest)         /* of the complete list, in hex; absent: something has changed since */ \
+    TEXT(settings)       /* payload of the last camera.settings */
 
 /* CHANNELS: key tenant 0 device 0 generation, channel id. */
 #define HF_CHANNEL_ROW_MAP(NUMBER, TEXT)                     \

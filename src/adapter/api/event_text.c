@@ -155,6 +155,7 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         hf_time_out(out, "until", event->to);
         break;
     case HF_EVENT_DOCUMENT: document(out, event); return;
+    case HF_EVENT_CAMERA_SETTINGS: break;
     case HF_EVENT_CHANNELS:
         text(out, "step", event->key);
         if (hf_slice_is(event->key, "part"))

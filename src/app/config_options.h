@@ -239,6 +239,14 @@
     X(MS, _, answer_wait_ms, "10s", 500, 300000, LIVE, "For the device's own answer to a command.") \
     X(MS, _, list_wait_ms, "120s", 1000, 3600000, LIVE, "For the first part of a catalog or a list of recordings.") \
     X(MS, _, list_idle_ms, "10s", 500, 300000, LIVE, "Between the parts of such a list.") \
+    X(U64, _, catalog_per_s, "20", 0, 100000, LIVE, "Devices of one worker whose list of channels is asked for, a second, after they registered. 0: none is.") \
+    X(MS, _, catalog_max_age_ms, "24h", 60000, 31536000000, LIVE, "A list that is younger is not asked for again.") \
+    X(BOOL, _, subscribe_catalog, "false", 0, 1, LIVE, "Subscribe changes of the list of channels at every device that registers.") \
+    X(BOOL, _, subscribe_alarm, "false", 0, 1, LIVE, "Subscribe alarms.") \
+    X(BOOL, _, subscribe_position, "false", 0, 1, LIVE, "Subscribe positions of mobile devices.") \
+    X(BOOL, _, subscribe_ptz_position, "false", 0, 1, LIVE, "Subscribe where devices of edition 2022 look.") \
+    X(MS, _, subscribe_expires_ms, "0", 0, 86400000, LIVE, "How long these subscriptions last before they are renewed. 0: 10 minutes for lists, 1 hour for the others.") \
+    X(U64, _, position_interval_s, "5", 1, 3600, LIVE, "Seconds between positions.") \
     X(TEXT, _, zone, "+08:00", 6, 6, LIVE, "Time zone of the times in bodies and of Date: -12:00 to +14:00.") \
     X(BOOL, _, date, "true", 0, 1, LIVE, "Date in answers to REGISTER, by which devices set their clocks. false where this machine's clock is not to be trusted.") \
     X(BOOL, _, version_always, "false", 0, 1, LIVE, "X-GB-Ver also to devices that did not send it.") \

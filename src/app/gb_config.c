@@ -1,6 +1,7 @@
 #include "app/gb_config.h"
 
 #include "base/assert.h"
+#include "core/gb/subscription.h"
 
 bool hf_gb_zone_parse(struct hf_slice text, int16_t *ret_minutes)
 {
@@ -50,6 +51,14 @@ void hf_gb_limits_of(const struct hf_config *config, struct hf_gb_limits *ret_li
         .answer_wait_ms = (uint32_t)gb->answer_wait_ms,
         .list_wait_ms = (uint32_t)gb->list_wait_ms,
         .list_idle_ms = (uint32_t)gb->list_idle_ms,
+        .catalog_per_second = gb->catalog_per_s ? (uint32_t)gb->catalog_per_s : HF_GB_CATALOGS_OFF,
+        .catalog_max_age_s = (uint32_t)(gb->catalog_max_age_ms / 1000),
+        .subscribe = (gb->subscribe_catalog ? 1u << HF_GB_TOPIC_CATALOG : 0u) |
+                     (gb->subscribe_alarm ? 1u << HF_GB_TOPIC_ALARM : 0u) |
+                     (gb->subscribe_position ? 1u << HF_GB_TOPIC_POSITION : 0u) |
+                     (gb->subscribe_ptz_position ? 1u << HF_GB_TOPIC_PTZ_POSITION : 0u),
+        .subscribe_expires_s = (uint32_t)(gb->subscribe_expires_ms / 1000),
+        .position_interval_s = (uint32_t)gb->position_interval_s,
         .refusals = {(uint32_t)gb->refusals_per_s, (uint32_t)gb->refusals_capacity},
         .zone_minutes = zone_minutes != 0 ? zone_minutes : HF_GB_ZONE_UTC,
         .version_always = gb->version_always,

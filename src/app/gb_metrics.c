@@ -17,6 +17,10 @@ static void add_site(struct hf_gb_stats *sum, const struct hf_gb_stats *from)
     ADD(suspects_now, )
     ADD(requests_now, )
     ADD(merge_bytes_now, )
+    ADD(catalogs_waiting, )
+    ADD(movers_now, )
+    ADD(subscriptions, )
+    ADD(subscriptions_active, )
 }
 
 #define SIP_COUNTERS(X)                                                                          \
@@ -123,6 +127,14 @@ static void site_page(struct hf_page *page, const struct hf_gb_stats *site)
     hf_page_one(page, "gb_requests", "gauge", "commands under way", (double)site->requests_now);
     hf_page_one(page, "gb_merge_bytes", "gauge", "memory of lists of which parts are missing",
                 (double)site->merge_bytes_now);
+    hf_page_one(page, "gb_catalogs_waiting", "gauge", "devices whose list of channels is to be asked for",
+                (double)site->catalogs_waiting);
+    hf_page_one(page, "gb_movers", "gauge", "channels that move and will be stopped",
+                (double)site->movers_now);
+    hf_page_one(page, "gb_subscriptions", "gauge", "subscriptions that are wanted, or were",
+                (double)site->subscriptions);
+    hf_page_one(page, "gb_subscriptions_active", "gauge", "subscriptions that devices have granted",
+                (double)site->subscriptions_active);
     hf_page_head(page, "sip_tolerated_total", "counter", "messages that needed a tolerance");
     for (unsigned i = 0; i < HF_SIP_TOLERANCES; i++)
         if (site->sip_tolerated[i] > 0)

@@ -43,7 +43,7 @@ static void each_route_is_a_command(void **state)
          "{\"direction\":\"in\",\"length\":9,\"width\":8,\"mid_x\":1,\"mid_y\":2,\"length_x\":3,\"length_y\":"
          "4}",
          "DeviceControl||{\"device_id\":\"" CHANNEL "\",\"drag_zoom_in\":{\"length\":9,\"width\":8,\"mid_x\":"
-                                                    "1,\"mid_y\":2,\"length_x\":3,\"length_y\":4}}"},
+         "1,\"mid_y\":2,\"length_x\":3,\"length_y\":4}}"},
         {"POST", "guard", "{\"set\":true}",
          "GuardCmd||{\"device_id\":\"" CHANNEL "\",\"guard\":\"SetGuard\"}"},
         {"POST", "guard", "{\"set\":false}", "\"guard\":\"ResetGuard\"}"},
@@ -224,6 +224,30 @@ static void keys_and_times_come_along(void **state)
     assert_true(answer_has("Idempotent-Replay: true"));
 }
 
+static void subscriptions(void **state)
+{
+    (void)state;
+    camera();
+    assert_int_equal(
+        request("POST", "/v1/cameras/" RECORDER "/subscriptions", "{\"event\":\"alarm\",\"expires_s\":600}"),
+        200);
+    assert_non_null(strstr(g.last_text, "|Subscribe||{\"event\":\"alarm\",\"expires_s\":600}"));
+    assert_int_equal(request("DELETE", "/v1/cameras/" RECORDER "/subscriptions?event=alarm", NULL), 200);
+    assert_non_null(strstr(g.last_text, "|Unsubscribe||{\"event\":\"alarm\"}"));
+    assert_int_equal(request("DELETE", "/v1/cameras/" RECORDER "/subscriptions", NULL), 400);
+    assert_true(answer_has("\"field\":\"event\""));
+    g.detail = "{\"edition\":\"2016\",\"subscriptions\":[{\"event\":\"alarm\",\"state\":\"active\"}]}";
+    assert_int_equal(request("GET", "/v1/cameras/" RECORDER "/subscriptions", NULL), 200);
+    assert_true(answer_has("{\"device\":\"" RECORDER
+                           "\",\"subscriptions\":[{\"event\":\"alarm\",\"state\":\"active\"}]}"));
+    assert_int_equal(request("GET", "/v1/cameras/" RECORDER, NULL), 200);
+    assert_true(answer_has("\"gb28181\":{\"edition\":\"2016\""));
+    g.connected = false;
+    assert_int_equal(request("GET", "/v1/cameras/" RECORDER "/subscriptions", NULL), 200);
+    assert_true(answer_has("\"subscriptions\":[]"));
+    assert_int_equal(request("GET", "/v1/cameras/34020000001180000009/subscriptions", NULL), 404);
+}
+
 static void who_goes_away_meanwhile_harms_nothing(void **state)
 {
     (void)state;
@@ -244,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_cameras_that_are_there_are_told, gateway_setup,
                                         gateway_teardown),
         cmocka_unit_test_setup_teardown(keys_and_times_come_along, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(subscriptions, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(who_goes_away_meanwhile_harms_nothing, gateway_setup,
                                         gateway_teardown),
     };

@@ -81,3 +81,51 @@ void hf_api_camera_get(struct hf_api_request *request)
     if (hf_api_device_argument(request, &wish.device))
         hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_live);
 }
+
+/* ---- subscriptions ---- */
+
+static void write_subscriptions(struct hf_api_request *request, struct hf_json_out *out, void *context)
+{
+    struct hf_json_field *field = context;
+
+    hf_json_out_object(out, NULL);
+    hf_json_out_text(out, "device", request->call->device);
+    hf_json_out_raw(out, "subscriptions", field->raw);
+    hf_json_out_end(out);
+}
+
+static void on_subscriptions(struct hf_api_request *request)
+{
+    struct hf_json_field field = HF_JSON_FIELD("subscriptions");
+    const struct hf_call *call = request->call;
+    struct hf_device_row row;
+    struct hf_kv_txn *txn = NULL;
+
+    if (call->reason != HF_REASON_NONE && call->reason != HF_REASON_NOT_FOUND) {
+        hf_api_fail_call(request, call);
+        return;
+    }
+    if (call->reason == HF_REASON_NONE && call->live.detail[0] != '\0' &&
+        hf_json_scan(call->live.detail, strlen(call->live.detail), &field, 1, 0) == HF_OK && field.found) {
+        hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_subscriptions, &field);
+        return;
+    }
+    hf_err err = hf_api_device_row(request->api, request->tenant, call->device, &txn, &row);
+    if (err == HF_OK && !hf_slice_is(row.protocol, HF_API_CAMERA_PROTOCOL))
+        err = HF_ERR_NOT_FOUND;
+    hf_kv_end(txn);
+    if (err != HF_OK) {
+        hf_api_fail_err(request, err);
+        return;
+    }
+    field.raw = HF_SLICE("[]"); /* those of a device that is away are forgotten */
+    hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_subscriptions, &field);
+}
+
+void hf_api_camera_subscriptions(struct hf_api_request *request)
+{
+    struct hf_call wish = {0};
+
+    if (hf_api_device_argument(request, &wish.device))
+        hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_subscriptions);
+}

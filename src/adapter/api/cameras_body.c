@@ -237,3 +237,17 @@ bool hf_api_body_config_types(struct hf_api_request *request, const char *member
     hf_json_out_text(out, "config_type", types);
     return true;
 }
+
+bool hf_api_body_event(struct hf_api_request *request, const char *member, struct hf_json_out *out)
+{
+    char storage[64];
+    struct hf_slice event;
+
+    (void)member;
+    if (!take(request, NULL, 0) || !hf_api_param(request, "event", storage, sizeof(storage), &event))
+        return false;
+    if (event.at == NULL || !hf_id_valid(event, 32))
+        return hf_api_bad(request, "event", "event must be catalog, alarm, position or ptz_position");
+    hf_json_out_text(out, "event", event);
+    return true;
+}

@@ -16,6 +16,7 @@ hf_api_camera_body hf_api_body_none, /* takes none */
     hf_api_body_drag_zoom,           /* direction in, out; the box */
     hf_api_body_guard,               /* set: true or false */
     hf_api_body_record,              /* record: true or false; stream_number */
+    hf_api_body_event,               /* query: event */
     hf_api_body_config_types;        /* query: types, with / between them */
 
 #endif

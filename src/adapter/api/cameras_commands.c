@@ -44,6 +44,8 @@ static const struct action {
     {HF_HTTP1_GET, "/v1/cameras/{}/{}/status", "DeviceStatus", hf_api_body_none, NULL, false},
     {HF_HTTP1_GET, "/v1/cameras/{}/{}/position", "PTZPosition", hf_api_body_none, NULL, false},
     {HF_HTTP1_GET, "/v1/cameras/{}/{}/storage", "SDCardStatus", hf_api_body_none, NULL, false},
+    {HF_HTTP1_POST, "/v1/cameras/{}/subscriptions", "Subscribe", hf_api_body_as_it_is, NULL, false},
+    {HF_HTTP1_DELETE, "/v1/cameras/{}/subscriptions", "Unsubscribe", hf_api_body_event, NULL, false},
     {HF_HTTP1_POST, "/v1/cameras/{}/catalog/refresh", "Catalog", hf_api_body_none, NULL, true},
 };
 

@@ -48,6 +48,7 @@ static struct gateway {
     uint8_t replayed_id[16];
     const char *result;
     const char *protocol; /* of a device that is connected; NULL = raw */
+    const char *detail;   /* of it; NULL = none */
     void (*on_document)(struct hf_call *call);
     struct hf_call last; /* as it was asked; slices are dangling, compare within the test's own hook */
     char last_text[1024];
@@ -136,6 +137,8 @@ static inline void gateway_fill(struct hf_call *call)
                                       .since_ms = g.http.utc_ms,
                                       .reason = HF_REASON_CONNECTED,
                                       .protocol = "raw"};
+        if (g.detail != NULL)
+            (void)snprintf(call->live.detail, sizeof(call->live.detail), "%s", g.detail);
         if (g.protocol != NULL)
             (void)snprintf(call->live.protocol, sizeof(call->live.protocol), "%s", g.protocol);
         break;

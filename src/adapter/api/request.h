@@ -216,7 +216,8 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_keys_list, hf_api_key_post, hf_api_key_delete, hf_api_revocation_post, hf_api_ledger,
     hf_api_reasons, hf_api_metrics, hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get,
     hf_api_device_context_patch, hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list,
-    hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command;
+    hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command,
+    hf_api_camera_subscriptions;
 
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */

@@ -1,5 +1,5 @@
 /* adapter/gb28181/describe.c - what the API shows of a camera besides what it shows of every device. */
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/subscribe.h"
 #include "base/sb.h"
 
 void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_bytes)
@@ -14,6 +14,7 @@ void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_byt
     hf_json_out_cstr(&json, "registration", hf_gb_state_name(device->state));
     hf_json_out_cstr(&json, "catalog", hf_gb_catalog_name(device->catalog.now));
     hf_json_out_u64(&json, "commands_open", device->open);
+    hf_gb_subs_describe(device, &json);
     hf_json_out_end(&json);
     if (hf_json_out_complete(&json))
         (void)hf_sb_done(&sb);

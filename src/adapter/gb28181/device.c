@@ -1,6 +1,6 @@
 /* adapter/gb28181/device.c - registered devices: found, bound to the way they were last proven at, alive, moved, ended. */
 #include "adapter/gb28181/catalog.h"
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/subscribe.h"
 
 /* ---- the maps ---- */
 
@@ -65,6 +65,7 @@ struct hf_gb_device *hf_gb_device_take(struct hf_gb_site *site, struct hf_slice 
 void hf_gb_device_free(struct hf_gb_device *device)
 {
     HF_ASSERT(device->state == HF_GB_OFFLINE && device->open == 0 && !device->streaming);
+    hf_gb_subs_free(device);
     hf_wheel_cancel(device->site->options.wheel, &device->timer);
     hf_map_remove(&device->site->devices, &device->node);
     hf_list_remove(&device->gone);
@@ -154,6 +155,7 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     hf_gb_requests_drop(device);
     hf_gb_catalog_gone(device);
     hf_gb_ptz_gone(device);
+    hf_gb_subs_gone(device);
     leave_stream(device);
     hf_hub_disconnected(site->options.hub, &device->dev, evidence, reason, 0, device->life.last_ms);
     hf_gb_log(site, "ENDED", hf_gb_device_id(device), &device->flow, reason);

@@ -18,6 +18,7 @@
 #include "core/gb/lock.h"
 #include "core/gb/merge.h"
 #include "core/gb/registration.h"
+#include "core/sip/keep.h"
 
 /* Call-IDs of ours: this, 16 hexadecimal digits, '.', and the device's id, so that whatever belongs to a dialog or request of ours finds its way home, whoever it is from
  * (channels answer for their device). */
@@ -31,6 +32,11 @@ enum {
     HF_GB_RETRY_MS = 1000,       /* what memory or a bound prevented is tried again */
     HF_GB_DEAF = 0x7fffffff,     /* "queued bytes" of a device that takes nothing now */
     HF_GB_MEMORY_BYTES = 65536,  /* for a command's JSON as a body's struct */
+};
+
+/* Who asked something by SIP: the first member of whatever it is. hf_sip_tx_request() and hf_sip_tx_set_user() get a pointer to it. */
+struct hf_gb_user {
+    void (*told)(struct hf_gb_user *user, const struct hf_sip_tx_event *event);
 };
 
 /* ---- devices ---- */
@@ -65,6 +71,7 @@ struct hf_gb_device {
     struct hf_gb_catalog_state catalog;
     uint8_t id_bytes;
     char id[HF_GBID_DIGITS];
+    struct hf_gb_sub *subs;                /* subscribe.c; owns: wanted subscriptions */
     struct hf_gb_mover *movers;            /* ptz.c; owns: channels that are to be stopped */
     struct hf_gb_catalog_job *catalog_job; /* catalog.c; owns. NULL: its list need not be asked for */
 };
@@ -74,12 +81,14 @@ enum hf_gb_wait { /* what a request waits for; the names are in its result */
                   HF_GB_WAIT_ANSWER,
                   HF_GB_WAIT_LIST,
                   HF_GB_WAIT_LIST_IDLE,
-                  HF_GB_WAIT_NOTHING, /* its result is known and told at the end of this turn */
+                  HF_GB_WAIT_NOTHING,  /* its result is known and told at the end of this turn */
+                  HF_GB_WAIT_SUB_SOON, /* what it asks of subscriptions is done at the end of this turn */
                   HF_GB_WAITS
 };
 
 /* A command on its way. It ends in hf_gb_request_end() or, when its device leaves, in hf_gb_requests_drop(). */
 struct hf_gb_request {
+    struct hf_gb_user user;   /* first */
     struct hf_list_node node; /* device->requests */
     struct hf_timer timer;
     struct hf_gb_device *device;
@@ -94,6 +103,7 @@ struct hf_gb_request {
     uint8_t types, blocks; /* ConfigDownload: asked for, and come */
     enum hf_reason bad;    /* WAIT_NOTHING: why it was never sent */
     char element[32];      /* and which member or element */
+    struct hf_gb_sub *sub; /* that it waits for, or NULL */
     bool own;              /* the gateway's, not an application's: the hub does not know of it */
     bool catalog;          /* asks for the whole list of channels */
     bool listed;           /* and what came of it was recorded */
@@ -114,8 +124,9 @@ struct hf_gb_site {
     struct hf_gb_limits limits; /* with the defaults filled in */
     struct hf_sip_layer *layer; /* owns, as all below */
     struct hf_sip_hasher *hasher;
-    struct hf_slab *device_slab, *request_slab, *catalog_slab, *mover_slab;
-    struct hf_gb_order order; /* of the command that is being built */
+    struct hf_slab *device_slab, *request_slab, *catalog_slab, *mover_slab, *sub_slab;
+    struct hf_sip_keep dialog_keep; /* of all dialogs */
+    struct hf_gb_order order;       /* of the command that is being built */
     struct hf_rate catalog_rate;
     uint8_t catalog_lists;            /* told apart within a millisecond */
     struct hf_sip_trace_ring *traces; /* trace.c, as these: */
@@ -180,6 +191,9 @@ bool hf_gb_refuse(struct hf_gb_site *site, const struct hf_sip_flow *flow, const
 unsigned hf_gb_retry_after_s(struct hf_gb_site *site);
 uint32_t hf_gb_random_u32(struct hf_gb_site *site);
 
+/* The device that speaks in this request: the one that a Call-ID of ours names (channels speak in dialogs with it), else From. NULL: nobody who is there. */
+struct hf_gb_device *hf_gb_asking(const struct hf_gb_site *site, const struct hf_sip_msg *msg);
+
 /* register.c */
 void hf_gb_register_came(struct hf_gb_site *site, const struct hf_sip_flow *flow,
                          const struct hf_sip_msg *msg, struct hf_slice id);
@@ -215,6 +229,8 @@ void hf_gb_bound(struct hf_gb_device *device, bool port_only);
 /* message.c */
 bool hf_gb_is_keepalive(struct hf_slice body); /* by a look: for the class of its transaction */
 void hf_gb_on_message(struct hf_gb_site *site, const struct hf_sip_tx_event *event);
+/* What a device says without being asked, in a MESSAGE or a NOTIFY: an event, or channels that change. The SIP status that says what became of it. */
+unsigned hf_gb_take_notice(struct hf_gb_device *device, const struct hf_cdp_message *message);
 
 /* request.c */
 struct hf_gb_request *hf_gb_request_new(struct hf_gb_device *device, const uint8_t id[16]); /* NULL: bounds */
@@ -254,6 +270,17 @@ void hf_gb_peer_text(struct hf_sb *sb, const struct hf_sip_flow *flow, char host
 extern const struct hf_devconn_ops hf_gb_devconn_ops;
 
 /* write.c */
+struct hf_gb_address { /* ours, as the peer reaches it */
+    char storage[HF_SIP_FLOW_HOST_MAX];
+    struct hf_slice host;
+    uint16_t port;
+    bool ipv6;
+};
+void hf_gb_our_address(const struct hf_gb_site *site, const struct hf_sip_flow *flow,
+                       struct hf_gb_address *ret);
+/* "sip:user@host:port" in storage; port 0 = none. */
+struct hf_slice hf_gb_uri(char *storage, size_t storage_bytes, struct hf_slice user, struct hf_slice host,
+                          uint16_t port, bool ipv6);
 /* A MESSAGE to the device over that flow, into site->sip. False: it does not fit. content_type absent: MANSCDP. */
 bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *flow, struct hf_slice type,
                          struct hf_slice body, struct hf_slice *ret_text);

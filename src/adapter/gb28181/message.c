@@ -1,4 +1,5 @@
 /* adapter/gb28181/message.c - what devices say in MESSAGEs: keepalives, answers to commands, and everything else, which becomes an event. */
+#include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/gb.h"
 
 #include "base/sb.h"
@@ -120,6 +121,16 @@ static bool confirms(struct hf_gb_device *device, const struct hf_sip_flow *flow
     return true;
 }
 
+unsigned hf_gb_take_notice(struct hf_gb_device *device, const struct hf_cdp_message *message)
+{
+    if (message->root != HF_CDP_ROOT_NOTIFY || message->command != HF_CDP_CMD_CATALOG)
+        return record(device, message);
+    if (hf_gb_catalog_notified(device, message))
+        return 200;
+    device->site->stats.messages_busy++;
+    return 503;
+}
+
 static void take(struct hf_gb_device *device, const struct hf_sip_tx_event *event,
                  const struct hf_cdp_message *message)
 {
@@ -140,7 +151,7 @@ static void take(struct hf_gb_device *device, const struct hf_sip_tx_event *even
         hf_gb_request_answered(request, message); /* the device may be gone now */
         return;
     }
-    unsigned status = record(device, message);
+    unsigned status = hf_gb_take_notice(device, message);
     reply(site, event, status);
     if (status == 200 && message->root == HF_CDP_ROOT_NOTIFY && message->command == HF_CDP_CMD_ALARM)
         acknowledge(device, message);

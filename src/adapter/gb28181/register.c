@@ -1,7 +1,7 @@
 /* adapter/gb28181/register.c - REGISTER. Whoever shows no credentials, or an old nonce, is challenged without leaving anything behind; the rest is a transaction, so that a repeat
  * gets the same answer although its nonce has served. */
 #include "adapter/gb28181/catalog.h"
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/subscribe.h"
 
 #include "base/hash.h"
 
@@ -289,10 +289,11 @@ static void accept_device(struct hf_gb_site *site, const struct hf_sip_tx_event 
     hf_gb_device_bind(device, event->flow);
     hf_gb_device_event(device, HF_GB_EV_REGISTER);
     hf_gb_bound(device, false);
-    if (!there)
+    if (!there) {
         hf_gb_catalog_registered(device);
-    if (!there)
+        hf_gb_subs_registered(device);
         hf_gb_log(site, "REGISTERED", hf_gb_device_id(device), event->flow, HF_REASON_CONNECTED);
+    }
     if (hf_sip_flow_reliable(event->flow) && site->options.ops->proven != NULL)
         site->options.ops->proven(site->options.context, event->flow);
     answer(site, event,

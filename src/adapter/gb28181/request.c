@@ -1,12 +1,12 @@
 /* adapter/gb28181/request.c - commands under way: sent, answered by SIP, answered by the device, or not. Each ends in one result for the hub that names what
  * happened: the device's own answer, the SIP status that refused it, or the timer that ended the wait. Silence is "sent, unconfirmed", not failure (GB-10). */
 #include "adapter/gb28181/catalog.h"
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/subscribe.h"
 
 #include "base/sb.h"
 
-static const char *const wait_names[HF_GB_WAITS] = {"sip_wait", "answer_wait", "list_wait", "list_idle",
-                                                    "none"};
+static const char *const wait_names[HF_GB_WAITS] = {"sip_wait",  "answer_wait", "list_wait",
+                                                    "list_idle", "none",        "none"};
 
 static uint32_t wait_ms(const struct hf_gb_site *site, enum hf_gb_wait wait)
 {
@@ -29,6 +29,11 @@ void hf_gb_request_wait(struct hf_gb_request *request, enum hf_gb_wait wait)
 
 static void on_timer(struct hf_timer *timer, uint64_t now_ms);
 
+static void told(struct hf_gb_user *user, const struct hf_sip_tx_event *event)
+{
+    hf_gb_request_sip(HF_CONTAINER_OF(user, struct hf_gb_request, user), event);
+}
+
 struct hf_gb_request *hf_gb_request_new(struct hf_gb_device *device, const uint8_t id[16])
 {
     struct hf_gb_site *site = device->site;
@@ -38,6 +43,7 @@ struct hf_gb_request *hf_gb_request_new(struct hf_gb_device *device, const uint8
         site->stats.requests_full++;
         return NULL;
     }
+    request->user.told = told;
     request->device = device;
     request->sn = hf_gb_next_sn(device);
     memcpy(request->id, id, sizeof(request->id));
@@ -55,6 +61,7 @@ static void release(struct hf_gb_request *request)
 
     if (request->tx != NULL)
         hf_sip_tx_forget(request->tx);
+    hf_gb_sub_request_gone(request);
     hf_gb_merge_free(request->merge);
     site->stats.merge_bytes_now = site->merges.bytes;
     hf_wheel_cancel(site->options.wheel, &request->timer);
@@ -105,7 +112,8 @@ hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body)
         hf_gb_request_fail_soon(request, HF_REASON_MESSAGE_TOO_BIG, (struct hf_slice){NULL, 0});
         return HF_OK;
     }
-    hf_err err = hf_sip_tx_request(site->layer, &device->flow, text, request, hf_gb_now(site), &request->tx);
+    hf_err err =
+        hf_sip_tx_request(site->layer, &device->flow, text, &request->user, hf_gb_now(site), &request->tx);
     if (err == HF_ERR_LIMIT || err == HF_ERR_NOMEM) {
         site->stats.requests_full++;
         release(request);
@@ -206,7 +214,9 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
     enum hf_gb_wait wait = (enum hf_gb_wait)request->wait;
 
     (void)now_ms;
-    if (wait == HF_GB_WAIT_NOTHING && request->bad != HF_REASON_NONE)
+    if (wait == HF_GB_WAIT_SUB_SOON)
+        hf_gb_sub_command_due(request);
+    else if (wait == HF_GB_WAIT_NOTHING && request->bad != HF_REASON_NONE)
         end_bad(request);
     else if (wait == HF_GB_WAIT_NOTHING)
         end_unconfirmed(request, NULL, 0);

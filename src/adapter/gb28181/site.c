@@ -1,6 +1,6 @@
 /* adapter/gb28181/site.c - the site's doors, and the way in: what a message is, whose, and whether it gets a transaction. */
 #include "adapter/gb28181/catalog.h"
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/subscribe.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@ static const char *const body_types[] = {"Application/MANSCDP+xml", "application
 static const char *const no_extensions[] = {NULL};
 static const struct hf_sip_policy policy = {
     .methods = 1u << HF_SIP_REGISTER | 1u << HF_SIP_MESSAGE | 1u << HF_SIP_OPTIONS | 1u << HF_SIP_ACK |
-               1u << HF_SIP_CANCEL,
+               1u << HF_SIP_CANCEL | 1u << HF_SIP_NOTIFY,
     .extensions = no_extensions,
     .types = body_types,
 };
@@ -69,6 +69,7 @@ static hf_err fill_limits(const struct hf_gb_limits *from, struct hf_gb_limits *
     set_default(&ret->list_idle_ms, HF_GB_LIST_IDLE_MS);
     set_default(&ret->catalog_per_second, HF_GB_CATALOGS_PER_SECOND);
     set_default(&ret->catalog_max_age_s, HF_GB_CATALOG_MAX_AGE_S);
+    set_default(&ret->position_interval_s, HF_GB_POSITION_INTERVAL_S);
     set_default(&ret->refusals.per_second, HF_GB_REFUSALS_PER_SECOND);
     set_default(&ret->refusals.capacity, 2 * HF_GB_REFUSALS_PER_SECOND);
     if (ret->zone_minutes == 0)
@@ -153,6 +154,8 @@ static hf_err make_parts(struct hf_gb_site *site)
     sip.wheel = site->options.wheel;
     hf_err err = hf_sip_layer_new(&sip, &site->layer);
     if (err == HF_OK)
+        err = hf_sip_keep_init(&site->dialog_keep, HF_GB_DIALOG_BYTES_MAX);
+    if (err == HF_OK)
         err = hf_gb_locks_init(&site->locks, HF_GB_LOCKS_MAX);
     if (err == HF_OK)
         err = hf_gb_traces_init(site);
@@ -160,6 +163,7 @@ static hf_err make_parts(struct hf_gb_site *site)
     site->device_slab = hf_slab_new("gb_devices", sizeof(struct hf_gb_device), devices_max);
     site->request_slab = hf_slab_new("gb_requests", sizeof(struct hf_gb_request), HF_GB_REQUESTS_MAX);
     site->catalog_slab = hf_slab_new("gb_catalogs", hf_gb_catalog_job_bytes(), devices_max);
+    site->sub_slab = hf_slab_new("gb_subscriptions", hf_gb_sub_bytes(), HF_GB_SUBS_MAX);
     site->mover_slab = hf_slab_new("gb_movers", hf_gb_mover_bytes(), HF_GB_MOVERS_MAX);
     site->sip = malloc(HF_GB_SIP_BYTES_MAX + 1);
     site->body = malloc(HF_GB_BODY_BYTES_MAX + 1);
@@ -170,8 +174,9 @@ static hf_err make_parts(struct hf_gb_site *site)
     if (err != HF_OK)
         return err;
     if (site->hasher == NULL || site->device_slab == NULL || site->request_slab == NULL ||
-        site->catalog_slab == NULL || site->mover_slab == NULL || site->sip == NULL || site->body == NULL ||
-        site->memory == NULL || site->scratch == NULL || site->item_scratch == NULL || site->json == NULL)
+        site->catalog_slab == NULL || site->mover_slab == NULL || site->sub_slab == NULL ||
+        site->sip == NULL || site->body == NULL || site->memory == NULL || site->scratch == NULL ||
+        site->item_scratch == NULL || site->json == NULL)
         return HF_ERR_NOMEM;
     return hf_sip_hasher_has(site->hasher, HF_SIP_MD5) ? HF_OK : HF_ERR_UNSUPPORTED;
 }
@@ -232,6 +237,8 @@ void hf_gb_site_free(struct hf_gb_site *site)
     hf_slab_free(site->request_slab);
     hf_slab_free(site->catalog_slab);
     hf_slab_free(site->mover_slab);
+    hf_slab_free(site->sub_slab);
+    hf_sip_keep_deinit(&site->dialog_keep);
     free(site->sip);
     free(site->body);
     free(site->memory);
@@ -275,12 +282,25 @@ static void judged(struct hf_gb_site *site, const struct hf_sip_flow *flow, cons
         (void)hf_sip_layer_send(site->layer, flow, hf_sb_done(&sb));
 }
 
+struct hf_gb_device *hf_gb_asking(const struct hf_gb_site *site, const struct hf_sip_msg *msg)
+{
+    struct hf_slice ours =
+        msg->method == HF_SIP_REGISTER ? (struct hf_slice){NULL, 0} : hf_gb_call_id_device(msg->call_id);
+    struct hf_gb_device *device = ours.bytes > 0 ? hf_gb_device_find(site, ours) : NULL;
+
+    if (!hf_gb_device_there(device))
+        device = hf_gb_device_find(site, msg->from.uri.user);
+    return hf_gb_device_there(device) ? device : NULL;
+}
+
 static void request_came(struct hf_gb_site *site, const struct hf_sip_flow *flow,
                          const struct hf_sip_msg *msg)
 {
     const struct hf_hub *hub = site->options.hub;
-    struct hf_slice id = msg->from.uri.user;
+    struct hf_slice id = msg->from.uri.user, ours = hf_gb_call_id_device(msg->call_id);
 
+    if (msg->method == HF_SIP_NOTIFY && ours.bytes > 0) /* a channel may speak for its device */
+        id = ours;
     if (hf_gbid_valid(id, HF_GBID_RULE_DEVICE) &&
         hf_hub_home(site->options.tenant->name, id, hub->options.workers) != hub->options.worker) {
         site->stats.misrouted++; /* two workers must never have the same device */
@@ -292,6 +312,8 @@ static void request_came(struct hf_gb_site *site, const struct hf_sip_flow *flow
         return;
     }
     struct hf_gb_device *device = hf_gb_device_find(site, id);
+    if (!hf_gb_device_there(device) && msg->method == HF_SIP_NOTIFY)
+        device = hf_gb_asking(site, msg);
     if (msg->method == HF_SIP_ACK || msg->method == HF_SIP_CANCEL || hf_gb_device_there(device))
         (void)hf_sip_tx_receive(site->layer, flow, msg,
                                 hf_gb_device_there(device) ? class_of(device, flow, msg) : HF_SIP_SHED_LATER,
@@ -379,14 +401,19 @@ static void on_event(void *context, const struct hf_sip_tx_event *event)
             hf_gb_on_register(site, event);
         else if (event->msg->method == HF_SIP_MESSAGE)
             hf_gb_on_message(site, event);
+        else if (event->msg->method == HF_SIP_NOTIFY)
+            hf_gb_on_notify(site, event);
         else
             on_options(site, event);
         return;
     case HF_SIP_TELL_PROVISIONAL:
     case HF_SIP_TELL_FINAL:
     case HF_SIP_TELL_FAILED:
-        if (event->user != NULL)
-            hf_gb_request_sip(event->user, event);
+        if (event->user != NULL) {
+            struct hf_gb_user *user = event->user;
+
+            user->told(user, event);
+        }
         return;
     default:
         return; /* of INVITE, which is not served, or answers that nobody waits for: counted by the layer */

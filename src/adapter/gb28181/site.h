@@ -40,6 +40,7 @@ enum {
     HF_GB_JSON_BYTES_MAX = 1 << 20,             /* of one event */
     HF_GB_RESULT_BYTES_MAX = (2 << 20) - 65536, /* of a command's result: a record of the log */
     HF_GB_MERGE_BYTES_TOTAL_MAX = 64 << 20,     /* of answers in several parts, all together */
+    HF_GB_DIALOG_BYTES_MAX = 256 << 20,         /* of all dialogs of a worker, about 500 bytes each */
     HF_GB_CATALOG_BYTES_MAX =
         16 << 20,                     /* of one catalogue; the command's result shows as much as fits above */
     HF_GB_BOUND_INTERVAL_MS = 300000, /* between records of a device that has another port each time */
@@ -57,6 +58,7 @@ enum {
     HF_GB_REFUSALS_PER_SECOND = 100,
     HF_GB_CATALOGS_PER_SECOND = 20,
     HF_GB_CATALOG_MAX_AGE_S = 86400,
+    HF_GB_POSITION_INTERVAL_S = 5,
     HF_GB_ZONE_DEFAULT = 480, /* Beijing */
 };
 
@@ -110,7 +112,10 @@ struct hf_gb_limits {
     uint32_t list_idle_ms;       /* 10,000: between parts */
     uint32_t
         catalog_per_second; /* 20: lists of channels that a worker asks for by itself. HF_GB_CATALOGS_OFF: none */
-    uint32_t catalog_max_age_s; /* 86,400: of the list in the tables, when a device comes */
+    uint32_t catalog_max_age_s;   /* 86,400: of the list in the tables, when a device comes */
+    uint32_t subscribe;           /* bits 1 << enum hf_gb_topic: wanted of every device; 0 = none */
+    uint32_t subscribe_expires_s; /* of these; 0 = as the topic has it: 600, 3,600 */
+    uint32_t position_interval_s; /* 5 */
     struct hf_rate_limit
         refusals; /* answers to strangers' requests, of a worker: 100/s, 200; above it they get none */
     int16_t zone_minutes;     /* of times in bodies and of Date, east of UTC: 480. HF_GB_ZONE_UTC for 0 */
@@ -197,6 +202,14 @@ struct hf_gb_options {
     X(catalogs_lost, "lists of channels that the log could not take")                    \
     X(catalogs_given_up, "devices that were asked for their list often enough")          \
     X(catalog_changes, "channels that a notify spoke of")                                \
+    X(subscribes_sent, "SUBSCRIBEs, renewals included")                                  \
+    X(subscribes_no_expires, "answers to them that did not say how long")                \
+    X(subscriptions_made, "subscriptions that became active")                            \
+    X(subscriptions_failed, "subscriptions that failed: refused, not answered, ended")   \
+    X(subscriptions_unread, "devices whose settings could not be read")                  \
+    X(notifies, "NOTIFYs of registered devices")                                         \
+    X(notifies_unknown, "of these, those of no subscription of ours")                    \
+    X(notifies_late, "of these, those older than one before: 500")                       \
     X(stops_sent, "movements that the gateway stopped because their time was over")      \
     X(moves_refused, "orders to move that were refused: too many move")                  \
     X(answers_by_type, "answers with a wrong SN, taken because only one was open")       \
@@ -210,7 +223,8 @@ struct hf_gb_stats {
     HF_GB_STATS_MAP(HF_GB_STATS_MEMBER)
 #undef HF_GB_STATS_MEMBER
     uint64_t sip_tolerated[HF_SIP_TOLERANCES], sip_problems[HF_SIP_PROBLEMS];
-    uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting, movers_now; /* gauges */
+    uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting, movers_now,
+        subscriptions, subscriptions_active; /* gauges */
 };
 
 struct hf_gb_site;

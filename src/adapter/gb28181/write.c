@@ -3,14 +3,8 @@
 
 #include "base/sb.h"
 
-struct address { /* ours, as the peer reaches it */
-    char storage[HF_SIP_FLOW_HOST_MAX];
-    struct hf_slice host;
-    uint16_t port;
-    bool ipv6;
-};
-
-static void our_address(const struct hf_gb_site *site, const struct hf_sip_flow *flow, struct address *ret)
+void hf_gb_our_address(const struct hf_gb_site *site, const struct hf_sip_flow *flow,
+                       struct hf_gb_address *ret)
 {
     if (site->options.external_host.bytes > 0) {
         ret->host = site->options.external_host;
@@ -22,8 +16,8 @@ static void our_address(const struct hf_gb_site *site, const struct hf_sip_flow 
     ret->ipv6 = memchr(ret->host.at, ':', ret->host.bytes) != NULL;
 }
 
-static struct hf_slice uri(char *storage, size_t storage_bytes, struct hf_slice user, struct hf_slice host,
-                           uint16_t port, bool ipv6)
+struct hf_slice hf_gb_uri(char *storage, size_t storage_bytes, struct hf_slice user, struct hf_slice host,
+                          uint16_t port, bool ipv6)
 {
     struct hf_sb sb;
 
@@ -58,23 +52,24 @@ bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *
     char peer[HF_SIP_FLOW_HOST_MAX], branch[HF_SIP_BRANCH_BYTES_MAX], tag[HF_SIP_TAG_BYTES_MAX];
     char target[128], to[128], from[160], contact[160];
     struct hf_slice id = hf_gb_device_id(device), absent = {NULL, 0};
-    struct address ours;
+    struct hf_gb_address ours;
     struct hf_sb sb;
 
-    our_address(site, flow, &ours);
+    hf_gb_our_address(site, flow, &ours);
     hf_sb_init(&sb, site->sip, HF_GB_SIP_BYTES_MAX + 1);
     (void)hf_sip_write_request(&sb, HF_SLICE("MESSAGE"),
-                               uri(target, sizeof(target), id, hf_sip_flow_peer_host(flow, peer),
-                                   flow->peer_port, flow->family == 6));
+                               hf_gb_uri(target, sizeof(target), id, hf_sip_flow_peer_host(flow, peer),
+                                         flow->peer_port, flow->family == 6));
     (void)hf_sip_write_via(&sb, &(struct hf_sip_via_out){.transport = (enum hf_sip_transport)flow->transport,
                                                          .host = ours.host,
                                                          .port = ours.port,
                                                          .branch = hf_sip_layer_branch(site->layer, branch),
                                                          .rport = true});
     (void)hf_sip_write_address(
-        &sb, HF_SIP_FROM, uri(from, sizeof(from), site->options.server_id, site->options.realm, 0, false),
+        &sb, HF_SIP_FROM,
+        hf_gb_uri(from, sizeof(from), site->options.server_id, site->options.realm, 0, false),
         hf_sip_layer_token(site->layer, tag));
-    (void)hf_sip_write_address(&sb, HF_SIP_TO, uri(to, sizeof(to), id, site->options.realm, 0, false),
+    (void)hf_sip_write_address(&sb, HF_SIP_TO, hf_gb_uri(to, sizeof(to), id, site->options.realm, 0, false),
                                absent);
     write_call_id(device, &sb);
     device->cseq = device->cseq % 0x7fffffff + 1;
@@ -82,7 +77,8 @@ bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *
     (void)hf_sip_write_u64(&sb, HF_SIP_MAX_FORWARDS, HF_SIP_MAX_FORWARDS_DEFAULT);
     (void)hf_sip_write_address(
         &sb, HF_SIP_CONTACT,
-        uri(contact, sizeof(contact), site->options.server_id, ours.host, ours.port, ours.ipv6), absent);
+        hf_gb_uri(contact, sizeof(contact), site->options.server_id, ours.host, ours.port, ours.ipv6),
+        absent);
     (void)hf_sip_write_id(&sb, HF_SIP_USER_AGENT, site->options.user_agent);
     (void)hf_sip_write_end(&sb, type.bytes > 0 ? type : HF_SLICE("Application/MANSCDP+xml"), body);
     *ret_text = hf_sb_done(&sb);

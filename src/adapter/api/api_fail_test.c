@@ -19,6 +19,10 @@ static const char *const scenarios[] = {
     "Content-Length: 53\r\n\r\n{\"target\":{\"devices\":[\"d1\",\"d2\"]},\"text\":\"\\u0041b\"  }",
     "POST /v1/keys HTTP/1.1\r\n" AUTH "Content-Length: 17\r\n\r\n{\"scopes\":\"read\"}",
     "POST /v1/revocations HTTP/1.1\r\n" AUTH "Content-Length: 15\r\n\r\n{\"device\":\"d1\"}",
+    "GET /v1/cameras/d2/channels?tree=true HTTP/1.1\r\n" AUTH "\r\n" CUT "GET /v1/cameras HTTP/1.1\r\n" AUTH
+    "\r\n",
+    "POST /v1/cameras/d2/1/presets HTTP/1.1\r\n" AUTH
+    "Content-Length: 28\r\n\r\n{\"action\":\"call\",\"preset\":3}",
     "GET /v1/ledger HTTP/1.1\r\n" AUTH "\r\nGET /readyz HTTP/1.1\r\n" AUTH
     "\r\nGET /startupz HTTP/1.1\r\n" AUTH "\r\n",
     "GET /v1/events?follow=1 HTTP/1.1\r\n" AUTH "\r\n",
@@ -45,6 +49,16 @@ static void run(const char *scenario, uint64_t fail_at)
 {
     gateway_setup(NULL);
     gateway_online("acme", "d1", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    gateway_apply(&(struct hf_event){.type = HF_EVENT_ONLINE,
+                                     .epoch = 1,
+                                     .tenant = HF_SLICE("acme"),
+                                     .device = HF_SLICE("d2"),
+                                     .topic = HF_SLICE("gb28181")});
+    gateway_apply(&(struct hf_event){.type = HF_EVENT_CHANNELS,
+                                     .tenant = HF_SLICE("acme"),
+                                     .device = HF_SLICE("d2"),
+                                     .key = HF_SLICE("change"),
+                                     .payload = HF_SLICE("[{\"device_id\":\"1\"}]")});
     g.link.out = realloc(g.link.out, OUT_ROOM);
     g.link.out_room = OUT_ROOM;
     g.reason =

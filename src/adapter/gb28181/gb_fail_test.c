@@ -38,6 +38,7 @@ static hf_err begin(void)
                                     .realm = HF_SLICE(REALM),
                                     .server_id = HF_SLICE(SERVER),
                                     .devices_max = 16,
+                                    .limits = {.subscribe = 1, .catalog_per_second = HF_GB_CATALOGS_OFF},
                                     .sip = {.transactions_max = 64}};
 
     kit.account = (struct hf_gb_account){.open = true};
@@ -51,6 +52,38 @@ static hf_err begin(void)
     return hf_gb_site_new(&options, &kit.site);
 }
 
+/* The SUBSCRIBE that is due, if it could be made, is granted and brings something. */
+static void subscription(void)
+{
+    static char text[4096];
+    struct hf_sb sb;
+    struct hf_sip_reply reply_200 = {.status = 200, .to_tag = HF_SLICE("cam")};
+
+    tk_advance(kit.tk, 4000);
+    tk_run(kit.tk);
+    while (kit_read()) {
+        if (kit.msg.kind != HF_SIP_REQUEST || kit.msg.method != HF_SIP_SUBSCRIBE)
+            continue;
+        hf_sb_init(&sb, text, sizeof(text));
+        assert_int_equal(hf_sip_write_reply(&sb, &kit.msg, &reply_200), HF_OK);
+        hf_sb_text(&sb, KIT_CONTACT "Expires: 600\r\nContent-Length: 0\r\n\r\n");
+        char call_id[128], tag[64], notify[2048];
+        (void)snprintf(call_id, sizeof(call_id), "%.*s", (int)kit.msg.call_id.bytes, kit.msg.call_id.at);
+        (void)snprintf(tag, sizeof(tag), "%.*s", (int)kit.msg.from.tag.bytes, kit.msg.from.tag.at);
+        (void)snprintf(notify, sizeof(notify),
+                       "NOTIFY sip:" SERVER "@" REALM
+                       " SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.10:5060;branch=z9hG4bKn1\r\n"
+                       "From: <sip:" CAMERA "@" REALM ">;tag=cam\r\nTo: <sip:" SERVER "@" REALM ">;tag=%s\r\n"
+                       "Call-ID: %s\r\nCSeq: 1 NOTIFY\r\nMax-Forwards: 70\r\n" KIT_CONTACT
+                       "Subscription-State: active\r\nContent-Length: 0\r\n\r\n",
+                       tag, call_id);
+        (void)hf_gb_receive(kit.site, &kit.flow, hf_slice_of(notify));
+        (void)hf_gb_receive(kit.site, &kit.flow, hf_sb_done(&sb));
+        tk_run(kit.tk);
+        return;
+    }
+}
+
 static bool live(void)
 {
     char body[512];
@@ -62,6 +95,7 @@ static bool live(void)
     if (!there)
         return false;
     tk_run(kit.tk);
+    subscription();
     say(KIT_KEEPALIVE);
     say(KIT_XML("Notify", "Alarm", "9", ""));
     tk_run(kit.tk);

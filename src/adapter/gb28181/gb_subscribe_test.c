@@ -309,7 +309,7 @@ static void it_is_rebuilt_once_when_the_device_returns(void **state)
     assert_int_equal(kit_register(CAMERA, 0), 200);
     assert_int_equal(kit_stats()->subscriptions_active, 0);
     for (unsigned away = 0; away < 2; away++) { /* remembered; then forgotten, and read from the tables */
-        kit_pass(1000 + 200000 * away);
+        kit_pass(1000 + (uint64_t)HF_GB_REMEMBER_MS * away);
         assert_int_equal(hf_gb_device_find(kit.site, HF_SLICE(CAMERA)) != NULL, away == 0);
         assert_int_equal(kit_register(CAMERA, 86400), 200);
         assert_true(waits(10000));
@@ -329,7 +329,7 @@ static void who_does_not_want_it_overrides_the_default(void **state)
     kit_command(&reply, CAMERA, "Unsubscribe", "{\"event\":\"alarm\"}");
     assert_false(waits(20000));
     assert_int_equal(kit_register(CAMERA, 0), 200);
-    kit_pass(300000);
+    kit_pass(HF_GB_REMEMBER_MS + 1000);
     assert_int_equal(kit_register(CAMERA, 86400), 200);
     assert_false(waits(20000));
     kit_end();

@@ -4,7 +4,8 @@
  *
  *   {"peer":"192.0.2.10","port":5060,"transport":"udp","local":"198.51.100.5","local_port":5060,"endpoint":0,"expires_s":3600,"version":20,"charset":0,
  *    "keepalive_ms":60000,"keepalive_count":3} */
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/catalog.h"
+#include "adapter/gb28181/subscribe.h"
 
 #include <arpa/inet.h>
 #include <cjson/cJSON.h>
@@ -173,10 +174,13 @@ static hf_err resume(struct hf_gb_site *site, const struct row *row)
         read_binding(device, (struct hf_slice){row->binding, row->binding_bytes}) ? HF_OK : HF_ERR_CORRUPT;
     if (err == HF_OK)
         err = hf_hub_resume(site->options.hub, &device->dev, &connect, row->epoch);
-    if (err == HF_OK)
+    if (err == HF_OK) {
         hf_gb_device_event(device, HF_GB_EV_RESTORED);
-    else
+        hf_gb_catalog_registered(device);
+        hf_gb_subs_registered(device); /* those of before are the device's alone: made anew, once (GB-20) */
+    } else {
         hf_gb_device_free(device);
+    }
     return err;
 }
 

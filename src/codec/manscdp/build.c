@@ -261,6 +261,19 @@ static bool is_name(struct hf_slice name)
     return name.bytes > 0 && name.bytes <= HF_XML_NAME_BYTES_MAX;
 }
 
+/* The name of an item of one of the message's lists: outside of it, a reader would take it and what follows for that list. */
+static bool is_item_name(const struct hf_cdp_layout *layout, struct hf_slice name)
+{
+    for (unsigned i = 0; i < layout->row_count; i++) {
+        const struct hf_cdp_row *row = &layout->rows[i];
+
+        if (row->kind == HF_CDP_KIND_LIST && hf_cdp_has_id(&hf_cdp_layouts[row->of]) &&
+            hf_slice_eq_nocase(name, hf_slice_of(hf_cdp_layouts[row->of].item)))
+            return true;
+    }
+    return false;
+}
+
 static hf_err write_extras(struct build *build)
 {
     const struct hf_cdp_message *message = build->message;
@@ -273,7 +286,7 @@ static hf_err write_extras(struct build *build)
 
         /* One that is named as a row is a value that could not be read. */
         if (extra->parent.at != NULL || extra->markup ||
-            hf_cdp_row_of(layout, extra->name, 0, &other_case) != NULL)
+            hf_cdp_row_of(layout, extra->name, 0, &other_case) != NULL || is_item_name(layout, extra->name))
             continue;
         build->element = "ExtraInfo";
         if (!is_name(extra->name))

@@ -469,6 +469,21 @@ static void what_was_unreadable_is_not_written(void **state)
                         "</RecordSchedule></VideoRecordPlan><ExtraInfo>e</ExtraInfo>");
 }
 
+/* Found by fuzzing: written back it would have been read as the list's first item, and what follows with it. */
+static void a_stray_item_is_not_written(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        kit_parse(HF_SLICE(HEAD "<Notify><CmdType>MobilePosition</CmdType><SN>17</SN><DeviceID>" ID
+                                "</DeviceID><Time>2026-01-01T08:00:00</Time>"
+                                "<DeviceList Num=\"1\"><A>1</A></DeviceList><Item></Item><V>1</V></Notify>")),
+        HF_OK);
+    assert_int_equal(kit_message.extra_count, 2);
+    assert_int_equal(build(HF_CDP_2022, &kit_message), HF_OK);
+    assert_string_equal(lines("Notify"),
+                        "<Time>2026-01-01T08:00:00</Time><DeviceList Num=\"0\"></DeviceList><V>1</V>");
+}
+
 static void answers_and_editions_of_the_table(void **state)
 {
     struct hf_cdp_message message = of(HF_CDP_ROOT_QUERY, HF_CDP_CMD_CATALOG);
@@ -508,6 +523,7 @@ int main(void)
         cmocka_unit_test(every_length_of_room_is_met),
         cmocka_unit_test(a_parsed_list_is_written_again),
         cmocka_unit_test(what_was_unreadable_is_not_written),
+        cmocka_unit_test(a_stray_item_is_not_written),
         cmocka_unit_test(answers_and_editions_of_the_table),
     };
 

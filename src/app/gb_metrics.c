@@ -21,6 +21,8 @@ static void add_site(struct hf_gb_stats *sum, const struct hf_gb_stats *from)
     ADD(movers_now, )
     ADD(subscriptions, )
     ADD(subscriptions_active, )
+    for (unsigned i = 0; i < HF_GB_LEVELS; i++)
+        sum->links[i] += from->links[i];
 }
 
 #define SIP_COUNTERS(X)                                                                          \
@@ -124,6 +126,10 @@ static void site_page(struct hf_page *page, const struct hf_gb_stats *site)
     hf_page_one(page, "gb_devices", "gauge", "registered devices", (double)site->devices);
     hf_page_one(page, "gb_suspects", "gauge", "registered devices that are suspect",
                 (double)site->suspects_now);
+    hf_page_head(page, "gb_links", "gauge", "links of devices whose health is known, by level");
+    for (unsigned i = 0; i < HF_GB_LEVELS; i++)
+        hf_page_add(page, "holdfast_gb_links{level=\"%s\"} %llu\n", hf_gb_level_name(i),
+                    (unsigned long long)site->links[i]);
     hf_page_one(page, "gb_requests", "gauge", "commands under way", (double)site->requests_now);
     hf_page_one(page, "gb_merge_bytes", "gauge", "memory of lists of which parts are missing",
                 (double)site->merge_bytes_now);

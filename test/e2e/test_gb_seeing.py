@@ -1,9 +1,11 @@
 """What one sees of cameras, and that registrations outlive the gateway."""
+import contextlib
 import hashlib
 import os
 import re
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -59,6 +61,30 @@ class Camera:
 
     def keepalive(self, port):
         return self.ask(port, "MESSAGE", KEEPALIVE.format(self.device), "Content-Type: Application/MANSCDP+xml\r\n")[0]
+
+    @contextlib.contextmanager
+    def answering(self):
+        """Every request of the gateway gets its 200 meanwhile, and nothing else."""
+        over = threading.Event()
+
+        def run():
+            while not over.is_set():
+                try:
+                    text, peer = self.socket.recvfrom(65536)
+                except (TimeoutError, ConnectionRefusedError):
+                    continue
+                lines = text.decode("utf-8", "replace").split("\r\n")
+                if not lines[0].startswith("SIP/2.0 "):
+                    kept = [line for line in lines if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+                    kept = [line + ";tag=cam" if line.startswith("To:") and "tag=" not in line else line for line in kept]
+                    self.socket.sendto("\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]).encode(), peer)
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def close(self):
         self.socket.close()
@@ -133,3 +159,28 @@ def test_registrations_outlive_the_gateway(gateways, camera, planned):
     assert api.device(one.device)["epoch"] == epoch
     assert not api.events(type="offline", device=one.device)
     assert gw.metric("holdfast_gb_registered_total") == 0
+
+
+def test_the_health_of_a_link(gateways, camera):
+    gw = gateways(sip.cameras(), env=sip.ENV)
+    api, port = gw.api(), sip.port(gw)
+    one = camera(4)
+    assert one.register(port) == 200
+    with one.answering():
+        for _ in range(6):
+            api.post(f"/v1/devices/{one.device}/commands", {"name": "PTZCmd", "payload": "A50F010000000066", "wait_ms": 5000})
+        health = eventually(lambda: (h := api.get(f"/v1/cameras/{one.device}")["gb28181"].get("health")) and "score" in h and h, timeout_s=15)
+    assert health["level"] == "normal" and health["requests"] >= 6 and health["timed_out"] == 0
+    eventually(lambda: gw.metric("holdfast_gb_links", level="normal") == 1)
+
+
+def test_a_silent_camera_is_asked(gateways, camera):
+    gw = gateways(sip.cameras(keepalive_ms="5s"), env=sip.ENV)
+    api, port = gw.api(), sip.port(gw)
+    one = camera(5)
+    assert one.register(port) == 200
+    eventually(lambda: api.device(one.device)["state"] == "unknown", timeout_s=15)
+    with one.answering():  # it has no more to say than that it is there
+        eventually(lambda: api.device(one.device)["state"] == "online", timeout_s=15)
+    eventually(lambda: gw.metric("holdfast_gb_heals_answered_total") >= 1)
+    assert not api.events(type="offline", device=one.device)

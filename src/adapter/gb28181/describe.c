@@ -15,6 +15,11 @@ void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_byt
     hf_json_out_cstr(&json, "catalog", hf_gb_catalog_name(device->catalog.now));
     hf_json_out_u64(&json, "commands_open", device->open);
     hf_gb_subs_describe(device, &json);
+    if (device->link != NULL) {
+        hf_json_out_object(&json, "health");
+        hf_gb_link_members(device, &json);
+        hf_json_out_end(&json);
+    }
     hf_json_out_end(&json);
     if (hf_json_out_complete(&json))
         (void)hf_sb_done(&sb);

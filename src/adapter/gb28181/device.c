@@ -2,6 +2,8 @@
 #include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/subscribe.h"
 
+#include "base/sb.h"
+
 /* ---- the maps ---- */
 
 struct hf_gb_device *hf_gb_device_find(const struct hf_gb_site *site, struct hf_slice id)
@@ -81,12 +83,58 @@ void hf_gb_device_arm(struct hf_gb_device *device)
 
     if (hf_gb_device_there(device))
         (void)hf_gb_life_due(&device->life, (enum hf_gb_state)device->state, &due_ms);
+    if (device->heal_ms != 0 && device->heal_ms < due_ms)
+        due_ms = device->heal_ms;
     hf_list_remove(&device->gone);
     if (!hf_gb_device_there(device)) {
         device->ended_ms = hf_gb_now(site);
         hf_list_push_back(&site->gone, &device->gone);
     }
     hf_wheel_arm(site->options.wheel, &device->timer, due_ms);
+}
+
+/* GB-20: a suspect device may just have nothing to say; it is asked. One that has lost its stream cannot be. */
+static void heal_begin(struct hf_gb_device *device, bool restored)
+{
+    struct hf_gb_site *site = device->site;
+    uint64_t first_ms = restored ? hf_presence_quiet_ms(device->life.interval_ms) : HF_GB_HEAL_FIRST_MS;
+
+    device->heals = 0;
+    device->heal_ms = hf_gb_now(site) + first_ms + hf_rng_below(&site->rng, first_ms / 2 + 1);
+}
+
+/* RC-1; each question is repeated by SIP for half a minute, and the next one waits for its end. */
+static void heal_later(struct hf_gb_device *device)
+{
+    uint64_t ceiling_ms = HF_MIN((uint64_t)1000 << HF_MIN(device->heals, 5), (uint64_t)HF_GB_HEAL_MS_MAX);
+
+    device->heal_ms =
+        hf_gb_now(device->site) + HF_WHEEL_TICK_MS + hf_rng_below(&device->site->rng, ceiling_ms);
+}
+
+static void heal(struct hf_gb_device *device)
+{
+    static const struct hf_rate_limit limit = {HF_GB_HEALS_PER_SECOND, 2 * HF_GB_HEALS_PER_SECOND};
+    struct hf_gb_site *site = device->site;
+
+    device->heal_ms = 0;
+    if (device->life.lost_ms != 0 || device->healing)
+        return;
+    if (hf_rate_take(&site->heal_rate, &limit, 1, hf_gb_now(site)))
+        hf_gb_device_heal(device);
+    else
+        site->stats.heals_deferred++;
+    if (!device->healing)
+        heal_later(device);
+}
+
+void hf_gb_device_heal_over(struct hf_gb_device *device)
+{
+    device->healing = false;
+    if (device->state != HF_GB_SUSPECT)
+        return;
+    heal_later(device);
+    hf_gb_device_arm(device);
 }
 
 static void on_timer(struct hf_timer *timer, uint64_t now_ms)
@@ -100,12 +148,12 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
     }
     enum hf_gb_event event = hf_gb_life_due(&device->life, (enum hf_gb_state)device->state, &due_ms);
     if (due_ms > now_ms) { /* it has lived meanwhile: a message does not touch the wheel */
-        hf_wheel_arm(device->site->options.wheel, &device->timer, due_ms);
+        if (device->heal_ms != 0 && device->heal_ms <= now_ms)
+            heal(device);
+        hf_gb_device_arm(device);
         return;
     }
     hf_gb_device_event(device, event);
-    if (event == HF_GB_EV_QUIET && device->life.lost_ms == 0) /* GB-20: it may just have nothing to say */
-        hf_gb_device_probe(device, &device->flow);
 }
 
 static void count_end(struct hf_gb_site *site, enum hf_gb_event event)
@@ -120,6 +168,7 @@ void hf_gb_device_event(struct hf_gb_device *device, enum hf_gb_event event)
     struct hf_gb_site *site = device->site;
     struct hf_gb_step step = hf_gb_step((enum hf_gb_state)device->state, event);
     bool was_deaf = hf_gb_device_deaf(device);
+    uint8_t before = device->state;
 
     if (step.ignored)
         return;
@@ -135,6 +184,10 @@ void hf_gb_device_event(struct hf_gb_device *device, enum hf_gb_event event)
     device->state = (uint8_t)step.next;
     if (event == HF_GB_EV_STREAM_LOST)
         device->life.lost_ms = hf_gb_now(site);
+    if (step.next != HF_GB_SUSPECT)
+        device->heal_ms = 0;
+    else if (before != HF_GB_SUSPECT)
+        heal_begin(device, event == HF_GB_EV_RESTORED);
     if (step.tell)
         hf_hub_evidence(site->options.hub, &device->dev, step.evidence);
     hf_gb_device_arm(device);
@@ -151,8 +204,10 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     site->stats.suspects_now -= device->state == HF_GB_SUSPECT;
     device->state = HF_GB_OFFLINE;
     device->probe_sn = 0;
+    device->heal_ms = 0;
     device->life.lost_ms = 0;
     hf_gb_requests_drop(device);
+    hf_gb_link_free(device);
     hf_gb_catalog_gone(device);
     hf_gb_ptz_gone(device);
     hf_gb_subs_gone(device);
@@ -208,7 +263,7 @@ static bool same_address(const struct hf_sip_flow *a, const struct hf_sip_flow *
     return a->family == b->family && memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
 }
 
-void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *flow)
+static const struct hf_cdp_message *status_query(struct hf_gb_device *device, const struct hf_sip_flow *flow)
 {
     struct hf_gb_site *site = device->site;
     struct hf_cdp_message *query = &site->message;
@@ -221,8 +276,37 @@ void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *f
     query->command = HF_CDP_CMD_DEVICE_STATUS;
     query->sn = HF_CDP_INT(device->probe_sn);
     query->device_id = hf_gb_device_id(device);
-    site->stats.probes++;
-    hf_gb_send_notice(device, flow, query);
+    return query;
+}
+
+void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *flow)
+{
+    device->site->stats.probes++;
+    hf_gb_send_notice(device, flow, status_query(device, flow));
+}
+
+void hf_gb_device_heal(struct hf_gb_device *device)
+{
+    static const uint8_t none[16];
+    struct hf_gb_site *site = device->site;
+    struct hf_gb_request *request = hf_gb_request_new(device, none);
+    struct hf_cdp_writer writer = hf_gb_writer(device);
+    struct hf_sb sb;
+
+    if (request == NULL) /* what is under way asks as much */
+        return;
+    request->own = request->heal = true;
+    request->command = HF_CDP_CMD_DEVICE_STATUS;
+    request->answer = HF_CDP_ANSWER_NONE; /* its own one is taken by probe_sn */
+    hf_sb_init(&sb, site->body, HF_GB_BODY_BYTES_MAX + 1);
+    if (hf_cdp_build(&writer, status_query(device, &device->flow), &sb, NULL) != HF_OK) {
+        hf_gb_request_fail_soon(request, HF_REASON_NONE, (struct hf_slice){NULL, 0});
+        return;
+    }
+    site->stats.heals++;
+    device->heals += device->heals < UINT8_MAX;
+    device->healing = true;
+    (void)hf_gb_request_send(request, hf_sb_done(&sb));
 }
 
 bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *flow)

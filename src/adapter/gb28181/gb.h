@@ -1,7 +1,7 @@
 /* adapter/gb28181/gb.h - for the files of this folder: home.c (whose message is it), site.c (doors and the way in), register.c (REGISTER), device.c (bindings: life, moves, end),
  * message.c (what devices say), request.c (commands under way and how they end), command.c (from an application's JSON to a body), merge.c (answers in parts),
  * hub_ops.c (the hub's view), write.c (SIP texts), trace.c (what was said lately), restore.c (what outlives the
- * gateway). */
+ * gateway), health.c (of links). */
 #ifndef HF_ADAPTER_GB28181_GB_H
 #define HF_ADAPTER_GB28181_GB_H
 
@@ -15,6 +15,7 @@
 #include "codec/sip/judge.h"
 #include "core/channels.h"
 #include "core/gb/catalog.h"
+#include "core/gb/health.h"
 #include "core/gb/lock.h"
 #include "core/gb/merge.h"
 #include "core/gb/registration.h"
@@ -56,9 +57,12 @@ struct hf_gb_device {
     struct hf_gb_life life;
     uint64_t ended_ms; /* OFFLINE: since */
     uint64_t registered_ms, probed_ms /* 0 = never */;
+    struct hf_gb_link *link;       /* health.c; owns. NULL: nothing was asked lately */
+    uint64_t heal_ms;              /* SUSPECT: when it is asked again; 0 = it is not */
     uint64_t bound_hash, bound_ms; /* restore.c: of its last record; 0 = there is none */
     uint32_t expires_s;            /* as granted */
     uint32_t sn, cseq;
+    uint8_t heals;     /* questions since it became suspect */
     uint32_t probe_sn; /* 0 = no question is open */
     uint16_t version;  /* as X-GB-Ver: 20, 30 */
     uint8_t state;     /* enum hf_gb_state */
@@ -66,6 +70,7 @@ struct hf_gb_device {
     uint8_t open;       /* length of requests */
     bool streaming;     /* is on site->streams */
     bool faulty;        /* its last keepalive spoke of a fault */
+    bool healing;       /* such a question is under way */
     bool routine;       /* what it said last was a keepalive without news */
     bool catalog_moved; /* a change was recorded that may not be in the tables yet */
     struct hf_gb_catalog_state catalog;
@@ -94,7 +99,9 @@ struct hf_gb_request {
     struct hf_gb_device *device;
     struct hf_sip_tx *tx; /* NULL once SIP has answered or given up */
     struct hf_gb_merge *merge;
-    uint8_t id[16]; /* the hub's */
+    uint8_t id[16];   /* the hub's */
+    uint64_t sent_ms; /* to SIP */
+    bool heal;        /* to a suspect device; `own`, too */
     uint32_t sn;
     uint16_t status;       /* of the SIP answer; 0 = none */
     uint8_t command;       /* enum hf_cdp_command */
@@ -135,6 +142,10 @@ struct hf_gb_site {
     struct hf_list_node knocks_used;
     struct hf_rate knock_rate;
     uint64_t next_trace;
+    struct hf_slab *link_slab; /* health.c, as these: */
+    struct hf_list_node links; /* hf_gb_link.node */
+    struct hf_timer links_timer;
+    struct hf_rate heal_rate;
     struct hf_map devices, streams;
     struct hf_list_node gone; /* devices that are remembered, the longest gone first */
     struct hf_gb_locks locks;
@@ -221,6 +232,19 @@ bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *f
 /* Asks who is there, not too often. */
 void hf_gb_device_doubt(struct hf_gb_device *device, const struct hf_sip_flow *flow);
 void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *flow);
+/* The same question to a SUSPECT device where it was proven last; any SIP answer is life. */
+void hf_gb_device_heal(struct hf_gb_device *device);
+void hf_gb_device_heal_over(struct hf_gb_device *device); /* without an answer */
+
+/* health.c */
+hf_err hf_gb_links_init(struct hf_gb_site *site); /* HF_ERR_NOMEM: deinit is due all the same */
+void hf_gb_links_deinit(struct hf_gb_site *site); /* of a zeroed site, too; no link is left */
+void hf_gb_link_free(struct hf_gb_device *device);
+/* A request of ours ended; or the device showed wrong credentials. */
+void hf_gb_link_answered(struct hf_gb_device *device, uint64_t sent_ms);
+void hf_gb_link_timed_out(struct hf_gb_device *device);
+void hf_gb_link_refused(struct hf_gb_device *device);
+void hf_gb_link_members(const struct hf_gb_device *device, struct hf_json_out *out); /* link is not NULL */
 
 /* restore.c */
 /* Its place or its terms may have changed: recorded, if so. port_only: the address has not, which is recorded now and then only. */

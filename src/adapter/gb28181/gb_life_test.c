@@ -39,6 +39,7 @@ static void silence_makes_it_suspect_then_offline_once(void **state)
     kit_pass(200);
     assert_int_equal(kit_presence(CAMERA), HF_UNKNOWN);
     assert_int_equal(kit_stats()->suspects_now, 1);
+    kit_pass(HF_GB_HEAL_FIRST_MS * 3 / 2);
     assert_true(kit_read()); /* GB-20: it is asked */
     assert_true(kit_has("<CmdType>DeviceStatus</CmdType>"));
     assert_int_equal(kit_keepalive(), 200);

@@ -223,7 +223,11 @@ static void refuse(struct hf_gb_site *site, const struct hf_sip_tx_event *event,
 static void wrong(struct hf_gb_site *site, const struct hf_sip_tx_event *event, struct hf_slice id,
                   bool known)
 {
+    struct hf_gb_device *device = hf_gb_device_find(site, id);
+
     site->stats.auth_failed++;
+    if (device != NULL)
+        hf_gb_link_refused(device);
     if (hf_gb_lock_fail(&site->locks, pair_of(site, event->flow, id), hf_gb_now(site))) {
         site->stats.locks = site->locks.locked;
         if (known) /* once for each lock: a guesser must not fill the log */

@@ -67,6 +67,7 @@ static void release(struct hf_gb_request *request)
     hf_wheel_cancel(site->options.wheel, &request->timer);
     hf_list_remove(&request->node);
     request->device->open--;
+    request->device->healing &= !request->heal;
     site->stats.requests_now--;
     hf_slab_give(site->request_slab, request);
 }
@@ -126,6 +127,7 @@ hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body)
         return HF_OK;
     }
     site->stats.commands += !request->own;
+    request->sent_ms = hf_gb_now(site);
     hf_gb_catalog_asked(request);
     hf_gb_request_wait(request, HF_GB_WAIT_SIP);
     return HF_OK;
@@ -207,6 +209,14 @@ static void end_bad(struct hf_gb_request *request)
     hf_gb_request_end(request, true, hf_sb_done(&sb));
 }
 
+static void heal_over(struct hf_gb_request *request)
+{
+    struct hf_gb_device *device = request->device;
+
+    hf_gb_request_end(request, false, (struct hf_slice){NULL, 0});
+    hf_gb_device_heal_over(device);
+}
+
 static void on_timer(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_gb_request *request = HF_CONTAINER_OF(timer, struct hf_gb_request, timer);
@@ -214,8 +224,14 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
     enum hf_gb_wait wait = (enum hf_gb_wait)request->wait;
 
     (void)now_ms;
+    if (wait == HF_GB_WAIT_SIP)
+        hf_gb_link_timed_out(request->device);
     if (wait == HF_GB_WAIT_SUB_SOON)
         hf_gb_sub_command_due(request);
+    else if (request->heal && wait == HF_GB_WAIT_SIP)
+        request->wait = HF_GB_WAIT_NOTHING; /* SIP repeats it, and tells the end */
+    else if (request->heal)
+        heal_over(request);
     else if (wait == HF_GB_WAIT_NOTHING && request->bad != HF_REASON_NONE)
         end_bad(request);
     else if (wait == HF_GB_WAIT_NOTHING)
@@ -234,6 +250,12 @@ void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_eve
     if (event->tell == HF_SIP_TELL_FAILED) {
         request->tx = NULL;
         request->err = event->err;
+        if (request->wait == HF_GB_WAIT_SIP && event->timer != HF_SIP_NO_TIMER)
+            hf_gb_link_timed_out(request->device);
+        if (request->heal) {
+            heal_over(request);
+            return;
+        }
         if (request->wait ==
             HF_GB_WAIT_SIP) /* else the device has begun to answer, whatever became of its 200 */
             end_unconfirmed(request, event->timer != HF_SIP_NO_TIMER ? hf_sip_timer_name(event->timer) : NULL,
@@ -244,6 +266,14 @@ void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_eve
         return;
     request->tx = NULL;
     request->status = event->msg->status;
+    if (request->wait == HF_GB_WAIT_SIP)
+        hf_gb_link_answered(request->device, request->sent_ms);
+    if (request->heal) { /* whatever it says of the question: it is there */
+        request->device->site->stats.heals_answered++;
+        hf_gb_device_life(request->device);
+        heal_over(request);
+        return;
+    }
     if (request->status >= 300)
         end_status(request, event->msg->reason);
     else if (request->answer == HF_CDP_ANSWER_NONE)

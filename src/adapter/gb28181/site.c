@@ -159,6 +159,8 @@ static hf_err make_parts(struct hf_gb_site *site)
         err = hf_gb_locks_init(&site->locks, HF_GB_LOCKS_MAX);
     if (err == HF_OK)
         err = hf_gb_traces_init(site);
+    if (err == HF_OK)
+        err = hf_gb_links_init(site);
     site->hasher = hf_sip_hasher_new();
     site->device_slab = hf_slab_new("gb_devices", sizeof(struct hf_gb_device), devices_max);
     site->request_slab = hf_slab_new("gb_requests", sizeof(struct hf_gb_request), HF_GB_REQUESTS_MAX);
@@ -233,6 +235,7 @@ void hf_gb_site_free(struct hf_gb_site *site)
     hf_sip_layer_free(site->layer);
     hf_sip_hasher_free(site->hasher);
     hf_gb_traces_deinit(site);
+    hf_gb_links_deinit(site);
     hf_slab_free(site->device_slab);
     hf_slab_free(site->request_slab);
     hf_slab_free(site->catalog_slab);

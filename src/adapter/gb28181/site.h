@@ -19,6 +19,7 @@
 #include "codec/manscdp/text.h"
 #include "codec/sip/digest.h"
 #include "codec/sip/nonce.h"
+#include "core/gb/health.h"
 #include "core/hub.h"
 #include "core/sip/trace.h"
 #include "core/sip/tx.h"
@@ -43,6 +44,11 @@ enum {
     HF_GB_DIALOG_BYTES_MAX = 256 << 20,         /* of all dialogs of a worker, about 500 bytes each */
     HF_GB_CATALOG_BYTES_MAX =
         16 << 20,                     /* of one catalogue; the command's result shows as much as fits above */
+    HF_GB_LINKS_MAX = 16384,          /* devices of a worker whose health is known at a time */
+    HF_GB_HEALTH_BYTES_MAX = 256,     /* of a gb/health event */
+    HF_GB_HEAL_FIRST_MS = 2000,       /* after a device became suspect, and up to half as much again */
+    HF_GB_HEAL_MS_MAX = 30000,        /* RC-1: between questions to a suspect device at most */
+    HF_GB_HEALS_PER_SECOND = 500,     /* of a worker, to suspect devices */
     HF_GB_BOUND_INTERVAL_MS = 300000, /* between records of a device that has another port each time */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };
@@ -176,6 +182,12 @@ struct hf_gb_options {
     X(strangers, "requests of devices that are not registered")                          \
     X(strangers_silent, "of these, those that got no answer")                            \
     X(bindings, "records of where a device is")                                          \
+    X(heals, "questions to suspect devices")                                             \
+    X(heals_answered, "of these, those that were answered")                              \
+    X(heals_deferred, "times that such a question had to wait because of the rate")      \
+    X(health_changes, "changes of the level of a link's health")                         \
+    X(health_untold, "of these, those without an event: the rate, or a rule")            \
+    X(links_full, "requests that were not judged because too many links were")           \
     X(restored, "registrations of an earlier start that go on")                          \
     X(restore_refused, "of these, those that could not: expired, forbidden, too many")   \
     X(moves, "new addresses taken")                                                      \
@@ -223,6 +235,7 @@ struct hf_gb_stats {
     HF_GB_STATS_MAP(HF_GB_STATS_MEMBER)
 #undef HF_GB_STATS_MEMBER
     uint64_t sip_tolerated[HF_SIP_TOLERANCES], sip_problems[HF_SIP_PROBLEMS];
+    uint64_t links[HF_GB_LEVELS]; /* gauges: links that are judged, by level */
     uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting, movers_now,
         subscriptions, subscriptions_active; /* gauges */
 };

@@ -1,0 +1,149 @@
+/* adapter/gb28181/health.c - the health of each link (GB-19), for devices that we ask something or that guess passwords: fed by the ends of our requests, judged each 10 s. What
+ * is kept of a device is a record of its own, bounded, and goes when there was nothing for a minute. */
+#include "adapter/gb28181/gb.h"
+
+#include "base/sb.h"
+
+struct hf_gb_link {
+    struct hf_list_node node; /* site->links */
+    struct hf_gb_device *device;
+    struct hf_gb_health health;
+};
+
+static void on_tick(struct hf_timer *timer, uint64_t now_ms);
+
+hf_err hf_gb_links_init(struct hf_gb_site *site)
+{
+    hf_list_init(&site->links);
+    hf_timer_init(&site->links_timer, on_tick);
+    site->link_slab = hf_slab_new("gb_links", sizeof(struct hf_gb_link), HF_GB_LINKS_MAX);
+    return site->link_slab != NULL ? HF_OK : HF_ERR_NOMEM;
+}
+
+void hf_gb_links_deinit(struct hf_gb_site *site)
+{
+    if (site->link_slab != NULL)
+        hf_wheel_cancel(site->options.wheel, &site->links_timer);
+    hf_slab_free(site->link_slab);
+}
+
+static struct hf_gb_link *link_of(struct hf_gb_device *device)
+{
+    struct hf_gb_site *site = device->site;
+    struct hf_gb_link *link = device->link;
+
+    if (link != NULL || !hf_gb_device_there(device))
+        return link;
+    link = hf_slab_take(site->link_slab);
+    if (link == NULL) {
+        site->stats.links_full++;
+        return NULL;
+    }
+    link->device = device;
+    device->link = link;
+    hf_list_init(&link->node);
+    if (hf_list_empty(&site->links))
+        hf_wheel_arm(site->options.wheel, &site->links_timer, hf_gb_now(site) + HF_GB_HEALTH_STEP_MS);
+    hf_list_push_back(&site->links, &link->node);
+    site->stats.links[HF_GB_LEVEL_NORMAL]++;
+    return link;
+}
+
+void hf_gb_link_free(struct hf_gb_device *device)
+{
+    struct hf_gb_link *link = device->link;
+
+    if (link == NULL)
+        return;
+    device->site->stats.links[link->health.level]--;
+    device->link = NULL;
+    hf_list_remove(&link->node);
+    hf_slab_give(device->site->link_slab, link);
+}
+
+void hf_gb_link_answered(struct hf_gb_device *device, uint64_t sent_ms)
+{
+    struct hf_gb_link *link = link_of(device);
+    uint64_t now_ms = hf_gb_now(device->site);
+
+    if (link != NULL)
+        hf_gb_health_answered(&link->health, now_ms - sent_ms, now_ms);
+}
+
+void hf_gb_link_timed_out(struct hf_gb_device *device)
+{
+    struct hf_gb_link *link = link_of(device);
+
+    if (link != NULL)
+        hf_gb_health_timed_out(&link->health, hf_gb_now(device->site));
+}
+
+void hf_gb_link_refused(struct hf_gb_device *device)
+{
+    struct hf_gb_link *link = link_of(device);
+
+    if (link != NULL)
+        hf_gb_health_refused(&link->health, hf_gb_now(device->site));
+}
+
+/* "level":"warning","score":0.8423,... */
+void hf_gb_link_members(const struct hf_gb_device *device, struct hf_json_out *out)
+{
+    const struct hf_gb_health *health = &device->link->health;
+    struct hf_gb_health_sums sums = hf_gb_health_window(health, hf_gb_now(device->site));
+
+    hf_json_out_cstr(out, "level", hf_gb_level_name(health->level));
+    if (health->scored)
+        hf_json_out_double(out, "score", (double)health->score / HF_GB_HEALTH_ONE);
+    hf_json_out_double(out, "jitter_ms", hf_gb_health_jitter(&sums) / 100.0);
+    hf_json_out_u64(out, "requests", (uint64_t)sums.answered + sums.timed_out);
+    hf_json_out_u64(out, "timed_out", sums.timed_out);
+    hf_json_out_u64(out, "refused", sums.refused);
+}
+
+/* An event of the device, as what it says itself is. */
+static void tell(struct hf_gb_device *device)
+{
+    struct hf_gb_site *site = device->site;
+    char text[HF_GB_HEALTH_BYTES_MAX];
+    struct hf_json_out out;
+    struct hf_sb sb;
+    uint32_t wait_ms;
+
+    hf_sb_init(&sb, text, sizeof(text));
+    hf_json_out_init(&out, &sb);
+    hf_json_out_object(&out, NULL);
+    hf_gb_link_members(device, &out);
+    hf_json_out_end(&out);
+    HF_ASSERT(hf_json_out_complete(&out));
+    struct hf_incoming incoming = {.topic = HF_SLICE("gb/health"),
+                                   .payload = hf_sb_done(&sb),
+                                   .format = HF_FORMAT_JSON,
+                                   .flags = HF_EVENT_FLAG_TEXT,
+                                   .publish = true};
+    if (hf_hub_message(site->options.hub, &device->dev, &incoming, NULL, &wait_ms) != HF_OK)
+        site->stats.health_untold++; /* it stands in what the API shows of the device */
+}
+
+static void on_tick(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_gb_site *site = HF_CONTAINER_OF(timer, struct hf_gb_site, links_timer);
+    struct hf_list_node *next;
+
+    for (struct hf_list_node *node = site->links.next; node != &site->links; node = next) {
+        struct hf_gb_link *link = HF_CONTAINER_OF(node, struct hf_gb_link, node);
+        uint8_t before = link->health.level;
+
+        next = node->next;
+        if (hf_gb_health_evaluate(&link->health, now_ms)) {
+            site->stats.links[before]--;
+            site->stats.links[link->health.level]++;
+            site->stats.health_changes++;
+            tell(link->device);
+        }
+        if (hf_gb_health_idle(&link->health, now_ms))
+            hf_gb_link_free(link->device);
+    }
+    if (!hf_list_empty(&site->links))
+        hf_wheel_arm(site->options.wheel, timer, now_ms + HF_GB_HEALTH_STEP_MS);
+}

@@ -150,6 +150,29 @@ static void check_device(const struct hf_config_gb28181 *gb, const struct hf_con
                         "gb28181.devices.%s.keepalive_ms is below 5s; raise it, or leave it out", device->id);
 }
 
+static void check_quirks(const struct hf_config_gb28181 *gb, struct hf_config_errors *errors)
+{
+    for (size_t i = 0; i < gb->quirks.count; i++) {
+        const struct hf_config_gb_quirk *quirk = &gb->quirks.at[i];
+        const char *star = strchr(quirk->devices, '*');
+
+        if (quirk->keepalive_ms != 0 && quirk->keepalive_ms < 5000)
+            hf_config_error(errors, NULL,
+                            "gb28181.quirks.%s.keepalive_ms is below 5s; raise it, or leave it out",
+                            quirk->name);
+        if (strspn(quirk->devices, "0123456789*") != strlen(quirk->devices) ||
+            (star != NULL && star[1] != '\0'))
+            hf_config_error(
+                errors, NULL,
+                "gb28181.quirks.%s.devices '%s' is no id; write digits, the first ones and *, or *",
+                quirk->name, quirk->devices);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(gb->quirks.at[j].name, quirk->name) == 0)
+                hf_config_error(errors, NULL, "gb28181.quirks: the name '%s' stands twice; names must differ",
+                                quirk->name);
+    }
+}
+
 void hf_config_check_gb(const struct hf_config *config, struct hf_config_errors *errors)
 {
     const struct hf_config_gb28181 *gb = &config->gb28181;
@@ -172,4 +195,5 @@ void hf_config_check_gb(const struct hf_config *config, struct hf_config_errors 
     for (size_t i = 0; i < gb->devices.count; i++)
         check_device(gb, &gb->devices.at[i], domain_password, errors);
     check_unique(&gb->devices, errors);
+    check_quirks(gb, errors);
 }

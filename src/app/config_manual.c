@@ -19,6 +19,8 @@ static const struct {
     {"topic_rule", "topic", "location"},
     {"gb_device", "id", "34020000001320000001"},
     {"gb_device", "ha1", "00000000000000000000000000000000"},
+    {"gb_quirk", "name", "old recorders"},
+    {"gb_quirk", "user_agent", "NVR-EXAMPLE*"},
     {"access_rule", "devices", "bike-*"},
     {"access_rule", "topics", "fleet/#"},
     {"api_key", "sha256", "0000000000000000000000000000000000000000000000000000000000000000"},

@@ -208,6 +208,17 @@
     X(MS, _, keepalive_ms, "0", 0, 3600000, LIVE, "Instead of gb28181.keepalive_ms. 0: that one.") \
     X(U64, _, keepalive_count, "0", 0, 20, LIVE, "Instead of gb28181.keepalive_count. 0: that one.")
 
+#define HF_CONFIG_ROWS_gb_quirk(X) \
+    X(TEXT, _, name, "", 1, 64, LIVE, "Name of the profile, for people; unique.") \
+    X(TEXT, _, user_agent, "*", 1, 128, LIVE, "User-Agent of the REGISTERs that it is for, in letters of either case; a * at its begin or end stands for anything.") \
+    X(TEXT, _, devices, "*", 1, 21, LIVE, "And the devices: a whole id, the begin of one and *, or * for all.") \
+    X(BOOL, _, no_qop, "false", 0, 1, LIVE, "Challenge them without qop (RFC 2069).") \
+    X(BOOL, _, date, "true", 0, 1, LIVE, "Date in answers to their REGISTERs.") \
+    X(ENUM, gb_charset, charset, "auto", 0, 0, LIVE, "Charset of their bodies, whatever they declare.") \
+    X(ENUM, gb_edition, edition, "auto", 0, 0, LIVE, "Edition of the standard that they speak, whatever they say.") \
+    X(MS, _, keepalive_ms, "0", 0, 3600000, LIVE, "Instead of gb28181.keepalive_ms. 0: that one.") \
+    X(U64, _, keepalive_count, "0", 0, 20, LIVE, "Instead of gb28181.keepalive_count. 0: that one.")
+
 #define HF_CONFIG_ROWS_gb28181(X) \
     X(BOOL, _, enabled, "false", 0, 1, RESTART, "Serve cameras, recorders and lower platforms of GB/T 28181 over SIP.") \
     X(LIST, gb_listener, listeners, "", 0, 16, RESTART, "SIP ports.") \
@@ -221,6 +232,7 @@
     X(TEXT, _, password_env, "", 0, 128, LIVE, "Environment variable with that password, instead of a file.") \
     X(ENUM, gb_alg, alg, "MD5", 0, 0, LIVE, "Digest algorithm that devices are offered.") \
     X(LIST, gb_device, devices, "", 0, 16384, LIVE, "Devices with a password or settings of their own.") \
+    X(LIST, gb_quirk, quirks, "", 0, 256, LIVE, "Profiles for peculiarities of makes and models. The first that fits a device counts, behind what its row in devices says.") \
     X(MS, _, expires_default_ms, "1h", 1000, 86400000, LIVE, "How long a registration lasts that does not say.") \
     X(MS, _, expires_max_ms, "24h", 1000, 604800000, LIVE, "Longer registrations are shortened to this.") \
     X(MS, _, keepalive_ms, "60s", 5000, 3600000, LIVE, "Interval of keepalives that devices are set to.") \
@@ -291,7 +303,7 @@
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
-    S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) \
+    S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
     S(gb28181) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */

@@ -54,9 +54,15 @@ static uint64_t site_conn_id(void *context)
     return hf_worker_conn_id(((struct hf_gbw *)context)->worker);
 }
 
-static hf_err site_account(void *context, struct hf_slice device, struct hf_gb_account *ret_account)
+static hf_err site_account(void *context, struct hf_slice device, struct hf_slice user_agent,
+                           struct hf_gb_account *ret_account)
 {
-    return hf_gb_accounts_find(((struct hf_gbw *)context)->accounts, device, ret_account);
+    const struct hf_gb_accounts *accounts = ((struct hf_gbw *)context)->accounts;
+    hf_err err = hf_gb_accounts_find(accounts, device, ret_account);
+
+    if (err == HF_OK)
+        (void)hf_gb_accounts_quirk(accounts, device, user_agent, ret_account);
+    return err;
 }
 
 static bool site_may_take(void *context)

@@ -177,14 +177,14 @@ static uint8_t alg_of(enum hf_config_gb_alg alg)
     }
 }
 
+static const uint8_t charsets[] = {[HF_CONFIG_GB_CHARSET_AUTO] = HF_TEXT_AUTO,
+                                   [HF_CONFIG_GB_CHARSET_UTF8] = HF_TEXT_UTF8,
+                                   [HF_CONFIG_GB_CHARSET_GB18030] = HF_TEXT_GB18030};
+static const uint16_t versions[] = {
+    [HF_CONFIG_GB_EDITION_AUTO] = 0, [HF_CONFIG_GB_EDITION_2016] = 20, [HF_CONFIG_GB_EDITION_2022] = 30};
+
 static void settings_of(const struct hf_config_gb_device *device, struct hf_gb_account *account)
 {
-    static const uint8_t charsets[] = {[HF_CONFIG_GB_CHARSET_AUTO] = HF_TEXT_AUTO,
-                                       [HF_CONFIG_GB_CHARSET_UTF8] = HF_TEXT_UTF8,
-                                       [HF_CONFIG_GB_CHARSET_GB18030] = HF_TEXT_GB18030};
-    static const uint16_t versions[] = {
-        [HF_CONFIG_GB_EDITION_AUTO] = 0, [HF_CONFIG_GB_EDITION_2016] = 20, [HF_CONFIG_GB_EDITION_2022] = 30};
-
     if (device->alg != HF_CONFIG_GB_ALG_INHERIT)
         account->alg = alg_of(device->alg);
     account->open = device->open;
@@ -215,4 +215,48 @@ hf_err hf_gb_accounts_find(const struct hf_gb_accounts *accounts, struct hf_slic
     else if (!ret_account->open)
         ret_account->password = hf_slice_of(accounts->password);
     return HF_OK;
+}
+
+bool hf_gb_quirk_fits(const char *pattern, struct hf_slice text)
+{
+    size_t bytes = strlen(pattern);
+    bool open_begin = bytes > 0 && pattern[0] == '*',
+         open_end = bytes > open_begin && pattern[bytes - 1] == '*';
+    struct hf_slice wanted = {pattern + open_begin, bytes - open_begin - open_end};
+
+    if (wanted.bytes == 0)
+        return open_begin || text.bytes == 0;
+    if (wanted.bytes > text.bytes)
+        return false;
+    size_t last = text.bytes - wanted.bytes;
+    for (size_t at = 0; at <= (open_begin ? last : 0); at++)
+        if (hf_slice_eq_nocase((struct hf_slice){text.at + at, wanted.bytes}, wanted) &&
+            (open_end || at == last))
+            return true;
+    return false;
+}
+
+const char *hf_gb_accounts_quirk(const struct hf_gb_accounts *accounts, struct hf_slice device,
+                                 struct hf_slice user_agent, struct hf_gb_account *account)
+{
+    const struct hf_config_gb28181 *gb = accounts->config;
+
+    for (size_t i = 0; i < gb->quirks.count; i++) {
+        const struct hf_config_gb_quirk *quirk = &gb->quirks.at[i];
+
+        if (!hf_gb_quirk_fits(quirk->user_agent, user_agent) || !hf_gb_quirk_fits(quirk->devices, device))
+            continue;
+        account->no_qop |= quirk->no_qop;
+        account->no_date |= !quirk->date;
+        if (account->charset == HF_TEXT_AUTO)
+            account->charset = charsets[quirk->charset];
+        if (account->version == 0)
+            account->version = versions[quirk->edition];
+        if (account->keepalive_ms == 0)
+            account->keepalive_ms = (uint32_t)quirk->keepalive_ms;
+        if (account->keepalive_count == 0)
+            account->keepalive_count = (uint32_t)quirk->keepalive_count;
+        return quirk->name;
+    }
+    return NULL;
 }

@@ -21,4 +21,11 @@ void hf_gb_accounts_free(struct hf_gb_accounts *accounts); /* NULL is harmless *
 hf_err hf_gb_accounts_find(const struct hf_gb_accounts *accounts, struct hf_slice device,
                            struct hf_gb_account *ret_account);
 
+/* Adds what the first fitting profile of gb28181.quirks says, where the account found says nothing itself. user_agent may be absent. Gives the profile's name, NULL when
+ * none fits. */
+const char *hf_gb_accounts_quirk(const struct hf_gb_accounts *accounts, struct hf_slice device,
+                                 struct hf_slice user_agent, struct hf_gb_account *account);
+/* "NVR*", "*-x", "*": anything at its ends, in letters of either case. */
+bool hf_gb_quirk_fits(const char *pattern, struct hf_slice text);
+
 #endif

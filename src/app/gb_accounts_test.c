@@ -59,6 +59,14 @@ static void every_mistake_names_its_option_and_the_fix(void **state)
         {DOMAIN ", password_env: P, expires_default_ms: 2h, expires_max_ms: 1h",
          "expires_default_ms must be"},
         {DOMAIN ", password_env: P, alg: inherit", "inherit is for devices"},
+        {DOMAIN ", password_env: P, quirks: [{name: a, keepalive_ms: 1s}]",
+         "quirks.a.keepalive_ms is below 5s"},
+        {DOMAIN ", password_env: P, quirks: [{name: a, devices: camera}]",
+         "quirks.a.devices 'camera' is no id"},
+        {DOMAIN ", password_env: P, quirks: [{name: a, devices: '34*00'}]", "devices '34*00' is no id"},
+        {DOMAIN ", password_env: P, quirks: [{name: a}, {name: a}]", "the name 'a' stands twice"},
+        {DOMAIN ", password_env: P, quirks: [{user_agent: x}]", "name"},
+        {DOMAIN ", password_env: P, quirks: [{name: a, charset: latin1}]", "charset"},
         {DOMAIN ", devices: [{id: '" CAM "'}]", "has no password and neither has the domain"},
         {DOMAIN ", password_env: P, devices: [{id: '3402000000132000000x'}]", "18 to 20 digits"},
         {DOMAIN ", password_env: P, devices: [{id: '" CAM "'}, {id: '" CAM "'}]", "stands twice"},
@@ -243,9 +251,67 @@ static void a_password_that_is_none_is_named(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static void patterns_fit(void **state)
+{
+    static const struct {
+        const char *pattern, *text;
+        bool fits;
+    } rows[] = {
+        {"*", "", true},          {"*", "anything", true},  {"**", "anything", true},
+        {"NVR*", "nvr 7", true},  {"NVR*", "NVR", true},    {"NVR*", "an NVR", false},
+        {"*NVR", "an nvr", true}, {"*NVR", "NVR 7", false}, {"*nvr*", "an NVR 7", true},
+        {"*nvr*", "NV", false},   {"NVR", "NVR", true},     {"NVR", "NVR 7", false},
+        {"NVR", "", false},       {"NVR*", "NV", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++)
+        if (hf_gb_quirk_fits(rows[i].pattern, hf_slice_of(rows[i].text)) != rows[i].fits)
+            fail_msg("%s and %s", rows[i].pattern, rows[i].text);
+    assert_true(hf_gb_quirk_fits("*", (struct hf_slice){NULL, 0}));
+    assert_false(hf_gb_quirk_fits("x*", (struct hf_slice){NULL, 0}));
+}
+
+/* The first profile that fits; and a device's own row comes before it. */
+static void quirks_fill_what_nobody_said(void **state)
+{
+    struct hf_config *config = NULL;
+    struct hf_gb_accounts *accounts = NULL;
+    struct hf_gb_account account;
+    char error[256];
+
+    (void)state;
+    assert_int_equal(
+        parse(DOMAIN
+              ", password_env: P, devices: [{id: '" CAM
+              "', charset: UTF-8, keepalive_ms: 20s}], quirks: [{name: old, user_agent: 'NVR*', no_qop: "
+              "true, date: false, charset: GB18030, keepalive_ms: 30s, keepalive_count: 5, edition: '2022'}, "
+              "{name: rest, devices: '3402*', keepalive_count: 7}]",
+              &config),
+        HF_OK);
+    assert_int_equal(hf_gb_accounts_new(config, env, &accounts, error, sizeof(error)), HF_OK);
+    assert_int_equal(hf_gb_accounts_find(accounts, HF_SLICE(CAM), &account), HF_OK);
+    assert_string_equal(hf_gb_accounts_quirk(accounts, HF_SLICE(CAM), HF_SLICE("nvr/2.1"), &account), "old");
+    assert_true(account.no_qop && account.no_date);
+    assert_int_equal(account.charset, HF_TEXT_UTF8);
+    assert_int_equal(account.version, 30);
+    assert_int_equal(account.keepalive_ms, 20000);
+    assert_int_equal(account.keepalive_count, 5);
+    struct hf_slice other = HF_SLICE("34020000001320000002");
+    assert_int_equal(hf_gb_accounts_find(accounts, other, &account), HF_OK);
+    assert_string_equal(hf_gb_accounts_quirk(accounts, other, (struct hf_slice){NULL, 0}, &account), "rest");
+    assert_false(account.no_qop || account.no_date);
+    assert_int_equal(account.keepalive_count, 7);
+    assert_null(hf_gb_accounts_quirk(accounts, HF_SLICE("44020000001320000002"), HF_SLICE("IPC"), &account));
+    hf_gb_accounts_free(accounts);
+    hf_config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patterns_fit),
+        cmocka_unit_test(quirks_fill_what_nobody_said),
         cmocka_unit_test(every_mistake_names_its_option_and_the_fix),
         cmocka_unit_test(an_unusual_realm_is_only_remarked_on),
         cmocka_unit_test(a_section_that_is_off_is_not_looked_at),

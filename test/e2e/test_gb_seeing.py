@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -54,8 +55,8 @@ class Camera:
                 pass
         raise AssertionError(f"{method} was not answered")
 
-    def register(self, port, expires=3600):
-        status, answer = self.ask(port, "REGISTER", more=f"Expires: {expires}\r\n")
+    def register(self, port, expires=3600, more=""):
+        status, answer = self.ask(port, "REGISTER", more=f"{more}Expires: {expires}\r\n")
         assert status == 401
         return self.ask(port, "REGISTER", more=f"Expires: {expires}\r\n{credentials(answer, self.device, self.password)}")[0]
 
@@ -184,3 +185,25 @@ def test_a_silent_camera_is_asked(gateways, camera):
         eventually(lambda: api.device(one.device)["state"] == "online", timeout_s=15)
     eventually(lambda: gw.metric("holdfast_gb_heals_answered_total") >= 1)
     assert not api.events(type="offline", device=one.device)
+
+
+def test_makes_have_profiles(gateways, camera):
+    gw = gateways(sip.cameras(quirks=[{"name": "old", "user_agent": "nvr-2011*", "no_qop": True, "date": False}]), env=sip.ENV)
+    port = sip.port(gw)
+    one, other = camera(6), camera(7)
+    status, answer = one.ask(port, "REGISTER", more="User-Agent: NVR-2011 v3\r\nExpires: 60\r\n")
+    assert status == 401 and "qop" not in answer
+    status, answer = other.ask(port, "REGISTER", more="User-Agent: NVR-2022\r\nExpires: 60\r\n")
+    assert status == 401 and "qop=" in answer
+    gw.write_config({"gb28181": {"quirks": [{"name": "new", "user_agent": "NVR-2022", "no_qop": True}]}})
+    gw.reload()
+    eventually(lambda: "qop" not in other.ask(port, "REGISTER", more="User-Agent: NVR-2022\r\nExpires: 60\r\n")[1])
+
+
+def test_the_example_of_profiles_is_right():
+    rest = ("tenants.0.name=acme", "gb28181.enabled=true", f"gb28181.server_id={sip.SERVER_ID}", "gb28181.listeners.0.port=0",
+            "gb28181.password_env=GB_PASSWORD")
+    done = subprocess.run([str(BINARY), "check-config", "--config", str(Path(__file__).parents[2] / "deploy/gb28181-quirks.yaml"),
+                           *(word for one in rest for word in ("--set", one))],
+                          env={**os.environ, **sip.ENV}, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr

@@ -303,9 +303,27 @@ static void options_are_checked(void **state)
     kit_end();
 }
 
+/* A make is told by its User-Agent, from the first REGISTER on. */
+static void the_user_agent_is_asked_for(void **state)
+{
+    (void)state;
+    kit_begin(NULL);
+    strcpy(kit.header, "User-Agent: NVR-X 2.1\r\n");
+    kit.account.no_qop = true;
+    assert_int_equal(kit_ask(CAMERA, 3600), 401);
+    assert_string_equal(kit.user_agent, "NVR-X 2.1");
+    assert_false(kit_has("qop"));
+    kit.account.no_qop = false;
+    kit.user_agent[0] = '\0';
+    assert_int_equal(kit_register(CAMERA, 3600), 200);
+    assert_string_equal(kit.user_agent, "NVR-X 2.1");
+    kit_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_user_agent_is_asked_for),
         cmocka_unit_test(the_four_steps),
         cmocka_unit_test(a_lost_200_is_repeated),
         cmocka_unit_test(every_algorithm),

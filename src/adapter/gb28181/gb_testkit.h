@@ -30,6 +30,7 @@ static struct kit {
     uint64_t random, connection_closed;
     struct hf_gb_account account; /* of those that exist */
     const char *unknown, *denied; /* ids */
+    char user_agent[64];          /* that the site asked with last */
     bool log_busy, deaf;
     char nonce[128];      /* of the last 401 that was read */
     char header[256];     /* added to every REGISTER, complete lines */
@@ -88,9 +89,12 @@ KIT uint64_t kit_conn_id(void *context)
     return ++kit.tk->next_id;
 }
 
-KIT hf_err kit_account(void *context, struct hf_slice device, struct hf_gb_account *ret_account)
+KIT hf_err kit_account(void *context, struct hf_slice device, struct hf_slice user_agent,
+                       struct hf_gb_account *ret_account)
 {
     (void)context;
+    (void)snprintf(kit.user_agent, sizeof(kit.user_agent), "%.*s", (int)user_agent.bytes,
+                   user_agent.at != NULL ? user_agent.at : "");
     if (kit.unknown != NULL && hf_slice_is(device, kit.unknown))
         return HF_ERR_NOT_FOUND;
     if (kit.denied != NULL && hf_slice_is(device, kit.denied))

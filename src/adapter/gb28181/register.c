@@ -27,10 +27,12 @@ static struct hf_slice source(const struct hf_gb_site *site, const struct hf_sip
                : (struct hf_slice){NULL, 0};
 }
 
-static hf_err account_of(struct hf_gb_site *site, struct hf_slice id, struct hf_gb_account *ret)
+static hf_err account_of(struct hf_gb_site *site, const struct hf_sip_msg *msg, struct hf_slice id,
+                         struct hf_gb_account *ret)
 {
     *ret = (struct hf_gb_account){0};
-    hf_err err = site->options.ops->account(site->options.context, id, ret);
+    hf_err err =
+        site->options.ops->account(site->options.context, id, hf_sip_value(msg, HF_SIP_USER_AGENT), ret);
     if (err != HF_OK)
         *ret = (struct hf_gb_account){0};
     if (err == HF_OK && !ret->open && ret->password.bytes == 0 && ret->ha1.bytes == 0)
@@ -148,7 +150,7 @@ static void challenge(struct hf_gb_site *site, const struct hf_sip_flow *flow, c
     char nonce[HF_SIP_NONCE_TEXT_BYTES];
     struct hf_gb_account account;
 
-    (void)account_of(site, id, &account); /* of a stranger: the same as of anybody */
+    (void)account_of(site, msg, id, &account); /* of a stranger: the same as of anybody */
     make_challenge(site, flow, id, nonce);
     struct hf_gb_answer answer = {.status = 401,
                                   .account = &account,
@@ -185,7 +187,7 @@ void hf_gb_register_came(struct hf_gb_site *site, const struct hf_sip_flow *flow
         return;
     }
     enum verdict verdict = judge_nonce(site, flow, msg, id, &credentials, &nonce);
-    if (verdict != VERDICT_OK && (account_of(site, id, &account) != HF_OK || !account.open)) {
+    if (verdict != VERDICT_OK && (account_of(site, msg, id, &account) != HF_OK || !account.open)) {
         challenge(site, flow, msg, id, NULL, verdict == VERDICT_STALE);
         return;
     }
@@ -347,7 +349,7 @@ void hf_gb_on_register(struct hf_gb_site *site, const struct hf_sip_tx_event *ev
         return;
     }
     enum verdict verdict = judge_nonce(site, event->flow, msg, id, &credentials, &nonce);
-    hf_err known = account_of(site, id, &account);
+    hf_err known = account_of(site, msg, id, &account);
     bool open = known == HF_OK && account.open;
     struct hf_gb_device *device = hf_gb_device_find(site, id);
     if (!open && verdict == VERDICT_OK && device != NULL &&

@@ -159,7 +159,7 @@ static hf_err resume(struct hf_gb_site *site, const struct row *row)
         .tenant = site->options.tenant, .device = id, .protocol = HF_SLICE("gb28181")};
     struct hf_gb_account account = {0};
 
-    if (site->options.ops->account(site->options.context, id, &account) != HF_OK)
+    if (site->options.ops->account(site->options.context, id, (struct hf_slice){NULL, 0}, &account) != HF_OK)
         return HF_ERR_DENIED; /* it may not come any more */
     struct hf_gb_device *device = hf_gb_device_take(site, id);
     if (device == NULL)

@@ -91,9 +91,10 @@ struct hf_gb_site_ops {
     void (*random)(void *context, void *out, size_t bytes);
     /* A fresh connection id, never used twice on this node. */
     uint64_t (*conn_id)(void *context);
-    /* HF_OK: *ret_account (zeroed before) is filled, its slices live until the next call. HF_ERR_NOT_FOUND: nobody knows it; HF_ERR_DENIED: it may not come. What it
+    /* user_agent as its REGISTER says, or absent. HF_OK: *ret_account (zeroed before) is filled, its slices live until the next call. HF_ERR_NOT_FOUND: nobody knows it; HF_ERR_DENIED: it may not come. What it
      * says is kept as the device's settings until the next REGISTER. */
-    hf_err (*account)(void *context, struct hf_slice device, struct hf_gb_account *ret_account);
+    hf_err (*account)(void *context, struct hf_slice device, struct hf_slice user_agent,
+                      struct hf_gb_account *ret_account);
     /* False while the log cannot keep up: REGISTER is answered 503, and MESSAGEs that would become events too. Keepalives never are. May be NULL = always. */
     bool (*may_take)(void *context);
     /* For the log of the process: a device came (HF_REASON_CONNECTED), ended, or was refused. peer as text. May be NULL. */

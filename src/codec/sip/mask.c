@@ -80,6 +80,9 @@ static void mask_part(struct hf_sb *sb, struct hf_slice part)
         hf_sb_slice(sb, part);
         return;
     }
+    if (equals != NULL && memchr(name.at, '"', name.bytes) != NULL)
+        equals = NULL; /* it stands inside quotes: there is no name */
+    name.bytes = equals != NULL ? name.bytes : 0;
     hf_sb_slice(sb, name);
     hf_sb_text(sb, equals != NULL ? "=" MASK : MASK);
 }

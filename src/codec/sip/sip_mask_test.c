@@ -52,7 +52,7 @@ static void what_is_secret_is_masked(void **state)
         {"R\nAuthorization: Digest uri=\"a\\\",response=b\",response=c\n",
          "R\nAuthorization: Digest uri=\"a\\\",response=b\",response=***\r\n"},
         {"R\nAuthorization: Digest \"response=b\",response=c\n",
-         "R\nAuthorization: Digest \"response=***,response=***\r\n"},
+         "R\nAuthorization: Digest ***,response=***\r\n"},
         {"R\nAuthorization: Digest response=\"abc", "R\nAuthorization: Digest response=***\r\n"},
         {"R\nAuthorization: Digest response=\"a\\", "R\nAuthorization: Digest response=***\r\n"},
         {"R\nAuthorization: Digest response=", "R\nAuthorization: Digest response=***\r\n"},
@@ -65,6 +65,8 @@ static void what_is_secret_is_masked(void **state)
         {"R\nX: y\n\nAuthorization: Digest response=a\n",
          "R\nX: y\n\nAuthorization: Digest response=***\r\n"},
         {"Authorization", "Authorization"},
+        {"Authorization: Digest(a\"b=\",realm=\"r\"\r\n",
+         "Authorization: ***,realm=\"r\"\r\n"}, /* a "=" in quotes names nothing */
         {"", ""},
         {"\r\n\r\n", "\r\n\r\n"},
     };

@@ -197,7 +197,7 @@
     X(TEXT, _, id, "", 18, 20, LIVE, "The device's id: 20 digits (18 by older rules).") \
     X(TEXT, _, password_file, "", 0, 1024, LIVE, "File with its password, instead of that of the domain.") \
     X(TEXT, _, password_env, "", 0, 128, LIVE, "Environment variable with its password, instead of a file.") \
-    X(TEXT, _, ha1, "", 0, 64, LIVE, "Hash of id:realm:password in hexadecimal, by alg, instead of the password: `printf %s ID:REALM:PASSWORD | md5sum`.") \
+    X(TEXT, _, ha1, "", 0, 64, LIVE, "Hash of id:realm:password in hexadecimal, by alg, instead of the password: `printf %s ID:REALM:PASSWORD | md5sum`. It is as good as the password: nobody else may read the file then.") \
     X(ENUM, gb_alg, alg, "inherit", 0, 0, LIVE, "Digest algorithm that it is offered.") \
     X(BOOL, _, open, "false", 0, 1, LIVE, "Let it in without a password: whoever knows its id is it.") \
     X(BOOL, _, allow, "true", 0, 1, LIVE, "false: it may not come; its registration ends with the next REGISTER.") \

@@ -31,6 +31,7 @@ enum {
 #define DEV_TENANT "default"
 #define DEV_DEVICE "demo-1"
 #define DEV_KID    "dev"
+#define DEV_CAMERA "34020000001320000001"
 #define DEV_GB_ID  "34020000002000000001" /* our SIP server id; its first 10 digits are the domain */
 
 struct dev {
@@ -350,6 +351,15 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         "  %s send%s %s --command reboot '{\"delay_s\":1}' --wait 10s\n"
         "  %s explain%s %s\n\n",
         dev->api_key, url, DEV_DEVICE, self, from, DEV_DEVICE, self, from, DEV_DEVICE);
+    if (gateway->gb.door_count > 0) {
+        char sip[HF_SOCKET_TEXT_MAX];
+
+        hf_address_text(&gateway->gb.doors[0].address, sip);
+        (void)printf("  # a camera: type alarm, and it becomes an event; a question to it\n"
+                     "  %s gb-device --server %s --id " DEV_CAMERA " --password-file %s/dev/gb.password\n"
+                     "  %s send%s " DEV_CAMERA " --command DeviceStatus --wait 10s\n\n",
+                     self, sip, dev->data, self, from);
+    }
     (void)fflush(stdout);
 }
 

@@ -97,3 +97,22 @@ def test_five_wrong_passwords_do_not_end_who_is_there(gw, sipp):
         eventually(lambda: gw.api().do("GET", f"/v1/devices/{device}").status == 200)
         sipp([(device, "guess")], sip.register(answer=403)).wait()
         assert gw.api().device(device)["state"] == "online"
+
+
+def test_dev_has_a_port_for_cameras(tmp_path):
+    """What `holdfast dev` prints and writes is enough to be a camera."""
+    import json
+    import subprocess
+    from lib.gateway import BINARY
+    ports = [f"--set={name}.port=0" for name in ("listeners.plain", "listeners.tls", "admin", "gb28181.listeners.sip")]
+    dev = subprocess.Popen([str(BINARY), "dev", "--data", str(tmp_path / "data"), *ports], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        line = next(line for line in dev.stdout if "GB/T 28181" in line)
+        row = json.loads((tmp_path / "data" / "dev.json").read_text())["sip"]
+        assert row["password"] in line and row["server_id"] in line and f"at {row['address']}," in line
+        assert (row["server_id"], row["domain"]) == (sip.SERVER_ID, sip.REALM)
+        sip.Sipp(tmp_path / "sipp", int(row["address"].rsplit(":", 1)[1]), [(sip.device_id(1), row["password"])], sip.register()).wait()
+    finally:
+        dev.terminate()
+        dev.stdout.close()
+        assert dev.wait(30) == 0

@@ -190,3 +190,38 @@ def test_nobody_listens_there_any_more(gw, tmp_path):
     for device, _ in devices:
         assert gw.api().command(device, "DeviceStatus", wait_ms=8000)["result"] == {"confirmed": False, "error": "closed"}
     eventually(lambda: gw.metric("holdfast_gb_flows_failed_total") >= 1)
+
+
+def test_one_listener_for_both_families(gateways):
+    """On :: peers of IPv4 come as IPv4, and each is answered over its own family, UDP and TCP."""
+    gw = gateways(sip.cameras(listeners=[{"name": "sip", "address": "::", "port": 0}]), env=sip.ENV)
+    for n, (family, host) in enumerate(((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))):
+        for kind, transport in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
+            with socket.socket(family, kind) as peer:
+                peer.settimeout(10)
+                peer.connect((host, sip.port(gw)))
+                for cseq in range(1, 5):  # of four devices: some at home on the other worker
+                    peer.send(sip.request("REGISTER", sip.device_id(cseq), cseq, more="Expires: 60\r\n", transport=transport))
+                    answer = peer.recv(65535)
+                    assert answer.startswith(b"SIP/2.0 401 ") and f"received={host}".encode() in answer
+
+
+def test_a_listener_of_one_transport(gateways):
+    gw = gateways(sip.cameras(listeners=[{"name": "u", "address": "127.0.0.1", "port": 0, "transport": "udp"},
+                                         {"name": "t", "address": "127.0.0.1", "port": 0, "transport": "tcp"}]), env=sip.ENV)
+    udp, tcp = sip.port(gw, "u"), sip.port(gw, "t")
+    assert [(row["name"], row["transport"]) for row in gw.run["sip"]] == [("u", "udp"), ("t", "tcp")]
+    with sip.datagram_socket(udp) as peer:
+        peer.send(sip.request("REGISTER", sip.device_id(1), more="Expires: 60\r\n"))
+        assert peer.recv(65535).startswith(b"SIP/2.0 401 ")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", udp), timeout=5)
+    with socket.create_connection(("127.0.0.1", tcp), timeout=5) as peer:
+        peer.sendall(sip.request("REGISTER", sip.device_id(1), more="Expires: 60\r\n", transport="TCP"))
+        assert answer_on(peer).startswith(b"SIP/2.0 401 ")
+
+
+def test_a_port_in_use_is_named_with_its_option(gw, gateways):
+    second = gateways(sip.cameras(listeners=[{"name": "sip", "address": "127.0.0.1", "port": sip.port(gw)}]), start=False)
+    with pytest.raises(AssertionError, match=r"SIP listener sip\): address in use; .*--set gb28181\.listeners\.sip\.port=PORT"):
+        second.start(sip.ENV)

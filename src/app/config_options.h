@@ -259,11 +259,13 @@
     X(BOOL, _, subscribe_ptz_position, "false", 0, 1, LIVE, "Subscribe where devices of edition 2022 look.") \
     X(MS, _, subscribe_expires_ms, "0", 0, 86400000, LIVE, "How long these subscriptions last before they are renewed. 0: 10 minutes for lists, 1 hour for the others.") \
     X(U64, _, position_interval_s, "5", 1, 3600, LIVE, "Seconds between positions.") \
+    X(MS, _, call_setup_ms, "10s", 1000, 32000, LIVE, "For the answer to Play and its kin; then the call is cancelled.") \
     X(TEXT, _, zone, "+08:00", 6, 6, LIVE, "Time zone of the times in bodies and of Date: -12:00 to +14:00.") \
     X(BOOL, _, date, "true", 0, 1, LIVE, "Date in answers to REGISTER, by which devices set their clocks. false where this machine's clock is not to be trusted.") \
     X(BOOL, _, version_always, "false", 0, 1, LIVE, "X-GB-Ver also to devices that did not send it.") \
     X(U64, _, devices_max, "131072", 1, 131072, RESTART, "Registered devices of one worker; the next is answered 503.") \
     X(U64, _, transactions_max, "131072", 1024, 1048576, RESTART, "SIP transactions of one worker; REGISTER is answered 503 from 3/4 on.") \
+    X(U64, _, calls_max, "16384", 1, 1048576, RESTART, "Media sessions of one worker; the next Play fails.") \
     X(MS, _, tcp_unproven_ms, "30s", 1000, 600000, LIVE, "A TCP connection on which no device has registered by then is closed.") \
     X(MS, _, tcp_idle_ms, "2h", 1000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \
     X(BYTES, _, tcp_buffer_bytes_max, "64MiB", 131072, 17179869184, LIVE, "Memory of one worker for messages that have not come whole; a connection that needs more is closed.")

@@ -121,6 +121,7 @@ hf_err hf_gbw_open(struct hf_worker *worker)
         .external_host = hf_slice_of(config->gb28181.external_host),
         .external_port = (uint16_t)config->gb28181.external_port,
         .devices_max = (uint32_t)config->gb28181.devices_max,
+        .calls_max = (uint32_t)config->gb28181.calls_max,
         .sip = {.transactions_max = (uint32_t)config->gb28181.transactions_max},
     };
 

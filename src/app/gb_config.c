@@ -59,6 +59,7 @@ void hf_gb_limits_of(const struct hf_config *config, struct hf_gb_limits *ret_li
                      (gb->subscribe_ptz_position ? 1u << HF_GB_TOPIC_PTZ_POSITION : 0u),
         .subscribe_expires_s = (uint32_t)(gb->subscribe_expires_ms / 1000),
         .position_interval_s = (uint32_t)gb->position_interval_s,
+        .call_setup_ms = (uint32_t)gb->call_setup_ms,
         .refusals = {(uint32_t)gb->refusals_per_s, (uint32_t)gb->refusals_capacity},
         .zone_minutes = zone_minutes != 0 ? zone_minutes : HF_GB_ZONE_UTC,
         .version_always = gb->version_always,

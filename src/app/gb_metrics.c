@@ -13,14 +13,9 @@ static void add_site(struct hf_gb_stats *sum, const struct hf_gb_stats *from)
         sum->sip_tolerated[i] += from->sip_tolerated[i];
     for (unsigned i = 0; i < HF_SIP_PROBLEMS; i++)
         sum->sip_problems[i] += from->sip_problems[i];
-    ADD(devices, )
-    ADD(suspects_now, )
-    ADD(requests_now, )
-    ADD(merge_bytes_now, )
-    ADD(catalogs_waiting, )
-    ADD(movers_now, )
-    ADD(subscriptions, )
-    ADD(subscriptions_active, )
+#define ADD_GAUGE(member, name, text) ADD(member, text)
+    HF_GB_GAUGES_MAP(ADD_GAUGE)
+#undef ADD_GAUGE
     for (unsigned i = 0; i < HF_GB_LEVELS; i++)
         sum->links[i] += from->links[i];
 }
@@ -123,24 +118,13 @@ static void site_page(struct hf_page *page, const struct hf_gb_stats *site)
 #define SHOW(member, text) hf_page_one(page, "gb_" #member "_total", "counter", text, (double)site->member);
     HF_GB_STATS_MAP(SHOW)
 #undef SHOW
-    hf_page_one(page, "gb_devices", "gauge", "registered devices", (double)site->devices);
-    hf_page_one(page, "gb_suspects", "gauge", "registered devices that are suspect",
-                (double)site->suspects_now);
+#define SHOW(member, name, text) hf_page_one(page, name, "gauge", text, (double)site->member);
+    HF_GB_GAUGES_MAP(SHOW)
+#undef SHOW
     hf_page_head(page, "gb_links", "gauge", "links of devices whose health is known, by level");
     for (unsigned i = 0; i < HF_GB_LEVELS; i++)
         hf_page_add(page, "holdfast_gb_links{level=\"%s\"} %llu\n", hf_gb_level_name(i),
                     (unsigned long long)site->links[i]);
-    hf_page_one(page, "gb_requests", "gauge", "commands under way", (double)site->requests_now);
-    hf_page_one(page, "gb_merge_bytes", "gauge", "memory of lists of which parts are missing",
-                (double)site->merge_bytes_now);
-    hf_page_one(page, "gb_catalogs_waiting", "gauge", "devices whose list of channels is to be asked for",
-                (double)site->catalogs_waiting);
-    hf_page_one(page, "gb_movers", "gauge", "channels that move and will be stopped",
-                (double)site->movers_now);
-    hf_page_one(page, "gb_subscriptions", "gauge", "subscriptions that are wanted, or were",
-                (double)site->subscriptions);
-    hf_page_one(page, "gb_subscriptions_active", "gauge", "subscriptions that devices have granted",
-                (double)site->subscriptions_active);
     hf_page_head(page, "sip_tolerated_total", "counter", "messages that needed a tolerance");
     for (unsigned i = 0; i < HF_SIP_TOLERANCES; i++)
         if (site->sip_tolerated[i] > 0)

@@ -1,4 +1,5 @@
 /* adapter/gb28181/device.c - registered devices: found, bound to the way they were last proven at, alive, moved, ended. */
+#include "adapter/gb28181/call.h"
 #include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/subscribe.h"
 
@@ -56,6 +57,7 @@ struct hf_gb_device *hf_gb_device_take(struct hf_gb_site *site, struct hf_slice 
         hf_gb_random_u32(site) % 0x40000000; /* after a restart no number that may still be answered */
     hf_timer_init(&device->timer, on_timer);
     hf_list_init(&device->requests);
+    hf_list_init(&device->calls);
     if (hf_map_insert(&site->devices, &device->node, hf_hash(site->hash_key, id.at, id.bytes)) == HF_OK) {
         hf_gb_trace_inherit(device);
         return device;
@@ -66,7 +68,8 @@ struct hf_gb_device *hf_gb_device_take(struct hf_gb_site *site, struct hf_slice 
 
 void hf_gb_device_free(struct hf_gb_device *device)
 {
-    HF_ASSERT(device->state == HF_GB_OFFLINE && device->open == 0 && !device->streaming);
+    HF_ASSERT(device->state == HF_GB_OFFLINE && device->open == 0 && device->calling == 0 &&
+              !device->streaming);
     hf_gb_subs_free(device);
     hf_wheel_cancel(device->site->options.wheel, &device->timer);
     hf_map_remove(&device->site->devices, &device->node);
@@ -207,6 +210,9 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     device->heal_ms = 0;
     device->life.lost_ms = 0;
     hf_gb_requests_drop(device);
+    hf_gb_calls_drop(device, reason == HF_REASON_DRAIN || reason == HF_REASON_RESTART
+                                 ? HF_GB_CALL_END_DRAIN
+                                 : HF_GB_CALL_END_DEVICE_OFFLINE);
     hf_gb_link_free(device);
     hf_gb_catalog_gone(device);
     hf_gb_ptz_gone(device);
@@ -239,6 +245,11 @@ static void enter_stream(struct hf_gb_device *device, const struct hf_sip_flow *
             hf_map_insert(&site->streams, &device->stream, hf_hash_mix(device->flow.connection)) == HF_OK;
 }
 
+static bool same_address(const struct hf_sip_flow *a, const struct hf_sip_flow *b)
+{
+    return a->family == b->family && memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
+}
+
 void hf_gb_device_bind(struct hf_gb_device *device, const struct hf_sip_flow *flow)
 {
     struct hf_sip_flow before = device->flow;
@@ -247,6 +258,9 @@ void hf_gb_device_bind(struct hf_gb_device *device, const struct hf_sip_flow *fl
     device->flow = *flow;
     device->life.lost_ms = 0;
     enter_stream(device, &before, !hf_sip_flow_same_peer(&before, flow));
+    hf_gb_calls_back(device);
+    if (!same_address(&before, flow))
+        hf_gb_calls_moved(device);
     if (hf_gb_device_there(device) && was_deaf && !hf_gb_device_deaf(device))
         hf_hub_drained(device->site->options.hub, &device->dev);
 }
@@ -256,11 +270,6 @@ void hf_gb_device_life(struct hf_gb_device *device)
     device->life.last_ms = hf_gb_now(device->site);
     if (device->state == HF_GB_SUSPECT) /* otherwise the timer finds out */
         hf_gb_device_event(device, HF_GB_EV_LIFE);
-}
-
-static bool same_address(const struct hf_sip_flow *a, const struct hf_sip_flow *b)
-{
-    return a->family == b->family && memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
 }
 
 static const struct hf_cdp_message *status_query(struct hf_gb_device *device, const struct hf_sip_flow *flow)

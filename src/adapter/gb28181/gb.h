@@ -49,6 +49,7 @@ struct hf_gb_device {
     struct hf_timer timer;        /* of life; OFFLINE: when the replay guard has become useless */
     struct hf_list_node gone;     /* OFFLINE: on site->gone */
     struct hf_list_node requests; /* hf_gb_request.node: commands under way */
+    struct hf_list_node calls;    /* hf_gb_call.node */
     struct hf_gb_site *site;
     struct hf_sip_flow flow;  /* the last proven way; commands go there */
     struct hf_sip_flow doubt; /* where it seems to have moved; asked with probe_sn */
@@ -68,6 +69,7 @@ struct hf_gb_device {
     uint8_t state;     /* enum hf_gb_state */
     uint8_t charset;
     uint8_t open;       /* length of requests */
+    uint16_t calling;   /* length of calls */
     bool streaming;     /* is on site->streams */
     bool faulty;        /* its last keepalive spoke of a fault */
     bool healing;       /* such a question is under way */
@@ -81,6 +83,8 @@ struct hf_gb_device {
     struct hf_gb_catalog_job *catalog_job; /* catalog.c; owns. NULL: its list need not be asked for */
 };
 
+struct hf_gb_call; /* call.h */
+
 enum hf_gb_wait { /* what a request waits for; the names are in its result */
                   HF_GB_WAIT_SIP,
                   HF_GB_WAIT_ANSWER,
@@ -88,6 +92,8 @@ enum hf_gb_wait { /* what a request waits for; the names are in its result */
                   HF_GB_WAIT_LIST_IDLE,
                   HF_GB_WAIT_NOTHING,  /* its result is known and told at the end of this turn */
                   HF_GB_WAIT_SUB_SOON, /* what it asks of subscriptions is done at the end of this turn */
+                  HF_GB_WAIT_CALL,     /* for its call to stand or end, which has deadlines of its own */
+                  HF_GB_WAIT_CALL_SOON, /* what it asks of calls is done at the end of this turn (call_command.c) */
                   HF_GB_WAITS
 };
 
@@ -103,18 +109,25 @@ struct hf_gb_request {
     uint64_t sent_ms; /* to SIP */
     bool heal;        /* to a suspect device; `own`, too */
     uint32_t sn;
-    uint16_t status;       /* of the SIP answer; 0 = none */
-    uint8_t command;       /* enum hf_cdp_command */
-    uint8_t answer;        /* enum hf_cdp_answer, CONTROL resolved */
-    uint8_t wait;          /* enum hf_gb_wait */
-    uint8_t types, blocks; /* ConfigDownload: asked for, and come */
-    enum hf_reason bad;    /* WAIT_NOTHING: why it was never sent */
-    char element[32];      /* and which member or element */
-    struct hf_gb_sub *sub; /* that it waits for, or NULL */
-    bool own;              /* the gateway's, not an application's: the hub does not know of it */
-    bool catalog;          /* asks for the whole list of channels */
-    bool listed;           /* and what came of it was recorded */
-    hf_err err;            /* or what the flow said */
+    uint16_t status;         /* of the SIP answer; 0 = none */
+    uint8_t command;         /* enum hf_cdp_command */
+    uint8_t answer;          /* enum hf_cdp_answer, CONTROL resolved */
+    uint8_t wait;            /* enum hf_gb_wait */
+    uint8_t types, blocks;   /* ConfigDownload: asked for, and come */
+    enum hf_reason bad;      /* WAIT_NOTHING: why it was never sent */
+    char element[32];        /* and which member or element */
+    struct hf_gb_sub *sub;   /* that it waits for, or NULL */
+    bool own;                /* the gateway's, not an application's: the hub does not know of it */
+    bool catalog;            /* asks for the whole list of channels */
+    bool listed;             /* and what came of it was recorded */
+    const char *text;        /* and what about it; static, or NULL */
+    struct hf_gb_call *call; /* that it is about, and that stays as long; or NULL */
+    uint8_t verb;            /* enum hf_gb_call_verb, with a call or WAIT_CALL_SOON */
+    bool joined, force;
+    int32_t scale;                  /* Speed, in thousandths */
+    uint8_t range_start, range_end; /* Seek: enum hf_mansrtsp_point */
+    double range_start_s, range_end_s;
+    hf_err err; /* or what the flow said */
 };
 
 /* ---- the site ---- */
@@ -132,8 +145,7 @@ struct hf_gb_site {
     struct hf_sip_layer *layer; /* owns, as all below */
     struct hf_sip_hasher *hasher;
     struct hf_slab *device_slab, *request_slab, *catalog_slab, *mover_slab, *sub_slab;
-    struct hf_sip_keep dialog_keep; /* of all dialogs */
-    struct hf_gb_order order;       /* of the command that is being built */
+    struct hf_gb_order order; /* of the command that is being built */
     struct hf_rate catalog_rate;
     uint8_t catalog_lists;            /* told apart within a millisecond */
     struct hf_sip_trace_ring *traces; /* trace.c, as these: */
@@ -148,6 +160,13 @@ struct hf_gb_site {
     struct hf_rate heal_rate;
     struct hf_map devices, streams;
     struct hf_list_node gone; /* devices that are remembered, the longest gone first */
+    struct hf_slab *call_slab;
+    struct hf_map calls;            /* by id */
+    struct hf_list_node talks;      /* hf_gb_call.talk: broadcasts */
+    struct hf_list_node points;     /* hf_gb_point.node */
+    struct hf_sip_keep dialog_keep; /* of all dialogs */
+    struct hf_timer audit;          /* armed while there are calls or points */
+    uint64_t calls_made, call_key;
     struct hf_gb_locks locks;
     struct hf_gb_budget merges;
     struct hf_rate refusals;
@@ -184,6 +203,8 @@ static inline uint64_t hf_gb_now(const struct hf_gb_site *site)
 /* home.c */
 /* The device named in a Call-ID of ours; absent when it is none. */
 struct hf_slice hf_gb_call_id_device(struct hf_slice call_id);
+/* An id as a source of a broadcast has it (call_talk.c): what a device says to it is found by it. */
+bool hf_gb_is_source(struct hf_slice id);
 /* The device whose message this is, as hf_gb_home() sees it; sent: by us. */
 struct hf_slice hf_gb_traced(struct hf_slice bytes, bool sent);
 
@@ -194,6 +215,7 @@ void hf_gb_trace(struct hf_gb_site *site, const struct hf_sip_flow *flow, bool s
 void hf_gb_trace_inherit(struct hf_gb_device *device); /* a new one: what it said as a stranger is its own */
 
 /* site.c */
+uint32_t hf_gb_methods(void); /* that are served, as bits */
 void hf_gb_log(struct hf_gb_site *site, const char *event, struct hf_slice device,
                const struct hf_sip_flow *flow, enum hf_reason reason);
 /* An answer without a transaction. Strangers' are limited: false when none was sent. */
@@ -201,8 +223,8 @@ bool hf_gb_refuse(struct hf_gb_site *site, const struct hf_sip_flow *flow, const
                   unsigned status);
 unsigned hf_gb_retry_after_s(struct hf_gb_site *site);
 uint32_t hf_gb_random_u32(struct hf_gb_site *site);
-
-/* The device that speaks in this request: the one that a Call-ID of ours names (channels speak in dialogs with it), else From. NULL: nobody who is there. */
+/* The device that speaks in this request: the one that a Call-ID of ours names (channels speak in dialogs with it), else From, else whoever was asked to call a source. NULL: nobody
+ * who is there. */
 struct hf_gb_device *hf_gb_asking(const struct hf_gb_site *site, const struct hf_sip_msg *msg);
 
 /* register.c */
@@ -260,6 +282,8 @@ unsigned hf_gb_take_notice(struct hf_gb_device *device, const struct hf_cdp_mess
 struct hf_gb_request *hf_gb_request_new(struct hf_gb_device *device, const uint8_t id[16]); /* NULL: bounds */
 /* Sent; or, when nothing could be, HF_ERR_*: the request is gone. */
 hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body);
+/* What hf_sip_tx_request() said of it: the same. */
+hf_err hf_gb_request_sent(struct hf_gb_request *request, hf_err err);
 void hf_gb_request_fail_soon(struct hf_gb_request *request, enum hf_reason reason, struct hf_slice element);
 void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_event *event);
 /* The device's own answer. */
@@ -267,8 +291,8 @@ void hf_gb_request_answered(struct hf_gb_request *request, const struct hf_cdp_m
 struct hf_gb_request *hf_gb_request_find(struct hf_gb_device *device, const struct hf_cdp_message *message);
 void hf_gb_requests_drop(struct hf_gb_device *device);
 void hf_gb_request_wait(struct hf_gb_request *request, enum hf_gb_wait wait);
-/* failed: the device says no. The result is told to the hub; the device may be gone afterwards. */
-void hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_slice json);
+/* failed: the device says no. The result is told to the hub; the device may be gone afterwards. HF_ERR_NOT_FOUND: nobody waited for it any more. */
+hf_err hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_slice json);
 
 /* merge.c */
 /* One part of several. True: the list is complete, *ret_json in site->json is the result. */

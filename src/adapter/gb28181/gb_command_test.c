@@ -64,7 +64,7 @@ static void a_query_ends_with_the_devices_own_answer(void **state)
     assert_true(kit_has("Via: SIP/2.0/UDP 198.51.100.5:5060;rport;branch=z9hG4bK"));
     assert_true(kit_has("Contact: <sip:" SERVER "@198.51.100.5:5060>"));
     assert_true(kit_has("<DeviceID>" CAMERA "</DeviceID>"));
-    assert_true(hf_slice_is(hf_gb_home(hf_slice_of(kit.text)), SERVER)); /* it is ours */
+    assert_true(hf_slice_is(hf_gb_home(hf_slice_of(kit.text)), CAMERA)); /* by its Call-ID, which is ours */
     unsigned sn = kit_sn();
     kit_reply(200, "OK");
     assert_true(hf_slice_is(hf_gb_call_id_device(kit.msg.call_id), CAMERA));

@@ -76,40 +76,63 @@ struct hf_slice hf_gb_call_id_device(struct hf_slice call_id)
     return hf_gbid_valid(device, HF_GBID_RULE_LOOSE) ? device : none;
 }
 
+bool hf_gb_is_source(struct hf_slice id)
+{
+    return id.bytes == HF_GBID_DIGITS && memcmp(id.at + 10, "1360", 4) == 0 &&
+           hf_gbid_valid(id, HF_GBID_RULE_DEVICE);
+}
+
 static bool begins(struct hf_slice bytes, const char *text)
 {
     return bytes.bytes >= strlen(text) && memcmp(bytes.at, text, strlen(text)) == 0;
+}
+
+static struct hf_slice source_or_none(struct hf_slice user)
+{
+    return user.at != NULL && hf_gb_is_source(user) ? user : (struct hf_slice){NULL, 0};
+}
+
+/* The device in a Call-ID header of ours. */
+static struct hf_slice device_in(struct hf_slice value)
+{
+    while (value.bytes > 0 && strchr("\r \t", value.at[value.bytes - 1]) != NULL)
+        value.bytes--;
+    return hf_gb_call_id_device(hf_slice_trim(value));
 }
 
 /* sent: From and To change places. */
 struct hf_slice hf_gb_traced(struct hf_slice bytes, bool sent)
 {
     struct hf_slice left = {bytes.at, bytes.bytes < HOME_SCAN_BYTES_MAX ? bytes.bytes : HOME_SCAN_BYTES_MAX};
-    struct hf_slice line, value, found = {NULL, 0};
+    struct hf_slice line, value, found = {NULL, 0}, source = {NULL, 0};
 
     while (left.bytes > 0 && (left.at[0] == '\r' || left.at[0] == '\n')) {
         left.at++;
         left.bytes--;
     }
-    bool answer = begins(left, "SIP/"), sender = begins(left, "REGISTER ") || begins(left, "MESSAGE ");
+    bool answer = begins(left, "SIP/"), seen = begins(left, "REGISTER ");
+    bool asks = !answer && !seen && !begins(left, "MESSAGE "); /* INVITE and what follows it */
     bool to = answer != sent;
     if (left.bytes == 0 || !next_line(&left, &line))
         return found;
+    if (asks)
+        source = source_or_none(user_of(line)); /* the Request-URI */
     while (left.bytes > 0 && next_line(&left, &line)) {
-        if (!sender && is_header(line, "Call-ID", 'i', &value)) {
-            while (value.bytes > 0 && (value.at[value.bytes - 1] == '\r' ||
-                                       value.at[value.bytes - 1] == ' ' || value.at[value.bytes - 1] == '\t'))
-                value.bytes--;
-            struct hf_slice device = hf_gb_call_id_device(hf_slice_trim(value));
+        if (!seen && is_header(line, "Call-ID", 'i', &value)) {
+            struct hf_slice device = device_in(value);
+
             if (device.bytes > 0)
                 return device;
+            seen = true;
         } else if (found.at == NULL && is_header(line, to ? "To" : "From", to ? 't' : 'f', &value)) {
             found = user_of(value);
-            if (sender && found.at != NULL)
-                return found;
+        } else if (asks && source.at == NULL && is_header(line, "To", 't', &value)) {
+            source = source_or_none(user_of(value));
         }
+        if (seen && !asks && found.at != NULL)
+            break;
     }
-    return found;
+    return source.at != NULL ? source : found;
 }
 
 struct hf_slice hf_gb_home(struct hf_slice bytes)

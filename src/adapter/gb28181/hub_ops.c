@@ -1,5 +1,6 @@
 /* adapter/gb28181/hub_ops.c - a camera as the hub sees it. What it is told is a MESSAGE each, with a record until the device has answered; it takes a bounded number at a time
  * and none while its stream is lost, which the hub reads as bytes that the kernel does not take: what waits stays in the outbox. */
+#include "adapter/gb28181/call.h"
 #include "adapter/gb28181/subscribe.h"
 
 #include "base/sb.h"
@@ -57,6 +58,8 @@ static hf_err write_command(struct hf_gb_device *device, const struct hf_outgoin
     if (request == NULL)
         return HF_ERR_LIMIT;
     hf_err err;
+    if (hf_gb_call_is_command(outgoing->topic))
+        return hf_gb_call_command(request, outgoing);
     if (hf_gb_sub_command(request, outgoing, &err, &element)) {
         if (err != HF_OK)
             hf_gb_request_fail_soon(request, reason_of(err), element);

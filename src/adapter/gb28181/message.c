@@ -1,7 +1,6 @@
 /* adapter/gb28181/message.c - what devices say in MESSAGEs: keepalives, answers to commands, and everything else, which becomes an event. */
+#include "adapter/gb28181/call.h"
 #include "adapter/gb28181/catalog.h"
-#include "adapter/gb28181/gb.h"
-
 #include "base/sb.h"
 #include "core/topic.h"
 
@@ -155,14 +154,16 @@ static void take(struct hf_gb_device *device, const struct hf_sip_tx_event *even
     reply(site, event, status);
     if (status == 200 && message->root == HF_CDP_ROOT_NOTIFY && message->command == HF_CDP_CMD_ALARM)
         acknowledge(device, message);
+    if (message->root == HF_CDP_ROOT_NOTIFY && message->command == HF_CDP_CMD_MEDIA_STATUS)
+        hf_gb_call_at_end(device, event->msg, message); /* whatever its number is */
 }
 
 void hf_gb_on_message(struct hf_gb_site *site, const struct hf_sip_tx_event *event)
 {
-    struct hf_gb_device *device = hf_gb_device_find(site, event->msg->from.uri.user);
+    struct hf_gb_device *device = hf_gb_asking(site, event->msg);
     struct hf_cdp_message message;
 
-    HF_ASSERT(hf_gb_device_there(device)); /* looked at before the transaction was made */
+    HF_ASSERT(device != NULL); /* looked at before the transaction was made */
     hf_err err = hf_cdp_parse(site->options.conv, (enum hf_text_charset)device->charset, event->msg->body,
                               site->scratch, HF_CDP_SCRATCH_BYTES, &message);
     site->stats.xml_tolerated += message.tolerances != 0;

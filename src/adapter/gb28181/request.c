@@ -1,12 +1,13 @@
 /* adapter/gb28181/request.c - commands under way: sent, answered by SIP, answered by the device, or not. Each ends in one result for the hub that names what
  * happened: the device's own answer, the SIP status that refused it, or the timer that ended the wait. Silence is "sent, unconfirmed", not failure (GB-10). */
+#include "adapter/gb28181/call.h"
 #include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/subscribe.h"
 
 #include "base/sb.h"
 
-static const char *const wait_names[HF_GB_WAITS] = {"sip_wait",  "answer_wait", "list_wait",
-                                                    "list_idle", "none",        "none"};
+static const char *const wait_names[HF_GB_WAITS] = {"sip_wait", "answer_wait", "list_wait", "list_idle",
+                                                    "none",     "none",        "call",      "none"};
 
 static uint32_t wait_ms(const struct hf_gb_site *site, enum hf_gb_wait wait)
 {
@@ -24,7 +25,11 @@ void hf_gb_request_wait(struct hf_gb_request *request, enum hf_gb_wait wait)
     struct hf_gb_site *site = request->device->site;
 
     request->wait = (uint8_t)wait;
-    hf_wheel_arm(site->options.wheel, &request->timer, hf_gb_now(site) + wait_ms(site, wait));
+    if (wait == HF_GB_WAIT_CALL)
+        hf_wheel_cancel(site->options.wheel, &request->timer);
+    else /* soon: in the next run, which a time that has passed is */
+        hf_wheel_arm(site->options.wheel, &request->timer,
+                     wait == HF_GB_WAIT_CALL_SOON ? 1 : hf_gb_now(site) + wait_ms(site, wait));
 }
 
 static void on_timer(struct hf_timer *timer, uint64_t now_ms);
@@ -62,6 +67,7 @@ static void release(struct hf_gb_request *request)
     if (request->tx != NULL)
         hf_sip_tx_forget(request->tx);
     hf_gb_sub_request_gone(request);
+    hf_gb_call_unpin(request->call);
     hf_gb_merge_free(request->merge);
     site->stats.merge_bytes_now = site->merges.bytes;
     hf_wheel_cancel(site->options.wheel, &request->timer);
@@ -82,7 +88,7 @@ void hf_gb_requests_drop(struct hf_gb_device *device)
     }
 }
 
-void hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_slice json)
+hf_err hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_slice json)
 {
     struct hf_gb_device *device = request->device;
     struct hf_gb_site *site = device->site;
@@ -101,6 +107,7 @@ void hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_sli
         hf_gb_device_end(device, HF_EVIDENCE_BYE, HF_REASON_STORAGE_FULL); /* as every adapter does */
     else if (was_deaf && !hf_gb_device_deaf(device))
         hf_hub_drained(site->options.hub, &device->dev);
+    return err;
 }
 
 hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body)
@@ -113,8 +120,14 @@ hf_err hf_gb_request_send(struct hf_gb_request *request, struct hf_slice body)
         hf_gb_request_fail_soon(request, HF_REASON_MESSAGE_TOO_BIG, (struct hf_slice){NULL, 0});
         return HF_OK;
     }
-    hf_err err =
-        hf_sip_tx_request(site->layer, &device->flow, text, &request->user, hf_gb_now(site), &request->tx);
+    return hf_gb_request_sent(request, hf_sip_tx_request(site->layer, &device->flow, text, &request->user,
+                                                         hf_gb_now(site), &request->tx));
+}
+
+hf_err hf_gb_request_sent(struct hf_gb_request *request, hf_err err)
+{
+    struct hf_gb_site *site = request->device->site;
+
     if (err == HF_ERR_LIMIT || err == HF_ERR_NOMEM) {
         site->stats.requests_full++;
         release(request);
@@ -205,6 +218,8 @@ static void end_bad(struct hf_gb_request *request)
     hf_json_out_cstr(&out, "reason", hf_reason_name(request->bad));
     if (request->element[0] != '\0')
         hf_json_out_cstr(&out, "element", request->element);
+    if (request->text != NULL)
+        hf_json_out_cstr(&out, "text", request->text);
     hf_json_out_end(&out);
     hf_gb_request_end(request, true, hf_sb_done(&sb));
 }
@@ -228,6 +243,10 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
         hf_gb_link_timed_out(request->device);
     if (wait == HF_GB_WAIT_SUB_SOON)
         hf_gb_sub_command_due(request);
+    else if (wait == HF_GB_WAIT_CALL_SOON)
+        hf_gb_call_command_due(request);
+    else if (wait != HF_GB_WAIT_NOTHING && hf_gb_call_request_timer(request))
+        return;
     else if (request->heal && wait == HF_GB_WAIT_SIP)
         request->wait = HF_GB_WAIT_NOTHING; /* SIP repeats it, and tells the end */
     else if (request->heal)
@@ -247,6 +266,8 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
 
 void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_event *event)
 {
+    if (hf_gb_call_request_sip(request, event))
+        return;
     if (event->tell == HF_SIP_TELL_FAILED) {
         request->tx = NULL;
         request->err = event->err;
@@ -315,6 +336,8 @@ void hf_gb_request_answered(struct hf_gb_request *request, const struct hf_cdp_m
     struct hf_json_out out;
     struct hf_sb sb;
 
+    if (hf_gb_call_request_answered(request, message))
+        return;
     if (request->answer == HF_CDP_ANSWER_MANY && !failed) {
         if (hf_gb_merge_part(request, message, &merged)) {
             site->stats.commands_done++;

@@ -1,17 +1,26 @@
 /* adapter/gb28181/site.c - the site's doors, and the way in: what a message is, whose, and whether it gets a transaction. */
+#include "adapter/gb28181/call.h"
 #include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/subscribe.h"
 
 #include <stdlib.h>
 
-static const char *const body_types[] = {"Application/MANSCDP+xml", "application/xml", "text/xml", NULL};
+static const char *const body_types[] = {"Application/MANSCDP+xml", "application/xml",      "text/xml",
+                                         "application/sdp",         "Application/MANSRTSP", NULL};
 static const char *const no_extensions[] = {NULL};
 static const struct hf_sip_policy policy = {
     .methods = 1u << HF_SIP_REGISTER | 1u << HF_SIP_MESSAGE | 1u << HF_SIP_OPTIONS | 1u << HF_SIP_ACK |
-               1u << HF_SIP_CANCEL | 1u << HF_SIP_NOTIFY,
+               1u << HF_SIP_CANCEL | 1u << HF_SIP_INVITE | 1u << HF_SIP_BYE | 1u << HF_SIP_INFO |
+               1u << HF_SIP_NOTIFY,
     .extensions = no_extensions,
     .types = body_types,
+    .offer_needs_sdp = true,
 };
+
+uint32_t hf_gb_methods(void)
+{
+    return policy.methods;
+}
 
 /* ---- small things ---- */
 
@@ -70,6 +79,7 @@ static hf_err fill_limits(const struct hf_gb_limits *from, struct hf_gb_limits *
     set_default(&ret->catalog_per_second, HF_GB_CATALOGS_PER_SECOND);
     set_default(&ret->catalog_max_age_s, HF_GB_CATALOG_MAX_AGE_S);
     set_default(&ret->position_interval_s, HF_GB_POSITION_INTERVAL_S);
+    ret->call_setup_ms = hf_gb_call_setup_ms(ret->call_setup_ms);
     set_default(&ret->refusals.per_second, HF_GB_REFUSALS_PER_SECOND);
     set_default(&ret->refusals.capacity, 2 * HF_GB_REFUSALS_PER_SECOND);
     if (ret->zone_minutes == 0)
@@ -156,6 +166,8 @@ static hf_err make_parts(struct hf_gb_site *site)
     if (err == HF_OK)
         err = hf_sip_keep_init(&site->dialog_keep, HF_GB_DIALOG_BYTES_MAX);
     if (err == HF_OK)
+        err = hf_gb_calls_init(site);
+    if (err == HF_OK)
         err = hf_gb_locks_init(&site->locks, HF_GB_LOCKS_MAX);
     if (err == HF_OK)
         err = hf_gb_traces_init(site);
@@ -232,6 +244,7 @@ void hf_gb_site_free(struct hf_gb_site *site)
     hf_map_deinit(&site->devices);
     hf_map_deinit(&site->streams);
     hf_gb_locks_deinit(&site->locks);
+    hf_gb_calls_deinit(site);
     hf_sip_layer_free(site->layer);
     hf_sip_hasher_free(site->hasher);
     hf_gb_traces_deinit(site);
@@ -285,14 +298,30 @@ static void judged(struct hf_gb_site *site, const struct hf_sip_flow *flow, cons
         (void)hf_sip_layer_send(site->layer, flow, hf_sb_done(&sb));
 }
 
-struct hf_gb_device *hf_gb_asking(const struct hf_gb_site *site, const struct hf_sip_msg *msg)
+/* Whose worker answers for a request: as hf_gb_home() has it. */
+static struct hf_slice home_of(const struct hf_sip_msg *msg)
 {
     struct hf_slice ours =
         msg->method == HF_SIP_REGISTER ? (struct hf_slice){NULL, 0} : hf_gb_call_id_device(msg->call_id);
-    struct hf_gb_device *device = ours.bytes > 0 ? hf_gb_device_find(site, ours) : NULL;
+
+    if (ours.bytes > 0)
+        return ours;
+    if (msg->method == HF_SIP_REGISTER || msg->method == HF_SIP_MESSAGE)
+        return msg->from.uri.user;
+    return hf_gb_is_source(msg->uri.user)      ? msg->uri.user
+           : hf_gb_is_source(msg->to.uri.user) ? msg->to.uri.user
+                                               : msg->from.uri.user;
+}
+
+struct hf_gb_device *hf_gb_asking(const struct hf_gb_site *site, const struct hf_sip_msg *msg)
+{
+    struct hf_slice home = home_of(msg);
+    struct hf_gb_device *device = hf_gb_device_find(site, home);
 
     if (!hf_gb_device_there(device))
         device = hf_gb_device_find(site, msg->from.uri.user);
+    if (!hf_gb_device_there(device) && hf_gb_is_source(home))
+        device = hf_gb_call_source_of(site, home);
     return hf_gb_device_there(device) ? device : NULL;
 }
 
@@ -300,26 +329,22 @@ static void request_came(struct hf_gb_site *site, const struct hf_sip_flow *flow
                          const struct hf_sip_msg *msg)
 {
     const struct hf_hub *hub = site->options.hub;
-    struct hf_slice id = msg->from.uri.user, ours = hf_gb_call_id_device(msg->call_id);
+    struct hf_slice home = home_of(msg);
 
-    if (msg->method == HF_SIP_NOTIFY && ours.bytes > 0) /* a channel may speak for its device */
-        id = ours;
-    if (hf_gbid_valid(id, HF_GBID_RULE_DEVICE) &&
-        hf_hub_home(site->options.tenant->name, id, hub->options.workers) != hub->options.worker) {
+    if (hf_gbid_valid(home, HF_GBID_RULE_DEVICE) &&
+        hf_hub_home(site->options.tenant->name, home, hub->options.workers) != hub->options.worker) {
         site->stats.misrouted++; /* two workers must never have the same device */
         (void)hf_gb_refuse(site, flow, msg, 500);
         return;
     }
     if (msg->method == HF_SIP_REGISTER) {
-        hf_gb_register_came(site, flow, msg, id);
+        hf_gb_register_came(site, flow, msg, home);
         return;
     }
-    struct hf_gb_device *device = hf_gb_device_find(site, id);
-    if (!hf_gb_device_there(device) && msg->method == HF_SIP_NOTIFY)
-        device = hf_gb_asking(site, msg);
-    if (msg->method == HF_SIP_ACK || msg->method == HF_SIP_CANCEL || hf_gb_device_there(device))
+    struct hf_gb_device *device = hf_gb_asking(site, msg);
+    if (msg->method == HF_SIP_ACK || msg->method == HF_SIP_CANCEL || device != NULL)
         (void)hf_sip_tx_receive(site->layer, flow, msg,
-                                hf_gb_device_there(device) ? class_of(device, flow, msg) : HF_SIP_SHED_LATER,
+                                device != NULL ? class_of(device, flow, msg) : HF_SIP_SHED_LATER,
                                 hf_gb_now(site));
     else
         stranger(site, flow, msg);
@@ -376,7 +401,7 @@ void hf_gb_receive_broken(struct hf_gb_site *site, const struct hf_sip_flow *flo
 
 static void on_options(struct hf_gb_site *site, const struct hf_sip_tx_event *event)
 {
-    struct hf_gb_device *device = hf_gb_device_find(site, event->msg->from.uri.user);
+    struct hf_gb_device *device = hf_gb_asking(site, event->msg);
     char host[HF_SIP_FLOW_HOST_MAX], tag[HF_SIP_TAG_BYTES_MAX];
     struct hf_sip_reply reply = hf_sip_flow_reply(event->flow, 200, true, host);
     struct hf_slice absent = {NULL, 0};
@@ -394,33 +419,31 @@ static void on_options(struct hf_gb_site *site, const struct hf_sip_tx_event *ev
         hf_gb_device_doubt(device, event->flow);
 }
 
+static void on_request(struct hf_gb_site *site, const struct hf_sip_tx_event *event)
+{
+    switch (event->msg->method) {
+    case HF_SIP_REGISTER: hf_gb_on_register(site, event); return;
+    case HF_SIP_MESSAGE: hf_gb_on_message(site, event); return;
+    case HF_SIP_INVITE: hf_gb_call_on_invite(site, event); return;
+    case HF_SIP_BYE: hf_gb_call_on_bye(site, event); return;
+    case HF_SIP_INFO: hf_gb_call_on_info(site, event); return;
+    case HF_SIP_NOTIFY: hf_gb_on_notify(site, event); return;
+    default: on_options(site, event); return;
+    }
+}
+
 static void on_event(void *context, const struct hf_sip_tx_event *event)
 {
     struct hf_gb_site *site = context;
+    struct hf_gb_user *user = event->user;
 
-    switch (event->tell) {
-    case HF_SIP_TELL_REQUEST:
-        if (event->msg->method == HF_SIP_REGISTER)
-            hf_gb_on_register(site, event);
-        else if (event->msg->method == HF_SIP_MESSAGE)
-            hf_gb_on_message(site, event);
-        else if (event->msg->method == HF_SIP_NOTIFY)
-            hf_gb_on_notify(site, event);
-        else
-            on_options(site, event);
-        return;
-    case HF_SIP_TELL_PROVISIONAL:
-    case HF_SIP_TELL_FINAL:
-    case HF_SIP_TELL_FAILED:
-        if (event->user != NULL) {
-            struct hf_gb_user *user = event->user;
-
-            user->told(user, event);
-        }
-        return;
-    default:
-        return; /* of INVITE, which is not served, or answers that nobody waits for: counted by the layer */
-    }
+    if (event->tell == HF_SIP_TELL_REQUEST)
+        on_request(site, event);
+    else if (user != NULL)
+        user->told(user, event);
+    else if (event->tell == HF_SIP_TELL_STRAY || event->tell == HF_SIP_TELL_AGAIN)
+        hf_gb_call_on_stray(site, event);
+    /* otherwise answers that nobody waits for: counted by the layer */
 }
 
 /* ---- the end of things ---- */

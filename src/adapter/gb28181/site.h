@@ -8,11 +8,12 @@
  *
  * Sources: GB/T 28181-2016 and -2022, 9.1 (registration), 9.6 (keepalive), 9.3 and 9.5 (control, queries), annex A; RFC 3261 10; requirements GB-1, GB-3, GB-5
  * to GB-8, GB-10, GB-13, GB-20 to GB-22, MEM-6.
- * Memory of a registered camera, the hub's and SIP's share with it: 863 bytes at rest, 1,352 while the answer to its REGISTER is kept to be repeated
+ * Memory of a registered camera, the hub's and SIP's share with it: 894 bytes at rest, 1,383 while the answer to its REGISTER is kept to be repeated
  * (gb_memory_test; the tables are on disk). Of the site itself about 2.4 MB for each worker, and trace_bytes. */
 #ifndef HF_ADAPTER_GB28181_SITE_H
 #define HF_ADAPTER_GB28181_SITE_H
 
+#include "adapter/gb28181/media.h"
 #include "base/map.h"
 #include "base/slab.h"
 #include "base/wheel.h"
@@ -50,6 +51,9 @@ enum {
     HF_GB_HEAL_MS_MAX = 30000,        /* RC-1: between questions to a suspect device at most */
     HF_GB_HEALS_PER_SECOND = 500,     /* of a worker, to suspect devices */
     HF_GB_BOUND_INTERVAL_MS = 300000, /* between records of a device that has another port each time */
+    HF_GB_CALLS_MAX = 16384,          /* media sessions of a worker */
+    HF_GB_DEVICE_CALLS_MAX = 1024,    /* of one device: a lower platform has many channels */
+    HF_GB_POINTS_MAX = 64, /* media servers that a worker has calls to at a time, each with 20,000 SSRCs */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };
 
@@ -123,6 +127,7 @@ struct hf_gb_limits {
     uint32_t subscribe;           /* bits 1 << enum hf_gb_topic: wanted of every device; 0 = none */
     uint32_t subscribe_expires_s; /* of these; 0 = as the topic has it: 600, 3,600 */
     uint32_t position_interval_s; /* 5 */
+    uint32_t call_setup_ms;       /* 10,000: from Play and its kin to the answer; clamped to 1,000..32,000 */
     struct hf_rate_limit
         refusals; /* answers to strangers' requests, of a worker: 100/s, 200; above it they get none */
     int16_t zone_minutes;     /* of times in bodies and of Date, east of UTC: 480. HF_GB_ZONE_UTC for 0 */
@@ -149,11 +154,40 @@ struct hf_gb_options {
         [HF_SIP_NONCE_KEY_BYTES]; /* for nonces: the same on all workers, best on all nodes; from entropy */
     uint32_t devices_max;         /* 0 = HF_GB_DEVICES_MAX */
     uint64_t trace_bytes;         /* of all traces of the worker; 0 = HF_SIP_TRACE_BYTES_DEFAULT */
+    uint32_t calls_max;           /* 0 = HF_GB_CALLS_MAX */
+    /* Who receives media: NULL = nobody, every call has to name an external server. Tells come by hf_gb_media_told(). */
+    const struct hf_gb_media_ops *media;
+    void *media_context;
     struct hf_gb_limits limits;
     struct hf_sip_layer_config sip; /* timers and bounds; ops, context, wheel and secret are the site's */
 };
 
-/* Counters, for /metrics. Columns: member, what. */
+/* Of media sessions; columns as below. */
+#define HF_GB_CALL_STATS_MAP(X)                                                              \
+    X(calls, "media sessions begun, those of devices included")                              \
+    X(calls_joined, "of requests to play, those that joined a session that was there")       \
+    X(calls_connected, "sessions that stood")                                                \
+    X(calls_refused, "that the device refused: 300 to 699")                                  \
+    X(calls_unanswered, "that were not answered in time")                                    \
+    X(calls_bad_answer, "with an answer that nothing can be made of")                        \
+    X(calls_no_media, "without media: none came, or none any more")                          \
+    X(calls_failed, "that ended for another reason before they stood")                       \
+    X(calls_by_us, "that an application ended")                                              \
+    X(calls_by_device, "that the device ended")                                              \
+    X(calls_at_end, "that were at the end of their recording")                               \
+    X(calls_lost, "whose device left or moved")                                              \
+    X(calls_late, "answers 2xx that came too late or twice: ACK and BYE")                    \
+    X(calls_full, "refused because of a bound")                                              \
+    X(calls_tolerated, "SDP of devices that needed a tolerance")                             \
+    X(invites_refused, "INVITEs of devices that nobody asked for, and changes of sessions")  \
+    X(byes_unknown, "BYEs of devices to sessions that are not there")                        \
+    X(call_events_lost, "events of sessions that the log or an access rule did not take")    \
+    X(ssrc_exhausted, "calls refused because all SSRCs of their media point are in use")     \
+    X(ssrc_alarms, "times that 90 % of the SSRCs of a media point were in use")              \
+    X(owned_orphaned, "sessions and SSRCs found without an owner, or behind their deadline") \
+    X(owned_reclaimed, "of these, those that had to be freed: each is a mistake of this program")
+
+/* Counters and gauges, for /metrics. Columns: member, of gauges its name there, what. */
 #define HF_GB_STATS_MAP(X)                                                               \
     X(received, "messages that came, whatever they were")                                \
     X(low_keepalives, "empty datagrams and the like, ignored")                           \
@@ -229,22 +263,40 @@ struct hf_gb_options {
     X(answers_late, "answers that no command waited for: they became events")            \
     X(messages_dropped, "plain messages that have no form for a camera")                 \
     X(requests_full, "commands that had to wait because of a bound")                     \
-    X(xml_tolerated, "bodies that needed a tolerance")
+    X(xml_tolerated, "bodies that needed a tolerance")                                   \
+    HF_GB_CALL_STATS_MAP(X)
+
+#define HF_GB_GAUGES_MAP(X)                                                                                \
+    X(devices, "gb_devices", "registered devices")                                                         \
+    X(suspects_now, "gb_suspects", "registered devices that are suspect")                                  \
+    X(requests_now, "gb_requests", "commands under way")                                                   \
+    X(merge_bytes_now, "gb_merge_bytes", "memory of lists of which parts are missing")                     \
+    X(calls_now, "gb_calls", "media sessions, with those whose end is under way")                          \
+    X(calls_ringing_now, "gb_calls_ringing", "media sessions that are not answered yet")                   \
+    X(ssrc_used_now, "gb_ssrc_used", "SSRCs in use")                                                       \
+    X(ssrc_resting_now, "gb_ssrc_resting", "SSRCs in quarantine")                                          \
+    X(ssrc_alarm_now, "gb_ssrc_alarm", "media servers of which 90 % of the SSRCs are in use: an alarm")    \
+    X(points_now, "gb_media_points", "media servers that sessions go to, the relay included")              \
+    X(catalogs_waiting, "gb_catalogs_waiting", "devices that wait to be asked for their list of channels") \
+    X(movers_now, "gb_movers", "channels that move and will be stopped")                                   \
+    X(subscriptions, "gb_subscriptions", "subscriptions that are wanted, or were")                         \
+    X(subscriptions_active, "gb_subscriptions_active", "subscriptions that devices have granted")
 
 struct hf_gb_stats {
 #define HF_GB_STATS_MEMBER(member, text) uint64_t member;
     HF_GB_STATS_MAP(HF_GB_STATS_MEMBER)
+#define HF_GB_GAUGE_MEMBER(member, name, text) uint64_t member;
+    HF_GB_GAUGES_MAP(HF_GB_GAUGE_MEMBER)
+#undef HF_GB_GAUGE_MEMBER
 #undef HF_GB_STATS_MEMBER
     uint64_t sip_tolerated[HF_SIP_TOLERANCES], sip_problems[HF_SIP_PROBLEMS];
     uint64_t links[HF_GB_LEVELS]; /* gauges: links that are judged, by level */
-    uint64_t devices, suspects_now, requests_now, merge_bytes_now, catalogs_waiting, movers_now,
-        subscriptions, subscriptions_active; /* gauges */
 };
 
 struct hf_gb_site;
 
-/* Which device a message is of, by a look at its head that never fails on account of the rest: From of a request, To of an answer; the Call-ID of ours in both where it
- * names a device (requests other than REGISTER and MESSAGE). The slice points into bytes; absent: none was found, let any worker receive it. */
+/* Which device a message is of, by a look at its head that never fails on account of the rest: the Call-ID of ours where it names a device (not in REGISTER), else From of a
+ * request, To of an answer. What is said to a source of a broadcast (call_talk.c) has that source as its home. The slice points into bytes; absent: none was found, let any worker receive it. */
 struct hf_slice hf_gb_home(struct hf_slice bytes);
 
 /* HF_ERR_INVALID: an id or realm that is none, limits out of range; HF_ERR_NOMEM; HF_ERR_UNSUPPORTED: no MD5 in the crypto library. */
@@ -263,6 +315,8 @@ hf_err hf_gb_receive(struct hf_gb_site *site, const struct hf_sip_flow *flow, st
 /* The head of a message that the framer refused under those limits: answered where it may be, counted. The stream is to be closed. */
 void hf_gb_receive_broken(struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice head,
                           const struct hf_sip_limits *limits);
+/* What became of a leg (adapter/gb28181/media.h). Tells of legs that are closed are ignored. */
+void hf_gb_media_told(struct hf_gb_site *site, const struct hf_gb_media_told *told);
 /* A stream ended, or ICMP said that nobody listens at a datagram peer. */
 void hf_gb_flow_closed(struct hf_gb_site *site, const struct hf_sip_flow *flow);
 /* From now on REGISTER is answered 503; ends at most `count` devices with that reason (drain, restart) and returns how many there were before. */

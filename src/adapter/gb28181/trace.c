@@ -1,7 +1,7 @@
 /* adapter/gb28181/trace.c - the last SIP messages of every device (GB-22): whose a message is, what of it says nothing new, and how they are shown. Devices that never got in are
  * what one most wants to see, so strangers that speak like a device have a trace, too; they are few at a time, and few messages a second of all of them are kept, so that a
  * flood of strangers does not push out what others said. */
-#include "adapter/gb28181/gb.h"
+#include "adapter/gb28181/call.h"
 
 #include <stdlib.h>
 
@@ -137,6 +137,8 @@ void hf_gb_trace(struct hf_gb_site *site, const struct hf_sip_flow *flow, bool s
     struct hf_slice id = hf_gb_traced(bytes, sent);
     struct hf_gb_device *device = id.bytes > 0 ? hf_gb_device_find(site, id) : NULL;
 
+    if (device == NULL && id.bytes > 0 && hf_gb_is_source(id))
+        device = hf_gb_call_source_of(site, id);
     if (device == NULL) {
         if (id.bytes > 0)
             trace_stranger(site, id, flow, sent, bytes);

@@ -1,0 +1,443 @@
+/* adapter/gb28181/call.c - the sessions of a site. */
+#include "adapter/gb28181/call.h"
+
+const char *hf_gb_call_kind_name(unsigned kind)
+{
+    static const char *const names[HF_GB_CALL_KINDS] = {"play", "playback", "download", "talk"};
+
+    HF_ASSERT(kind < HF_GB_CALL_KINDS);
+    return names[kind];
+}
+
+static const struct end {
+    const char *name, *by;
+    size_t counter; /* its place in struct hf_gb_stats */
+} ends[HF_GB_CALL_ENDS] = {
+#define END(id, name, by, counter) [id] = {name, by, offsetof(struct hf_gb_stats, counter)},
+    HF_GB_CALL_END_MAP(END)
+#undef END
+};
+
+const char *hf_gb_call_end_name(unsigned end)
+{
+    HF_ASSERT(end < HF_GB_CALL_ENDS);
+    return ends[end].name;
+}
+
+const char *hf_gb_call_end_by(unsigned end)
+{
+    HF_ASSERT(end < HF_GB_CALL_ENDS);
+    return ends[end].by;
+}
+
+/* ---- made and found ---- */
+
+static bool id_eq(const struct hf_map_node *node, const void *key)
+{
+    return HF_CONTAINER_OF(node, struct hf_gb_call, by_id)->id == *(const uint64_t *)key;
+}
+
+struct hf_gb_call *hf_gb_call_find(const struct hf_gb_site *site, uint64_t id)
+{
+    struct hf_map_node *node = hf_map_find(&site->calls, hf_hash_mix(id), &id);
+
+    return node ? HF_CONTAINER_OF(node, struct hf_gb_call, by_id) : NULL;
+}
+
+struct hf_gb_call *hf_gb_call_find_dialog(struct hf_gb_device *device, const struct hf_sip_msg *msg)
+{
+    for (struct hf_list_node *node = device->calls.next; node != &device->calls; node = node->next) {
+        struct hf_gb_call *call = HF_CONTAINER_OF(node, struct hf_gb_call, node);
+
+        if (hf_sip_dialog_is(&call->dialog, msg))
+            return call;
+    }
+    return NULL;
+}
+
+static void on_timer(struct hf_timer *timer, uint64_t now_ms);
+static void told(struct hf_gb_user *user, const struct hf_sip_tx_event *event);
+
+static void audit_soon(struct hf_gb_site *site)
+{
+    if (!hf_timer_armed(&site->audit))
+        hf_wheel_arm(site->options.wheel, &site->audit, hf_gb_now(site) + HF_GB_AUDIT_MS);
+}
+
+struct hf_gb_call *hf_gb_call_new(struct hf_gb_device *device, enum hf_gb_call_kind kind)
+{
+    struct hf_gb_site *site = device->site;
+    struct hf_gb_call *call = device->calling < HF_GB_DEVICE_CALLS_MAX ? hf_slab_take(site->call_slab) : NULL;
+
+    if (call == NULL) {
+        site->stats.calls_full++;
+        return NULL;
+    }
+    call->token = (uint64_t)(site->options.hub->options.worker & 0xff) << 56 | ++site->calls_made;
+    call->id = hf_hash_mix(call->token ^ site->call_key); /* one to one, so never twice either */
+    if (hf_map_insert(&site->calls, &call->by_id, hf_hash_mix(call->id)) != HF_OK) {
+        hf_slab_give(site->call_slab, call);
+        site->stats.calls_full++;
+        return NULL;
+    }
+    call->user.told = told;
+    call->device = device;
+    call->kind = (uint8_t)kind;
+    call->stream = HF_GB_CALL_NO_STREAM;
+    call->users = 1;
+    call->times.begun_ms = hf_gb_now(site);
+    call->times.setup_ms = site->limits.call_setup_ms;
+    call->times.history = hf_gb_call_is_history(call);
+    call->times.scale = 1000;
+    hf_timer_init(&call->timer, on_timer);
+    hf_list_init(&call->node);
+    hf_list_init(&call->talk);
+    hf_list_push_back(&device->calls, &call->node);
+    device->calling++;
+    site->stats.calls++;
+    site->stats.calls_now++;
+    site->stats.calls_ringing_now++; /* as long as it does not stand and is not over */
+    hf_gb_call_arm(call);
+    audit_soon(site);
+    return call;
+}
+
+/* ---- the end ---- */
+
+static void close_leg(struct hf_gb_call *call)
+{
+    struct hf_gb_site *site = call->device->site;
+
+    if (call->relayed)
+        site->options.media->close(site->options.media_context, call->token);
+    call->relayed = false;
+}
+
+static void free_call(struct hf_gb_call *call)
+{
+    struct hf_gb_site *site = call->device->site;
+
+    HF_ASSERT(call->invite == NULL && call->pins == 0);
+    struct hf_gb_call_step step = hf_gb_call_step(&call->state, HF_GB_CALL_FREED);
+    HF_ASSERT(!step.forbidden);
+    hf_gb_call_give_ssrc(call);
+    hf_sip_dialog_end(&call->dialog);
+    hf_wheel_cancel(site->options.wheel, &call->timer);
+    hf_map_remove(&site->calls, &call->by_id);
+    hf_list_remove(&call->node);
+    call->device->calling--;
+    site->stats.calls_now--;
+    hf_slab_give(site->call_slab, call);
+}
+
+static void free_if_over(struct hf_gb_call *call)
+{
+    if (hf_gb_call_state(&call->state) == HF_GB_CALL_DISCONNECTED && call->invite == NULL &&
+        call->pins == 0 && !call->owes_bye)
+        free_call(call);
+}
+
+void hf_gb_call_pin(struct hf_gb_call *call)
+{
+    call->pins++;
+}
+
+void hf_gb_call_unpin(struct hf_gb_call *call)
+{
+    if (call == NULL)
+        return;
+    HF_ASSERT(call->pins > 0);
+    call->pins--;
+    free_if_over(call);
+}
+
+void hf_gb_call_invite_over(struct hf_gb_call *call)
+{
+    call->invite = NULL;
+    free_if_over(call);
+}
+
+/* Once for each call, in whatever way it goes. */
+static void ended(struct hf_gb_call *call, enum hf_gb_call_state before, enum hf_gb_call_end end)
+{
+    struct hf_gb_site *site = call->device->site;
+
+    site->stats.calls_ringing_now -= before != HF_GB_CALL_CONNECTED;
+    *(uint64_t *)((char *)&site->stats + ends[end].counter) += 1;
+    call->end = (uint8_t)end;
+    call->times.ended_ms = hf_gb_now(site);
+    hf_list_remove(&call->talk);
+    close_leg(call);
+    if (call->events)
+        hf_gb_call_event(call, "ended");
+    hf_gb_call_tell(call);
+    if (call->invite != NULL &&
+        (call->incoming || before == HF_GB_CALL_CONNECTED)) { /* SIP repeats what is due */
+        hf_sip_tx_forget(call->invite);
+        call->invite = NULL;
+    }
+    hf_gb_call_arm(call);
+}
+
+bool hf_gb_call_happens(struct hf_gb_call *call, enum hf_gb_call_event event, enum hf_gb_call_end end)
+{
+    enum hf_gb_call_state before = hf_gb_call_state(&call->state);
+    struct hf_gb_call_step step = hf_gb_call_step(&call->state, event);
+
+    if (step.forbidden)
+        return false;
+    if (before == HF_GB_CALL_RINGING && step.next == HF_GB_CALL_CONNECTED) {
+        call->device->site->stats.calls_ringing_now--;
+        call->device->site->stats.calls_connected++;
+        call->times.connected_ms = hf_gb_now(call->device->site);
+        call->times.mark_ms = call->times.connected_ms;
+    }
+    if (step.todo & HF_GB_CALL_DO_CANCEL)
+        hf_gb_call_cancel(call);
+    if (step.todo & HF_GB_CALL_DO_BYE)
+        hf_gb_call_bye(call);
+    if (step.todo & HF_GB_CALL_DO_END)
+        ended(call, before, end);
+    else
+        hf_gb_call_arm(call);
+    free_if_over(call);
+    return true;
+}
+
+void hf_gb_call_discard(struct hf_gb_call *call, enum hf_gb_call_end end)
+{
+    if (hf_gb_call_state(&call->state) == HF_GB_CALL_IDLE) /* nothing was said yet */
+        (void)hf_gb_call_step(&call->state, HF_GB_CALL_INVITE);
+    call->pins++; /* until we have done with it */
+    (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, end);
+    if (call->invite != NULL) /* a late 2xx is a stray, which gets ACK and BYE */
+        hf_sip_tx_forget(call->invite);
+    call->invite = NULL;
+    call->owes_bye = false;
+    call->pins--;
+    free_if_over(call);
+}
+
+void hf_gb_calls_drop(struct hf_gb_device *device, enum hf_gb_call_end end)
+{
+    struct hf_list_node *node = device->calls.next;
+
+    while (node != &device->calls) {
+        struct hf_gb_call *call = HF_CONTAINER_OF(node, struct hf_gb_call, node);
+
+        node = node->next;
+        hf_gb_call_discard(call, end);
+    }
+}
+
+void hf_gb_calls_back(struct hf_gb_device *device)
+{
+    struct hf_list_node *node = device->calls.next;
+
+    while (node != &device->calls) {
+        struct hf_gb_call *call = HF_CONTAINER_OF(node, struct hf_gb_call, node);
+
+        node = node->next;
+        if (!call->owes_bye)
+            continue;
+        hf_gb_call_bye(call);
+        free_if_over(call);
+    }
+}
+
+/* A reboot, or another NAT. Where media is seen it shows by itself whether the session goes on. */
+void hf_gb_calls_moved(struct hf_gb_device *device)
+{
+    struct hf_list_node *node = device->calls.next;
+
+    while (node != &device->calls) {
+        struct hf_gb_call *call = HF_CONTAINER_OF(node, struct hf_gb_call, node);
+
+        node = node->next;
+        if (!(call->times.watched && call->times.media_ms != 0) &&
+            hf_gb_call_state(&call->state) == HF_GB_CALL_CONNECTED)
+            (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, HF_GB_CALL_END_DEVICE_MOVED);
+    }
+}
+
+/* ---- time ---- */
+
+void hf_gb_call_arm(struct hf_gb_call *call)
+{
+    struct hf_wheel *wheel = call->device->site->options.wheel;
+    uint64_t due_ms;
+
+    if (hf_gb_call_due(&call->times, hf_gb_call_state(&call->state), &due_ms) != HF_GB_CALL_DUE_NOTHING)
+        hf_wheel_arm(wheel, &call->timer, due_ms);
+    else
+        hf_wheel_cancel(wheel, &call->timer);
+}
+
+static enum hf_gb_call_end end_of(enum hf_gb_call_due due)
+{
+    switch (due) {
+    case HF_GB_CALL_DUE_MEDIA: return HF_GB_CALL_END_NO_MEDIA;
+    case HF_GB_CALL_DUE_TAIL: return HF_GB_CALL_END_PLAYED;
+    case HF_GB_CALL_DUE_PAUSE: return HF_GB_CALL_END_PAUSED;
+    case HF_GB_CALL_DUE_REFRESH: return HF_GB_CALL_END_EXPIRED;
+    default: return HF_GB_CALL_END_NO_ANSWER;
+    }
+}
+
+static void on_timer(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_gb_call *call = HF_CONTAINER_OF(timer, struct hf_gb_call, timer);
+    uint64_t due_ms;
+    enum hf_gb_call_due due = hf_gb_call_due(&call->times, hf_gb_call_state(&call->state), &due_ms);
+
+    if (due_ms > now_ms) {
+        hf_gb_call_arm(call);
+        return;
+    }
+    if (due == HF_GB_CALL_DUE_CLOSE) { /* SIP's own timers are shorter: this is the net below */
+        hf_gb_call_discard(call, (enum hf_gb_call_end)call->end);
+        return;
+    }
+    call->due = (uint8_t)due;
+    if (hf_gb_call_state(&call->state) == HF_GB_CALL_IDLE)
+        (void)hf_gb_call_step(&call->state, HF_GB_CALL_INVITE);
+    (void)hf_gb_call_happens(call, due == HF_GB_CALL_DUE_SETUP ? HF_GB_CALL_SETUP : HF_GB_CALL_LOST,
+                             end_of(due));
+}
+
+/* ---- the relay ---- */
+
+/* No address: the port is bound to all of ours, so that by which the device reaches us is the right one. */
+static void take_address(struct hf_gb_call *call, const struct hf_gb_media_told *tell)
+{
+    struct hf_gb_address ours;
+
+    hf_gb_our_address(call->device->site, &call->device->flow, &ours);
+    if (tell->host[0] != '\0' || ours.host.bytes >= sizeof(call->host))
+        (void)snprintf(call->host, sizeof(call->host), "%s", tell->host);
+    else
+        (void)snprintf(call->host, sizeof(call->host), "%.*s", (int)ours.host.bytes, ours.host.at);
+    call->port = tell->port;
+}
+
+void hf_gb_media_told(struct hf_gb_site *site, const struct hf_gb_media_told *tell)
+{
+    struct hf_gb_call *call = hf_gb_call_find(site, hf_hash_mix(tell->token ^ site->call_key));
+
+    if (call == NULL || !call->relayed)
+        return;
+    switch (tell->tell) {
+    case HF_GB_MEDIA_OPENED:
+        if (call->asked || call->incoming)
+            return;
+        take_address(call, tell);
+        call->err = hf_gb_call_invite(call);
+        if (call->err != HF_OK) {
+            (void)hf_gb_call_step(&call->state, HF_GB_CALL_INVITE);
+            (void)hf_gb_call_happens(call, HF_GB_CALL_REFUSED, HF_GB_CALL_END_FLOW);
+        }
+        return;
+    case HF_GB_MEDIA_REFUSED:
+        call->err = tell->err;
+        if (hf_gb_call_state(&call->state) == HF_GB_CALL_IDLE)
+            (void)hf_gb_call_step(&call->state, HF_GB_CALL_INVITE);
+        (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, HF_GB_CALL_END_MEDIA_REFUSED);
+        return;
+    case HF_GB_MEDIA_FIRST:
+        if (call->times.media_ms == 0)
+            call->times.media_ms = hf_gb_now(site);
+        hf_gb_call_arm(call);
+        return;
+    case HF_GB_MEDIA_SILENT: (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, HF_GB_CALL_END_SILENT); return;
+    case HF_GB_MEDIA_ENDED:
+        (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, HF_GB_CALL_END_MEDIA_ENDED);
+        return;
+    case HF_GB_MEDIA_UNWATCHED:
+        (void)hf_gb_call_happens(call, HF_GB_CALL_STOP, HF_GB_CALL_END_UNWATCHED);
+        return;
+    }
+}
+
+/* ---- the audit (GB-17) ---- */
+
+static bool overdue(const struct hf_gb_call *call, uint64_t now_ms)
+{
+    uint64_t due_ms;
+
+    return hf_gb_call_due(&call->times, hf_gb_call_state(&call->state), &due_ms) != HF_GB_CALL_DUE_NOTHING &&
+           now_ms > due_ms && now_ms - due_ms > HF_GB_OVERDUE_MS;
+}
+
+struct look {
+    struct hf_gb_site *site;
+    struct hf_gb_audit audit;
+    struct hf_gb_call *reclaimed; /* one at a time: freeing may free others */
+};
+
+static bool look_at(struct hf_map_node *node, void *context)
+{
+    struct hf_gb_call *call = HF_CONTAINER_OF(node, struct hf_gb_call, by_id);
+    struct look *look = context;
+    uint64_t now_ms = hf_gb_now(look->site);
+    bool lives = hf_gb_device_there(call->device) && !overdue(call, now_ms);
+
+    if (hf_gb_audit_look(&look->audit, &call->orphaned_ms, lives, now_ms) == HF_GB_OWNED_RECLAIMED)
+        look->reclaimed = call;
+    return look->reclaimed == NULL;
+}
+
+static void on_audit(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_gb_site *site = HF_CONTAINER_OF(timer, struct hf_gb_site, audit);
+    struct look look = {.site = site};
+
+    (void)now_ms;
+    do {
+        look.reclaimed = NULL;
+        hf_map_each(&site->calls, look_at, &look);
+        if (look.reclaimed != NULL)
+            hf_gb_call_discard(look.reclaimed, HF_GB_CALL_END_RECLAIMED);
+    } while (look.reclaimed != NULL);
+    hf_gb_points_audit(site, &look.audit);
+    site->stats.owned_orphaned += look.audit.orphaned;
+    site->stats.owned_reclaimed += look.audit.reclaimed;
+    if (site->stats.calls_now > 0 || !hf_list_empty(&site->points))
+        audit_soon(site);
+}
+
+/* ---- the INVITE's events, ours and theirs ---- */
+
+static void told(struct hf_gb_user *user, const struct hf_sip_tx_event *event)
+{
+    struct hf_gb_call *call = HF_CONTAINER_OF(user, struct hf_gb_call, user);
+
+    if (call->incoming)
+        hf_gb_call_talk_told(call, event);
+    else
+        hf_gb_call_invite_told(call, event);
+}
+
+/* ---- the site's ---- */
+
+hf_err hf_gb_calls_init(struct hf_gb_site *site)
+{
+    hf_map_init(&site->calls, id_eq);
+    hf_list_init(&site->talks);
+    hf_list_init(&site->points);
+    hf_timer_init(&site->audit, on_audit);
+    site->options.ops->random(site->options.context, &site->call_key, sizeof(site->call_key));
+    site->call_slab = hf_slab_new("gb_calls", sizeof(struct hf_gb_call),
+                                  site->options.calls_max ? site->options.calls_max : HF_GB_CALLS_MAX);
+    return site->call_slab != NULL ? HF_OK : HF_ERR_NOMEM;
+}
+
+void hf_gb_calls_deinit(struct hf_gb_site *site)
+{
+    HF_ASSERT(site->stats.calls_now == 0 && site->stats.calls_ringing_now == 0);
+    if (site->call_slab == NULL)
+        return; /* init was not reached, or had no memory */
+    hf_wheel_cancel(site->options.wheel, &site->audit);
+    hf_gb_points_free(site);
+    hf_map_deinit(&site->calls);
+    hf_slab_free(site->call_slab);
+}

@@ -1,0 +1,296 @@
+/* Broadcast: the device is told, and calls us. */
+#include "adapter/gb28181/gb_call_testkit.h"
+
+#define SPEAKER "34020000001370000001"
+#define TALK    "{\"channel\":\"" SPEAKER "\"," TO "}"
+#define OFFER                                                                                 \
+    "v=0\r\no=" CAMERA " 0 0 IN IP4 192.0.2.10\r\ns=Play\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n" \
+    "m=audio 16000 RTP/AVP 8\r\na=recvonly\r\na=rtpmap:8 PCMA/8000\r\n"
+
+static char source[32];
+static unsigned sn, cseq;
+
+/* Asks, and reads what the device is told. */
+static void ask(void)
+{
+    command("Broadcast", TALK);
+    read_method("MESSAGE");
+    assert_true(kit_has("<Notify>"));
+    assert_true(kit_has("<CmdType>Broadcast</CmdType>"));
+    assert_true(kit_has("<TargetID>" SPEAKER "</TargetID>"));
+    const char *at = strstr(kit.text, "<SourceID>");
+    assert_non_null(at);
+    (void)snprintf(source, sizeof(source), "%.20s", at + 10);
+    sn = kit_sn();
+    cseq = 1;
+}
+
+static void agree(const char *result_text)
+{
+    char body[512];
+
+    (void)snprintf(body, sizeof(body),
+                   "<Response><CmdType>Broadcast</CmdType><SN>%u</SN><DeviceID>" SPEAKER
+                   "</DeviceID><Result>%s</Result></Response>",
+                   sn, result_text);
+    kit_reply(200, "OK");
+    assert_int_equal(kit_message(CAMERA, body), 200);
+}
+
+/* A request of the call that the device makes. */
+static void calls_us(const char *method, const char *from, const char *to, const char *to_tag,
+                     const char *headers, const char *body)
+{
+    static char text[4096];
+
+    kit.branch++;
+    int bytes =
+        snprintf(text, sizeof(text),
+                 "%s sip:%s@" REALM " SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bKt%u\r\n"
+                 "From: <sip:%s@" REALM ">;tag=talk\r\nTo: <sip:%s@" REALM ">%s%s\r\nCall-ID: device-1\r\n"
+                 "CSeq: %u %s\r\nMax-Forwards: 70\r\n%sContent-Length: %zu\r\n\r\n%s",
+                 method, to, kit.branch, from, to, to_tag[0] ? ";tag=" : "", to_tag, cseq, method, headers,
+                 strlen(body), body);
+    assert_true(bytes > 0 && bytes < (int)sizeof(text));
+    if (strcmp(to, source) == 0) /* whoever speaks, the worker that asked hears it */
+        assert_true(hf_slice_is(hf_gb_home(hf_slice_of(text)), source));
+    assert_int_equal(hf_gb_receive(kit.site, &kit.flow, hf_slice_of(text)), HF_OK);
+}
+
+static unsigned invite_us(const char *from, const char *to, const char *sdp)
+{
+    calls_us("INVITE", from, to, "",
+             "Contact: <sip:" CAMERA "@192.0.2.10:5060>\r\nContent-Type: application/sdp\r\n", sdp);
+    unsigned status;
+    do
+        status = kit_status();
+    while (status == 100);
+    return status;
+}
+
+static char tag[64];
+
+static void acknowledge(const char *from, const char *to)
+{
+    (void)snprintf(tag, sizeof(tag), "%.*s", (int)kit.msg.to.tag.bytes, kit.msg.to.tag.at);
+    calls_us("ACK", from, to, tag, "", "");
+}
+
+static void the_device_calls_and_is_answered(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    assert_int_equal(strlen(source), 20);
+    assert_memory_equal(source, "34020000001360", 14);
+    agree("OK");
+    assert_false(reply.done);
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 200); /* from a channel, which nobody knows */
+    assert_true(kit_has("Content-Type: application/sdp\r\n"));
+    assert_true(kit_has("s=Play\r\nc=IN IP4 203.0.113.7\r\nt=0 0\r\nm=audio 30000 RTP/AVP 8\r\na=sendonly\r\n"
+                        "a=rtpmap:8 PCMA/8000\r\n"));
+    assert_true(kit_has("y=0200000000\r\nf=v/////a/1/8/1\r\n"));
+    assert_false(reply.done); /* it may not have heard it */
+    acknowledge(SPEAKER, source);
+    expect("done {\"confirmed\":true,\"call\":\"");
+    expect("\"call_id\":\"device-1\",\"kind\":\"talk\",\"channel\":\"" SPEAKER "\"");
+    expect("\"from\":{\"host\":\"192.0.2.10\",\"port\":16000},\"payload_type\":8,\"format\":\"PCMA\"");
+    expect_event("gb/call {\"event\":\"started\"");
+    command("Stop", about(""));
+    kit_pass(17);
+    read_method("BYE");
+    assert_true(kit_has("BYE sip:" CAMERA "@192.0.2.10:5060 SIP/2.0\r\n"));
+    assert_true(kit_has(";tag=talk"));
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+static void the_device_may_end_what_it_began(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    agree("OK");
+    assert_int_equal(invite_us(CAMERA, SERVER, OFFER), 200); /* some call the platform */
+    acknowledge(CAMERA, SERVER);
+    expect("done {\"confirmed\":true");
+    cseq++;
+    calls_us("BYE", CAMERA, SERVER, tag, "", "");
+    assert_int_equal(kit_status(), 200);
+    expect_event("\"by\":\"device\",\"reason\":\"bye\"");
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+static void a_channel_may_end_it(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    agree("OK");
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 200);
+    acknowledge(SPEAKER, source);
+    expect("done {\"confirmed\":true");
+    cseq++;
+    calls_us("BYE", SPEAKER, source, tag, "", "");
+    assert_int_equal(kit_status(), 200);
+    expect_event("\"by\":\"device\",\"reason\":\"bye\"");
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+static void it_may_call_before_it_agrees(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 200);
+    acknowledge(SPEAKER, source);
+    expect("done {\"confirmed\":true");
+    end();
+}
+
+static void over_tcp_who_connects(void **state)
+{
+    static const struct {
+        const char *media, *want;
+    } rows[] = {
+        {"m=audio 16000 TCP/RTP/AVP 8\r\na=setup:active\r\n",
+         "m=audio 30000 TCP/RTP/AVP 8\r\na=sendonly\r\na=rtpmap:8 PCMA/8000\r\na=setup:passive\r\n"},
+        {"m=audio 16000 TCP/RTP/AVP 0\r\na=setup:passive\r\n",
+         "m=audio 30000 TCP/RTP/AVP 0\r\na=sendonly\r\na=rtpmap:0 PCMU/8000\r\na=setup:active\r\n"},
+        {"m=audio 16000 RTP/AVP 96\r\na=rtpmap:96 PS/90000\r\n", "m=audio 30000 RTP/AVP 96\r\n"},
+        {"m=audio 16000 RTP/AVP 0 8\r\n", "m=audio 30000 RTP/AVP 8\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char sdp[512];
+
+        begin();
+        ask();
+        agree("OK");
+        (void)snprintf(sdp, sizeof(sdp), SDP_LINES("%s"), rows[i].media);
+        assert_int_equal(invite_us(SPEAKER, source, sdp), 200);
+        if (!kit_has(rows[i].want))
+            fail_msg("%s", kit.text);
+        acknowledge(SPEAKER, source);
+        expect("done {\"confirmed\":true");
+        end();
+    }
+}
+
+static void what_cannot_be_played_is_488(void **state)
+{
+    static const char *const media[] = {"", "m=audio 16000 RTP/AVP 18\r\n", "m=audio 0 RTP/AVP 8\r\n",
+                                        "m=audio 16000 SRTP 8\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++) {
+        char sdp[512];
+
+        begin();
+        ask();
+        agree("OK");
+        (void)snprintf(sdp, sizeof(sdp), SDP_LINES("%s"), media[i]);
+        assert_int_equal(invite_us(SPEAKER, source, sdp), 488);
+        expect("failed {\"confirmed\":false,\"reason\":\"bad_answer\",\"element\":\"SDP\"");
+        assert_int_equal(kit_stats()->calls_now, 0);
+        end();
+    }
+}
+
+static void who_was_not_asked_is_refused(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(invite_us(CAMERA, SERVER, OFFER), 403);
+    assert_int_equal(kit_stats()->invites_refused, 1);
+    assert_int_equal(invite_us(SECOND, SERVER, OFFER), 403); /* a stranger */
+    ask();
+    kit.flow = kit_flow(HF_SIP_UDP, 66, 5060); /* somebody who says that it is the device */
+    assert_int_equal(invite_us(CAMERA, source, OFFER), 403);
+    end();
+}
+
+static void the_device_may_say_no(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    agree("ERROR");
+    expect("failed {\"confirmed\":false,\"reason\":\"refused\",\"text\":\"Result ERROR\"");
+    ask();
+    kit_reply(488, "Not Acceptable Here");
+    expect(
+        "failed {\"confirmed\":false,\"reason\":\"refused\",\"status\":488,\"text\":\"Not Acceptable Here\"");
+    ask();
+    agree("OK"); /* and does not call */
+    kit_pass(10100);
+    expect("failed {\"confirmed\":false,\"reason\":\"no_answer\",\"timer\":\"setup\",\"limit_ms\":10000");
+    (void)drain("");
+    ask(); /* not a word */
+    kit_pass(10100);
+    expect("failed {\"confirmed\":false,\"reason\":\"no_answer\",\"timer\":\"setup\"");
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+static void an_answer_that_is_never_acknowledged(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    agree("OK");
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 200);
+    for (unsigned i = 0; i < 31; i++)
+        kit_pass(1000);
+    assert_false(reply.done);
+    (void)drain("");
+    for (unsigned i = 0; i < 2; i++)
+        kit_pass(1000);
+    read_method("BYE");
+    expect("failed {\"confirmed\":false,\"reason\":\"no_answer\",\"timer\":\"");
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+static void stopped_while_it_waits(void **state)
+{
+    static struct tk_reply list;
+    char json[128];
+
+    (void)state;
+    begin();
+    ask();
+    agree("OK");
+    kit_command(&list, CAMERA, "Calls", "");
+    kit_pass(17);
+    assert_true(list.done);
+    assert_non_null(strstr(result(), "\"state\":\"idle\""));
+    (void)snprintf(json, sizeof(json), "{\"call\":\"%s\"}", call_id());
+    kit_command(&list, CAMERA, "Stop", json);
+    kit_pass(17);
+    expect("\"reason\":\"stopped\"");
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 403); /* too late */
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_device_calls_and_is_answered),
+        cmocka_unit_test(the_device_may_end_what_it_began),
+        cmocka_unit_test(a_channel_may_end_it),
+        cmocka_unit_test(it_may_call_before_it_agrees),
+        cmocka_unit_test(over_tcp_who_connects),
+        cmocka_unit_test(what_cannot_be_played_is_488),
+        cmocka_unit_test(who_was_not_asked_is_refused),
+        cmocka_unit_test(the_device_may_say_no),
+        cmocka_unit_test(an_answer_that_is_never_acknowledged),
+        cmocka_unit_test(stopped_while_it_waits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

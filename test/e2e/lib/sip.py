@@ -134,6 +134,62 @@ Content-Length: [len]
 """ % {"server": SERVER_ID}
 
 
+# ---- a camera that is called: what it says to an INVITE outside of its own call ----
+
+ANSWER_HEAD = """[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]c[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+"""
+CONTACT = "Contact: <sip:34020000001310000001@[local_ip]:[local_port]>\n"
+SDP = """v=0
+o=34020000001310000001 0 0 IN IP4 [local_ip]
+s=Play
+c=IN IP4 [local_ip]
+t=0 0
+m=video 15060 RTP/AVP 96
+a=sendonly
+a=rtpmap:96 PS/90000
+y=0200000000
+"""
+
+
+def say(status, reason, sdp=None, within=False):
+    """An answer to the request that came last; within: a dialog, where To has its tag."""
+    head = f"SIP/2.0 {status} {reason}\n{ANSWER_HEAD.replace(';tag=[pid]c[call_number]', '') if within else ANSWER_HEAD}"
+    if sdp is None:
+        return send(f"{head}Content-Length: 0\n\n")
+    return send(f"{head}{CONTACT}Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp}")
+
+
+def hear(method, timeout_ms=20000):
+    return f'<recv request="{method}" timeout="{timeout_ms}"/>\n'
+
+
+def ring():
+    """An INVITE came; who called is kept for a BYE (HANG_UP)."""
+    return ('<recv request="INVITE" timeout="20000"><action><ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="caller"/>'
+            '</action></recv>\n<Reference variables="caller"/>\n')
+
+
+HANG_UP = send(f"""BYE sip:{SERVER_ID}@{REALM} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+From: <sip:34020000001310000001@{REALM}>;tag=[pid]c[call_number]
+To: [$caller]
+[last_Call-ID:]
+CSeq: 7 BYE
+Max-Forwards: 70
+Content-Length: 0
+
+""") + '<recv response="200" timeout="8000"/>\n'
+
+
+def called(steps):
+    """For Sipp(answers=...)."""
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="called">\n{steps}</scenario>\n'
+
+
 class Sipp:
     """One run. devices: [(id, password)]; steps: the scenario of each. Its files are in folder, which a failing test shows."""
 
@@ -145,8 +201,8 @@ class Sipp:
         (self.folder / "devices.csv").write_text("SEQUENTIAL\n" + "".join(
             f"{device};[authentication username={device} password={password}]\n" for device, password in devices))
         options = []
-        if answers:
-            (self.folder / "answers.xml").write_text(ANSWERS)
+        if answers:  # True, or a scenario of its own
+            (self.folder / "answers.xml").write_text(ANSWERS if answers is True else answers)
             options = ["-oocsf", "answers.xml"]
         if local_port:
             options += ["-p", str(local_port)]

@@ -1,9 +1,11 @@
 /* adapter/gb28181/call.h - private to the folder: media sessions as signalling. When a session rings, stands and ends is core/gb/call.h; here is what is said meanwhile.
  *
- *   call.c          the sessions of a site: made, found, stepped, ended, freed; their timers; the audit (GB-17)
+ *   call.c          the sessions of a site: made, found, stepped, ended, freed
+ *   call_watch.c    their timers, what the relay tells, the audit (GB-17)
  *   call_point.c    media points and their SSRCs
  *   call_args.c     from an application's JSON to what it asks
- *   call_command.c  Play, Stop and their kin: commands that become sessions, and their results
+ *   call_command.c  Play, Stop and their kin: commands that become sessions or are about them
+ *   call_result.c   what comes of such commands
  *   call_invite.c   our INVITE, its answers, ACK, CANCEL
  *   call_dialog.c   BYE of both sides, what else the device says within a session
  *   call_control.c  Pause, Resume, Speed, Seek: MANSRTSP in INFO
@@ -194,6 +196,7 @@ hf_err hf_gb_call_args_read(enum hf_gb_call_verb verb, struct hf_slice json, int
 bool hf_gb_call_is_command(struct hf_slice name);
 /* A command that the hub hands over. As hf_gb_request_send(). */
 hf_err hf_gb_call_command(struct hf_gb_request *request, const struct hf_outgoing *outgoing);
+/* call_result.c */
 void hf_gb_call_command_due(struct hf_gb_request *request); /* WAIT_CALL_SOON */
 /* The session stands or is over: whoever waits for it hears so, soon. */
 void hf_gb_call_tell(struct hf_gb_call *call);
@@ -215,7 +218,6 @@ void hf_gb_call_unpin(struct hf_gb_call *call); /* NULL is harmless; the call ma
 bool hf_gb_call_happens(struct hf_gb_call *call, enum hf_gb_call_event event, enum hf_gb_call_end end);
 /* Whatever it is doing, it is over now, in whatever state; likewise. */
 void hf_gb_call_discard(struct hf_gb_call *call, enum hf_gb_call_end end);
-void hf_gb_call_arm(struct hf_gb_call *call);
 void hf_gb_call_invite_over(
     struct hf_gb_call *call); /* no event of its INVITE comes any more; the call may be gone afterwards */
 void hf_gb_calls_drop(struct hf_gb_device *device,
@@ -233,6 +235,12 @@ static inline bool hf_gb_call_is_history(const struct hf_gb_call *call)
 {
     return call->kind == HF_GB_CALL_PLAYBACK || call->kind == HF_GB_CALL_DOWNLOAD;
 }
+
+/* call_watch.c */
+void hf_gb_call_arm(struct hf_gb_call *call); /* for what is due next */
+void hf_gb_call_on_timer(struct hf_timer *timer, uint64_t now_ms);
+void hf_gb_calls_on_audit(struct hf_timer *timer, uint64_t now_ms);
+void hf_gb_calls_audit_soon(struct hf_gb_site *site); /* there is something to look at */
 
 /* call_point.c */
 /* Of the relay when host is absent. HF_ERR_LIMIT: HF_GB_POINTS_MAX, or no SSRC is left; HF_ERR_EXISTS: `chosen` is in use there; HF_ERR_NOMEM. *ret_text says it for people. */

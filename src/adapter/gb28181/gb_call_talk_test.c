@@ -139,6 +139,26 @@ static void a_channel_may_end_it(void **state)
     end();
 }
 
+static void the_source_is_at_home_where_the_device_is(void **state)
+{
+    struct hf_hub_options *hub;
+
+    (void)state;
+    begin();
+    hub = &kit.tk->hub.options;
+    hub->workers = 7;
+    hub->worker = hf_hub_home(kit.tk->tenant.name, HF_SLICE(CAMERA), hub->workers);
+    for (unsigned i = 0; i < 3; i++) {
+        ask();
+        assert_int_equal(hf_hub_home(kit.tk->tenant.name, hf_slice_of(source), hub->workers), hub->worker);
+        kit_pass(10100);
+        (void)drain("");
+    }
+    hub->workers = 1;
+    hub->worker = 0;
+    end();
+}
+
 static void it_may_call_before_it_agrees(void **state)
 {
     (void)state;
@@ -283,6 +303,7 @@ int main(void)
         cmocka_unit_test(the_device_calls_and_is_answered),
         cmocka_unit_test(the_device_may_end_what_it_began),
         cmocka_unit_test(a_channel_may_end_it),
+        cmocka_unit_test(the_source_is_at_home_where_the_device_is),
         cmocka_unit_test(it_may_call_before_it_agrees),
         cmocka_unit_test(over_tcp_who_connects),
         cmocka_unit_test(what_cannot_be_played_is_488),

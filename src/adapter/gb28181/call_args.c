@@ -126,8 +126,8 @@ static bool to(const struct hf_json_field *field, struct hf_gb_call_args *args)
     args->host[0] = '\0';
     while (hf_json_object_next(&walk, &member)) {
         if (hf_slice_is(member.name, "host")) {
-            if (!text_of(&member, storage, sizeof(storage) - 1, &text))
-                return false;
+            if (!text_of(&member, storage, sizeof(storage) - 1, &text) || text.bytes >= sizeof(args->host))
+                return false; /* without escapes it is as long as it likes */
             memcpy(args->host, text.at, text.bytes);
             args->host[text.bytes] = '\0';
             if (strlen(args->host) != text.bytes)

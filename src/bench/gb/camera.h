@@ -183,6 +183,8 @@ void hf_cam_set_address(struct hf_cam *cam, const char *host, uint16_t port);
 
 /* Registers now (streams: call when it is connected), and again whenever it must. Harmless when it is at it already. */
 void hf_cam_start(struct hf_cam *cam);
+/* Registers once more now, although there is no need: REFRESHED or REFUSED follows. False: it is not registered, or at it. */
+bool hf_cam_refresh(struct hf_cam *cam);
 /* REGISTER with Expires 0; LEFT follows, or REFUSED. When it is not registered it is offline at once and LEFT is told at once. */
 void hf_cam_stop(struct hf_cam *cam);
 /* The connection was lost: what is open on it is given up; nothing is sent until hf_cam_start. */

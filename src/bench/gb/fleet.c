@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -11,7 +12,7 @@
 #include "io/clock.h"
 #include "io/entropy.h"
 
-enum { EVENTS_MAX = 256, SERIAL_AT = 14, SERIALS = 1000000, ID_DIGITS = 20 };
+enum { EVENTS_MAX = 256, WAIT_MS_MAX = 1000, SERIAL_AT = 14, SERIALS = 1000000, ID_DIGITS = 20 };
 
 static struct hf_fleet_link *link_of(struct hf_cam *cam)
 {
@@ -172,10 +173,15 @@ unsigned hf_fleet_wait_ms(struct hf_fleet *fleet, unsigned max_ms)
     return hf_wheel_wait_ms(&fleet->wheel, hf_clock_ms(), max_ms);
 }
 
-void hf_fleet_turn(struct hf_fleet *fleet, unsigned wait_ms)
+void hf_fleet_turn(struct hf_fleet *fleet, uint64_t wait_us)
 {
+    uint64_t timer_us = 1000 * (uint64_t)hf_fleet_wait_ms(fleet, WAIT_MS_MAX);
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(fleet->epoll_fd, events, EVENTS_MAX, (int)hf_fleet_wait_ms(fleet, wait_ms));
+
+    wait_us = HF_MIN(wait_us, timer_us);
+    struct timespec wait = {.tv_sec = (time_t)(wait_us / 1000000),
+                            .tv_nsec = (long)(wait_us % 1000000) * 1000};
+    int count = epoll_pwait2(fleet->epoll_fd, events, EVENTS_MAX, &wait, NULL);
 
     (void)hf_fleet_now(fleet);
     for (int i = 0; i < count; i++)

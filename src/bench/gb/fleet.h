@@ -48,8 +48,8 @@ void hf_fleet_vanish(struct hf_fleet *fleet, uint32_t index); /* closes its sock
 /* UDP: goes on from another port, as after a NAT has forgotten it. Errors as hf_fleet_start; the old port is used on then. */
 hf_err hf_fleet_rebind(struct hf_fleet *fleet, uint32_t index);
 
-/* One turn: waits at most wait_ms for sockets or timers. */
-void hf_fleet_turn(struct hf_fleet *fleet, unsigned wait_ms);
+/* One turn: waits at most wait_us for sockets or timers. */
+void hf_fleet_turn(struct hf_fleet *fleet, uint64_t wait_us);
 int hf_fleet_fd(const struct hf_fleet *fleet); /* readable when a turn has work that is no timer */
 unsigned hf_fleet_wait_ms(struct hf_fleet *fleet, unsigned max_ms); /* until the next timer */
 

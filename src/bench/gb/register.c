@@ -176,6 +176,18 @@ void hf_cam_start(struct hf_cam *cam)
     hf_cam_arm(cam);
 }
 
+bool hf_cam_refresh(struct hf_cam *cam)
+{
+    if (cam->state != HF_CAM_REGISTERED)
+        return false;
+    for (const struct hf_cam_ask *ask = cam->asks; ask != NULL; ask = ask->next)
+        if (ask->purpose == HF_CAM_FOR_REGISTER)
+            return false;
+    begin(cam);
+    hf_cam_arm(cam);
+    return true;
+}
+
 void hf_cam_stop(struct hf_cam *cam)
 {
     bool registered = cam->state == HF_CAM_REGISTERED;

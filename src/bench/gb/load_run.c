@@ -1,0 +1,301 @@
+/* bench/gb/load_run.c - one run: forks the generator processes, starts their measured time together, reads the server beside them, merges what they counted. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "bench/gb/load_parts.h"
+#include "bench/process.h"
+#include "bench/verdict.h"
+#include "io/clock.h"
+
+enum {
+    NS_PER_MS = 1000000,
+    NS_PER_S = 1000000000,
+    OPEN_DELAY_NS = 200 * NS_PER_MS,
+    START_DELAY_NS = 50 * NS_PER_MS,
+    POLL_MS = 200
+};
+#define GRACE_NS (UINT64_C(75) * NS_PER_S) /* a command of the API waits for 60 s */
+
+struct parent {
+    const struct hf_gb_load_plan *plan;
+    const struct hf_gb_load_config *config;
+    struct hf_gb_load_result *shared; /* one for each process */
+    size_t shared_bytes;
+    pid_t pid[HF_GB_LOAD_PROCESSES_MAX];
+    int control_fd[HF_GB_LOAD_PROCESSES_MAX];
+    unsigned started, ready, done, ended;
+    bool is_ready[HF_GB_LOAD_PROCESSES_MAX];
+    bool crashed, progress;
+    uint64_t progress_ns;
+};
+
+void hf_gb_load_merge(struct hf_gb_load_result *into, const struct hf_gb_load_result *from)
+{
+#define ADD(member, text) \
+    into->cam.member += from->cam.member, into->measured.member += from->measured.member;
+    HF_CAM_STATS_MAP(ADD)
+#undef ADD
+    into->fleet.opened += from->fleet.opened;
+    into->fleet.connected += from->fleet.connected;
+    into->fleet.lost += from->fleet.lost;
+    into->fleet.closed += from->fleet.closed;
+    into->fleet.no_port += from->fleet.no_port;
+    into->devices += from->devices;
+    into->came += from->came;
+    into->in_now += from->in_now;
+    into->in_end += from->in_end;
+    into->in_last_ns = HF_MAX(into->in_last_ns, from->in_last_ns);
+    into->refreshes += from->refreshes;
+    into->refreshes_meant += from->refreshes_meant;
+    into->refreshes_busy += from->refreshes_busy;
+    into->refreshes_failed += from->refreshes_failed;
+    into->lists += from->lists;
+    into->lists_failed += from->lists_failed;
+    into->rebinds += from->rebinds;
+    into->local += from->local;
+    into->cpu_ns += from->cpu_ns;
+    into->measured_cpu_ns += from->measured_cpu_ns;
+    into->cpu_worst_ns = HF_MAX(into->cpu_worst_ns, from->measured_cpu_ns);
+    into->rss_bytes += from->rss_bytes;
+#define MERGE(name, text) hf_hist_merge(&into->name, &from->name);
+    HF_GB_LOAD_HIST_MAP(MERGE)
+#undef MERGE
+}
+
+unsigned hf_gb_load_saturation(const struct hf_gb_load_config *config, const struct hf_gb_load_result *result,
+                               uint64_t measured_ns, unsigned cpus)
+{
+    double limit_ns = (double)measured_ns * (double)config->cpu_max_percent / 100;
+    unsigned found = 0;
+
+    if (hf_hist_quantile(&result->lag, 0.99) > config->lag_max_ns)
+        found |= 1u << HF_BENCH_SATURATED_LAG;
+    if (measured_ns > 0 &&
+        ((double)result->cpu_worst_ns > limit_ns || (double)result->measured_cpu_ns > limit_ns * cpus))
+        found |= 1u << HF_BENCH_SATURATED_CPU;
+    if (hf_hist_quantile(&result->stall, 0.99) > config->stall_max_ns)
+        found |= 1u << HF_BENCH_SATURATED_STALL;
+    if (result->local > 0)
+        found |= 1u << HF_BENCH_SATURATED_LOCAL;
+    return found;
+}
+
+bool hf_gb_load_failed(const struct hf_gb_load_config *config, const struct hf_gb_load_result *result)
+{
+    bool is_out = result->came < result->devices || result->in_end < result->devices;
+
+    if (is_out || result->cam.refused > 0 || result->cam.gone > 0)
+        return true;
+    if (config->mode == HF_GB_LOAD_REFRESH)
+        return result->refreshes < result->refreshes_meant;
+    if (config->mode == HF_GB_LOAD_CATALOG)
+        return result->lists_failed > 0 || result->lists == 0;
+    return config->mode == HF_GB_LOAD_HOLD && result->cam.missed > 0;
+}
+
+static void side_read(const struct parent *parent, struct hf_bench_side *ret_side)
+{
+    *ret_side = (struct hf_bench_side){.at_ns = hf_clock_ns()};
+    for (unsigned i = 0; i < parent->plan->pid_count; i++) {
+        ret_side->cpu_ns += hf_process_cpu_ns(parent->plan->pids[i]);
+        ret_side->rss_bytes += hf_process_rss_bytes(parent->plan->pids[i]);
+        ret_side->private_bytes += hf_process_private_bytes(parent->plan->pids[i]);
+    }
+}
+
+#define SUM(parent, member) sum_of(parent, offsetof(struct hf_gb_load_result, member))
+
+/* The processes write while we read; a counter that is one behind does not matter to a progress line. */
+static uint64_t sum_of(const struct parent *parent, size_t offset)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < parent->started; i++)
+        sum += __atomic_load_n((uint64_t *)((char *)&parent->shared[i] + offset), __ATOMIC_RELAXED);
+    return sum;
+}
+
+static void progress(struct parent *parent, const char *phase)
+{
+    uint64_t now_ns = hf_clock_ns();
+
+    if (!parent->progress || now_ns - parent->progress_ns < NS_PER_S)
+        return;
+    parent->progress_ns = now_ns;
+    fprintf(stderr,
+            "\r%-8s in %" PRIu64 " of %" PRIu64 "   registers %" PRIu64 " sent, %" PRIu64
+            " refused   keepalives %" PRIu64 " answered, %" PRIu64 " missed   ",
+            phase, SUM(parent, in_now), SUM(parent, devices), SUM(parent, cam.registers),
+            SUM(parent, cam.refused), SUM(parent, cam.alive), SUM(parent, cam.missed));
+}
+
+static void process_became(struct parent *parent, unsigned index)
+{
+    char message;
+
+    if (read(parent->control_fd[index], &message, 1) == 1) {
+        parent->is_ready[index] = true;
+        *(message == 'R' ? &parent->ready : &parent->done) += 1;
+        return;
+    }
+    close(parent->control_fd[index]);
+    parent->control_fd[index] = -1;
+    parent->ended++;
+    if (!parent->is_ready[index])
+        parent->crashed = true;
+}
+
+/* Until `until_ns`, or until *count has reached all processes, or one has broken off. */
+static void attend(struct parent *parent, const unsigned *count, uint64_t until_ns, const char *phase)
+{
+    while ((count == NULL || *count < parent->started) && !parent->crashed && hf_clock_ns() < until_ns) {
+        struct pollfd fds[HF_GB_LOAD_PROCESSES_MAX];
+        uint64_t now_ns = hf_clock_ns();
+        int wait_ms =
+            until_ns > now_ns ? (int)HF_MIN((until_ns - now_ns) / NS_PER_MS + 1, (uint64_t)POLL_MS) : 0;
+
+        for (unsigned i = 0; i < parent->started; i++)
+            fds[i] = (struct pollfd){.fd = parent->control_fd[i], .events = POLLIN};
+        if (poll(fds, parent->started, wait_ms) > 0)
+            for (unsigned i = 0; i < parent->started; i++)
+                if (fds[i].revents != 0)
+                    process_became(parent, i);
+        progress(parent, phase);
+    }
+}
+
+static bool processes_fork(struct parent *parent)
+{
+    fflush(NULL);
+    for (unsigned i = 0; i < parent->config->processes; i++) {
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+            return false;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (unsigned k = 0; k < i; k++)
+                close(parent->control_fd[k]);
+            close(pair[0]);
+            _exit(hf_gb_load_worker(parent->plan, &parent->shared[i], i, pair[1]));
+        }
+        close(pair[1]);
+        if (pid < 0) {
+            close(pair[0]);
+            return false;
+        }
+        parent->pid[i] = pid;
+        parent->control_fd[i] = pair[0];
+        parent->started++;
+    }
+    return true;
+}
+
+static void phases(struct parent *parent, struct hf_gb_load_run *run)
+{
+    const struct hf_gb_load_config *config = parent->config;
+    bool is_register = config->mode == HF_GB_LOAD_REGISTER;
+    uint64_t opening_ns =
+        (uint64_t)((double)config->devices / config->rate * 1e9) + config->timeout_ns + GRACE_NS;
+    uint64_t start_ns;
+
+    attend(parent, &parent->ready, hf_clock_ns() + opening_ns, "open");
+    side_read(parent, &run->settled);
+    if (parent->ready < parent->started)
+        return;
+    if (!is_register)
+        attend(parent, NULL, hf_clock_ns() + config->settle_ns, "settle");
+    start_ns = hf_clock_ns() + START_DELAY_NS;
+    for (unsigned i = 0; i < parent->started; i++)
+        if (write(parent->control_fd[i], &start_ns, sizeof(start_ns)) != (ssize_t)sizeof(start_ns))
+            parent->crashed = true;
+    attend(parent, NULL, start_ns, "measure");
+    side_read(parent, &run->begin);
+    attend(parent, &parent->done,
+           start_ns + (is_register ? 0 : config->duration_ns + config->drain_ns) + GRACE_NS, "measure");
+    side_read(parent, &run->end);
+    run->measured_ns = is_register ? 0 : HF_MIN(run->end.at_ns - start_ns, config->duration_ns);
+    attend(parent, &parent->ended, hf_clock_ns() + (config->leave ? opening_ns : 0) + GRACE_NS, "leave");
+}
+
+/* Only processes that we forked. */
+static bool processes_reap(struct parent *parent)
+{
+    bool clean = true;
+
+    for (unsigned i = 0; i < parent->started; i++) {
+        int status = 0;
+
+        if (parent->control_fd[i] >= 0) {
+            kill(parent->pid[i], SIGKILL);
+            close(parent->control_fd[i]);
+        }
+        if (waitpid(parent->pid[i], &status, 0) != parent->pid[i] || status != 0)
+            clean = false;
+    }
+    return clean;
+}
+
+static void judge(const struct parent *parent, struct hf_gb_load_run *run)
+{
+    const struct hf_gb_load_config *config = parent->config;
+    struct hf_machine machine;
+
+    for (unsigned i = 0; i < parent->started; i++)
+        hf_gb_load_merge(&run->result, &parent->shared[i]);
+    if (config->mode == HF_GB_LOAD_REGISTER && run->result.in_last_ns > parent->plan->open_at_ns)
+        run->measured_ns = run->result.in_last_ns - parent->plan->open_at_ns;
+    hf_machine_read(&machine);
+    run->saturation = hf_gb_load_saturation(config, &run->result, run->measured_ns, machine.cpus_allowed);
+    run->failed = hf_gb_load_failed(config, &run->result);
+}
+
+hf_err hf_gb_load_run(const struct hf_gb_load_plan *plan, struct hf_gb_load_run *ret_run,
+                      char error[HF_BENCH_ERROR_BYTES])
+{
+    struct parent parent = {.plan = plan, .config = plan->config, .progress_ns = hf_clock_ns()};
+    struct hf_gb_load_plan timed = *plan;
+    bool forked, complete, clean;
+
+    memset(ret_run, 0, sizeof(*ret_run));
+    parent.shared_bytes = plan->config->processes * sizeof(*parent.shared);
+    parent.shared =
+        mmap(NULL, parent.shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (parent.shared == MAP_FAILED) {
+        snprintf(error, HF_BENCH_ERROR_BYTES, "no memory for %zu bytes of results", parent.shared_bytes);
+        return HF_ERR_NOMEM;
+    }
+    parent.progress = !plan->config->quiet && isatty(STDERR_FILENO);
+    timed.open_at_ns = hf_clock_ns() + OPEN_DELAY_NS;
+    parent.plan = &timed;
+    side_read(&parent, &ret_run->before);
+    forked = processes_fork(&parent);
+    if (forked)
+        phases(&parent, ret_run);
+    complete = forked && !parent.crashed && parent.ended == parent.started;
+    clean = processes_reap(&parent);
+    if (parent.progress)
+        fprintf(stderr, "\r%110s\r", "");
+    if (complete && clean)
+        judge(&parent, ret_run);
+    else
+        snprintf(error, HF_BENCH_ERROR_BYTES, "%s",
+                 !forked  ? strerror(errno)
+                 : !clean ? "a generator process broke off"
+                          : "a generator process did not come to its end in time");
+    (void)munmap(parent.shared, parent.shared_bytes);
+    return complete && clean ? HF_OK : HF_ERR_IO;
+}

@@ -45,8 +45,19 @@ static void site_proven(void *context, const struct hf_sip_flow *flow)
 
 static void site_random(void *context, void *out, size_t bytes)
 {
-    (void)context;
-    hf_entropy(out, bytes);
+    struct hf_gbw *gb = context;
+
+    if (bytes > sizeof(gb->entropy) / 8) {
+        hf_entropy(out, bytes);
+        return;
+    }
+    if (gb->entropy_left < bytes) {
+        hf_entropy(gb->entropy, sizeof(gb->entropy));
+        gb->entropy_left = sizeof(gb->entropy);
+    }
+    gb->entropy_left -= (unsigned)bytes;
+    memcpy(out, gb->entropy + gb->entropy_left, bytes);
+    memset(gb->entropy + gb->entropy_left, 0, bytes); /* nobody has it twice, nor later */
 }
 
 static uint64_t site_conn_id(void *context)

@@ -110,6 +110,8 @@ struct hf_gbw {
     _Atomic uint64_t post_bytes; /* of ours under way; taken off by their receivers */
     _Atomic bool wants_room;     /* streams are held: wake us when there is less under way */
     struct hf_gbw_wire_stats stats;
+    unsigned entropy_left; /* bytes of entropy[] that nobody has had */
+    uint8_t entropy[512];  /* read ahead: a nonce needs a few bytes, and each challenge is one */
 };
 
 /* ---- of the gateway; gb.c ---- */

@@ -191,7 +191,7 @@ static void debug_give(const struct hf_slab *slab, struct chunk *chunk, uint8_t 
     memset(object, POISON, slab->object_bytes);
 }
 
-void *hf_slab_take(struct hf_slab *slab)
+void *hf_slab_take_raw(struct hf_slab *slab)
 {
     struct chunk *chunk;
     uint8_t *object;
@@ -218,7 +218,15 @@ void *hf_slab_take(struct hf_slab *slab)
         hf_list_remove(&chunk->node);
     slab->used++;
     slab->used_max_seen = HF_MAX(slab->used_max_seen, slab->used);
-    memset(object, 0, slab->object_bytes);
+    return object;
+}
+
+void *hf_slab_take(struct hf_slab *slab)
+{
+    void *object = hf_slab_take_raw(slab);
+
+    if (object != NULL)
+        memset(object, 0, slab->object_bytes);
     return object;
 }
 

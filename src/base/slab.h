@@ -22,6 +22,8 @@ struct hf_slab_stats {
 struct hf_slab *hf_slab_new(const char *name, size_t object_bytes, uint64_t objects_max);
 void hf_slab_free(struct hf_slab *slab);  /* NULL is harmless; asserts that nothing is in use */
 void *hf_slab_take(struct hf_slab *slab); /* zeroed object, 16-byte aligned; NULL = limit or no memory */
+/* The same, holding whatever it held before: for buffers that are about to be written. */
+void *hf_slab_take_raw(struct hf_slab *slab);
 void hf_slab_give(struct hf_slab *slab, void *object); /* NULL is harmless */
 void hf_slab_stats(const struct hf_slab *slab, struct hf_slab_stats *ret_stats);
 

@@ -106,6 +106,26 @@ static void a_small_limit_holds_no_large_chunk(void **state)
     hf_slab_free(slab);
 }
 
+/* What was taken raw and written is zero for who takes it otherwise, and the limit counts both alike. */
+static void raw_objects_are_counted_like_others(void **state)
+{
+    static const uint8_t zero[64];
+    struct hf_slab *slab = hf_slab_new("raw", sizeof(zero), 2);
+    uint8_t *first = hf_slab_take_raw(slab), *second = hf_slab_take_raw(slab);
+
+    (void)state;
+    assert_true(first != NULL && second != NULL && first != second);
+    assert_null(hf_slab_take_raw(slab));
+    assert_int_equal(stats_of(slab).refused_total, 1);
+    memset(first, 0xff, sizeof(zero));
+    hf_slab_give(slab, first);
+    first = hf_slab_take(slab);
+    assert_memory_equal(first, zero, sizeof(zero));
+    hf_slab_give(slab, first);
+    hf_slab_give(slab, second);
+    hf_slab_free(slab);
+}
+
 /* MEM-1: the overhead per object is the chunk's head and tail only. */
 static void objects_carry_no_header(void **state)
 {
@@ -266,6 +286,7 @@ int main(void)
         cmocka_unit_test(the_limit_refuses_and_counts),
         cmocka_unit_test(an_absurd_size_is_no_memory),
         cmocka_unit_test(a_small_limit_holds_no_large_chunk),
+        cmocka_unit_test(raw_objects_are_counted_like_others),
         cmocka_unit_test(objects_carry_no_header),
         cmocka_unit_test(a_fleet_that_left_gives_its_memory_back),
         cmocka_unit_test(random_use_keeps_objects_apart),

@@ -44,14 +44,17 @@ static struct hf_udp_head *chain_of(struct hf_udp_pool *pool, const uint8_t *dat
     size_t at = 0;
 
     do {
-        struct hf_udp_block *block = hf_slab_take(pool->blocks);
+        struct hf_udp_block *block =
+            hf_slab_take_raw(pool->blocks); /* zeroing 2 KiB costs more than most datagrams' copy */
         size_t skip = first == NULL ? sizeof(struct hf_udp_head) : 0;
 
         if (block == NULL) {
             free_blocks(pool, first);
             return NULL;
         }
+        block->next = NULL;
         block->bytes = HF_MIN(bytes - at, sizeof(block->data) - skip);
+        memset(block->data, 0, skip);
         memcpy(block->data + skip, data + at, block->bytes);
         at += block->bytes;
         *link = block;

@@ -176,6 +176,16 @@ static bool starts(struct hf_slice text, const char *with)
            hf_slice_eq_nocase((struct hf_slice){text.at, bytes}, (struct hf_slice){with, bytes});
 }
 
+/* Up to the next byte that could begin a tag or a URI, and one at least: most of a message is neither, and every message comes by here. */
+static size_t plain_bytes(struct hf_slice text)
+{
+    size_t i = 1;
+
+    while (i < text.bytes && text.at[i] != '<' && (text.at[i] | 0x20) != 's')
+        i++;
+    return i;
+}
+
 /* Anything else: passwords in URIs and <Password> in bodies. *in_password goes over line ends. */
 static void mask_line(struct hf_sb *sb, struct hf_slice line, bool *in_password)
 {
@@ -193,17 +203,18 @@ static void mask_line(struct hf_sb *sb, struct hf_slice line, bool *in_password)
                 hf_sb_char(sb, *line.at);
                 bytes = 1;
             }
-        } else if (starts(line, open_tag)) {
+        } else if (*line.at == '<' && starts(line, open_tag)) {
             bytes = sizeof(open_tag) - 1;
             hf_sb_add(sb, line.at, bytes);
             hf_sb_text(sb, MASK);
             *in_password = true;
-        } else if (starts(line, "sip:") || starts(line, "sips:")) {
+        } else if ((*line.at | 0x20) == 's' && (starts(line, "sip:") || starts(line, "sips:"))) {
             bytes = (size_t)((const char *)memchr(line.at, ':', line.bytes) - line.at) + 1;
             hf_sb_add(sb, line.at, bytes);
             bytes += mask_uri(sb, (struct hf_slice){line.at + bytes, line.bytes - bytes});
         } else {
-            hf_sb_char(sb, *line.at);
+            bytes = plain_bytes(line);
+            hf_sb_add(sb, line.at, bytes);
         }
         line.at += bytes;
         line.bytes -= bytes;

@@ -123,7 +123,7 @@ class Holdfast(Server):
 
     RAISED = "admission.accept_per_s and tls_accept_per_s 100,000, admission.prefix_per_s off, limits.api_key_per_s 100,000"
 
-    def __init__(self, name="holdfast", cpu=SERVER_CPU, workers=1, echo=False, tls=False, admission=None, limits=None):
+    def __init__(self, name="holdfast", cpu=SERVER_CPU, workers=1, echo=False, tls=False, admission=None, limits=None, gb28181=None):
         self.dir = tempfile.mkdtemp(prefix="holdfast-bench-", dir=OUT)
         port, echo_port = free_port(), free_port()
         self.secret_file = os.path.join(self.dir, "tenant.secret")
@@ -149,6 +149,8 @@ class Holdfast(Server):
             "logging": {"level": "warn"},
             "dev": {"echo": echo, "echo_port": echo_port},
         }
+        if gb28181:
+            config["gb28181"] = gb28181
         path = os.path.join(self.dir, "holdfast.yaml")
         with open(path, "w") as file:
             json.dump(config, file, indent=1)

@@ -43,6 +43,7 @@ const char *hf_gb_load_mode_name(enum hf_gb_load_mode mode);
     X(U64, edition, "edition", "YEAR", "2016", 2016, 2022, "2016 or 2022") \
     X(REAL, rate, "rate", "R", "2000", 0.001, 1e6, "devices a second that come in") \
     X(REAL, refresh, "refresh", "R", "0", 0, 1e6, "refresh: REGISTERs a second; 0 is each device once within --duration") \
+    X(FLAG, closed, "closed", "", "off", 0, 0, "refresh: each device again as soon as it has its answer, instead of at --refresh: cost and capacity, misleading for times") \
     X(NS, duration_ns, "duration", "TIME", "60s", 0, 864000, "measured time") \
     X(NS, settle_ns, "settle", "TIME", "1s", 0, 3600, "between the last registration and the measured time") \
     X(NS, timeout_ns, "timeout", "TIME", "60s", 1, 3600, "after the planned end of coming in, for the last to be in") \

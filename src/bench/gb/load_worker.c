@@ -52,6 +52,8 @@ struct worker {
     struct hf_cam_profile silent_profile;
     struct hf_bench_schedule opens, refreshes, rebinds;
     uint64_t open_next, refresh_next, rebind_next, leave_next;
+    uint32_t *again; /* closed loop: numbers of devices that have their answer */
+    uint32_t again_count;
     uint64_t open_until_ns, start_ns, end_ns, cpu_mark_ns, leave_at_ns;
     /* catalog */
     struct hf_bench_api *api;
@@ -96,6 +98,9 @@ static void refreshed(struct lane *lane, uint32_t index)
     lane->intended_ns[index] = 0;
     result->refreshes++;
     hf_hist_record(&result->refresh, hf_clock_ns() - intended_ns);
+    if (lane->worker->config->closed) /* not from within its event: the loop goes over them */
+        lane->worker->again[lane->worker->again_count++] =
+            lane->kind == SILENT ? lane->worker->lanes[0].count + index : index;
 }
 
 static void on_event(void *context, uint32_t index, const struct hf_cam_event *event)
@@ -184,24 +189,37 @@ static void open_due(struct worker *worker, uint64_t now_ns)
     }
 }
 
+static void refresh_one(struct worker *worker, uint64_t number, uint64_t intended_ns)
+{
+    uint32_t index;
+    struct lane *lane = lane_of(worker, number, &index);
+
+    worker->result->refreshes_meant++;
+    (void)hf_fleet_now(lane->fleet);
+    if (lane->intended_ns[index] == 0 && hf_cam_refresh(hf_fleet_camera(lane->fleet, index)))
+        lane->intended_ns[index] = intended_ns;
+    else
+        worker->result->refreshes_busy++;
+}
+
 static void refresh_due(struct worker *worker, uint64_t now_ns)
 {
     uint64_t due = hf_bench_schedule_due(&worker->refreshes, now_ns - worker->start_ns);
 
     for (; worker->refresh_next < due; worker->refresh_next++) {
-        uint32_t index;
-        struct lane *lane = lane_of(worker, worker->refresh_next % worker->figure_devices, &index);
         uint64_t intended_ns =
             worker->start_ns + hf_bench_schedule_at_ns(&worker->refreshes, worker->refresh_next);
 
         lag(worker, intended_ns);
-        worker->result->refreshes_meant++;
-        (void)hf_fleet_now(lane->fleet);
-        if (lane->intended_ns[index] == 0 && hf_cam_refresh(hf_fleet_camera(lane->fleet, index)))
-            lane->intended_ns[index] = intended_ns;
-        else
-            worker->result->refreshes_busy++;
+        refresh_one(worker, worker->refresh_next % worker->figure_devices, intended_ns);
     }
+}
+
+static void refresh_again(struct worker *worker, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < worker->again_count; i++)
+        refresh_one(worker, worker->again[i], now_ns);
+    worker->again_count = 0;
 }
 
 static void rebind_due(struct worker *worker, uint64_t now_ns)
@@ -288,6 +306,8 @@ static void measure_begin(struct worker *worker)
     worker->end_ns = worker->start_ns + worker->config->duration_ns;
     worker->cpu_mark_ns = hf_process_cpu_ns(0);
     worker->result->measured = worker->result->cam;
+    for (uint32_t i = 0; worker->config->closed && i < worker->figure_devices; i++)
+        worker->again[worker->again_count++] = i;
     hf_hist_reset(&worker->result->lag);
     hf_hist_reset(&worker->result->stall);
 }
@@ -351,7 +371,9 @@ static void measuring_step(struct worker *worker, uint64_t now_ns)
             measure_end(worker, now_ns);
         return;
     }
-    if (worker->config->mode == HF_GB_LOAD_REFRESH)
+    if (worker->config->mode == HF_GB_LOAD_REFRESH && worker->config->closed)
+        refresh_again(worker, now_ns);
+    else if (worker->config->mode == HF_GB_LOAD_REFRESH)
         refresh_due(worker, now_ns);
     if (worker->config->rebind_ns > 0)
         rebind_due(worker, now_ns);
@@ -386,7 +408,9 @@ static uint64_t due_ns(const struct worker *worker, uint64_t now_ns)
         due = HF_MIN(due, worker->start_ns);
     if (worker->phase == READY && worker->start_ns == 0)
         due = HF_MIN(due, now_ns + NS_PER_MS);
-    if (worker->phase == MEASURING && worker->config->mode == HF_GB_LOAD_REFRESH)
+    if (worker->again_count > 0)
+        due = now_ns;
+    if (worker->phase == MEASURING && worker->config->mode == HF_GB_LOAD_REFRESH && !worker->config->closed)
         due =
             HF_MIN(due, worker->start_ns + hf_bench_schedule_at_ns(&worker->refreshes, worker->refresh_next));
     if (worker->phase == MEASURING)
@@ -510,7 +534,9 @@ static bool worker_init(struct worker *worker)
     worker->open_until_ns = worker->plan->open_at_ns +
                             (uint64_t)((double)config->devices / config->rate * 1e9) + config->timeout_ns;
     worker->api_epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    return worker->api_epoll_fd >= 0 && lane_new(worker, PLAIN, first, (uint32_t)(share - config->silent)) &&
+    worker->again = calloc(share, sizeof(*worker->again));
+    return worker->api_epoll_fd >= 0 && worker->again != NULL &&
+           lane_new(worker, PLAIN, first, (uint32_t)(share - config->silent)) &&
            lane_new(worker, SILENT, first + share - config->silent, (uint32_t)config->silent) &&
            lane_new(worker, CLONE, first, (uint32_t)config->clones) &&
            (config->mode != HF_GB_LOAD_CATALOG || api_open(worker));
@@ -542,6 +568,7 @@ int hf_gb_load_worker(const struct hf_gb_load_plan *plan, struct hf_gb_load_resu
         free(worker->lanes[l].intended_ns);
         free(worker->lanes[l].was_in);
     }
+    free(worker->again);
     hf_bench_api_free(worker->api);
     if (worker->api_epoll_fd >= 0)
         (void)close(worker->api_epoll_fd);

@@ -70,6 +70,18 @@ static void each_route_is_a_command(void **state)
         {"GET", "status", NULL, "DeviceStatus||"},
         {"GET", "position", NULL, "PTZPosition||"},
         {"GET", "storage", NULL, "SDCardStatus||"},
+        {"POST", "play", "{\"stream\":1}", "Play||{\"channel\":\"" CHANNEL "\",\"stream\":1}"},
+        {"POST", "playback", "{\"from\":1,\"until\":2}",
+         "Playback||{\"channel\":\"" CHANNEL "\",\"from\":1,\"until\":2}"},
+        {"POST", "download", "{\"speed\":4}", "Download||{\"channel\":\"" CHANNEL "\",\"speed\":4}"},
+        {"POST", "talk", "{}", "Talk||{\"channel\":\"" CHANNEL "\"}"},
+        {"POST", "stop", "", "Stop||{\"channel\":\"" CHANNEL "\"}"},
+        {"POST", "stop", "{\"call\":\"ab\"}", "Stop||{\"call\":\"ab\"}"},
+        {"POST", "pause", "{\"call\":\"ab\"}", "Pause||{\"call\":\"ab\"}"},
+        {"POST", "resume", "{\"call\":\"ab\"}", "Resume||{\"call\":\"ab\"}"},
+        {"POST", "speed", "{\"call\":\"ab\",\"scale\":2}", "Speed||{\"call\":\"ab\",\"scale\":2}"},
+        {"POST", "seek", "{\"call\":\"ab\",\"range\":5}", "Seek||{\"call\":\"ab\",\"range\":5}"},
+        {"GET", "calls", NULL, "Calls||{\"channel\":\"" CHANNEL "\"}"},
     };
     char target[256], want[512];
 
@@ -86,6 +98,8 @@ static void each_route_is_a_command(void **state)
     }
     assert_int_equal(request("POST", "/v1/cameras/" RECORDER "/catalog/refresh", ""), 200);
     assert_non_null(strstr(g.last_text, "|Catalog||{}"));
+    assert_int_equal(request("GET", "/v1/cameras/" RECORDER "/calls", NULL), 200);
+    assert_non_null(strstr(g.last_text, "|Calls||{}"));
 }
 
 static void wrong_bodies_name_the_field(void **state)

@@ -20,33 +20,62 @@ static const struct action {
     hf_api_camera_body *body; /* its members, besides the channel */
     const char *member;       /* of body() */
     bool list;
+    enum {
+        AS_DEVICE_ID,
+        AS_CHANNEL,
+        AS_CHANNEL_WITHOUT_CALL,
+        NOT_SAID
+    } channel; /* what the command calls the path's */
 } actions[] = {
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/ptz", "PTZ", hf_api_body_as_it_is, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/presets", "PTZ", hf_api_body_preset, NULL, false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/presets", "PresetQuery", hf_api_body_none, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/home", "HomePosition", hf_api_body_inside, "home_position", false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/home", "HomePositionQuery", hf_api_body_none, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/cruise", "PTZ", hf_api_body_cruise, NULL, false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/cruise", "CruiseTrackListQuery", hf_api_body_none, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/drag-zoom", "DeviceControl", hf_api_body_drag_zoom, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/guard", "GuardCmd", hf_api_body_guard, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/alarm-reset", "AlarmCmd", hf_api_body_inside, "info", false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/record", "RecordCmd", hf_api_body_record, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/key-frame", "IFrameCmd", hf_api_body_none, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/reboot", "TeleBoot", hf_api_body_none, NULL, false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/config", "ConfigDownload", hf_api_body_config_types, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/config", "DeviceConfig", hf_api_body_as_it_is, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/upgrade", "DeviceUpgrade", hf_api_body_inside, "upgrade", false},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/ptz", "PTZ", hf_api_body_as_it_is, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/presets", "PTZ", hf_api_body_preset, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/presets", "PresetQuery", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/home", "HomePosition", hf_api_body_inside, "home_position", false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/home", "HomePositionQuery", hf_api_body_none, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/cruise", "PTZ", hf_api_body_cruise, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/cruise", "CruiseTrackListQuery", hf_api_body_none, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/drag-zoom", "DeviceControl", hf_api_body_drag_zoom, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/guard", "GuardCmd", hf_api_body_guard, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/alarm-reset", "AlarmCmd", hf_api_body_inside, "info", false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/record", "RecordCmd", hf_api_body_record, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/key-frame", "IFrameCmd", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/reboot", "TeleBoot", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/config", "ConfigDownload", hf_api_body_config_types, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/config", "DeviceConfig", hf_api_body_as_it_is, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/upgrade", "DeviceUpgrade", hf_api_body_inside, "upgrade", false,
+     AS_DEVICE_ID},
     {HF_HTTP1_POST, "/v1/cameras/{}/{}/snapshot-config", "DeviceConfig", hf_api_body_inside,
-     "snapshot_config", false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/{}/records", "RecordInfo", hf_api_body_as_it_is, NULL, true},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/info", "DeviceInfo", hf_api_body_none, NULL, false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/status", "DeviceStatus", hf_api_body_none, NULL, false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/position", "PTZPosition", hf_api_body_none, NULL, false},
-    {HF_HTTP1_GET, "/v1/cameras/{}/{}/storage", "SDCardStatus", hf_api_body_none, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/subscriptions", "Subscribe", hf_api_body_as_it_is, NULL, false},
-    {HF_HTTP1_DELETE, "/v1/cameras/{}/subscriptions", "Unsubscribe", hf_api_body_event, NULL, false},
-    {HF_HTTP1_POST, "/v1/cameras/{}/catalog/refresh", "Catalog", hf_api_body_none, NULL, true},
+     "snapshot_config", false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/records", "RecordInfo", hf_api_body_as_it_is, NULL, true,
+     AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/info", "DeviceInfo", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/status", "DeviceStatus", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/position", "PTZPosition", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/storage", "SDCardStatus", hf_api_body_none, NULL, false, AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/subscriptions", "Subscribe", hf_api_body_as_it_is, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_DELETE, "/v1/cameras/{}/subscriptions", "Unsubscribe", hf_api_body_event, NULL, false,
+     AS_DEVICE_ID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/play", "Play", hf_api_body_as_it_is, NULL, false, AS_CHANNEL},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/playback", "Playback", hf_api_body_as_it_is, NULL, false, AS_CHANNEL},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/download", "Download", hf_api_body_as_it_is, NULL, false, AS_CHANNEL},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/talk", "Talk", hf_api_body_as_it_is, NULL, false, AS_CHANNEL},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/stop", "Stop", hf_api_body_as_it_is, NULL, false,
+     AS_CHANNEL_WITHOUT_CALL},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/pause", "Pause", hf_api_body_as_it_is, NULL, false, NOT_SAID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/resume", "Resume", hf_api_body_as_it_is, NULL, false, NOT_SAID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/speed", "Speed", hf_api_body_as_it_is, NULL, false, NOT_SAID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/{}/seek", "Seek", hf_api_body_as_it_is, NULL, false, NOT_SAID},
+    {HF_HTTP1_GET, "/v1/cameras/{}/{}/calls", "Calls", hf_api_body_none, NULL, false, AS_CHANNEL},
+    {HF_HTTP1_GET, "/v1/cameras/{}/calls", "Calls", hf_api_body_none, NULL, false, NOT_SAID},
+    {HF_HTTP1_POST, "/v1/cameras/{}/catalog/refresh", "Catalog", hf_api_body_none, NULL, true, AS_DEVICE_ID},
 };
 
 /* The request's own, from its first call to its answer. */
@@ -236,6 +265,14 @@ static void on_live(struct hf_api_request *request)
                     "there is no such camera");
 }
 
+static bool names_call(const struct hf_api_request *request)
+{
+    struct hf_json_field call = HF_JSON_FIELD("call");
+
+    return request->body.bytes > 0 &&
+           hf_json_scan(request->body.at, request->body.bytes, &call, 1, 0) == HF_OK && call.found;
+}
+
 static struct send *send_new(struct hf_api_request *request, const struct action *action,
                              struct hf_slice channel)
 {
@@ -253,8 +290,11 @@ static struct send *send_new(struct hf_api_request *request, const struct action
     hf_sb_init(&sb, send->payload, room);
     hf_json_out_init(&out, &sb);
     hf_json_out_object(&out, NULL);
-    if (channel.at != NULL)
+    if (channel.at != NULL && action->channel == AS_DEVICE_ID)
         hf_json_out_text(&out, "device_id", channel);
+    else if (channel.at != NULL && (action->channel == AS_CHANNEL ||
+                                    (action->channel == AS_CHANNEL_WITHOUT_CALL && !names_call(request))))
+        hf_json_out_text(&out, "channel", channel);
     if (!action->body(request, action->member, &out))
         return NULL;
     hf_json_out_end(&out);

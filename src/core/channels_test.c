@@ -340,6 +340,33 @@ static void bounds(void **state)
     assert_int_equal(catalog().left_out, 6);
 }
 
+static void the_node_has_a_bound_too(void **state)
+{
+    struct hf_catalog_row all = {.count = HF_CHANNELS_NODE_MAX - 2};
+    struct hf_kv_txn *txn;
+    uint8_t row[512];
+
+    (void)state;
+    size_t bytes = hf_catalog_row_encode(&all, row, sizeof(row));
+    assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_put(txn, HF_KV_CATALOGS, (struct hf_slice){"\0node", 5},
+                               (struct hf_slice){(const char *)row, bytes}),
+                     HF_OK);
+    assert_int_equal(hf_kv_commit(txn, 0), HF_OK);
+    apply("part", 7, 0, 0, "[" ITEM("1", "a", "ON") "," ITEM("2", "b", "ON") "]");
+    apply("commit", 7, 0, 2, "{}");
+    assert_string_equal(shown(), "1 a ON,2 b ON,");
+    apply("part", 8, 0, 0, "[" ITEM("1", "a", "ON") "," ITEM("2", "b", "ON") "," ITEM("3", "c", "ON") "]");
+    apply("commit", 8, 0, 3, "{}"); /* one too many: what was there stays */
+    assert_string_equal(shown(), "1 a ON,2 b ON,");
+    assert_int_equal(catalog().left_out, 3);
+    apply("change", 0, 0, 0, "[" ITEM("4", "d", "ON") "]");
+    assert_string_equal(shown(), "1 a ON,2 b ON,");
+    apply("change", 0, 0, 0, "[{\"device_id\":\"1\",\"event\":\"DEL\"}," ITEM("4", "d", "ON") "]");
+    assert_string_equal(shown(), "2 b ON,4 d ON,");
+    assert_int_equal(rows(), 2);
+}
+
 static void settings_stand_beside_the_list(void **state)
 {
     struct hf_event event = {.type = HF_EVENT_CAMERA_SETTINGS,
@@ -450,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_row_is_read_without_harm, setup, teardown),
         cmocka_unit_test_setup_teardown(every_member_of_the_standard_has_a_code, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_node_has_a_bound_too, setup, teardown),
         cmocka_unit_test_setup_teardown(settings_stand_beside_the_list, setup, teardown),
         cmocka_unit_test_setup_teardown(two_hundred_bytes_for_each_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(replays_end_in_the_same_rows, setup, teardown),

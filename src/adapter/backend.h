@@ -33,6 +33,33 @@ struct hf_tail_chunk {
     hf_err err;           /* not HF_OK: the log cannot be read; end is set */
 };
 
+/* One watcher of a camera's channel (GET /v1/cameras/{device}/{channel}/live.*, snapshot.jpg): the same way of asking. */
+enum hf_view_form {
+    HF_VIEW_PS,
+    HF_VIEW_FLV,
+    HF_VIEW_MP4,
+    HF_VIEW_JPEG,
+    HF_VIEW_RTP,   /* packets go to `to`; chunks are a line of JSON a second */
+    HF_VIEW_STATS, /* one line of JSON of what is pulled now; HF_ERR_NOT_FOUND */
+};
+struct hf_view_request {
+    struct hf_slice tenant, device, channel;
+    enum hf_view_form form;
+    uint8_t
+        kind; /* of session: 0 live, 1 playback, 2 download, as struct hf_gb_media_request has it. Others than live are never `absent`: HF_ERR_NOT_FOUND */
+    struct hf_slice to; /* RTP: numeric address and port; HF_ERR_INVALID for what is none */
+};
+struct hf_view; /* opaque */
+struct hf_view_chunk {
+    const uint8_t *data; /* ready to be written to the socket; borrowed during on_chunk */
+    size_t bytes;
+    bool
+        absent; /* nobody pulls this channel: ask for it (a Play command), then for the next chunk, which comes once it is there */
+    bool end;   /* nothing will follow: the stream or the picture is complete */
+    hf_err
+        err; /* of an end. HF_ERR_TIMEOUT: no key frame came in time; HF_ERR_UNSUPPORTED: this form cannot carry it; HF_ERR_LIMIT, HF_ERR_NOMEM, HF_ERR_MALFORMED, HF_ERR_IO */
+};
+
 struct hf_backend_ops {
     /* HF_OK: the gateway owns the call until on_done. HF_ERR_BUSY: mailbox full, the caller keeps it. */
     hf_err (*call)(struct hf_backend *backend, struct hf_call *call);
@@ -48,6 +75,13 @@ struct hf_backend_ops {
                         void *user, struct hf_tail **ret_tail);
     void (*tail_next)(struct hf_tail *tail);  /* ask for the next chunk (at most 64 KiB); one at a time */
     void (*tail_close)(struct hf_tail *tail); /* no on_chunk after this; any time */
+
+    /* As tail_*. HF_ERR_LIMIT = too many watchers; HF_ERR_UNSUPPORTED = this gateway has no media port. */
+    hf_err (*view_open)(struct hf_backend *backend, const struct hf_view_request *request,
+                        void (*on_chunk)(struct hf_view *view, void *user, const struct hf_view_chunk *chunk),
+                        void *user, struct hf_view **ret_view);
+    void (*view_next)(struct hf_view *view);
+    void (*view_close)(struct hf_view *view);
 
     size_t (*metrics)(struct hf_backend *backend,
                       char **ret_text); /* malloc'ed Prometheus text; 0 = no memory */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/media.h"
 #include "app/worker.h"
 #include "base/assert.h"
 #include "io/clock.h"
@@ -366,6 +367,17 @@ static hf_err tail_open(struct hf_backend *backend, const struct hf_tail_request
     return hf_tail_new(&worker->gateway->tail_thread, worker->index, request, on_chunk, user, ret_tail);
 }
 
+static hf_err view_open(struct hf_backend *backend, const struct hf_view_request *request,
+                        void (*on_chunk)(struct hf_view *view, void *user, const struct hf_view_chunk *chunk),
+                        void *user, struct hf_view **ret_view)
+{
+    struct hf_worker *worker = worker_of(backend);
+
+    if (worker->gateway->media == NULL)
+        return HF_ERR_UNSUPPORTED;
+    return hf_view_new(worker->gateway->media, worker->index, request, on_chunk, user, ret_view);
+}
+
 static size_t metrics(struct hf_backend *backend, char **ret_text)
 {
     return hf_gateway_metrics(worker_of(backend)->gateway, ret_text);
@@ -394,6 +406,9 @@ const struct hf_backend_ops hf_worker_backend_ops = {
     .tail_open = tail_open,
     .tail_next = hf_tail_ask,
     .tail_close = hf_tail_drop,
+    .view_open = view_open,
+    .view_next = hf_view_ask,
+    .view_close = hf_view_drop,
     .metrics = metrics,
     .ready = ready,
     .random = random_bytes,

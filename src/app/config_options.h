@@ -270,6 +270,24 @@
     X(MS, _, tcp_idle_ms, "2h", 1000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \
     X(BYTES, _, tcp_buffer_bytes_max, "64MiB", 131072, 17179869184, LIVE, "Memory of one worker for messages that have not come whole; a connection that needs more is closed.")
 
+#define HF_CONFIG_ROWS_media(X) \
+    X(BOOL, _, enabled, "true", 0, 1, RESTART, "Take the RTP of cameras in and relay it; with gb28181.enabled. false: calls need an external media server.") \
+    X(TEXT, _, address, "", 0, 64, RESTART, "Numeric address on which media comes in. Empty: any.") \
+    X(TEXT, _, external_address, "", 0, 45, RESTART, "Numeric address that cameras are told to send to, where they reach us by another (NAT). Empty: address, or the one by which the camera reached us.") \
+    X(U64, _, port_first, "30000", 1024, 65534, RESTART, "First port for media: RTP on even ones, RTCP on the next.") \
+    X(U64, _, port_last, "39999", 1025, 65535, RESTART, "Last one. A stream takes two, which rest for 10 s afterwards.") \
+    X(BOOL, _, strict_ssrc, "false", 0, 1, RESTART, "Take packets only with the SSRC that was agreed on. Many cameras send with another.") \
+    X(U64, _, legs_max, "4096", 1, 32768, RESTART, "Streams that come in at a time.") \
+    X(U64, _, views_max, "1024", 1, 32768, RESTART, "Watchers by HTTP at a time.") \
+    X(MS, _, first_packet_ms, "10s", 100, 600000, RESTART, "A call on which nothing comes for so long after its answer ends.") \
+    X(MS, _, silence_ms, "15s", 100, 600000, RESTART, "And one on which nothing comes any more.") \
+    X(MS, _, unwatched_ms, "30s", 0, 86400000, RESTART, "When the last watcher has gone for so long a call that was made for watchers ends.") \
+    X(MS, _, start_ms, "15s", 100, 600000, RESTART, "A watcher waits so long for the first key frame.") \
+    X(U64, _, queue_units_max, "512", 16, 2048, RESTART, "Frames that wait for one watcher; above, it loses whole ones up to the next key frame.") \
+    X(BYTES, _, queue_bytes_max, "8MiB", 65536, 1073741824, RESTART, "And their bytes.") \
+    X(BYTES, _, gop_bytes_max, "8MiB", 0, 1073741824, RESTART, "From the last key frame on, kept of each stream so that a watcher has a picture at once. 0: none is kept.") \
+    X(BYTES, _, unit_bytes_max, "2MiB", 65536, 67108864, RESTART, "The largest frame; larger ones are dropped.")
+
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \
     X(ENUM, log_format, format, "logfmt", 0, 0, RESTART, "Form of a line.") \
@@ -298,6 +316,7 @@
     X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
     X(LIST, tenant, tenants, "", 1, 4096, LIVE, "Whose devices these are.") \
     X(SECTION, gb28181, gb28181, "", 0, 0, LIVE, "Cameras and platforms of GB/T 28181.") \
+    X(SECTION, media, media, "", 0, 0, RESTART, "RTP of cameras: in, and on to those who watch.") \
     X(SECTION, logging, logging, "", 0, 0, LIVE, "Lines for people and their tools.") \
     X(SECTION, dev, dev, "", 0, 0, RESTART, "Aids for development and measurement.") \
     X(SECTION, drain, drain, "", 0, 0, LIVE, "Shutting down.")
@@ -306,7 +325,7 @@
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
     S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
-    S(gb28181) S(logging) S(dev) S(drain) S(root)
+    S(gb28181) S(media) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
 #define HF_CONFIG_CHOICES_tls_verify(C) \

@@ -1,6 +1,7 @@
 /* app/gateway.c - builds the gateway from its configuration, in the order of what needs what, and takes it down in the other. */
 #include "app/gateway.h"
 
+#include "app/media.h"
 #include "app/node_life.h"
 
 #include <errno.h>
@@ -361,6 +362,8 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = open_listeners(gateway, config, error, error_bytes);
     if (err == HF_OK)
         err = hf_gateway_gb_init(gateway, config, error, error_bytes);
+    if (err == HF_OK)
+        err = hf_gateway_media_init(gateway, config, error, error_bytes);
     unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
     gateway->log_thread.logger = &gateway->logger;
@@ -417,6 +420,8 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_store_thread_start(&gateway->store_thread);
     if (err == HF_OK)
         err = hf_tail_thread_start(&gateway->tail_thread);
+    if (err == HF_OK && gateway->media != NULL)
+        err = hf_media_start(gateway->media);
     /* Before its worker runs the journal is still ours. At once: the first record of this start comes before all others. */
     hf_node_record(gateway, HF_EVENT_NODE_STARTED);
     hf_app_journal_submit(&gateway->workers[0]->journal);
@@ -504,6 +509,8 @@ void hf_gateway_stop(struct hf_gateway *gateway)
     for (unsigned i = 0; i < gateway->worker_count; i++)
         hf_thread_join(&gateway->workers[i]->thread);
     hf_tail_thread_stop(&gateway->tail_thread);
+    if (gateway->media != NULL)
+        hf_media_stop(gateway->media);
     close_workers(gateway);
     /* What the workers' journals still hold is handed over and waited for here. */
     hf_node_record(gateway, HF_EVENT_NODE_STOPPED);
@@ -531,6 +538,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
         hf_log_thread_deinit(&gateway->log_thread);
     if (gateway->tail_thread.inbox != NULL)
         hf_tail_thread_deinit(&gateway->tail_thread);
+    hf_media_free(gateway->media);
     hf_store_thread_stop(&gateway->store_thread);
     hf_kv_close(gateway->kv);
     hf_log_close(gateway->log);

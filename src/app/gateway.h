@@ -19,6 +19,8 @@
 
 enum { HF_GATEWAY_ERROR_BYTES = 1024, HF_TOPIC_INTEREST_SLOTS = 4096 };
 
+struct hf_media;
+struct hf_page;
 struct hf_worker;
 
 /* A listener of the configuration, with its real port; each worker has a socket of its own for it. */
@@ -51,6 +53,7 @@ struct hf_gateway {
     struct hf_log_thread log_thread;
     struct hf_store_thread store_thread;
     struct hf_tail_thread tail_thread;
+    struct hf_media *media; /* owns; NULL: no media comes in */
     struct hf_worker **workers;
     unsigned worker_count;
     struct hf_gateway_listener *listeners;
@@ -88,6 +91,11 @@ enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level);
 void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
                            const char *ca_files[1], const char *crl_files[1],
                            struct hf_tls_config *ret_config);
+
+/* media_gateway.c */
+hf_err hf_gateway_media_init(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                             size_t error_bytes);
+void hf_gateway_media_metrics(struct hf_page *page, struct hf_gateway *gateway);
 
 /* metrics.c */
 size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text); /* malloc'ed; 0 = no memory */

@@ -4,12 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adapter/gb28181/media.h"
 #include "app/gb_accounts.h"
 #include "app/gb_config.h"
+#include "app/media.h"
 #include "app/worker.h"
 #include "base/assert.h"
 #include "io/charset.h"
 #include "io/entropy.h"
+
+void hf_gbw_media_told(void *context, struct hf_tenant *tenant, const struct hf_gb_media_told *told)
+{
+    struct hf_gbw *gb = context;
+
+    HF_ASSERT(tenant == gb->tenant);
+    if (gb->site != NULL)
+        hf_gb_media_told(gb->site, told);
+}
 
 /* ---- what a site asks for ---- */
 
@@ -126,6 +137,8 @@ hf_err hf_gbw_open(struct hf_worker *worker)
         .ops = &site_ops,
         .context = gb,
         .conv = &gb->conv,
+        .media = gateway->media != NULL ? &hf_media_ops : NULL,
+        .media_context = gateway->media,
         .realm = hf_slice_of(gateway->gb.realm),
         .server_id = hf_slice_of(config->gb28181.server_id),
         .user_agent = hf_slice_of(config->gb28181.user_agent),

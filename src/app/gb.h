@@ -141,6 +141,10 @@ uint64_t hf_gbw_work(const struct hf_gbw *gb); /* for app/idle.h: whatever is no
 void hf_gbw_close(struct hf_gbw *gb);          /* sockets and devices */
 void hf_gbw_free(struct hf_gbw *gb);
 
+/* What became of a leg of this worker's calls; context is its struct hf_gbw. app/media.h. */
+struct hf_gb_media_told;
+void hf_gbw_media_told(void *context, struct hf_tenant *tenant, const struct hf_gb_media_told *told);
+
 /* gb_metrics.c */
 void hf_gbw_stats_add(struct hf_gbw_worker_stats *total, const struct hf_gbw_worker_stats *one);
 void hf_gbw_metrics(struct hf_page *page, const struct hf_gateway *gateway,

@@ -432,6 +432,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     hf_pools_measure(gateway, &scratch, use);
     pools(&text, use);
     loops(&text, &sum);
+    hf_gateway_media_metrics(&text, gateway);
     hf_gbw_metrics(&text, gateway, &sum.gb);
     pthread_mutex_unlock(&one_page_at_a_time);
     if (text.failed) {

@@ -2,6 +2,7 @@
  * backlog, and while that is long no device is read. */
 #include <stdlib.h>
 
+#include "app/media.h"
 #include "app/worker.h"
 #include "base/assert.h"
 
@@ -82,6 +83,8 @@ void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message)
         handle(worker, message);
     else if (mailbox == workers)
         hf_app_journal_durable(&worker->journal, message);
-    else
+    else if (mailbox == workers + 1)
         hf_tail_arrived(message);
+    else
+        hf_media_arrived(message, hf_gbw_media_told, &worker->gb);
 }

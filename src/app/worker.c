@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/media.h"
 #include "app/node_life.h"
 #include "base/assert.h"
 #include "io/clock.h"
@@ -320,7 +321,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     hf_timer_init(&worker->second, on_second);
     pthread_mutex_init(&worker->stats_mutex, NULL);
     worker->loop = hf_loop_new(&options);
-    worker->inbox = hf_inbox_new(gateway->worker_count + 2);
+    worker->inbox = hf_inbox_new(gateway->worker_count + 3);
     worker->to = calloc(gateway->worker_count, sizeof(struct hf_mailbox *));
     worker->backlog = calloc(gateway->worker_count, sizeof(*worker->backlog));
     worker->listeners = calloc(gateway->listener_count, sizeof(*worker->listeners));
@@ -393,6 +394,10 @@ hf_err hf_worker_connect(struct hf_worker *worker)
         err = hf_inbox_add(worker->inbox, 0, &worker->from_log);
     if (err == HF_OK)
         err = hf_inbox_add(worker->inbox, tails, &worker->from_tail);
+    if (err == HF_OK && gateway->media != NULL)
+        err = hf_inbox_add(worker->inbox, hf_media_entries(gateway->media), &worker->from_media);
+    if (err == HF_OK && gateway->media != NULL)
+        hf_media_connect(gateway->media, worker->index, worker->from_media);
     if (err == HF_OK)
         err = hf_loop_set_inbox(worker->loop, worker->inbox, hf_worker_on_message);
     gateway->log_thread.to[worker->index] = worker->from_log;

@@ -39,6 +39,8 @@
     /* health */                                                                            \
     X(HF_LOG_LOOP_STALL, "loop_stall", WARN, "a loop turn took too long")                   \
     X(HF_LOG_POOL_WARNING, "pool_warning", WARN, "a pool is nearly full")                   \
+    X(HF_LOG_MEDIA_PORTS_SHORT, "media_ports_short", WARN, "media ports are nearly all in use") \
+    X(HF_LOG_MEDIA_PORTS_CALM, "media_ports_calm", INFO, "there are media ports again")     \
     X(HF_LOG_AUDIT, "audit", INFO, "administrative action")                                 \
     X(HF_LOG_INTERNAL, "internal", ERROR, "internal error")
 /* clang-format on */

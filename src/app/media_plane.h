@@ -1,0 +1,224 @@
+/* app/media_plane.h - inside of the media thread: media.c (thread and mailboxes), media_leg.c (legs' lives), media_input.c (packets), media_view.c (watchers). */
+#ifndef HF_APP_MEDIA_PLANE_H
+#define HF_APP_MEDIA_PLANE_H
+
+#include <pthread.h>
+
+#include "app/media.h"
+#include "app/media_mux.h"
+#include "base/map.h"
+#include "codec/ps/ps.h"
+#include "codec/rtp/framing.h"
+#include "codec/rtp/receiver.h"
+#include "codec/rtp/rtp.h"
+#include "core/media/ports.h"
+#include "core/media/source.h"
+#include "core/media/unit.h"
+#include "io/listener.h"
+#include "io/stream.h"
+#include "io/udp.h"
+#include "io/udp_fan.h"
+
+enum { HF_MEDIA_SWEEP_MS = 100, HF_MEDIA_TENANT_BYTES_MAX = HF_TENANT_BYTES_MAX };
+
+/* ---- messages: the low bit of the pointer says which ---- */
+
+enum hf_media_order_kind {
+    HF_MEDIA_ORDER_OPEN,
+    HF_MEDIA_ORDER_ANSWERED,
+    HF_MEDIA_ORDER_CLOSE,
+    HF_MEDIA_ORDER_RELAY
+};
+
+struct hf_media_order { /* worker -> media, malloc'ed; and a tell on its way back */
+    uint8_t kind;
+    uint64_t token;
+    struct hf_gb_media_request request; /* slices point into the texts */
+    char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
+    union hf_address peer; /* ANSWERED: AF_UNSPEC = not said; RELAY */
+    uint32_t ssrc;
+    uint8_t payload_type;
+    char format[16];
+    bool on;
+};
+
+struct hf_media_tell { /* media -> worker, malloc'ed */
+    struct hf_tenant *tenant;
+    struct hf_gb_media_told told;
+};
+
+/* ---- on the thread ---- */
+
+struct hf_media_kept { /* a packet that waits for those before it */
+    uint8_t *bytes;    /* owns */
+    uint32_t count;
+};
+
+struct hf_media_consumer {
+    union hf_address to;
+    uint32_t users;
+    uint64_t packets;
+};
+
+struct hf_media_leg {
+    struct hf_map_node by_token, by_channel;
+    struct hf_list_node node; /* on media->legs */
+    struct hf_deferred deferred;
+    struct hf_media *media;
+    uint64_t token;
+    struct hf_tenant *tenant;
+    char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
+    uint8_t transport, family, kind;
+    bool listed;   /* on media->channels: the newest of its channel and kind */
+    uint16_t port; /* 0 = none */
+    struct hf_udp *rtp, *rtcp;
+    struct hf_listener *listener;
+    struct hf_stream *stream;
+    struct hf_rtp_framer framer;
+    uint8_t *partial; /* owns: of a frame that is not whole */
+    uint32_t partial_bytes;
+    union hf_address remote; /* of the answer */
+    uint8_t tries;           /* connects so far */
+    uint64_t connect_ms;     /* when the next one is due; 0 = none */
+    uint64_t lost_ms;        /* the connection ended then; 0 = there is one, or never was */
+    uint64_t opened_ms, answered_ms, heard_ms;
+    bool heard, answered, silent_told, refused;
+    uint32_t untold; /* bits: tells that found the mailbox full */
+    hf_err untold_err;
+    /* the stream */
+    struct hf_media_source source;
+    struct hf_rtp_receiver receiver;
+    struct hf_media_kept kept[HF_RTP_WINDOW];
+    uint64_t wait_ms;                     /* since when one waits */
+    bool raw;                             /* no program stream: relayed, but not remuxed */
+    bool assembles;                       /* the buffers are there */
+    uint8_t *video_buffer, *audio_buffer; /* owns */
+    struct hf_ps *ps;                     /* owns */
+    uint32_t unit_timestamp;
+    struct hf_media_gop gop;
+    struct hf_media_unit *sound; /* a reference: the last one, whose parameters heads need */
+    uint64_t first_unit_ms;
+    bool has_video;
+    /* reports */
+    union hf_address rtcp_peer;
+    uint32_t last_sr;
+    uint64_t last_sr_us, report_ms;
+    /* measured */
+    uint64_t packets, bytes, bytes_before;
+    uint64_t bits_per_s, measured_ms;
+    uint64_t lost_before, duplicates_before, dropped_before; /* what the totals have of it */
+    struct hf_list_node views;                               /* of struct hf_view.node */
+    uint32_t view_count, unit_views /* of these, those that need units */;
+    uint64_t unwatched_ms; /* since when nobody watches; 0 = somebody does, or it was told */
+    struct hf_media_consumer consumers[HF_MEDIA_LEG_CONSUMERS_MAX];
+    uint32_t consumer_count;
+};
+
+struct hf_media {
+    struct hf_media_options options;
+    union hf_address bind4, bind6; /* port 0 */
+    struct hf_logger *logger;
+    unsigned workers;
+    struct hf_inbox *inbox;
+    struct hf_mailbox *from[HF_WORKERS_MAX], *to[HF_WORKERS_MAX];
+    struct hf_loop *loop;
+    struct hf_thread thread;
+    struct hf_timer sweep;
+    struct hf_media_ports ports;
+    struct hf_map legs_by_token, channels;
+    struct hf_list_node legs, waiting /* views without a leg */;
+    uint32_t leg_count, ssrc;
+    struct hf_udp_fan *egress4, *egress6;
+    bool alarm_logged;
+    _Atomic uint32_t views;
+    struct hf_media_stats stats;
+    pthread_mutex_t stats_mutex;
+    struct hf_media_stats published;
+    struct hf_media_snaps *snaps; /* owns: media_snap.c */
+};
+
+struct hf_view {
+    struct hf_media *media;
+    unsigned worker;
+    enum hf_view_form form;
+    uint8_t kind;
+    char tenant[HF_MEDIA_TENANT_BYTES_MAX + 1], device[HF_MEDIA_PARTY_BYTES_MAX + 1],
+        channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
+    void (*on_chunk)(struct hf_view *view, void *user, const struct hf_view_chunk *chunk);
+    void *user;
+    /* the worker's */
+    bool asked;  /* a chunk is on its way: data and chunk are the thread's */
+    bool closed; /* it left: freed when the thread has let go of it */
+    /* the thread's */
+    bool known; /* on one of its lists, with a queue */
+    bool wants; /* a chunk is owed */
+    bool told_absent, ended, left, relays;
+    struct hf_list_node node; /* on leg->views or media->waiting */
+    struct hf_media_leg *leg;
+    struct hf_media_queue queue;
+    struct hf_media_mux *mux;
+    uint64_t begun_ms;
+    uint64_t lost_before;
+    union hf_address to; /* RTP */
+    uint64_t reported_ms;
+    hf_err err;
+    bool snapping;
+    /* what travels */
+    struct hf_view_chunk chunk;
+    uint8_t *data; /* owns */
+    size_t bytes, room;
+};
+
+/* media.c */
+void hf_media_tell(struct hf_media_leg *leg, enum hf_gb_media_tell tell, hf_err err);
+void hf_media_view_give(struct hf_view *view);   /* to its worker, with what there is */
+void hf_media_view_let_go(struct hf_view *view); /* to be freed there */
+
+/* media_leg.c */
+void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *order);
+void hf_media_leg_answered(struct hf_media_leg *leg, const struct hf_media_order *order);
+void hf_media_leg_close(struct hf_media_leg *leg);
+void hf_media_leg_sweep(struct hf_media_leg *leg, uint64_t now_ms);
+/* on: false when there is no room for one more. */
+bool hf_media_leg_relay(struct hf_media_leg *leg, const union hf_address *to, bool on);
+struct hf_media_leg *hf_media_leg_of(struct hf_media *media, uint64_t token);
+/* The newest leg of a channel and kind, or NULL. */
+struct hf_media_leg *hf_media_channel(struct hf_media *media, struct hf_slice tenant, struct hf_slice device,
+                                      struct hf_slice channel, unsigned kind);
+void hf_media_leg_unwatched(struct hf_media_leg *leg);
+
+bool hf_media_same_address(const union hf_address *a, const union hf_address *b);
+
+/* media_report.c: a line of JSON; to NULL: without a relay's numbers. */
+enum { HF_MEDIA_REPORT_BYTES_MAX = 2048 };
+size_t hf_media_report(const struct hf_media_leg *leg, const union hf_address *to,
+                       char out_text[HF_MEDIA_REPORT_BYTES_MAX]);
+
+/* media_input.c */
+extern const struct hf_link_handler hf_media_link_handler;
+void hf_media_on_rtp(struct hf_udp *udp, const struct hf_datagram *datagram);
+void hf_media_on_rtcp(struct hf_udp *udp, const struct hf_datagram *datagram);
+void hf_media_stream_reset(struct hf_media_leg *leg); /* another source: nothing can be continued */
+void hf_media_give_up_gap(struct hf_media_leg *leg);
+void hf_media_input_deinit(struct hf_media_leg *leg);
+void hf_media_connection_ended(struct hf_media_leg *leg);
+
+/* media_view.c */
+void hf_media_view_asked(struct hf_view *view);
+void hf_media_view_left(struct hf_view *view);
+void hf_media_view_unit(struct hf_media_leg *leg, struct hf_media_unit *unit, bool has_video);
+void hf_media_views_attach(struct hf_media_leg *leg); /* those that wait for it */
+void hf_media_views_end(struct hf_media_leg *leg);
+void hf_media_views_sweep(struct hf_media *media, uint64_t now_ms);
+void hf_media_view_free(struct hf_view *view);
+
+/* media_snap.c: a thread that decodes. */
+hf_err hf_media_snaps_new(struct hf_media *media, struct hf_media_snaps **ret_snaps);
+void hf_media_snaps_stop(struct hf_media_snaps *snaps);
+void hf_media_snaps_free(struct hf_media_snaps *snaps);
+/* HF_ERR_LIMIT: HF_MEDIA_SNAPS_MAX are under way. Otherwise hf_media_snap_done() is called on the media thread. */
+hf_err hf_media_snap(struct hf_media_snaps *snaps, struct hf_view *view, const struct hf_media_unit *unit);
+void hf_media_snap_done(struct hf_view *view, hf_err err, uint8_t *jpeg, size_t bytes); /* takes jpeg */
+void hf_media_snap_arrived(void *message);
+
+#endif

@@ -122,15 +122,29 @@ static void http_idle(struct hf_api_stream *stream)
         (void)hf_http_stream_write(stream->request->exchange, HF_SLICE(":\n\n"));
 }
 
-static const struct hf_api_stream_ops http_ops = {
-    .ready = http_ready, .write = http_write, .end = http_end, .idle = http_idle};
+void hf_api_tail_next(struct hf_api_stream *stream)
+{
+    stream->request->api->backend->ops->tail_next(stream->tail);
+}
+
+void hf_api_tail_drop(struct hf_api_stream *stream)
+{
+    stream->request->api->backend->ops->tail_close(stream->tail);
+}
+
+static const struct hf_api_stream_ops http_ops = {.ready = http_ready,
+                                                  .write = http_write,
+                                                  .end = http_end,
+                                                  .idle = http_idle,
+                                                  .next = hf_api_tail_next,
+                                                  .drop = hf_api_tail_drop};
 
 void hf_api_stream_go_on(struct hf_api_stream *stream)
 {
-    if (stream->asked || stream->tail == NULL || !stream->ops->ready(stream))
+    if (stream->asked || !stream->ops->ready(stream))
         return;
     stream->asked = true;
-    stream->request->api->backend->ops->tail_next(stream->tail);
+    stream->ops->next(stream);
 }
 
 /* Each of these calls may end the request, and the stream with it: the request is held meanwhile. */
@@ -184,8 +198,7 @@ void hf_api_stream_free(struct hf_api_request *request)
     if (stream == NULL)
         return;
     request->stream = NULL;
-    if (stream->tail != NULL)
-        request->api->backend->ops->tail_close(stream->tail);
+    stream->ops->drop(stream);
     hf_wheel_cancel(request->api->http->wheel, &stream->timer);
     hf_list_remove(&stream->node);
     request->api->stats.readers_now--;
@@ -202,6 +215,22 @@ void hf_api_stream_end(struct hf_api_request *request)
     hf_api_enter(request);
     request->stream->ops->end(request->stream, HF_REASON_DRAIN);
     hf_api_leave(request);
+}
+
+void hf_api_stream_add(struct hf_api_request *request, struct hf_api_stream *stream,
+                       const struct hf_api_stream_ops *ops)
+{
+    struct hf_api *api = request->api;
+
+    stream->request = request;
+    stream->ops = ops;
+    stream->written_ms = api->http->now_ms;
+    hf_timer_init(&stream->timer, on_timer);
+    hf_list_init(&stream->node);
+    hf_list_push_back(&api->readers, &stream->node);
+    api->stats.readers_now++;
+    request->stream = stream;
+    hf_wheel_arm(api->http->wheel, &stream->timer, api->http->now_ms + HF_API_RECHECK_MS);
 }
 
 static struct hf_api_stream *stream_new(struct hf_api_request *request, const struct hf_tail_request *tail)
@@ -228,16 +257,8 @@ static struct hf_api_stream *stream_new(struct hf_api_request *request, const st
             "too many event readers at a time (api.events_readers_max)");
         return NULL;
     }
-    stream->request = request;
     stream->form = tail->form;
-    stream->ops = &http_ops;
-    stream->written_ms = api->http->now_ms;
-    hf_timer_init(&stream->timer, on_timer);
-    hf_list_init(&stream->node);
-    hf_list_push_back(&api->readers, &stream->node);
-    api->stats.readers_now++;
-    request->stream = stream;
-    hf_wheel_arm(api->http->wheel, &stream->timer, api->http->now_ms + HF_API_RECHECK_MS);
+    hf_api_stream_add(request, stream, &http_ops);
     return stream;
 }
 

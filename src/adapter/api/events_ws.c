@@ -116,8 +116,13 @@ static bool ws_check(struct hf_api_stream *stream, uint64_t now_ms)
     return false;
 }
 
-static const struct hf_api_stream_ops ws_ops = {
-    .ready = ws_ready, .write = ws_write, .end = ws_end, .idle = ws_idle, .check = ws_check};
+static const struct hf_api_stream_ops ws_ops = {.next = hf_api_tail_next,
+                                                .drop = hf_api_tail_drop,
+                                                .ready = ws_ready,
+                                                .write = ws_write,
+                                                .end = ws_end,
+                                                .idle = ws_idle,
+                                                .check = ws_check};
 
 /* ---- what the reader sends ---- */
 

@@ -219,6 +219,10 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command,
     hf_api_camera_subscriptions;
 
+/* cameras_live.c */
+hf_api_handler hf_api_live_ps, hf_api_live_flv, hf_api_live_mp4, hf_api_live_rtp, hf_api_channel_media,
+    hf_api_snapshot;
+
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */
 void hf_api_stream_drained(struct hf_api_request *request);

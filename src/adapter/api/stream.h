@@ -1,4 +1,5 @@
-/* adapter/api/stream.h - one reader of events, for events.c (what is read, JSON lines and server-sent events) and events_ws.c (sockets). */
+/* adapter/api/stream.h - one reader of what does not end, for events.c (events as JSON lines and server-sent events), events_ws.c (sockets) and cameras_live.c (pictures).
+ * Each embeds it first in what free() frees. */
 #ifndef HF_ADAPTER_API_STREAM_H
 #define HF_ADAPTER_API_STREAM_H
 
@@ -12,6 +13,8 @@ struct
     bool (*write)(struct hf_api_stream *stream, struct hf_slice data); /* false: it is gone */
     void (*end)(struct hf_api_stream *stream, enum hf_reason reason);
     void (*idle)(struct hf_api_stream *stream); /* nothing was written for HF_API_KEEPALIVE_MS */
+    void (*next)(struct hf_api_stream *stream); /* asks for a chunk */
+    void (*drop)(struct hf_api_stream *stream); /* nobody wants more */
     /* Once a second; false: it is gone, or only waits for its end. NULL = always true. */
     bool (*check)(struct hf_api_stream *stream, uint64_t now_ms);
 };
@@ -32,6 +35,12 @@ struct hf_api_stream {
     bool finished;       /* finish() was called */
 };
 
+/* Begins to belong to the request, which frees it when it ends. Counted as a reader; the caller has looked at the bound. */
+void hf_api_stream_add(struct hf_api_request *request, struct hf_api_stream *stream,
+                       const struct hf_api_stream_ops *ops);
+/* Of events: ops.next and ops.drop. */
+void hf_api_tail_next(struct hf_api_stream *stream);
+void hf_api_tail_drop(struct hf_api_stream *stream);
 void hf_api_stream_go_on(struct hf_api_stream *stream); /* asks for the next chunk when it can be taken */
 void hf_api_socket_abort(struct hf_api_stream *stream); /* of a socket only */
 /* Upgrades the request; on trouble it is answered. */

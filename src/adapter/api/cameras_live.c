@@ -1,0 +1,313 @@
+/* adapter/api/cameras_live.c - GET /v1/cameras/{}/{}/live.ps, .flv, .mp4, .rtp, snapshot.jpg, media: a channel as it is now. The next chunk is asked for when the kernel has taken the one before, as with events. Where nobody
+ * pulls the channel the device is asked to Play first; the head of the answer waits for the first bytes, so that whatever goes wrong before is a problem document. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/api/stream.h"
+
+enum { PLAY_WAIT_MS = 15000, ID_BYTES_MAX = 64, TO_BYTES_MAX = 64 };
+
+struct live { /* first: the stream, which is freed with free() */
+    struct hf_api_stream stream;
+    struct hf_view *view;
+    enum hf_view_form form;
+    bool begun; /* the head is out */
+};
+
+static struct live *live_of(struct hf_api_stream *stream)
+{
+    return HF_CONTAINER_OF(stream, struct live, stream);
+}
+
+/* ---- answers ---- */
+
+static const char *content_type(enum hf_view_form form)
+{
+    switch (form) {
+    case HF_VIEW_PS: return "video/mp2p";
+    case HF_VIEW_FLV: return "video/x-flv";
+    case HF_VIEW_MP4: return "video/mp4";
+    case HF_VIEW_JPEG: return "image/jpeg";
+    case HF_VIEW_RTP: return "application/jsonl";
+    case HF_VIEW_STATS: return "application/json";
+    }
+    return "application/octet-stream";
+}
+
+static void fail(struct hf_api_request *request, enum hf_view_form form, hf_err err)
+{
+    struct hf_api_trouble trouble = {.reason = HF_REASON_INTERNAL_ERROR};
+
+    switch (err) {
+    case HF_ERR_UNSUPPORTED:
+        trouble.reason = HF_REASON_NOT_IMPLEMENTED;
+        trouble.status = 415;
+        hf_api_fail(request, &trouble,
+                    form == HF_VIEW_FLV
+                        ? "this channel's video has no place in FLV; ask for live.mp4 or live.ps"
+                        : "this channel's stream cannot be sent in this form; live.ps takes the most");
+        return;
+    case HF_ERR_TIMEOUT:
+        trouble.reason = HF_REASON_DEADLINE_EXCEEDED;
+        hf_api_fail(request, &trouble, "no key frame came in time (media.start_ms)");
+        return;
+    case HF_ERR_LIMIT:
+    case HF_ERR_BUSY:
+        trouble.reason = HF_REASON_BUSY;
+        hf_api_fail(request, &trouble, "too many watchers, or pictures at work (media.views_max)");
+        return;
+    case HF_ERR_MALFORMED:
+        trouble.status = 502;
+        hf_api_fail(request, &trouble, "the channel's parameter sets or its picture cannot be decoded");
+        return;
+    case HF_ERR_NOT_FOUND:
+        trouble.reason = HF_REASON_NOT_FOUND;
+        hf_api_fail(request, &trouble, "nobody pulls this channel, or no session of this kind is there");
+        return;
+    default: hf_api_fail_err(request, err); return;
+    }
+}
+
+/* ---- the stream ---- */
+
+static bool ready(const struct hf_api_stream *stream)
+{
+    const struct live *live = HF_CONTAINER_OF(stream, struct live, stream);
+
+    return !live->begun || hf_http_stream_ready(stream->request->exchange);
+}
+
+static bool write_bytes(struct hf_api_stream *stream, struct hf_slice data)
+{
+    return hf_http_stream_write(stream->request->exchange, data) == HF_OK;
+}
+
+static void end(struct hf_api_stream *stream, enum hf_reason reason)
+{
+    struct live *live = live_of(stream);
+
+    if (live->begun)
+        hf_http_stream_end(stream->request->exchange);
+    else
+        hf_api_fail(stream->request, &(struct hf_api_trouble){.reason = reason},
+                    "ended before the first picture came");
+}
+
+static void idle(struct hf_api_stream *stream)
+{
+    (void)stream; /* nothing can be put in between */
+}
+
+static void next(struct hf_api_stream *stream)
+{
+    stream->request->api->backend->ops->view_next(live_of(stream)->view);
+}
+
+static void drop(struct hf_api_stream *stream)
+{
+    stream->request->api->backend->ops->view_close(live_of(stream)->view);
+}
+
+static const struct hf_api_stream_ops live_ops = {
+    .ready = ready, .write = write_bytes, .end = end, .idle = idle, .next = next, .drop = drop};
+
+/* ---- asking the device ---- */
+
+static bool says_confirmed(const struct hf_call *call)
+{
+    struct hf_json_field fields[1] = {HF_JSON_FIELD("confirmed")};
+    bool confirmed = false;
+
+    return call->fate == HF_FATE_DONE && call->result_bytes > 0 &&
+           hf_json_scan(call->result, call->result_bytes, fields, 1, HF_JSON_DEPTH_MAX) == HF_OK &&
+           hf_json_to_bool(&fields[0], &confirmed) == HF_OK && confirmed;
+}
+
+/* The media comes by itself; what went wrong is told. */
+static void on_played(struct hf_api_request *request)
+{
+    struct hf_call *call = request->call;
+    struct hf_api_trouble trouble = {.reason = call->fate_reason != HF_REASON_NONE
+                                                   ? (enum hf_reason)call->fate_reason
+                                                   : HF_REASON_DEVICE_REFUSED,
+                                     .status = 502};
+
+    if (says_confirmed(call))
+        return;
+    if (request->stream == NULL || live_of(request->stream)->begun)
+        return; /* another watcher's call brought it meanwhile */
+    if (!hf_fate_final(call->fate, true))
+        trouble = (struct hf_api_trouble){.reason = HF_REASON_DEADLINE_EXCEEDED};
+    if (call->fate_reason == HF_REASON_DEVICE_OFFLINE)
+        trouble.status = 409;
+    hf_api_fail(request, &trouble, "the channel could not be called: %.*s",
+                (int)HF_MIN(call->result_bytes, (size_t)512),
+                call->result_bytes > 0 ? (const char *)call->result : hf_fate_name(call->fate));
+}
+
+static void play(struct hf_api_request *request)
+{
+    struct hf_call wish = {
+        .class = HF_CLASS_COMMAND, .topic = HF_SLICE("Play"), .format = HF_FORMAT_JSON, .wait = true};
+    char payload[ID_BYTES_MAX + 32];
+
+    wish.device = hf_api_argument(request, 0);
+    wish.wait_ms = wish.ttl_ms = HF_MIN((uint64_t)PLAY_WAIT_MS, request->api->limits.wait_ms_max);
+    snprintf(payload, sizeof(payload), "{\"channel\":\"%.*s\"}", (int)hf_api_argument(request, 1).bytes,
+             hf_api_argument(request, 1).at); /* an id: nothing to be escaped */
+    wish.payload = hf_slice_of(payload);
+    hf_api_new_id(request, wish.id);
+    hf_api_call(request, hf_api_call_new(request, HF_CALL_SEND, &wish), on_played);
+}
+
+/* ---- chunks ---- */
+
+/* False: the request is over. */
+static bool begin_answer(struct live *live)
+{
+    static const struct hf_http1_header headers[] = {{HF_SLICE("X-Accel-Buffering"), HF_SLICE("no")},
+                                                     {HF_SLICE("Cache-Control"), HF_SLICE("no-store")}};
+    struct hf_http_answer head = {.status = 200,
+                                  .content_type = content_type(live->form),
+                                  .headers = headers,
+                                  .header_count = HF_COUNT_OF(headers)};
+
+    live->begun = true;
+    return hf_http_stream_begin(live->stream.request->exchange, &head);
+}
+
+static void take_chunk(struct live *live, const struct hf_view_chunk *chunk)
+{
+    struct hf_api_stream *stream = &live->stream;
+    struct hf_api_request *request = stream->request;
+
+    if (chunk->absent)
+        play(request);
+    if (request->stream == NULL)
+        return; /* answered with a problem, or gone */
+    if (chunk->bytes > 0) {
+        request->api->stats.events_bytes += chunk->bytes;
+        stream->written_ms = request->api->http->now_ms;
+        if ((!live->begun && !begin_answer(live)) ||
+            !stream->ops->write(stream, (struct hf_slice){(const char *)chunk->data, chunk->bytes}))
+            return;
+    }
+    if (!chunk->end)
+        hf_api_stream_go_on(stream);
+    else if (live->begun && chunk->err == HF_OK)
+        hf_http_stream_end(request->exchange);
+    else if (live->begun)
+        hf_http_stream_abort(request->exchange); /* who watches must see that it is cut */
+    else
+        fail(request, live->form, chunk->err == HF_OK ? HF_ERR_TIMEOUT : chunk->err);
+}
+
+static void on_chunk(struct hf_view *view, void *user, const struct hf_view_chunk *chunk)
+{
+    struct live *live = user;
+    struct hf_api_request *request = live->stream.request;
+
+    (void)view;
+    hf_api_enter(request);
+    live->stream.asked = false;
+    take_chunk(live, chunk);
+    hf_api_leave(request);
+}
+
+/* ---- the routes ---- */
+
+static bool id_ok(struct hf_api_request *request, const char *field, struct hf_slice id)
+{
+    return hf_id_valid(id, ID_BYTES_MAX) ||
+           hf_api_bad(request, field, "%s must be an id of 1 to %d of A-Z a-z 0-9 . _ : @ -", field,
+                      ID_BYTES_MAX);
+}
+
+static bool take_kind(struct hf_api_request *request, uint8_t *ret_kind)
+{
+    static const char *const kinds[] = {"play", "playback", "download"};
+    struct hf_slice text;
+    char storage[16];
+
+    if (!hf_api_param(request, "kind", storage, sizeof(storage), &text))
+        return false;
+    for (uint8_t i = 0; i < HF_COUNT_OF(kinds); i++)
+        if (text.at == NULL || hf_slice_is(text, kinds[i])) {
+            *ret_kind = i;
+            return true;
+        }
+    return hf_api_bad(request, "kind", "kind must be play, playback or download");
+}
+
+static void watch(struct hf_api_request *request, enum hf_view_form form)
+{
+    struct hf_api *api = request->api;
+    struct hf_view_request wish = {.tenant = request->tenant,
+                                   .device = hf_api_argument(request, 0),
+                                   .channel = hf_api_argument(request, 1),
+                                   .form = form};
+    char to[TO_BYTES_MAX];
+    struct live *live;
+
+    if (form == HF_VIEW_RTP && !hf_api_param(request, "to", to, sizeof(to), &wish.to))
+        return;
+    if (!take_kind(request, &wish.kind))
+        return;
+    if (!id_ok(request, "camera", wish.device) || !id_ok(request, "channel", wish.channel))
+        return;
+    if (api->stats.readers_now >= api->limits.readers_max) {
+        api->stats.readers_refused++;
+        fail(request, form, HF_ERR_LIMIT);
+        return;
+    }
+    live = calloc(1, sizeof(*live));
+    hf_err err = live == NULL
+                     ? HF_ERR_NOMEM
+                     : api->backend->ops->view_open(api->backend, &wish, on_chunk, live, &live->view);
+
+    if (err == HF_ERR_UNSUPPORTED)
+        hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_NOT_IMPLEMENTED},
+                    "this gateway takes no media in (gb28181.enabled, media.enabled)");
+    else if (err == HF_ERR_INVALID)
+        (void)hf_api_bad(request, "to", "to must be a numeric address and port, such as 192.0.2.1:40000");
+    else if (err != HF_OK)
+        fail(request, form, err);
+    if (err != HF_OK) {
+        free(live);
+        return;
+    }
+    live->form = form;
+    hf_api_stream_add(request, &live->stream, &live_ops);
+    hf_api_stream_go_on(&live->stream);
+}
+
+void hf_api_live_ps(struct hf_api_request *request)
+{
+    watch(request, HF_VIEW_PS);
+}
+
+void hf_api_live_flv(struct hf_api_request *request)
+{
+    watch(request, HF_VIEW_FLV);
+}
+
+void hf_api_live_mp4(struct hf_api_request *request)
+{
+    watch(request, HF_VIEW_MP4);
+}
+
+void hf_api_snapshot(struct hf_api_request *request)
+{
+    watch(request, HF_VIEW_JPEG);
+}
+
+/* Packets go to an address while the request is open: whoever asks pays with a connection, and nothing can be forgotten. */
+void hf_api_live_rtp(struct hf_api_request *request)
+{
+    watch(request, HF_VIEW_RTP);
+}
+
+void hf_api_channel_media(struct hf_api_request *request)
+{
+    watch(request, HF_VIEW_STATS);
+}

@@ -208,7 +208,7 @@ def held():
             counters = document["runs"][0]["counters"]
             rows += [("all register again within 60 s: CPU of one core", "%.1f %%" % (100 * result["server_cpu_share"]), ""),
                      ("of these answered", "%.0f of %.0f" % (counters["refreshes"], counters["refreshes_meant"]),
-                      bar(counters["refreshes"], FLEET, False) + " (all)"),
+                      bar(counters["refreshes"], counters["refreshes_meant"], False) + " (all)"),
                      ("not registered at the end", "%.0f" % result["out_at_end"], bar(result["out_at_end"], 0) + " (0)"),
                      ("REGISTER to its 200, 99 %", "%.1f ms" % (result["refresh_p99"] / 1e3), "")]
         say("refresh: %s" % verdict)

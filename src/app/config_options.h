@@ -264,7 +264,7 @@
     X(BOOL, _, date, "true", 0, 1, LIVE, "Date in answers to REGISTER, by which devices set their clocks. false where this machine's clock is not to be trusted.") \
     X(BOOL, _, version_always, "false", 0, 1, LIVE, "X-GB-Ver also to devices that did not send it.") \
     X(U64, _, devices_max, "131072", 1, 131072, RESTART, "Registered devices of one worker; the next is answered 503.") \
-    X(U64, _, transactions_max, "131072", 1024, 1048576, RESTART, "SIP transactions of one worker; REGISTER is answered 503 from 3/4 on.") \
+    X(U64, _, transactions_max, "262144", 1024, 1048576, RESTART, "SIP transactions of one worker; REGISTER is answered 503 from 3/4 on.") \
     X(U64, _, calls_max, "16384", 1, 1048576, RESTART, "Media sessions of one worker; the next Play fails.") \
     X(MS, _, tcp_unproven_ms, "30s", 1000, 600000, LIVE, "A TCP connection on which no device has registered by then is closed.") \
     X(MS, _, tcp_idle_ms, "2h", 1000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \

@@ -227,7 +227,7 @@ def test_the_start_is_the_first_record(gateways):
     """Whoever comes first, on whatever worker: what follows belongs to this start."""
     gw = gateways()
     with gw.connect("early"):
-        assert gw.api().events()[0]["offset"] == 2
+        assert gw.api().wait("online", device="early")["offset"] == 2
 
 
 def test_restart_presence_is_unknown_then_offline(gateways):

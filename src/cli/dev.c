@@ -28,11 +28,12 @@ enum {
     ERROR_BYTES = 4096,
     DEV_GB_PASSWORD_BYTES = 12, /* what the fields of cameras take, 48 random bits */
 };
-#define DEV_TENANT "default"
-#define DEV_DEVICE "demo-1"
-#define DEV_KID    "dev"
-#define DEV_CAMERA "34020000001320000001"
-#define DEV_GB_ID  "34020000002000000001" /* our SIP server id; its first 10 digits are the domain */
+#define DEV_TENANT  "default"
+#define DEV_DEVICE  "demo-1"
+#define DEV_KID     "dev"
+#define DEV_CAMERA  "34020000001320000001"
+#define DEV_CHANNEL "34020000001310000001" /* the simulated camera's only one */
+#define DEV_GB_ID   "34020000002000000001" /* our SIP server id; its first 10 digits are the domain */
 
 struct dev {
     const char *argv0;
@@ -355,10 +356,18 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         char sip[HF_SOCKET_TEXT_MAX];
 
         hf_address_text(&gateway->gb.doors[0].address, sip);
-        (void)printf("  # a camera: type alarm, and it becomes an event; a question to it\n"
-                     "  %s gb-device --server %s --id " DEV_CAMERA " --password-file %s/dev/gb.password\n"
-                     "  %s send%s " DEV_CAMERA " --command DeviceStatus --wait 10s\n\n",
-                     self, sip, dev->data, self, from);
+        (void)printf(
+            "  # a camera: a film for it to show, made once; then it: type alarm, and it becomes an event; a "
+            "question to it\n"
+            "  ffmpeg -v error -y -f lavfi -i testsrc2=size=640x360:rate=25 -c:v libx264 -g 25 -bf 0 -t 10 "
+            "-f "
+            "vob %s/dev/film.mpg\n"
+            "  %s gb-device --server %s --id " DEV_CAMERA
+            " --password-file %s/dev/gb.password --media %s/dev/film.mpg\n"
+            "  %s send%s " DEV_CAMERA " --command DeviceStatus --wait 10s\n"
+            "  # its picture, live (or open it in a browser)\n"
+            "  ffplay '%s/v1/cameras/" DEV_CAMERA "/" DEV_CHANNEL "/live.mp4?key=%s'\n\n",
+            dev->data, self, sip, dev->data, dev->data, self, from, url, dev->api_key);
     }
     (void)fflush(stdout);
 }

@@ -21,7 +21,7 @@ enum { PORT_DEFAULT = 5060, LEAVE_MS = 3000, LINE_BYTES_MAX = 4096, HOST_BYTES =
 #define FOR_EVER UINT64_MAX
 
 struct request {
-    const char *server, *id, *server_id, *realm, *password_file, *password_env;
+    const char *server, *id, *server_id, *realm, *password_file, *password_env, *media;
     struct hf_cam_profile profile;
     struct hf_cli_gb_print print;
     uint64_t stay_ms; /* from the start; FOR_EVER */
@@ -110,14 +110,18 @@ static void on_keepalive(struct hf_cam *cam, const char *argument)
     hf_cam_keepalive(cam);
 }
 
+static void on_hang_up(struct hf_cam *cam, const char *argument)
+{
+    (void)argument;
+    hf_cam_hang_up(cam);
+}
+
 static const struct {
     const char *name;
     void (*act)(struct hf_cam *cam, const char *argument);
 } keys[] = {
-    {"alarm", on_alarm},
-    {"position", on_position},
-    {"fault", on_fault},
-    {"keepalive", on_keepalive},
+    {"alarm", on_alarm},         {"position", on_position}, {"fault", on_fault},
+    {"keepalive", on_keepalive}, {"bye", on_hang_up},
 };
 
 static void take_line(struct run *run, char *line)
@@ -146,7 +150,7 @@ static void take_line(struct run *run, char *line)
             return;
         }
     hf_cli_gb_print_note(&run->request->print, "keys",
-                         "alarm [TEXT], position, fault [off], keepalive, rebind (UDP), quit");
+                         "alarm [TEXT], position, fault [off], keepalive, bye, rebind (UDP), quit");
 }
 
 static void read_input(struct run *run)
@@ -309,6 +313,7 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 'i': request->id = optarg; break;
     case 'S': request->server_id = optarg; break;
     case 'd': request->realm = optarg; break;
+    case 'm': request->media = optarg; break;
     case 'P': request->password_file = optarg; break;
     case 'E': request->password_env = optarg; break;
     case 't':
@@ -351,6 +356,7 @@ static int parse(int argc, char **argv, struct request *request)
         {"domain", required_argument, NULL, 'd'},
         {"password-file", required_argument, NULL, 'P'},
         {"password-env", required_argument, NULL, 'E'},
+        {"media", required_argument, NULL, 'm'},
         {"transport", required_argument, NULL, 't'},
         {"edition", required_argument, NULL, 'e'},
         {"charset", required_argument, NULL, 'C'},
@@ -372,7 +378,7 @@ static int parse(int argc, char **argv, struct request *request)
     };
     int option, status;
 
-    while ((option = getopt_long(argc, argv, "s:i:d:t:e:c:k:w:jT", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "s:i:d:m:t:e:c:k:w:jT", options, NULL)) != -1) {
         status = take_option(option, argv[0], request);
         if (status != HF_CLI_OK)
             return status;
@@ -403,10 +409,41 @@ static void complete(struct request *request, char realm[HF_GBID_DOMAIN_DIGITS +
     request->profile.server_id = hf_slice_of(request->server_id != NULL ? request->server_id : server_id);
 }
 
+/* The whole file, once; it is shown from memory. */
+static int read_media(const char *argv0, const char *path, struct hf_cam_reel **ret_reel)
+{
+    FILE *file = fopen(path, "rbe");
+    struct hf_cam_reel *reel = NULL;
+    uint8_t bytes[65536];
+    size_t count;
+
+    if (file == NULL)
+        return hf_cli_failed(argv0, "cannot read '%s': %s", path, strerror(errno));
+    hf_err err = hf_cam_reel_new(&reel);
+
+    while (err == HF_OK && (count = fread(bytes, 1, sizeof(bytes), file)) > 0)
+        err = hf_cam_reel_feed(reel, bytes, count);
+    if (err == HF_OK && ferror(file))
+        err = HF_ERR_IO;
+    (void)fclose(file);
+    if (err == HF_OK)
+        err = hf_cam_reel_end(reel);
+    if (err == HF_OK) {
+        *ret_reel = reel;
+        return HF_CLI_OK;
+    }
+    hf_cam_reel_free(reel);
+    if (err == HF_ERR_MALFORMED)
+        return hf_cli_failed(
+            argv0, "'%s' is no program stream with a key frame of H.264 or H.265 (see --help)", path);
+    return hf_cli_failed(argv0, "cannot take '%s': %s", path, hf_err_text(err));
+}
+
 static int run_gb_device(int argc, char **argv)
 {
     struct request request = {.stay_ms = FOR_EVER};
     char realm[HF_GBID_DOMAIN_DIGITS + 1], server_id[HF_CAM_ID_BYTES], *secret = NULL;
+    struct hf_cam_reel *reel = NULL;
     int status = parse(argc, argv, &request);
 
     if (status != HF_CLI_OK)
@@ -423,7 +460,12 @@ static int run_gb_device(int argc, char **argv)
             return hf_cli_failed(argv[0], "there is no $%s in the environment", request.password_env);
     }
     complete(&request, realm, server_id);
-    status = open_and_live(&request, argv[0]);
+    if (request.media != NULL)
+        status = read_media(argv[0], request.media, &reel);
+    request.profile.reel = reel;
+    if (status == HF_CLI_OK)
+        status = open_and_live(&request, argv[0]);
+    hf_cam_reel_free(reel);
     free(secret);
     return status;
 }
@@ -443,7 +485,11 @@ const struct hf_cli_command hf_cli_gb_device = {
         "  -d, --domain REALM        of the platform [the first 10 digits of its id]\n"
         "      --password-file FILE  the device's password in a file; --password-env NAME: in the "
         "environment\n"
-        "  -t, --transport KIND      udp (default), tcp\n"
+        "  -m, --media FILE          what its channels show, when they are called: a program stream, as\n"
+        "                            ffmpeg -f lavfi -i testsrc2=size=640x360:rate=25 -c:v libx264 -g 25 -bf "
+        "0 "
+        "-t 10 -f vob FILE\n"
+        "  -t, --transport KIND      of SIP: udp (default), tcp\n"
         "  -e, --edition YEAR        2016 (default), 2022\n"
         "  -c, --channels N          1 [1] to 10000\n"
         "      --charset NAME        of bodies: auto (default: as the edition has it), utf-8, gb2312, "
@@ -456,7 +502,7 @@ const struct hf_cli_command hf_cli_gb_device = {
         "      --items N             of a list in one message [2 over UDP, 50 over TCP]\n"
         "      --ahead N             messages of one answer sent without waiting for SIP's 200 [1]\n"
         "      --shuffle             in any order\n"
-        "      --slow TIME           between a query and its answer\n"
+        "      --slow TIME           before an answer to a query or INVITE\n"
         "      --mute                orders get 200 and no Result\n"
         "      --silent              requests get no answer at all\n"
         "\n"
@@ -465,9 +511,9 @@ const struct hf_cli_command hf_cli_gb_device = {
         "  -j, --json                one JSON object a line\n"
         "  -T, --trace               every SIP message to stderr, credentials masked\n"
         "\n"
-        "Keys, one a line on stdin: alarm [TEXT], position, fault [off], keepalive, rebind (UDP: another "
-        "port, as NAT "
-        "does), quit.\n"
+        "Keys, one a line on stdin: alarm [TEXT], position, fault [off], keepalive, bye (to every call), "
+        "rebind (UDP: "
+        "another port, as NAT does), quit.\n"
         "\n"
         "Exit status: 0 left in good order; 1 the first registration failed, or nobody answered when it "
         "left; 2 wrong "

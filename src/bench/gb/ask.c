@@ -44,10 +44,9 @@ bool hf_cam_ask(struct hf_cam *cam, enum hf_cam_purpose purpose, uint32_t number
 static void end(struct hf_cam *cam, struct hf_cam_ask **link, const struct hf_sip_msg *msg)
 {
     static void (*const ends[])(struct hf_cam *, const struct hf_cam_ask *, const struct hf_sip_msg *) = {
-        [HF_CAM_FOR_REGISTER] = hf_cam_register_end,
-        [HF_CAM_FOR_KEEPALIVE] = hf_cam_keepalive_end,
-        [HF_CAM_FOR_PART] = hf_cam_part_end,
-        [HF_CAM_FOR_NOTIFY] = hf_cam_notify_end,
+        [HF_CAM_FOR_REGISTER] = hf_cam_register_end, [HF_CAM_FOR_KEEPALIVE] = hf_cam_keepalive_end,
+        [HF_CAM_FOR_PART] = hf_cam_part_end,         [HF_CAM_FOR_NOTIFY] = hf_cam_notify_end,
+        [HF_CAM_FOR_BYE] = hf_cam_bye_end,
     };
     struct hf_cam_ask *ask = *link;
 

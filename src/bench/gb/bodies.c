@@ -66,6 +66,18 @@ static bool asks_channel(const struct hf_cam *cam, const char *device_id, uint32
     return strcmp(id, device_id) == 0 && strcmp(cam->id, device_id) != 0;
 }
 
+bool hf_cam_is_channel(const struct hf_cam *cam, struct hf_slice id)
+{
+    char text[HF_CAM_ID_BYTES];
+    uint32_t index;
+
+    if (id.bytes != HF_GBID_DIGITS)
+        return false;
+    memcpy(text, id.at, id.bytes);
+    text[id.bytes] = '\0';
+    return strcmp(text, cam->id) == 0 || asks_channel(cam, text, &index);
+}
+
 static uint32_t records_of(const struct hf_cam *cam, const struct hf_cam_job *job)
 {
     uint64_t end_ms = HF_MIN(job->to_ms, hf_cam_utc_ms(cam));

@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "base/wheel.h"
+#include "bench/gb/reel.h"
 #include "codec/manscdp/manscdp.h"
 #include "codec/sip/digest.h"
 
@@ -29,6 +30,11 @@ enum {
     HF_CAM_SUBSCRIPTIONS_MAX = 8,
     HF_CAM_SEEN = 8, /* requests remembered, so that repeats are told from new ones */
     HF_CAM_PRESETS = 8,
+    HF_CAM_CALLS_MAX = 16,            /* media sessions at once; a further INVITE gets 486 */
+    HF_CAM_MEDIA_PACKET_BYTES = 1400, /* RTP with its head */
+    HF_CAM_MEDIA_LATE_MS_MAX =
+        1000,                    /* a stream that is later than that goes on from now, without catching up */
+    HF_CAM_MEDIA_SPEED_MAX = 16, /* of a download or a playback; more is cut */
     HF_CAM_T1_MS = 500,
     HF_CAM_T2_MS = 4000,
     HF_CAM_TIMER_F_MS = 32000,
@@ -51,11 +57,12 @@ struct hf_cam_profile {
     uint32_t part_items; /* of a list in one message; 0 = 2 over UDP, 50 over TCP */
     uint32_t
         parts_ahead; /* parts sent without waiting for the SIP answer to the one before; 0 = 1: one after the other */
-    bool parts_shuffled; /* in any order */
-    uint32_t slow_ms;    /* between a query and its answer */
-    bool silent;         /* answers no request of the platform, not even in SIP */
-    bool mute;           /* says 200 to orders and never sends their Result */
-    bool steady;         /* a refused keepalive does not make it register again */
+    bool parts_shuffled;            /* in any order */
+    uint32_t slow_ms;               /* between a query and its answer */
+    bool silent;                    /* answers no request of the platform, not even in SIP */
+    bool mute;                      /* says 200 to orders and never sends their Result */
+    bool steady;                    /* a refused keepalive does not make it register again */
+    const struct hf_cam_reel *reel; /* what every channel shows. NULL: INVITE gets 488 */
 };
 
 enum hf_cam_state { HF_CAM_OFFLINE, HF_CAM_REGISTERING, HF_CAM_REGISTERED, HF_CAM_LEAVING };
@@ -78,6 +85,10 @@ enum hf_cam_state { HF_CAM_OFFLINE, HF_CAM_REGISTERING, HF_CAM_REGISTERED, HF_CA
     X(HF_CAM_TELL_UNSUBSCRIBED, "unsubscribed") /* text: what */                                             \
     X(HF_CAM_TELL_NOTIFIED, "notified")         /* text; a notify or alarm was taken: status */              \
     X(HF_CAM_TELL_UNNOTIFIED, "unnotified")     /* text, status */                                           \
+    X(HF_CAM_TELL_CALLED, "called")             /* INVITE: text: what, how and where to */                   \
+    X(HF_CAM_TELL_UNCALLED, "uncalled")         /* INVITE was refused: status, text */                       \
+    X(HF_CAM_TELL_PLAYING, "playing")           /* ACK came: text: channel; us since INVITE */               \
+    X(HF_CAM_TELL_HUNG_UP, "hung_up")           /* text: why; number: RTP packets */                         \
     X(HF_CAM_TELL_BAD, "bad")                   /* came and cannot be read: text */
 #define HF_CAM_TELL_ENUM(id, word) id,
 enum hf_cam_tell { HF_CAM_TELL_MAP(HF_CAM_TELL_ENUM) HF_CAM_TELLS };
@@ -100,6 +111,13 @@ struct hf_cam_ops {
     bool (*send)(void *context, struct hf_cam *cam, struct hf_slice bytes);
     void (*on_event)(void *context, struct hf_cam *cam,
                      const struct hf_cam_event *event); /* must not call the camera */
+    /* Media, none of which may call the camera; all NULL: INVITE gets 488. Opens a way to an address for RTP over UDP, or framed by RFC 4571 over a TCP connection that is begun now;
+     * *ret_port: ours. NULL: not possible. */
+    void *(*media_open)(void *context, struct hf_cam *cam, bool tcp, struct hf_slice host, uint16_t port,
+                        uint16_t *ret_port);
+    /* One RTP packet. HF_ERR_BUSY: it is lost; HF_ERR_IO: the connection is, for good. */
+    hf_err (*media_send)(void *context, void *media, const uint8_t *packet, size_t bytes);
+    void (*media_close)(void *context, void *media);
 };
 
 #define HF_CAM_STATS_MAP(X)                                                 \
@@ -126,6 +144,11 @@ struct hf_cam_ops {
     X(answered, "queries and orders answered whole")                        \
     X(unanswered, "of which a part was not taken")                          \
     X(notifies, "notifies sent")                                            \
+    X(calls, "INVITEs answered with 200")                                   \
+    X(calls_refused, "INVITEs refused")                                     \
+    X(calls_over, "calls that ended, whoever ended them")                   \
+    X(media_packets, "RTP packets sent")                                    \
+    X(media_lost, "RTP packets that the socket did not take")               \
     X(not_sent, "messages that the socket did not take, or above a bound")
 struct hf_cam_stats {
 #define HF_CAM_STATS_MEMBER(member, text) uint64_t member;
@@ -152,7 +175,8 @@ struct hf_cam_world {
 hf_err hf_cam_world_init(struct hf_cam_world *world);
 void hf_cam_world_deinit(struct hf_cam_world *world);
 
-struct hf_cam_ask; /* camera_parts.h, these three */
+struct hf_cam_ask; /* camera_parts.h, these four */
+struct hf_cam_call;
 struct hf_cam_job;
 struct hf_cam_subscription;
 
@@ -162,6 +186,7 @@ struct hf_cam { /* fields are the camera's; embedded in its owner, who cannot mo
     struct hf_cam_ask *asks;                       /* owns: requests of ours without a final answer */
     struct hf_cam_job *jobs;                       /* owns: answers under way */
     struct hf_cam_subscription *subscriptions;     /* owns */
+    struct hf_cam_call *calls;                     /* owns */
     uint64_t call_id;                              /* of the registration; number behind the text */
     uint64_t begun_us;                             /* of this try to register */
     uint64_t register_ms, keepalive_ms, notify_ms; /* when next; 0 = never */
@@ -185,7 +210,7 @@ void hf_cam_set_address(struct hf_cam *cam, const char *host, uint16_t port);
 void hf_cam_start(struct hf_cam *cam);
 /* Registers once more now, although there is no need: REFRESHED or REFUSED follows. False: it is not registered, or at it. */
 bool hf_cam_refresh(struct hf_cam *cam);
-/* REGISTER with Expires 0; LEFT follows, or REFUSED. When it is not registered it is offline at once and LEFT is told at once. */
+/* BYE to every call, REGISTER with Expires 0; LEFT follows, or REFUSED. When it is not registered it is offline at once and LEFT is told at once. */
 void hf_cam_stop(struct hf_cam *cam);
 /* The connection was lost: what is open on it is given up; nothing is sent until hf_cam_start. */
 void hf_cam_disconnected(struct hf_cam *cam);
@@ -196,6 +221,7 @@ void hf_cam_receive(struct hf_cam *cam, struct hf_slice bytes);
 /* On its own account; nothing happens unless it is registered. */
 void hf_cam_keepalive(struct hf_cam *cam); /* now; the next one an interval later */
 void hf_cam_alarm(struct hf_cam *cam, unsigned priority, unsigned method, struct hf_slice description);
+void hf_cam_hang_up(struct hf_cam *cam);  /* BYE to every call */
 void hf_cam_position(struct hf_cam *cam); /* to subscribers; a MESSAGE when there is none */
 /* A fault begins or ends: keepalive with Status at once, and a catalogue notify to subscribers. */
 void hf_cam_fault(struct hf_cam *cam, bool fault);

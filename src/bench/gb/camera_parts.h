@@ -1,10 +1,12 @@
-/* bench/gb/camera_parts.h - private to the camera: what it asks (ask.c), what it answers with (job.c, bodies.c), whom it notifies (subscribe.c). */
+/* bench/gb/camera_parts.h - private to the camera: what it asks (ask.c), what it answers with (job.c, bodies.c), whom it notifies (subscribe.c), who watches it
+ * (call.c, play.c). */
 #ifndef HF_BENCH_GB_CAMERA_PARTS_H
 #define HF_BENCH_GB_CAMERA_PARTS_H
 
 #include "base/sb.h"
 #include "bench/gb/camera.h"
 #include "codec/manscdp/gbid.h"
+#include "codec/mansrtsp/mansrtsp.h"
 
 enum {
     HF_CAM_TAG_BYTES = 17,
@@ -22,6 +24,7 @@ enum hf_cam_purpose {
     HF_CAM_FOR_KEEPALIVE,
     HF_CAM_FOR_PART,   /* number: of the job */
     HF_CAM_FOR_NOTIFY, /* number: enum hf_cdp_command */
+    HF_CAM_FOR_BYE,
 };
 
 struct hf_cam_ask {
@@ -90,6 +93,8 @@ void hf_cam_serve_message(struct hf_cam *cam, const struct hf_sip_msg *msg, bool
 void hf_cam_serve_subscribe(struct hf_cam *cam, const struct hf_sip_msg *msg, bool again);
 void hf_cam_reply(struct hf_cam *cam, const struct hf_sip_msg *request, unsigned status); /* serve.c */
 uint32_t hf_cam_next_sn(struct hf_cam *cam);
+bool hf_cam_is_channel(const struct hf_cam *cam,
+                       struct hf_slice id); /* of it, or the device itself; bodies.c */
 
 /* ---- answers: job.c ---- */
 
@@ -145,6 +150,56 @@ void hf_cam_subscriptions_time(struct hf_cam *cam);
 void hf_cam_subscriptions_drop(struct hf_cam *cam);
 /* Sends the body as NOTIFY to each subscriber of that; false: there is none. */
 bool hf_cam_notify(struct hf_cam *cam, enum hf_cdp_command what, const struct hf_cdp_message *message);
+
+/* ---- media sessions: call.c ---- */
+
+enum hf_cam_call_state {
+    HF_CAM_CALL_SLOW,     /* INVITE had its 100 */
+    HF_CAM_CALL_ANSWERED, /* 200, repeated until ACK */
+    HF_CAM_CALL_REFUSED,  /* 487, repeated until ACK */
+    HF_CAM_CALL_PLAYS,
+    HF_CAM_CALL_PLAYED, /* the end was told; the platform's BYE is due */
+};
+
+struct hf_cam_call {
+    struct hf_cam_call *next;
+    void *media;
+    uint64_t asked_us;
+    uint64_t again_ms, until_ms; /* 0 = no repeat, no end */
+    uint32_t gap_ms, invite_cseq, cseq /* ours */;
+    uint8_t state; /* enum hf_cam_call_state */
+    uint8_t payload_type;
+    bool tcp, once /* not from the beginning again */, paused;
+    uint16_t port, sequence;
+    uint32_t ssrc, clock; /* RTP's time at time 0 */
+    /* The reel's time `from_time` is due at from_us, everything else as far from it as it says, divided by speed. */
+    uint64_t from_us, from_time, base /* of the round */, stop_time;
+    double speed;
+    uint32_t unit;                                                /* the next one */
+    uint32_t packets;                                             /* sent */
+    struct hf_slice call_id, target, from, from_tag, to, channel; /* in text */
+    size_t bytes;
+    char text[]; /* the INVITE */
+};
+
+void hf_cam_serve_invite(struct hf_cam *cam, const struct hf_sip_msg *msg, bool again);
+void hf_cam_serve_ack(struct hf_cam *cam, const struct hf_sip_msg *msg);
+void hf_cam_serve_in_call(struct hf_cam *cam, const struct hf_sip_msg *msg,
+                          bool again); /* BYE, CANCEL, INFO */
+void hf_cam_bye_end(struct hf_cam *cam, const struct hf_cam_ask *ask, const struct hf_sip_msg *msg);
+void hf_cam_calls_time(struct hf_cam *cam);
+void hf_cam_calls_drop(struct hf_cam *cam); /* all, without a word */
+uint64_t hf_cam_calls_due_ms(const struct hf_cam *cam);
+
+/* ---- what a call sends: play.c ---- */
+
+void hf_cam_play_begin(struct hf_cam *cam, struct hf_cam_call *call);
+uint64_t hf_cam_play_due_us(const struct hf_cam *cam,
+                            const struct hf_cam_call *call); /* UINT64_MAX = never */
+/* Sends what is due. HF_ERR_NOT_FOUND: that was all; HF_ERR_IO: the connection is lost. */
+hf_err hf_cam_play(struct hf_cam *cam, struct hf_cam_call *call);
+/* An order of MANSRTSP. Its status. */
+unsigned hf_cam_play_steer(struct hf_cam *cam, struct hf_cam_call *call, const struct hf_mansrtsp *order);
 
 /* ---- camera.c ---- */
 

@@ -136,7 +136,7 @@ KIT bool kit_read(void)
         kit.read_count = kit.sent_count = 0;
     if (hf_sip_parse(kit.text, strlen(kit.text), false, NULL, &kit.msg) != HF_OK)
         fail_msg("the camera sent what cannot be parsed: %s", kit.text);
-    if (kit.msg.body.bytes > 0 && hf_sip_has(&kit.msg, HF_SIP_CONTENT_TYPE))
+    if (hf_slice_is(hf_sip_value(&kit.msg, HF_SIP_CONTENT_TYPE), "Application/MANSCDP+xml"))
         assert_int_equal(hf_cdp_parse(&kit.conv, HF_TEXT_AUTO, kit.msg.body, kit.body_storage,
                                       sizeof(kit.body_storage), &kit.body),
                          HF_OK);

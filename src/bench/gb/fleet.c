@@ -37,7 +37,28 @@ static void on_event(void *context, struct hf_cam *cam, const struct hf_cam_even
         fleet->options.on_event(fleet->options.context, hf_fleet_index(fleet, link_of(cam)), event);
 }
 
-static const struct hf_cam_ops ops = {.send = on_send, .on_event = on_event};
+static void *on_media_open(void *context, struct hf_cam *cam, bool tcp, struct hf_slice host, uint16_t port,
+                           uint16_t *ret_port)
+{
+    (void)cam;
+    return hf_fleet_media_open(context, tcp, host, port, ret_port);
+}
+
+static hf_err on_media_send(void *context, void *media, const uint8_t *packet, size_t bytes)
+{
+    return hf_fleet_media_send(context, media, packet, bytes);
+}
+
+static void on_media_close(void *context, void *media)
+{
+    hf_fleet_media_close(context, media);
+}
+
+static const struct hf_cam_ops ops = {.send = on_send,
+                                      .on_event = on_event,
+                                      .media_open = on_media_open,
+                                      .media_send = on_media_send,
+                                      .media_close = on_media_close};
 
 static bool options_good(const struct hf_fleet_options *options)
 {
@@ -57,6 +78,7 @@ static void cameras_init(struct hf_fleet *fleet)
 
         (void)snprintf(id, sizeof(id), "%.14s%06lu", fleet->options.first_id, (serial + i) % SERIALS);
         fleet->links[i].fd = -1;
+        fleet->links[i].source.on_events = hf_fleet_link_event;
         hf_timer_init(&fleet->links[i].timer, hf_fleet_link_time);
         hf_cam_init(&fleet->links[i].cam, &fleet->world, id);
         fleet->made = i + 1;
@@ -117,6 +139,7 @@ void hf_fleet_free(struct hf_fleet *fleet)
         hf_wheel_cancel(&fleet->wheel, &fleet->links[i].timer);
         hf_cam_deinit(&fleet->links[i].cam);
     }
+    hf_fleet_media_free(fleet);
     free(fleet->links);
     free(fleet->in);
     hf_cam_world_deinit(&fleet->world);
@@ -185,8 +208,10 @@ void hf_fleet_turn(struct hf_fleet *fleet, uint64_t wait_us)
 
     (void)hf_fleet_now(fleet);
     for (int i = 0; i < count; i++)
-        hf_fleet_link_event(fleet, events[i].data.ptr, events[i].events);
+        ((struct hf_fleet_source *)events[i].data.ptr)
+            ->on_events(fleet, events[i].data.ptr, events[i].events);
     (void)hf_wheel_run(&fleet->wheel, fleet->world.now_us / 1000);
+    hf_fleet_media_free(fleet);
 }
 
 int hf_fleet_fd(const struct hf_fleet *fleet)

@@ -15,6 +15,8 @@ enum {
         16
         << 20, /* of one stream, waiting for the kernel; above it what is sent is lost and the stream closed */
     HF_FLEET_IN_BYTES_MAX = 256 * 1024,
+    HF_FLEET_MEDIA_BYTES_MAX =
+        4 << 20, /* of a call over TCP, waiting for the kernel; above it packets are lost */
 };
 
 struct hf_fleet_options {

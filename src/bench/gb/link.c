@@ -80,7 +80,7 @@ static void address_set(struct hf_fleet_link *link)
 
 static hf_err watch(struct hf_fleet *fleet, struct hf_fleet_link *link, uint32_t events, int how)
 {
-    struct epoll_event event = {.events = events, .data.ptr = link};
+    struct epoll_event event = {.events = events, .data.ptr = &link->source};
 
     return epoll_ctl(fleet->epoll_fd, how, link->fd, &event) == 0 ? HF_OK : HF_ERR_IO;
 }
@@ -330,8 +330,10 @@ static void connected(struct hf_fleet *fleet, struct hf_fleet_link *link)
     hf_cam_start(&link->cam);
 }
 
-void hf_fleet_link_event(struct hf_fleet *fleet, struct hf_fleet_link *link, uint32_t events)
+void hf_fleet_link_event(struct hf_fleet *fleet, struct hf_fleet_source *source, uint32_t events)
 {
+    struct hf_fleet_link *link = HF_CONTAINER_OF(source, struct hf_fleet_link, source);
+
     if (link->fd < 0) /* closed in this turn */
         return;
     if (!is_stream(fleet)) {

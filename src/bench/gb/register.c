@@ -196,6 +196,7 @@ void hf_cam_stop(struct hf_cam *cam)
         return;
     hf_cam_asks_drop(cam);
     hf_cam_jobs_drop(cam);
+    hf_cam_hang_up(cam);
     cam->keepalive_ms = cam->notify_ms = 0;
     cam->state = HF_CAM_LEAVING;
     if (registered)

@@ -40,20 +40,6 @@ void hf_cam_reply(struct hf_cam *cam, const struct hf_sip_msg *request, unsigned
         hf_cam_send(cam, text);
 }
 
-/* What a request that does no work here is answered with; 0 = nothing. */
-static unsigned plain_status(const struct hf_sip_msg *msg)
-{
-    switch (msg->method) {
-    case HF_SIP_OPTIONS: return 200;
-    case HF_SIP_INVITE: return 488; /* it has no picture to send */
-    case HF_SIP_ACK: return 0;
-    case HF_SIP_BYE:
-    case HF_SIP_CANCEL:
-    case HF_SIP_INFO: return 481;
-    default: return 405;
-    }
-}
-
 static void request_came(struct hf_cam *cam, const struct hf_sip_msg *msg)
 {
     bool again = msg->method != HF_SIP_ACK && seen_before(cam, msg);
@@ -62,12 +48,17 @@ static void request_came(struct hf_cam *cam, const struct hf_sip_msg *msg)
         cam->world->stats.repeats_came++;
     if (cam->world->profile->silent)
         return;
-    if (msg->method == HF_SIP_MESSAGE)
-        hf_cam_serve_message(cam, msg, again);
-    else if (msg->method == HF_SIP_SUBSCRIBE)
-        hf_cam_serve_subscribe(cam, msg, again);
-    else if (plain_status(msg) != 0)
-        hf_cam_reply(cam, msg, plain_status(msg));
+    switch (msg->method) {
+    case HF_SIP_MESSAGE: hf_cam_serve_message(cam, msg, again); break;
+    case HF_SIP_SUBSCRIBE: hf_cam_serve_subscribe(cam, msg, again); break;
+    case HF_SIP_INVITE: hf_cam_serve_invite(cam, msg, again); break;
+    case HF_SIP_ACK: hf_cam_serve_ack(cam, msg); break;
+    case HF_SIP_BYE:
+    case HF_SIP_CANCEL:
+    case HF_SIP_INFO: hf_cam_serve_in_call(cam, msg, again); break;
+    case HF_SIP_OPTIONS: hf_cam_reply(cam, msg, 200); break;
+    default: hf_cam_reply(cam, msg, 405); break;
+    }
 }
 
 void hf_cam_receive(struct hf_cam *cam, struct hf_slice bytes)

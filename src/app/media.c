@@ -339,10 +339,11 @@ static uint64_t egress_refused(const struct hf_udp_fan *fan)
 static void measure(struct hf_media *media, uint64_t now_ms)
 {
     struct hf_media_stats *stats = &media->stats;
-    struct hf_media_ports_audit audit;
+    struct hf_media_ports_audit audit = {0};
 
     hf_media_ports_settle(&media->ports, now_ms);
-    stats->audit_failed = stats->audit_failed || !hf_media_ports_audit(&media->ports, now_ms, &audit);
+    if (!hf_media_ports_audit(&media->ports, now_ms, &audit))
+        stats->audit_failed = true; /* for good: it is a mistake of this program */
     stats->legs = media->leg_count;
     stats->relay_refused = egress_refused(media->egress4) + egress_refused(media->egress6);
     stats->views = atomic_load(&media->views);

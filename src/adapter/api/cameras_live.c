@@ -231,9 +231,9 @@ static bool take_kind(struct hf_api_request *request, uint8_t *ret_kind)
 
     if (!hf_api_param(request, "kind", storage, sizeof(storage), &text))
         return false;
-    for (uint8_t i = 0; i < HF_COUNT_OF(kinds); i++)
+    for (size_t i = 0; i < HF_COUNT_OF(kinds); i++)
         if (text.at == NULL || hf_slice_is(text, kinds[i])) {
-            *ret_kind = i;
+            *ret_kind = (uint8_t)i;
             return true;
         }
     return hf_api_bad(request, "kind", "kind must be play, playback or download");

@@ -307,7 +307,7 @@ void hf_gb_catalog_list(struct hf_gb_request *request, const struct hf_gb_merged
 
     if (all ? !append_whole(device, merged) : !append_changes(device, merged->text)) {
         site->stats.catalogs_lost++;
-        whole = all = false;
+        all = false;
     }
     site->stats.catalogs_whole += all;
     site->stats.catalogs_partial += request->catalog && !all;

@@ -97,9 +97,9 @@ static bool read_flow(const cJSON *json, struct hf_sip_flow *ret_flow)
         !read_number(json, "endpoint", UINT16_MAX, &endpoint))
         return false;
     ret_flow->transport = HF_COUNT_OF(transports);
-    for (uint8_t i = 0; i < HF_COUNT_OF(transports); i++)
+    for (size_t i = 0; i < HF_COUNT_OF(transports); i++)
         if (strcmp(transport, transports[i]) == 0)
-            ret_flow->transport = i;
+            ret_flow->transport = (uint8_t)i;
     ret_flow->family = strchr(peer, ':') != NULL ? 6 : 4;
     ret_flow->peer_port = (uint16_t)port;
     ret_flow->local_port = (uint16_t)local_port;

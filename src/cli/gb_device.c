@@ -200,6 +200,7 @@ static void live(struct run *run)
 
 static hf_err resolve(const struct request *request, union hf_address *ret_address)
 {
+    HF_ASSERT(request->server != NULL); /* parse() asks for it */
     char host[HOST_BYTES], port[8];
     const char *colon = strrchr(request->server, ':'), *text = request->server;
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found;

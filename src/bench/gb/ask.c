@@ -59,7 +59,7 @@ void hf_cam_asks_answer(struct hf_cam *cam, const struct hf_sip_msg *msg)
 {
     char branch[HF_CAM_BRANCH_BYTES];
 
-    memcpy(branch, "z9hG4bK", 7);
+    memcpy(branch, "z9hG4bK", 8);
     for (struct hf_cam_ask **link = &cam->asks; *link != NULL; link = &(*link)->next) {
         (void)hf_cam_hex((*link)->branch, branch + 7);
         if (msg->cseq.method == (*link)->method && hf_slice_is(msg->via.branch, branch)) {

@@ -71,7 +71,7 @@ void hf_cam_write_head(struct hf_cam *cam, const struct hf_cam_head *head, struc
     struct hf_slice own = uri(&own_sb, hf_cam_id(cam), profile->realm, 0);
     struct hf_slice method = hf_slice_of(hf_sip_method_name(head->method));
 
-    memcpy(branch, "z9hG4bK", 7);
+    memcpy(branch, "z9hG4bK", 8);
     (void)hf_cam_hex(head->branch, branch + 7);
     hf_sb_init(sb, cam->world->sip, HF_CAM_SIP_BYTES_MAX);
     (void)hf_sip_write_request(sb, method, head->uri.at != NULL ? head->uri : server);

@@ -265,9 +265,9 @@ hf_err hf_channel_key(struct hf_channel_key *ret_key, struct hf_slice tenant, st
     if (err != HF_OK || (id.at != NULL && !hf_id_valid(id, HF_CHANNEL_ID_BYTES_MAX)))
         return HF_ERR_INVALID;
     memcpy(ret_key->at, key.at, key.bytes);
-    if (id.bytes > 0)
+    if (id.at != NULL)
         memcpy(ret_key->at + key.bytes, id.at, id.bytes);
-    ret_key->bytes = (uint16_t)(key.bytes + id.bytes);
+    ret_key->bytes = (uint16_t)(key.bytes + (id.at != NULL ? id.bytes : 0));
     return HF_OK;
 }
 

@@ -66,8 +66,10 @@ void hf_media_gop_add(struct hf_media_gop *self, struct hf_media_unit *unit, boo
         hf_media_gop_clear(self);
     if (!has_video || (!begins && !self->complete))
         return;
-    if (self->units == NULL && self->bytes_max > 0)
+    if (self->units == NULL && self->bytes_max > 0) {
+        HF_ASSERT(self->count == 0);
         self->units = malloc(HF_MEDIA_GOP_UNITS_MAX * sizeof(*self->units));
+    }
     if (self->units == NULL)
         return;
     if (self->count == HF_MEDIA_GOP_UNITS_MAX || unit->bytes > self->bytes_max - self->bytes) {

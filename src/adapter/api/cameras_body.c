@@ -49,7 +49,7 @@ static bool take(struct hf_api_request *request, struct hf_json_field *fields, s
 
         while (i < count && !hf_slice_eq(fields[i].name, member.name))
             i++;
-        if (i == count)
+        if (fields == NULL || i == count)
             return bad(request, member.name, "is not known here");
         if (fields[i].found)
             return bad(request, member.name, "is there twice");

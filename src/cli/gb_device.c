@@ -207,7 +207,7 @@ static hf_err resolve(const struct request *request, union hf_address *ret_addre
     struct sockaddr_storage address = {0};
     size_t bytes;
 
-    (void)snprintf(port, sizeof(port), "%u", PORT_DEFAULT);
+    (void)snprintf(port, sizeof(port), "%d", PORT_DEFAULT);
     if (colon != NULL && (strchr(text, ':') == colon || text[0] == '[') && strchr(colon, ']') == NULL)
         (void)snprintf(port, sizeof(port), "%s", colon + 1);
     else

@@ -54,13 +54,29 @@ static void add_top_via(struct hf_sb *sb, const struct hf_sip_via *via, const st
     }
 }
 
+/* The line that the parsed Via stands in; empty ones may come before it. NULL: none. */
+static const struct hf_sip_header *top_via(const struct hf_sip_msg *request)
+{
+    struct hf_slice via = request->via.text;
+
+    for (uint8_t at = via.at != NULL ? request->first[HF_SIP_VIA] : 0; at != 0;
+         at = request->headers[at - 1].next) {
+        const struct hf_sip_header *header = &request->headers[at - 1];
+
+        if (header->value.at != NULL && header->value.at <= via.at &&
+            hf_sip_end(via) <= hf_sip_end(header->value))
+            return header;
+    }
+    return NULL;
+}
+
 static hf_err copy_vias(struct hf_sb *sb, const struct hf_sip_msg *request, const struct hf_sip_reply *reply)
 {
-    const struct hf_sip_header *first = &request->headers[request->first[HF_SIP_VIA] - 1];
+    const struct hf_sip_header *first = top_via(request);
     const char *behind;
     hf_err err = HF_OK;
 
-    if (reply->received.bytes == 0 || request->via.text.at == NULL)
+    if (reply->received.bytes == 0 || first == NULL)
         return copy_all(sb, request, HF_SIP_VIA);
     hf_sb_text(sb, "Via: ");
     add_top_via(sb, &request->via, reply);

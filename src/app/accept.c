@@ -59,27 +59,46 @@ static void refuse(struct hf_worker *worker, int fd, bool tls, enum hf_reason re
     hf_socket_refuse(fd, answer, sb.bytes);
 }
 
-static uint64_t connections_now(const struct hf_gateway *gateway)
+void hf_worker_count_seats(struct hf_worker *worker, unsigned reserved)
 {
-    uint64_t sum = 0;
+    int64_t moved = (int64_t)(worker->moved_out - worker->moved_in);
 
-    for (unsigned i = 0; i < gateway->worker_count; i++)
-        sum += atomic_load_explicit(&gateway->workers[i]->streams, memory_order_relaxed);
-    return sum;
+    atomic_store(&worker->seats, (int64_t)worker->loop->stats.streams_now + moved + reserved);
 }
 
-enum hf_reason hf_worker_admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls)
+static uint64_t seats_taken(const struct hf_gateway *gateway)
+{
+    int64_t sum = 0;
+
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        sum += atomic_load(&gateway->workers[i]->seats);
+    return sum > 0 ? (uint64_t)sum : 0;
+}
+
+static enum hf_reason decide(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls,
+                             uint64_t others)
 {
     union hf_address address = hf_address_of(peer);
-    uint64_t now = connections_now(worker->gateway);
 
     if (address.any.sa_family == AF_INET)
-        return hf_admission_decide(&worker->admission, (const uint8_t *)&address.v4.sin_addr, 4, tls, now,
+        return hf_admission_decide(&worker->admission, (const uint8_t *)&address.v4.sin_addr, 4, tls, others,
                                    worker->loop->now_ms);
     if (address.any.sa_family == AF_INET6)
-        return hf_admission_decide(&worker->admission, (const uint8_t *)&address.v6.sin6_addr, 16, tls, now,
-                                   worker->loop->now_ms);
+        return hf_admission_decide(&worker->admission, (const uint8_t *)&address.v6.sin6_addr, 16, tls,
+                                   others, worker->loop->now_ms);
     return HF_REASON_BAD_REQUEST;
+}
+
+/* Taken before it is counted: of two workers that take the last seat in the same moment at least one sees the other. */
+enum hf_reason hf_worker_admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls)
+{
+    hf_worker_count_seats(worker, 1);
+    uint64_t taken = seats_taken(worker->gateway);
+    enum hf_reason reason = decide(worker, peer, tls, taken > 0 ? taken - 1 : 0);
+
+    if (reason != HF_REASON_NONE)
+        hf_worker_count_seats(worker, 0);
+    return reason;
 }
 
 /* ---- taking over ---- */
@@ -152,7 +171,7 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
         refuse(worker, fd, shared->tls != NULL, HF_REASON_MEMORY_LIMIT);
         return;
     }
-    atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
+    hf_worker_count_seats(worker, 0);
     struct hf_http_options http = {.roles = shared->roles,
                                    .tls = shared->tls != NULL,
                                    .proxy_protocol = shared->proxy_protocol,

@@ -359,7 +359,7 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
         here->gb->stats.streams_refused++;
         hf_socket_reset(fd);
     }
-    atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
+    hf_worker_count_seats(worker, 0);
 }
 
 hf_err hf_gbw_tcp_open(struct hf_gbw *gb, unsigned door)

@@ -131,7 +131,7 @@ static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
     hf_gbw_turn_end(&worker->gb);
     take_orders(worker);
     worker->loop->slack_ms = slack_ms(worker, now_ms);
-    atomic_store_explicit(&worker->streams, (uint32_t)worker->loop->stats.streams_now, memory_order_relaxed);
+    hf_worker_count_seats(worker, 0);
 }
 
 /* ---- orders of the main thread ---- */

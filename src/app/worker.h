@@ -118,7 +118,9 @@ struct hf_worker {
     unsigned drain_total;
     _Atomic bool reload, drain, stop; /* set by the main thread, with a wake */
     _Atomic bool drained;
-    _Atomic uint32_t streams; /* open now; the sum over workers is what admission counts */
+    _Atomic int64_t
+        seats; /* open here, those that left for other workers counted in and those that came counted out: the sum over
+                              workers holds every connection once, also one on its way. What admission counts. */
     _Atomic uint64_t turn_ms; /* of the last turn: the watchdog's evidence */
     struct hf_thread thread;
     pthread_mutex_t stats_mutex;
@@ -145,7 +147,9 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
 hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *shared,
                         struct hf_worker_listener *ret_listener);
 uint64_t hf_worker_conn_id(struct hf_worker *worker);
-/* Who gets in at accept; HF_REASON_NONE = this peer. */
+/* Says how many seats are taken here, with those that are reserved. Every turn, and after every accept. */
+void hf_worker_count_seats(struct hf_worker *worker, unsigned reserved);
+/* Who gets in at accept; HF_REASON_NONE = this peer, and a seat is reserved until they are counted again. */
 enum hf_reason hf_worker_admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls);
 /* The log has taken nothing for longer than log.full_grace_ms. */
 bool hf_worker_storage_refuses(const struct hf_worker *worker);

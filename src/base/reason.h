@@ -96,7 +96,9 @@
     X(HF_REASON_UNMATCHED, 107, "unmatched", 0, 0, 0, "nothing waits for this result")                      \
     X(HF_REASON_QUEUE_LOST, 108, "queue_lost", 0, 0, 0, "the device lost its queue")                        \
     X(HF_REASON_REGISTRATION_EXPIRED, 109, "registration_expired", 0, 0, 0,                                 \
-      "the registration ran out and was not renewed")
+      "the registration ran out and was not renewed")                                                       \
+    X(HF_REASON_BREAKER_OPEN, 110, "breaker_open", 0, 503, 5000,                                            \
+      "it did not answer lately, and is asked now and then whether it does again")
 
 #define HF_REASON_ENUM(id, value, name, ws_code, http_status, retry_ms, text) id = value,
 enum hf_reason { HF_REASON_MAP(HF_REASON_ENUM) HF_REASONS_MAX = 128 };

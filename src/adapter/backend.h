@@ -47,12 +47,16 @@ struct hf_view_request {
     enum hf_view_form form;
     uint8_t
         kind; /* of session: 0 live, 1 playback, 2 download, as struct hf_gb_media_request has it. Others than live are never `absent`: HF_ERR_NOT_FOUND */
-    struct hf_slice to; /* RTP: numeric address and port; HF_ERR_INVALID for what is none */
+    bool
+        picture_in_head; /* MP4 without sound: the first picture stands in the file's head and not in a fragment: what a media element shows sooner, and a MediaSource would not see */
+    struct hf_slice to;  /* RTP: numeric address and port; HF_ERR_INVALID for what is none */
 };
 struct hf_view; /* opaque */
 struct hf_view_chunk {
     const uint8_t *data; /* ready to be written to the socket; borrowed during on_chunk */
     size_t bytes;
+    const char *
+        codecs; /* MP4: what it holds, as a media type's parameter names it ("avc1.64001f"); borrowed. NULL: not known, or another form */
     bool
         absent; /* nobody pulls this channel: ask for it (a Play command), then for the next chunk, which comes once it is there */
     bool end;   /* nothing will follow: the stream or the picture is complete */

@@ -187,6 +187,7 @@ hf_err hf_view_new(struct hf_media *media, unsigned worker, const struct hf_view
     view->media = media;
     view->worker = worker;
     view->form = request->form;
+    view->picture_in_head = request->picture_in_head;
     view->kind = request->kind;
     view->on_chunk = on_chunk;
     view->user = user;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "codec/ps/codecs.h"
 #include "codec/ps/mux.h"
 
 enum { IO_BYTES = 32768, ADTS_BYTES = 7, SETS_BYTES_MAX = 4096, JUMP_MAX = 10 * HF_ES_CLOCK_HZ };
@@ -22,7 +23,8 @@ struct hf_media_mux {
     enum hf_view_form form;
     hf_media_mux_write_fn *write;
     void *context;
-    bool begun, failed;
+    bool begun, failed, picture_in_head;
+    char codecs[2 * HF_ES_CODECS_BYTES_MAX];
     struct hf_ps_map map; /* PS */
     AVFormatContext *format;
     AVPacket *packet;
@@ -35,14 +37,15 @@ void hf_media_libav_init(void)
     av_log_set_level(AV_LOG_QUIET);
 }
 
-hf_err hf_media_mux_new(enum hf_view_form form, hf_media_mux_write_fn *write, void *context,
-                        struct hf_media_mux **ret_mux)
+hf_err hf_media_mux_new(enum hf_view_form form, bool picture_in_head, hf_media_mux_write_fn *write,
+                        void *context, struct hf_media_mux **ret_mux)
 {
     struct hf_media_mux *mux = calloc(1, sizeof(*mux));
 
     if (mux == NULL)
         return HF_ERR_NOMEM;
     mux->form = form;
+    mux->picture_in_head = picture_in_head;
     mux->write = write;
     mux->context = context;
     *ret_mux = mux;
@@ -203,6 +206,26 @@ static bool has_place(const struct hf_media_mux *mux, enum AVCodecID id)
            avformat_query_codec(mux->format->oformat, id, FF_COMPLIANCE_NORMAL) == 1;
 }
 
+static void name_codecs(struct hf_media_mux *mux, const struct hf_media_unit *first,
+                        const struct hf_media_unit *sound)
+{
+    char video[HF_ES_CODECS_BYTES_MAX] = "", audio[HF_ES_CODECS_BYTES_MAX] = "";
+
+    if (mux->form != HF_VIEW_MP4 ||
+        (mux->video.stream != NULL &&
+         !hf_es_codecs((enum hf_es_codec)first->codec, first->data, first->bytes, video)) ||
+        (mux->sound.stream != NULL &&
+         !hf_es_codecs((enum hf_es_codec)sound->codec, sound->data, sound->bytes, audio)))
+        return;
+    snprintf(mux->codecs, sizeof(mux->codecs), "%s%s%s", video,
+             video[0] != '\0' && audio[0] != '\0' ? "," : "", audio);
+}
+
+const char *hf_media_mux_codecs(const struct hf_media_mux *mux)
+{
+    return mux->codecs[0] != '\0' ? mux->codecs : NULL;
+}
+
 static hf_err begin_format(struct hf_media_mux *mux, const struct hf_media_unit *first,
                            const struct hf_media_unit *sound)
 {
@@ -247,9 +270,15 @@ static hf_err begin_format(struct hf_media_mux *mux, const struct hf_media_unit 
     }
     if (mux->video.stream == NULL && mux->sound.stream == NULL)
         return HF_ERR_UNSUPPORTED;
-    /* Each frame is a fragment: a player has it one frame after it came. No index is written that would need the end. */
+    /* Each frame is a fragment: a player has it one frame after it came. No index is written that would need the end. A head with a picture would wait for sound, too. */
+    bool in_head = mux->picture_in_head && mux->video.stream != NULL && mux->sound.stream == NULL;
+
+    name_codecs(mux, first, sound);
     if (mux->form == HF_VIEW_MP4)
-        av_dict_set(&options, "movflags", "empty_moov+default_base_moof+frag_every_frame+skip_trailer", 0);
+        av_dict_set(&options, "movflags",
+                    in_head ? "default_base_moof+frag_every_frame+skip_trailer"
+                            : "empty_moov+default_base_moof+frag_every_frame+skip_trailer",
+                    0);
     else
         av_dict_set(&options, "flvflags", "no_duration_filesize", 0);
     failed = avformat_write_header(mux->format, &options);

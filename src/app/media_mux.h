@@ -16,15 +16,17 @@ struct hf_media_mux; /* opaque */
 /* Called from within hf_media_mux_unit(); false: no memory, the muxer fails. */
 typedef bool hf_media_mux_write_fn(void *context, const uint8_t *data, size_t bytes);
 
-/* form: HF_VIEW_PS, HF_VIEW_FLV or HF_VIEW_MP4. HF_ERR_NOMEM. */
-hf_err hf_media_mux_new(enum hf_view_form form, hf_media_mux_write_fn *write, void *context,
-                        struct hf_media_mux **ret_mux);
+/* form: HF_VIEW_PS, HF_VIEW_FLV or HF_VIEW_MP4. picture_in_head: as struct hf_view_request has it. HF_ERR_NOMEM. */
+hf_err hf_media_mux_new(enum hf_view_form form, bool picture_in_head, hf_media_mux_write_fn *write,
+                        void *context, struct hf_media_mux **ret_mux);
 void hf_media_mux_free(struct hf_media_mux *mux); /* NULL is harmless */
 
 /* The first unit begins the file: a key frame, or sound where there is no video. sound: a unit of the stream's sound, whose parameters the file's head needs; NULL: it has none, and later
  * units of sound are left out. HF_ERR_UNSUPPORTED: this form has no name for the video codec. HF_ERR_MALFORMED: the parameter sets cannot be read. HF_ERR_NOMEM. */
 hf_err hf_media_mux_begin(struct hf_media_mux *mux, const struct hf_media_unit *first,
                           const struct hf_media_unit *sound);
+/* Of MP4, once it has begun: "avc1.64001f,mp4a.40.2"; NULL of other forms, and where a name is not known. */
+const char *hf_media_mux_codecs(const struct hf_media_mux *mux);
 /* HF_ERR_IO: libavformat refused it, which is final. HF_ERR_NOMEM. */
 hf_err hf_media_mux_unit(struct hf_media_mux *mux, const struct hf_media_unit *unit);
 

@@ -141,6 +141,7 @@ struct hf_view {
     struct hf_media *media;
     unsigned worker;
     enum hf_view_form form;
+    bool picture_in_head;
     uint8_t kind;
     char tenant[HF_MEDIA_TENANT_BYTES_MAX + 1], device[HF_MEDIA_PARTY_BYTES_MAX + 1],
         channel[HF_MEDIA_PARTY_BYTES_MAX + 1];

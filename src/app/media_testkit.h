@@ -284,6 +284,7 @@ struct watcher {
     bool absent, ended;
     hf_err err;
     unsigned chunks;
+    char codecs[64];
 };
 
 static inline void on_chunk(struct hf_view *view, void *user, const struct hf_view_chunk *chunk)
@@ -294,6 +295,8 @@ static inline void on_chunk(struct hf_view *view, void *user, const struct hf_vi
     watcher->absent = watcher->absent || chunk->absent;
     watcher->ended = chunk->end;
     watcher->err = chunk->err;
+    if (chunk->codecs != NULL)
+        snprintf(watcher->codecs, sizeof(watcher->codecs), "%s", chunk->codecs);
     if (chunk->bytes > 0) {
         watcher->data = realloc(watcher->data, watcher->bytes + chunk->bytes);
         memcpy(watcher->data + watcher->bytes, chunk->data, chunk->bytes);
@@ -303,7 +306,8 @@ static inline void on_chunk(struct hf_view *view, void *user, const struct hf_vi
         hf_view_ask(view);
 }
 
-static const char *watch_to; /* of RTP */
+static const char *watch_to;  /* of RTP */
+static bool watch_as_element; /* MP4: its head with a picture */
 
 static inline hf_err watch(struct watcher *watcher, enum hf_view_form form, const char *channel)
 {
@@ -314,6 +318,7 @@ static inline hf_err watch(struct watcher *watcher, enum hf_view_form form, cons
 
     request.to = hf_slice_of(watch_to);
     request.kind = leg_kind;
+    request.picture_in_head = watch_as_element;
     *watcher = (struct watcher){0};
     hf_err err = hf_view_new(kit.media, 0, &request, on_chunk, watcher, &watcher->view);
 

@@ -35,6 +35,7 @@ static void give(struct hf_view *view, bool absent, bool end)
     view->wants = false;
     view->chunk = (struct hf_view_chunk){.data = view->data,
                                          .bytes = view->bytes,
+                                         .codecs = view->mux != NULL ? hf_media_mux_codecs(view->mux) : NULL,
                                          .absent = absent,
                                          .end = end,
                                          .err = end ? view->err : HF_OK};
@@ -67,7 +68,7 @@ static hf_err mux(struct hf_view *view, struct hf_media_unit *unit)
     hf_err err = HF_OK;
 
     if (view->mux == NULL) {
-        err = hf_media_mux_new(view->form, write_data, view, &view->mux);
+        err = hf_media_mux_new(view->form, view->picture_in_head, write_data, view, &view->mux);
         if (err == HF_OK)
             err = hf_media_mux_begin(view->mux, unit, view->leg != NULL ? view->leg->sound : NULL);
     }

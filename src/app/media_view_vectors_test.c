@@ -56,6 +56,78 @@ static void a_watcher_gets_a_file_of_each_form(void **state)
     }
 }
 
+/* The n-th box of a file, as "ftyp"; "" behind its end. */
+static void box_at(const struct watcher *watcher, unsigned n, char ret_type[5])
+{
+    size_t at = 0, bytes;
+
+    ret_type[0] = '\0';
+    for (unsigned i = 0; at + 8 <= watcher->bytes; i++, at += bytes) {
+        bytes = (size_t)watcher->data[at] << 24 | (size_t)watcher->data[at + 1] << 16 |
+                (size_t)watcher->data[at + 2] << 8 | watcher->data[at + 3];
+        assert_true(bytes >= 8);
+        if (i == n) {
+            memcpy(ret_type, watcher->data + at + 4, 4);
+            ret_type[4] = '\0';
+            return;
+        }
+    }
+}
+
+static bool has_opened(const void *context)
+{
+    struct hf_media_stats stats;
+
+    hf_media_stats(kit.media, &stats);
+    return stats.views_opened >= *(const uint64_t *)context;
+}
+
+static bool has_five_boxes(const void *context)
+{
+    char type[5];
+
+    box_at(context, 4, type);
+    return type[0] != '\0';
+}
+
+/* Browsers: a MediaSource is told the codecs and wants a head without pictures, an element wants the first one at once. */
+static void mp4_is_for_elements_and_for_media_sources(void **state)
+{
+    static const char *const boxes[2][5] = {{"ftyp", "moov", "moof", "mdat", "moof"},
+                                            {"ftyp", "moov", "mdat", "moof", "mdat"}};
+    struct device device = {.fd = udp_socket(NULL), .ssrc = SSRC};
+    struct watcher watcher;
+    uint64_t leg, wanted = unit_count, opened;
+    unsigned sent = 0;
+    char type[5];
+
+    (void)state;
+    begin(&defaults);
+    leg = open_leg(HF_GB_MEDIA_UDP, "ch");
+    device.port = await(leg, HF_GB_MEDIA_OPENED)->port;
+    for (; sent < unit_count; sent++)
+        send_unit(&device, sent);
+    until(has_units, &wanted);
+    for (unsigned element = 0; element < 2; element++) {
+        watch_as_element = element;
+        assert_int_equal(watch(&watcher, HF_VIEW_MP4, "ch"), HF_OK);
+        opened = element + 1;
+        until(has_opened, &opened);
+        for (unsigned u = 0; u < unit_count; u++, sent++)
+            send_unit(&device, sent);
+        until(has_five_boxes, &watcher);
+        assert_string_equal(watcher.codecs, "avc1.64000a");
+        for (unsigned i = 0; i < 5; i++) {
+            box_at(&watcher, i, type);
+            assert_string_equal(type, boxes[element][i]);
+        }
+        leave(&watcher);
+    }
+    watch_as_element = false;
+    end();
+    close(device.fd);
+}
+
 static void silence_and_absence_are_told(void **state)
 {
     struct hf_media_options options = defaults;
@@ -227,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watcher_gets_a_file_of_each_form),
+        cmocka_unit_test(mp4_is_for_elements_and_for_media_sources),
         cmocka_unit_test(silence_and_absence_are_told),
         cmocka_unit_test(who_has_seen_nothing_waits_for_another_call),
         cmocka_unit_test(another_format_is_relayed_but_not_remuxed),

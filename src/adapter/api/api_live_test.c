@@ -119,6 +119,27 @@ static void each_form_has_its_type(void **state)
     assert_int_equal(g.call_count, 0);
 }
 
+/* A MediaSource is told what MP4 holds by the type alone; a media element, which asks for a range, gets its first picture in the head. */
+static void pages_are_told_what_mp4_holds(void **state)
+{
+    (void)state;
+    request("GET", LIVE ".mp4", NULL);
+    assert_false(view.request.picture_in_head);
+    view.asked = 0;
+    view.on_chunk(&view, view.user,
+                  &(struct hf_view_chunk){
+                      .data = (const uint8_t *)"box", .bytes = 3, .codecs = "avc1.64001f,mp4a.40.2"});
+    assert_true(answer_has("Content-Type: video/mp4; codecs=\"avc1.64001f,mp4a.40.2\"\r\n"));
+    chunk("", false, true, HF_OK);
+    request_with("GET", LIVE ".mp4", "Range: bytes=0-\r\n", NULL);
+    assert_true(view.request.picture_in_head);
+    chunk("box", false, true, HF_OK);
+    assert_int_equal(fake_status(&g.link), 200); /* there are no ranges of what has no end */
+    request_with("GET", LIVE ".flv", "Range: bytes=0-\r\n", NULL);
+    assert_false(view.request.picture_in_head);
+    chunk("FLV", false, true, HF_OK);
+}
+
 static void who_watches_what_nobody_pulls_calls_the_camera(void **state)
 {
     (void)state;
@@ -255,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_form_has_its_type, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_are_told_what_mp4_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(who_watches_what_nobody_pulls_calls_the_camera, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_that_fails_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_answer_harms_nobody, setup, teardown),

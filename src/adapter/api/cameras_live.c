@@ -5,7 +5,7 @@
 
 #include "adapter/api/stream.h"
 
-enum { PLAY_WAIT_MS = 15000, ID_BYTES_MAX = 64, TO_BYTES_MAX = 64 };
+enum { PLAY_WAIT_MS = 15000, ID_BYTES_MAX = 64, TO_BYTES_MAX = 64, TYPE_BYTES_MAX = 160 };
 
 struct live { /* first: the stream, which is freed with free() */
     struct hf_api_stream stream;
@@ -162,13 +162,24 @@ static void play(struct hf_api_request *request)
 
 /* ---- chunks ---- */
 
-/* False: the request is over. */
-static bool begin_answer(struct live *live)
+/* A MediaSource has to be told what MP4 holds; only the type of the answer can tell. */
+static const char *full_type(const struct live *live, const struct hf_view_chunk *chunk,
+                             char out[TYPE_BYTES_MAX])
 {
+    if (chunk->codecs == NULL)
+        return content_type(live->form);
+    snprintf(out, TYPE_BYTES_MAX, "%s; codecs=\"%s\"", content_type(live->form), chunk->codecs);
+    return out;
+}
+
+/* False: the request is over. */
+static bool begin_answer(struct live *live, const struct hf_view_chunk *chunk)
+{
+    char type[TYPE_BYTES_MAX];
     static const struct hf_http1_header headers[] = {{HF_SLICE("X-Accel-Buffering"), HF_SLICE("no")},
                                                      {HF_SLICE("Cache-Control"), HF_SLICE("no-store")}};
     struct hf_http_answer head = {.status = 200,
-                                  .content_type = content_type(live->form),
+                                  .content_type = full_type(live, chunk, type),
                                   .headers = headers,
                                   .header_count = HF_COUNT_OF(headers)};
 
@@ -188,7 +199,7 @@ static void take_chunk(struct live *live, const struct hf_view_chunk *chunk)
     if (chunk->bytes > 0) {
         request->api->stats.events_bytes += chunk->bytes;
         stream->written_ms = request->api->http->now_ms;
-        if ((!live->begun && !begin_answer(live)) ||
+        if ((!live->begun && !begin_answer(live, chunk)) ||
             !stream->ops->write(stream, (struct hf_slice){(const char *)chunk->data, chunk->bytes}))
             return;
     }
@@ -245,7 +256,8 @@ static void watch(struct hf_api_request *request, enum hf_view_form form)
     struct hf_view_request wish = {.tenant = request->tenant,
                                    .device = hf_api_argument(request, 0),
                                    .channel = hf_api_argument(request, 1),
-                                   .form = form};
+                                   .form = form,
+                                   .picture_in_head = form == HF_VIEW_MP4 && request->has_range};
     char to[TO_BYTES_MAX];
     struct live *live;
 

@@ -52,6 +52,7 @@ struct hf_api_request {
     size_t segment_count;
     struct hf_slice query, content_type, idempotency_key, last_event_id, if_match, if_none_match;
     bool wants_sse;
+    bool has_range;       /* a Range header: media elements send one with whatever they show */
     uint8_t depth;        /* calls of ours under way: the object stays */
     struct hf_slice body; /* during the handler's first call only */
     /* At work. */

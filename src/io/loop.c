@@ -269,6 +269,7 @@ void hf_loop_turn(struct hf_loop *loop, unsigned wait_ms)
     read_time(loop);
     if (loop->on_turn_begin != NULL)
         loop->on_turn_begin(loop);
+    hf_stream_pool_expect(loop->streams, (unsigned)count);
     hf_stream_pool_run_ready(loop->streams);
     for (int i = 0; i < count; i++) {
         struct hf_handle *handle = loop->events[i].data.ptr;
@@ -279,6 +280,7 @@ void hf_loop_turn(struct hf_loop *loop, unsigned wait_ms)
         loop->stats.inbox_messages +=
             hf_inbox_drain(loop->inbox, on_inbox_message, loop, loop->options.inbox_budget);
     hf_wheel_run(&loop->wheel, loop->now_ms);
+    hf_stream_pool_answer(loop->streams);
     run_hooks(loop);
     hf_udp_pool_flush(loop);
     hf_stream_pool_flush(loop->streams);

@@ -264,7 +264,7 @@ void hf_stream_deliver(struct hf_stream *stream, uint8_t *data, size_t bytes)
     if (stream->flags & STREAM_GONE)
         return; /* retire has cleared the cork; the memory is there until the end of the turn */
     if (HF_LIKELY(pool->cork_bytes > 0))
-        hf_stream_send_cork(stream);
+        hf_stream_end_cork(stream);
     pool->corked = NULL;
     if (HF_UNLIKELY(stream->flags & AFTER_DATA))
         hf_stream_settle(stream);

@@ -3,7 +3,8 @@
  * Reading: one recv() per readable event into the loop's receive buffer; TLS decrypts everything that came into
  * a second one, so on_data is called once per event, too. An idle stream owns no buffer.
  * Writing: while a stream's own on_data runs its output is gathered in the loop's cork buffer and sent by one
- * send() (one SSL_write: one record up to 16 KiB) when on_data returns. Output from elsewhere (another stream's
+ * send() (one SSL_write: one record up to 16 KiB) when on_data returns; when many streams are readable in a turn, plain ones'
+ * is offered together, up to 128 by one system call (io/send_ring.h), at the latest before the turn's hooks. Output from elsewhere (another stream's
  * handler, a timer, a message) is queued and sent at the end of the turn by one sendmsg() of up to 64 parts. What the
  * kernel does not take stays queued, in order; only then is EPOLLOUT armed.
  *

@@ -80,6 +80,7 @@ void hf_stream_many_flush(struct hf_stream_pool *pool)
 {
     struct hf_list_node *next;
 
+    pool->waiting = 0;
     if (is_few(&pool->dirty) || !hf_stream_many_prepare(pool))
         return;
     struct hf_stream_many *many = pool->many;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "io/send_ring.h"
 #include "io/stream_pool.h"
 
 enum {
@@ -132,6 +133,24 @@ void hf_stream_send_cork(struct hf_stream *stream)
         return;
     }
     mark_blocked(stream);
+}
+
+/* An answer that goes alone costs an entry into the kernel of its own, which is a good part of a small send. With many readable streams in a turn it waits
+ * for the others', until so many are together that one entry takes them all. */
+void hf_stream_end_cork(struct hf_stream *stream)
+{
+    struct hf_stream_pool *pool = stream->loop->streams;
+
+    if (!pool->crowded || hf_list_linked(&stream->node) || hf_stream_has_output(stream) ||
+        hf_stream_get_ssl(stream) != NULL || (stream->flags & (STREAM_BLOCKED | NOT_READY | STREAM_FAILED)) ||
+        hf_stream_queue_copy(stream, pool->cork, pool->cork_bytes) != HF_OK) {
+        hf_stream_send_cork(stream);
+        return;
+    }
+    pool->cork_bytes = 0;
+    hf_stream_mark_dirty(stream);
+    if (++pool->waiting >= HF_SEND_RING_ITEMS)
+        hf_stream_many_flush(pool);
 }
 
 /* Bytes offered and taken in one go, as the functions above; *ret_all tells that everything offered was taken. */

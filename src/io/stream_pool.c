@@ -6,6 +6,7 @@
 #include "base/assert.h"
 
 enum {
+    CROWD = 8,           /* events in a turn */
     LAST_READS_MAX = 64, /* of a connection that failed while bytes lay unread in the kernel */
     NOT_READY = STREAM_CONNECTING | STREAM_HANDSHAKE,
 };
@@ -67,6 +68,18 @@ void hf_stream_pool_free(struct hf_stream_pool *pool)
 bool hf_stream_pool_has_work(const struct hf_stream_pool *pool)
 {
     return !hf_list_empty(&pool->ready) || !hf_list_empty(&pool->dirty) || !hf_list_empty(&pool->handshakes);
+}
+
+void hf_stream_pool_expect(struct hf_stream_pool *pool, unsigned events)
+{
+    pool->crowded = events >= CROWD && pool->many != NULL;
+}
+
+/* Before the hooks, which ask what is still queued, and meant is: at peers who do not read. */
+void hf_stream_pool_answer(struct hf_stream_pool *pool)
+{
+    if (pool->waiting > 0)
+        hf_stream_pool_flush(pool);
 }
 
 void hf_stream_pool_sweep(struct hf_stream_pool *pool)

@@ -65,6 +65,8 @@ struct hf_stream_pool {
     struct hf_stream *corked;       /* whose on_data runs */
     struct hf_stream_many *many;    /* owns; NULL until it is needed, or not to be had */
     bool many_refused;
+    bool crowded;     /* many may write in this turn: what they do is queued, to be offered together */
+    unsigned waiting; /* so many have, since it was last offered */
     uint32_t cork_bytes;
     uint8_t *cork, *receive, *cipher, *gather; /* own */
     size_t plain_bytes_max;                    /* of receive */
@@ -79,7 +81,10 @@ struct hf_stream_pool {
 struct hf_stream_pool *hf_stream_pool_new(struct hf_loop *loop);
 void hf_stream_pool_free(struct hf_stream_pool *pool);
 bool hf_stream_pool_has_work(const struct hf_stream_pool *pool); /* do not sleep */
+/* So many events have come in this turn. */
+void hf_stream_pool_expect(struct hf_stream_pool *pool, unsigned events);
 void hf_stream_pool_run_ready(struct hf_stream_pool *pool);
+void hf_stream_pool_answer(struct hf_stream_pool *pool); /* offers what waits for that of others */
 void hf_stream_pool_flush(struct hf_stream_pool *pool);
 void hf_stream_pool_run_handshakes(struct hf_stream_pool *pool);
 void hf_stream_pool_sweep(struct hf_stream_pool *pool);
@@ -116,6 +121,8 @@ ssize_t hf_stream_receive_cipher(struct hf_stream *stream);
 /* stream_output.c */
 extern const struct hf_link_ops hf_stream_ops;
 void hf_stream_send_cork(struct hf_stream *stream);
+void hf_stream_end_cork(
+    struct hf_stream *stream); /* on_data has returned: sends, or queues what goes with that of others */
 void hf_stream_flush_queue(struct hf_stream *stream);
 void hf_stream_mark_dirty(
     struct hf_stream *stream); /* flushed at the end of the turn, if it may be sent at all */

@@ -99,9 +99,11 @@ static void site_log(void *context, const char *event, struct hf_slice device, c
 {
     struct hf_gbw *gb = context;
     struct hf_logger *logger = &gb->worker->gateway->logger;
-    enum hf_log_event id = strcmp(event, "REGISTERED") == 0 ? HF_LOG_CONN_OPEN
-                           : strcmp(event, "ENDED") == 0    ? HF_LOG_CONN_CLOSE
-                                                            : HF_LOG_AUTH_FAILED;
+    enum hf_log_event id = strcmp(event, "REGISTERED") == 0       ? HF_LOG_CONN_OPEN
+                           : strcmp(event, "ENDED") == 0          ? HF_LOG_CONN_CLOSE
+                           : strcmp(event, "BREAKER_OPEN") == 0   ? HF_LOG_BREAKER_OPEN
+                           : strcmp(event, "BREAKER_CLOSED") == 0 ? HF_LOG_BREAKER_CLOSED
+                                                                  : HF_LOG_AUTH_FAILED;
     char host[HF_SIP_FLOW_HOST_MAX], peer[HF_SIP_FLOW_HOST_MAX + 8];
 
     if (!hf_log_enabled(logger, id))
@@ -113,6 +115,17 @@ static void site_log(void *context, const char *event, struct hf_slice device, c
            HF_F_REASON(reason), HF_F_END);
 }
 
+static void site_ssrcs(void *context, struct hf_slice host, bool alarm, unsigned used, unsigned resting)
+{
+    struct hf_gbw *gb = context;
+    char server[HF_SIP_FLOW_HOST_MAX];
+
+    (void)snprintf(server, sizeof(server), "%.*s", host.bytes > 0 ? (int)host.bytes : 5,
+                   host.bytes > 0 ? host.at : "relay");
+    hf_log(&gb->worker->gateway->logger, alarm ? HF_LOG_SSRC_SHORT : HF_LOG_SSRC_CALM,
+           HF_F_STR("server", server), HF_F_U64("used", used), HF_F_U64("resting", resting), HF_F_END);
+}
+
 static const struct hf_gb_site_ops site_ops = {
     .send = site_send,
     .close_flow = site_close_flow,
@@ -122,6 +135,7 @@ static const struct hf_gb_site_ops site_ops = {
     .account = site_account,
     .may_take = site_may_take,
     .on_log = site_log,
+    .on_ssrcs = site_ssrcs,
 };
 
 /* ---- a worker's share ---- */

@@ -41,6 +41,10 @@
     X(HF_LOG_POOL_WARNING, "pool_warning", WARN, "a pool is nearly full")                   \
     X(HF_LOG_MEDIA_PORTS_SHORT, "media_ports_short", WARN, "media ports are nearly all in use") \
     X(HF_LOG_MEDIA_PORTS_CALM, "media_ports_calm", INFO, "there are media ports again")     \
+    X(HF_LOG_SSRC_SHORT, "ssrc_short", WARN, "SSRCs of a media server are nearly all in use") \
+    X(HF_LOG_SSRC_CALM, "ssrc_calm", INFO, "a media server has SSRCs again")                \
+    X(HF_LOG_BREAKER_OPEN, "breaker_open", WARN, "a device does not answer: commands are refused") \
+    X(HF_LOG_BREAKER_CLOSED, "breaker_closed", INFO, "a device answers again")              \
     X(HF_LOG_AUDIT, "audit", INFO, "administrative action")                                 \
     X(HF_LOG_INTERNAL, "internal", ERROR, "internal error")
 /* clang-format on */

@@ -47,7 +47,7 @@ enum hf_class { HF_CLASS_MESSAGE, HF_CLASS_TELEMETRY, HF_CLASS_COMMAND, HF_CLASS
 const char *hf_class_name(unsigned class);
 enum hf_class hf_class_by_name(struct hf_slice name); /* HF_CLASSES when unknown */
 
-enum { HF_LIVE_DETAIL_BYTES = 1024 };
+enum { HF_LIVE_DETAIL_BYTES = 1536 };
 
 /* A device as its home worker sees it now. */
 struct hf_live {

@@ -163,6 +163,8 @@ static void ended(struct hf_gb_call *call, enum hf_gb_call_state before, enum hf
     close_leg(call);
     if (call->events)
         hf_gb_call_event(call, "ended");
+    if (end == HF_GB_CALL_END_NO_ANSWER && call->asked && !call->heard)
+        hf_gb_breaker_result(call->device, false);
     hf_gb_call_tell(call);
     if (call->invite != NULL &&
         (call->incoming || before == HF_GB_CALL_CONNECTED)) { /* SIP repeats what is due */

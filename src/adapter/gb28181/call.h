@@ -93,6 +93,7 @@ struct hf_gb_point {              /* a media server, or the relay (no host) */
     struct hf_list_node node;     /* site->points */
     struct hf_gb_ssrc_pool *pool; /* owns */
     uint64_t alarms;              /* as counted */
+    bool alarm;                   /* as told */
     uint8_t host_bytes;
     char host[HF_SIP_FLOW_HOST_MAX];
 };
@@ -131,6 +132,7 @@ struct hf_gb_call {
     bool relayed;          /* media goes through the relay, whose leg is open until the end */
     bool asked;            /* the INVITE is out; incoming: has come */
     bool answered;         /* incoming: our 2xx is out */
+    bool heard;            /* our INVITE was answered, if only by a 1xx */
     bool incoming, events; /* events: that it began was told */
     bool owes_bye;         /* it is over, but the way to the device is lost: BYE when it is back */
     uint8_t channel_bytes, source_bytes, format_bytes, text_bytes;

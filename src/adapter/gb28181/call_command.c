@@ -160,6 +160,8 @@ static hf_err begin(struct hf_gb_request *request, const struct hf_gb_call_args 
         return fail(request, HF_REASON_BAD_REQUEST, "to",
                     kind == HF_GB_CALL_TALK ? "name the server that the audio comes from"
                                             : "there is no relay here: name the server that media goes to");
+    if (hf_gb_breaker_refuses(device))
+        return fail(request, HF_REASON_BREAKER_OPEN, "", NULL);
     call = hf_gb_call_new(device, kind);
     if (call == NULL)
         return fail(request, HF_REASON_BUSY, "call", "too many sessions");
@@ -213,6 +215,8 @@ static hf_err control(struct hf_gb_request *request, const struct hf_gb_call_arg
         return fail(request, HF_REASON_NOT_IMPLEMENTED, "scale", "backwards is for devices of 2022");
     if (args->range_start == HF_MANSRTSP_AT && args->range_start_s * 1000 > (double)call->times.length_ms)
         return fail(request, HF_REASON_BAD_REQUEST, "range", "behind the end of what was asked for");
+    if (hf_gb_breaker_refuses(request->device))
+        return fail(request, HF_REASON_BREAKER_OPEN, "", NULL);
     request->scale = args->scale;
     request->range_start = (uint8_t)args->range_start;
     request->range_start_s = args->range_start_s;

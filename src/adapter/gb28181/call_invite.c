@@ -208,6 +208,11 @@ static void again(struct hf_gb_call *call, const struct hf_sip_tx_event *event)
 
 void hf_gb_call_invite_told(struct hf_gb_call *call, const struct hf_sip_tx_event *event)
 {
+    if (!call->heard && (event->tell == HF_SIP_TELL_PROVISIONAL || event->tell == HF_SIP_TELL_FINAL)) {
+        call->heard = true;
+        if (call->device->link != NULL)
+            hf_gb_breaker_result(call->device, true);
+    }
     switch (event->tell) {
     case HF_SIP_TELL_PROVISIONAL: (void)hf_gb_call_happens(call, HF_GB_CALL_1XX, HF_GB_CALL_END_NONE); return;
     case HF_SIP_TELL_FINAL:

@@ -4,6 +4,17 @@
 
 #include <stdlib.h>
 
+static void tell(const struct hf_gb_site *site, struct hf_gb_point *point, bool alarm, unsigned used,
+                 unsigned resting)
+{
+    if (alarm == point->alarm)
+        return;
+    point->alarm = alarm;
+    if (site->options.ops->on_ssrcs != NULL)
+        site->options.ops->on_ssrcs(site->options.context, (struct hf_slice){point->host, point->host_bytes},
+                                    alarm, used, resting);
+}
+
 static void gauges(struct hf_gb_site *site)
 {
     struct hf_gb_stats *stats = &site->stats;
@@ -13,6 +24,7 @@ static void gauges(struct hf_gb_site *site)
     for (struct hf_list_node *node = site->points.next; node != &site->points; node = node->next) {
         struct hf_gb_point *point = HF_CONTAINER_OF(node, struct hf_gb_point, node);
         uint64_t alarms = 0;
+        unsigned used = 0, resting = 0;
         bool alarm = false;
 
         stats->points_now++;
@@ -20,12 +32,15 @@ static void gauges(struct hf_gb_site *site)
             struct hf_gb_ssrc_counts counts =
                 hf_gb_ssrc_counts(point->pool, (enum hf_gb_ssrc_kind)kind, now_ms);
 
-            stats->ssrc_used_now += counts.used;
-            stats->ssrc_resting_now += counts.resting;
+            used += (unsigned)counts.used;
+            resting += (unsigned)counts.resting;
             alarm |= counts.alarm;
             alarms += counts.alarms;
         }
+        stats->ssrc_used_now += used;
+        stats->ssrc_resting_now += resting;
         stats->ssrc_alarm_now += alarm;
+        tell(site, point, alarm, used, resting);
         stats->ssrc_alarms += alarms - point->alarms;
         point->alarms = alarms;
     }

@@ -19,6 +19,9 @@ void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_byt
         hf_json_out_object(&json, "health");
         hf_gb_link_members(device, &json);
         hf_json_out_end(&json);
+        hf_json_out_object(&json, "breaker");
+        hf_gb_breaker_members(device, &json);
+        hf_json_out_end(&json);
     }
     hf_json_out_end(&json);
     if (hf_json_out_complete(&json))

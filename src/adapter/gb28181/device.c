@@ -88,56 +88,13 @@ void hf_gb_device_arm(struct hf_gb_device *device)
         (void)hf_gb_life_due(&device->life, (enum hf_gb_state)device->state, &due_ms);
     if (device->heal_ms != 0 && device->heal_ms < due_ms)
         due_ms = device->heal_ms;
+    due_ms = HF_MIN(due_ms, hf_gb_breaker_due_ms(device));
     hf_list_remove(&device->gone);
     if (!hf_gb_device_there(device)) {
         device->ended_ms = hf_gb_now(site);
         hf_list_push_back(&site->gone, &device->gone);
     }
     hf_wheel_arm(site->options.wheel, &device->timer, due_ms);
-}
-
-/* GB-20: a suspect device may just have nothing to say; it is asked. One that has lost its stream cannot be. */
-static void heal_begin(struct hf_gb_device *device, bool restored)
-{
-    struct hf_gb_site *site = device->site;
-    uint64_t first_ms = restored ? hf_presence_quiet_ms(device->life.interval_ms) : HF_GB_HEAL_FIRST_MS;
-
-    device->heals = 0;
-    device->heal_ms = hf_gb_now(site) + first_ms + hf_rng_below(&site->rng, first_ms / 2 + 1);
-}
-
-/* RC-1; each question is repeated by SIP for half a minute, and the next one waits for its end. */
-static void heal_later(struct hf_gb_device *device)
-{
-    uint64_t ceiling_ms = HF_MIN((uint64_t)1000 << HF_MIN(device->heals, 5), (uint64_t)HF_GB_HEAL_MS_MAX);
-
-    device->heal_ms =
-        hf_gb_now(device->site) + HF_WHEEL_TICK_MS + hf_rng_below(&device->site->rng, ceiling_ms);
-}
-
-static void heal(struct hf_gb_device *device)
-{
-    static const struct hf_rate_limit limit = {HF_GB_HEALS_PER_SECOND, 2 * HF_GB_HEALS_PER_SECOND};
-    struct hf_gb_site *site = device->site;
-
-    device->heal_ms = 0;
-    if (device->life.lost_ms != 0 || device->healing)
-        return;
-    if (hf_rate_take(&site->heal_rate, &limit, 1, hf_gb_now(site)))
-        hf_gb_device_heal(device);
-    else
-        site->stats.heals_deferred++;
-    if (!device->healing)
-        heal_later(device);
-}
-
-void hf_gb_device_heal_over(struct hf_gb_device *device)
-{
-    device->healing = false;
-    if (device->state != HF_GB_SUSPECT)
-        return;
-    heal_later(device);
-    hf_gb_device_arm(device);
 }
 
 static void on_timer(struct hf_timer *timer, uint64_t now_ms)
@@ -152,7 +109,9 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
     enum hf_gb_event event = hf_gb_life_due(&device->life, (enum hf_gb_state)device->state, &due_ms);
     if (due_ms > now_ms) { /* it has lived meanwhile: a message does not touch the wheel */
         if (device->heal_ms != 0 && device->heal_ms <= now_ms)
-            heal(device);
+            hf_gb_heal_due(device);
+        if (hf_gb_breaker_due_ms(device) <= now_ms)
+            hf_gb_breaker_due(device);
         hf_gb_device_arm(device);
         return;
     }
@@ -190,7 +149,9 @@ void hf_gb_device_event(struct hf_gb_device *device, enum hf_gb_event event)
     if (step.next != HF_GB_SUSPECT)
         device->heal_ms = 0;
     else if (before != HF_GB_SUSPECT)
-        heal_begin(device, event == HF_GB_EV_RESTORED);
+        hf_gb_heal_begin(device, event == HF_GB_EV_RESTORED);
+    if (event == HF_GB_EV_QUIET) /* a beat that did not come */
+        hf_gb_breaker_result(device, false);
     if (step.tell)
         hf_hub_evidence(site->options.hub, &device->dev, step.evidence);
     hf_gb_device_arm(device);
@@ -294,28 +255,17 @@ void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *f
     hf_gb_send_notice(device, flow, status_query(device, flow));
 }
 
-void hf_gb_device_heal(struct hf_gb_device *device)
+bool hf_gb_status_query(struct hf_gb_device *device, const struct hf_sip_flow *flow,
+                        struct hf_slice *ret_body)
 {
-    static const uint8_t none[16];
-    struct hf_gb_site *site = device->site;
-    struct hf_gb_request *request = hf_gb_request_new(device, none);
     struct hf_cdp_writer writer = hf_gb_writer(device);
     struct hf_sb sb;
 
-    if (request == NULL) /* what is under way asks as much */
-        return;
-    request->own = request->heal = true;
-    request->command = HF_CDP_CMD_DEVICE_STATUS;
-    request->answer = HF_CDP_ANSWER_NONE; /* its own one is taken by probe_sn */
-    hf_sb_init(&sb, site->body, HF_GB_BODY_BYTES_MAX + 1);
-    if (hf_cdp_build(&writer, status_query(device, &device->flow), &sb, NULL) != HF_OK) {
-        hf_gb_request_fail_soon(request, HF_REASON_NONE, (struct hf_slice){NULL, 0});
-        return;
-    }
-    site->stats.heals++;
-    device->heals += device->heals < UINT8_MAX;
-    device->healing = true;
-    (void)hf_gb_request_send(request, hf_sb_done(&sb));
+    hf_sb_init(&sb, device->site->body, HF_GB_BODY_BYTES_MAX + 1);
+    if (hf_cdp_build(&writer, status_query(device, flow), &sb, NULL) != HF_OK)
+        return false;
+    *ret_body = hf_sb_done(&sb);
+    return true;
 }
 
 bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *flow)

@@ -1,7 +1,7 @@
 /* adapter/gb28181/gb.h - for the files of this folder: home.c (whose message is it), site.c (doors and the way in), register.c (REGISTER), device.c (bindings: life, moves, end),
  * message.c (what devices say), request.c (commands under way and how they end), command.c (from an application's JSON to a body), merge.c (answers in parts),
  * hub_ops.c (the hub's view), write.c (SIP texts), trace.c (what was said lately), restore.c (what outlives the
- * gateway), health.c (of links). */
+ * gateway), health.c (of links), heal.c (questions of our own to devices that may be gone), breaker.c (of those that do not answer). */
 #ifndef HF_ADAPTER_GB28181_GB_H
 #define HF_ADAPTER_GB28181_GB_H
 
@@ -13,6 +13,7 @@
 #include "codec/manscdp/gbid.h"
 #include "codec/manscdp/json.h"
 #include "codec/sip/judge.h"
+#include "core/breaker.h"
 #include "core/channels.h"
 #include "core/gb/catalog.h"
 #include "core/gb/health.h"
@@ -42,6 +43,17 @@ struct hf_gb_user {
 
 /* ---- devices ---- */
 
+enum { HF_GB_BREAKER_RESULTS = 20 }; /* of hf_breaker_device */
+
+struct hf_gb_link { /* of a device that was asked something lately, or does not answer: health.c, breaker.c */
+    struct hf_list_node node; /* site->links */
+    struct hf_gb_device *device;
+    struct hf_gb_health health;
+    struct hf_breaker breaker;
+    uint64_t results[HF_GB_BREAKER_RESULTS]; /* the breaker's */
+    uint64_t opened_ms;                      /* it was CLOSED before */
+};
+
 struct hf_gb_device {
     struct hf_devconn dev;        /* first; dev.device is NULL while OFFLINE */
     struct hf_map_node node;      /* site->devices, by id */
@@ -63,7 +75,8 @@ struct hf_gb_device {
     uint64_t bound_hash, bound_ms; /* restore.c: of its last record; 0 = there is none */
     uint32_t expires_s;            /* as granted */
     uint32_t sn, cseq;
-    uint8_t heals;     /* questions since it became suspect */
+    uint8_t heals;     /* rounds of questions since it became suspect */
+    uint8_t healing;   /* questions of ours that are under way */
     uint32_t probe_sn; /* 0 = no question is open */
     uint16_t version;  /* as X-GB-Ver: 20, 30 */
     uint8_t state;     /* enum hf_gb_state */
@@ -72,7 +85,7 @@ struct hf_gb_device {
     uint16_t calling;   /* length of calls */
     bool streaming;     /* is on site->streams */
     bool faulty;        /* its last keepalive spoke of a fault */
-    bool healing;       /* such a question is under way */
+    bool by_options;    /* the next question is OPTIONS: DeviceStatus was not answered */
     bool routine;       /* what it said last was a keepalive without news */
     bool catalog_moved; /* a change was recorded that may not be in the tables yet */
     struct hf_gb_catalog_state catalog;
@@ -107,7 +120,9 @@ struct hf_gb_request {
     struct hf_gb_merge *merge;
     uint8_t id[16];   /* the hub's */
     uint64_t sent_ms; /* to SIP */
-    bool heal;        /* to a suspect device; `own`, too */
+    bool heal;        /* a question of ours whether it is there (heal.c); `own`, too */
+    bool probe;       /* of these, the one on which the breaker waits */
+    bool options;     /* and it is an OPTIONS */
     uint32_t sn;
     uint16_t status;         /* of the SIP answer; 0 = none */
     uint8_t command;         /* enum hf_cdp_command */
@@ -254,14 +269,38 @@ bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *f
 /* Asks who is there, not too often. */
 void hf_gb_device_doubt(struct hf_gb_device *device, const struct hf_sip_flow *flow);
 void hf_gb_device_probe(struct hf_gb_device *device, const struct hf_sip_flow *flow);
-/* The same question to a SUSPECT device where it was proven last; any SIP answer is life. */
-void hf_gb_device_heal(struct hf_gb_device *device);
-void hf_gb_device_heal_over(struct hf_gb_device *device); /* without an answer */
+/* Into site->body: a query for its status with a number that only who is there can know. False: it does not fit. */
+bool hf_gb_status_query(struct hf_gb_device *device, const struct hf_sip_flow *flow,
+                        struct hf_slice *ret_body);
+
+/* heal.c: whether a device is there, asked where it was proven last: DeviceStatus or OPTIONS, and the other one when that is not answered; any SIP answer is life. */
+void hf_gb_heal_begin(struct hf_gb_device *device, bool restored); /* it became SUSPECT */
+void hf_gb_heal_due(struct hf_gb_device *device);                  /* heal_ms has come */
+bool hf_gb_heal_ask(struct hf_gb_device *device, bool probe);      /* false: not now, for want of a bound */
+/* What becomes of such a request: SIP answered; did not within sip_wait_ms, and goes on; or will not any more. The request may be gone afterwards. */
+void hf_gb_heal_answered(struct hf_gb_request *request);
+void hf_gb_heal_unanswered(struct hf_gb_request *request);
+void hf_gb_heal_over(struct hf_gb_request *request);
+void hf_gb_heal_late(struct hf_gb_device *device); /* the breaker waits for its probe no longer */
+
+/* breaker.c */
+void hf_gb_breaker_init(struct hf_gb_link *link); /* what it must have said before is in it */
+/* A request of ours was answered or not; or a beat came, or did not. */
+void hf_gb_breaker_result(struct hf_gb_device *device, bool good);
+void hf_gb_breaker_probed(struct hf_gb_device *device, bool good);
+/* No command goes to it now: reason breaker_open. Counted. */
+bool hf_gb_breaker_refuses(struct hf_gb_device *device);
+uint64_t hf_gb_breaker_due_ms(const struct hf_gb_device *device); /* UINT64_MAX: never */
+void hf_gb_breaker_due(struct hf_gb_device *device);
+bool hf_gb_breaker_idle(const struct hf_gb_link *link); /* CLOSED, and nothing bad is in the window */
+void hf_gb_breaker_members(const struct hf_gb_device *device, struct hf_json_out *out); /* link is not NULL */
 
 /* health.c */
 hf_err hf_gb_links_init(struct hf_gb_site *site); /* HF_ERR_NOMEM: deinit is due all the same */
 void hf_gb_links_deinit(struct hf_gb_site *site); /* of a zeroed site, too; no link is left */
 void hf_gb_link_free(struct hf_gb_device *device);
+struct hf_gb_link *hf_gb_link_of(
+    struct hf_gb_device *device); /* made if need be; NULL: it is not there, or a bound */
 /* A request of ours ended; or the device showed wrong credentials. */
 void hf_gb_link_answered(struct hf_gb_device *device, uint64_t sent_ms);
 void hf_gb_link_timed_out(struct hf_gb_device *device);
@@ -332,6 +371,9 @@ struct hf_slice hf_gb_uri(char *storage, size_t storage_bytes, struct hf_slice u
 /* A MESSAGE to the device over that flow, into site->sip. False: it does not fit. content_type absent: MANSCDP. */
 bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *flow, struct hf_slice type,
                          struct hf_slice body, struct hf_slice *ret_text);
+/* The same, an OPTIONS. */
+bool hf_gb_write_options(struct hf_gb_device *device, const struct hf_sip_flow *flow,
+                         struct hf_slice *ret_text);
 /* A MANSCDP body to the device that needs no record of its own: sent, and forgotten. */
 void hf_gb_send_notice(struct hf_gb_device *device, const struct hf_sip_flow *flow,
                        const struct hf_cdp_message *message);

@@ -1,14 +1,8 @@
 /* adapter/gb28181/health.c - the health of each link (GB-19), for devices that we ask something or that guess passwords: fed by the ends of our requests, judged each 10 s. What
- * is kept of a device is a record of its own, bounded, and goes when there was nothing for a minute. */
+ * is kept of a device is a record of its own, bounded, and goes when there was nothing for a minute. The breaker's results are in it, too. */
 #include "adapter/gb28181/gb.h"
 
 #include "base/sb.h"
-
-struct hf_gb_link {
-    struct hf_list_node node; /* site->links */
-    struct hf_gb_device *device;
-    struct hf_gb_health health;
-};
 
 static void on_tick(struct hf_timer *timer, uint64_t now_ms);
 
@@ -27,7 +21,7 @@ void hf_gb_links_deinit(struct hf_gb_site *site)
     hf_slab_free(site->link_slab);
 }
 
-static struct hf_gb_link *link_of(struct hf_gb_device *device)
+struct hf_gb_link *hf_gb_link_of(struct hf_gb_device *device)
 {
     struct hf_gb_site *site = device->site;
     struct hf_gb_link *link = device->link;
@@ -46,6 +40,7 @@ static struct hf_gb_link *link_of(struct hf_gb_device *device)
         hf_wheel_arm(site->options.wheel, &site->links_timer, hf_gb_now(site) + HF_GB_HEALTH_STEP_MS);
     hf_list_push_back(&site->links, &link->node);
     site->stats.links[HF_GB_LEVEL_NORMAL]++;
+    hf_gb_breaker_init(link);
     return link;
 }
 
@@ -56,6 +51,7 @@ void hf_gb_link_free(struct hf_gb_device *device)
     if (link == NULL)
         return;
     device->site->stats.links[link->health.level]--;
+    device->site->stats.breakers_open_now -= hf_breaker_state(&link->breaker) != HF_BREAKER_CLOSED;
     device->link = NULL;
     hf_list_remove(&link->node);
     hf_slab_give(device->site->link_slab, link);
@@ -63,24 +59,26 @@ void hf_gb_link_free(struct hf_gb_device *device)
 
 void hf_gb_link_answered(struct hf_gb_device *device, uint64_t sent_ms)
 {
-    struct hf_gb_link *link = link_of(device);
+    struct hf_gb_link *link = hf_gb_link_of(device);
     uint64_t now_ms = hf_gb_now(device->site);
 
     if (link != NULL)
         hf_gb_health_answered(&link->health, now_ms - sent_ms, now_ms);
+    hf_gb_breaker_result(device, true);
 }
 
 void hf_gb_link_timed_out(struct hf_gb_device *device)
 {
-    struct hf_gb_link *link = link_of(device);
+    struct hf_gb_link *link = hf_gb_link_of(device);
 
     if (link != NULL)
         hf_gb_health_timed_out(&link->health, hf_gb_now(device->site));
+    hf_gb_breaker_result(device, false);
 }
 
 void hf_gb_link_refused(struct hf_gb_device *device)
 {
-    struct hf_gb_link *link = link_of(device);
+    struct hf_gb_link *link = hf_gb_link_of(device);
 
     if (link != NULL)
         hf_gb_health_refused(&link->health, hf_gb_now(device->site));
@@ -141,7 +139,7 @@ static void on_tick(struct hf_timer *timer, uint64_t now_ms)
             site->stats.health_changes++;
             tell(link->device);
         }
-        if (hf_gb_health_idle(&link->health, now_ms))
+        if (hf_gb_health_idle(&link->health, now_ms) && hf_gb_breaker_idle(link))
             hf_gb_link_free(link->device);
     }
     if (!hf_list_empty(&site->links))

@@ -66,6 +66,10 @@ static hf_err write_command(struct hf_gb_device *device, const struct hf_outgoin
         return HF_OK;
     }
     err = hf_gb_command_build(request, outgoing, &body, &element);
+    if (err == HF_OK && hf_gb_breaker_refuses(device)) {
+        hf_gb_request_fail_soon(request, HF_REASON_BREAKER_OPEN, (struct hf_slice){NULL, 0});
+        return HF_OK;
+    }
     if (err == HF_OK) {
         err = hf_gb_request_send(request, body);
         if (err == HF_OK && device->site->order.ptz)

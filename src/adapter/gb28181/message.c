@@ -74,6 +74,8 @@ static unsigned keepalive(struct hf_gb_device *device, const struct hf_cdp_messa
     bool was_faulty = device->faulty;
 
     device->site->stats.keepalives++;
+    if (device->link != NULL)
+        hf_gb_breaker_result(device, true);
     hf_cdp_list_begin(&iter, message, &body->faulty, device->site->item_scratch, HF_CDP_SCRATCH_BYTES);
     device->faulty = body->status == HF_CDP_HEALTH_ERROR ||
                      (body->faulty.raw.bytes > 0 && hf_cdp_list_next(&iter, &child, sizeof(child)) == HF_OK);

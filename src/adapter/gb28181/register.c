@@ -255,7 +255,6 @@ static void take_settings(struct hf_gb_device *device, const struct hf_sip_msg *
     device->life.grace_ms = limits->keepalive_grace_ms;
     device->life.expires_ms = now_ms + 1000ull * expires_s + limits->keepalive_grace_ms;
     device->expires_s = expires_s;
-    device->registered_ms = now_ms;
 }
 
 /* Into the hub. */
@@ -288,10 +287,12 @@ static void accept_device(struct hf_gb_site *site, const struct hf_sip_tx_event 
         refuse(site, event, 503);
         return;
     }
-    if (there)
+    if (there) {
         site->stats.refreshed++;
-    else
+    } else {
         site->stats.registered++;
+        device->registered_ms = hf_gb_now(site);
+    }
     hf_gb_device_bind(device, event->flow);
     hf_gb_device_event(device, HF_GB_EV_REGISTER);
     hf_gb_bound(device, false);

@@ -73,7 +73,7 @@ static void release(struct hf_gb_request *request)
     hf_wheel_cancel(site->options.wheel, &request->timer);
     hf_list_remove(&request->node);
     request->device->open--;
-    request->device->healing &= !request->heal;
+    request->device->healing -= request->heal;
     site->stats.requests_now--;
     hf_slab_give(site->request_slab, request);
 }
@@ -224,14 +224,6 @@ static void end_bad(struct hf_gb_request *request)
     hf_gb_request_end(request, true, hf_sb_done(&sb));
 }
 
-static void heal_over(struct hf_gb_request *request)
-{
-    struct hf_gb_device *device = request->device;
-
-    hf_gb_request_end(request, false, (struct hf_slice){NULL, 0});
-    hf_gb_device_heal_over(device);
-}
-
 static void on_timer(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_gb_request *request = HF_CONTAINER_OF(timer, struct hf_gb_request, timer);
@@ -248,9 +240,9 @@ static void on_timer(struct hf_timer *timer, uint64_t now_ms)
     else if (wait != HF_GB_WAIT_NOTHING && hf_gb_call_request_timer(request))
         return;
     else if (request->heal && wait == HF_GB_WAIT_SIP)
-        request->wait = HF_GB_WAIT_NOTHING; /* SIP repeats it, and tells the end */
+        hf_gb_heal_unanswered(request);
     else if (request->heal)
-        heal_over(request);
+        hf_gb_heal_over(request);
     else if (wait == HF_GB_WAIT_NOTHING && request->bad != HF_REASON_NONE)
         end_bad(request);
     else if (wait == HF_GB_WAIT_NOTHING)
@@ -273,8 +265,10 @@ void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_eve
         request->err = event->err;
         if (request->wait == HF_GB_WAIT_SIP && event->timer != HF_SIP_NO_TIMER)
             hf_gb_link_timed_out(request->device);
+        else if (request->wait == HF_GB_WAIT_SIP) /* nobody listens there */
+            hf_gb_breaker_result(request->device, false);
         if (request->heal) {
-            heal_over(request);
+            hf_gb_heal_over(request);
             return;
         }
         if (request->wait ==
@@ -289,10 +283,8 @@ void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_eve
     request->status = event->msg->status;
     if (request->wait == HF_GB_WAIT_SIP)
         hf_gb_link_answered(request->device, request->sent_ms);
-    if (request->heal) { /* whatever it says of the question: it is there */
-        request->device->site->stats.heals_answered++;
-        hf_gb_device_life(request->device);
-        heal_over(request);
+    if (request->heal) {
+        hf_gb_heal_answered(request);
         return;
     }
     if (request->status >= 300)

@@ -101,7 +101,9 @@ struct hf_gb_site_ops {
                       struct hf_gb_account *ret_account);
     /* False while the log cannot keep up: REGISTER is answered 503, and MESSAGEs that would become events too. Keepalives never are. May be NULL = always. */
     bool (*may_take)(void *context);
-    /* For the log of the process: a device came (HF_REASON_CONNECTED), ended, or was refused. peer as text. May be NULL. */
+    /* The same: 90 % of the SSRCs of one kind of a media server are taken or resting (alarm), or below 80 % again; once each time. host absent: the relay. May be NULL. */
+    void (*on_ssrcs)(void *context, struct hf_slice host, bool alarm, unsigned used, unsigned resting);
+    /* For the log of the process: a device came (HF_REASON_CONNECTED), ended, was refused, or its breaker opened (BREAKER_OPEN) or closed. May be NULL. */
     void (*on_log)(void *context, const char *event, struct hf_slice device, const struct hf_sip_flow *flow,
                    enum hf_reason reason);
 };
@@ -223,6 +225,11 @@ struct hf_gb_options {
     X(health_changes, "changes of the level of a link's health")                         \
     X(health_untold, "of these, those without an event: the rate, or a rule")            \
     X(links_full, "requests that were not judged because too many links were")           \
+    X(breakers_opened, "times that a device's breaker opened: it does not answer")       \
+    X(breakers_closed, "times that one closed: the device answered a probe")             \
+    X(breaker_refused, "commands refused because of an open one")                        \
+    X(breaker_probes, "probes of devices with an open one")                              \
+    X(breaker_untold, "openings and closings without an event: the rate, or a rule")     \
     X(restored, "registrations of an earlier start that go on")                          \
     X(restore_refused, "of these, those that could not: expired, forbidden, too many")   \
     X(moves, "new addresses taken")                                                      \
@@ -269,6 +276,7 @@ struct hf_gb_options {
 #define HF_GB_GAUGES_MAP(X)                                                                                \
     X(devices, "gb_devices", "registered devices")                                                         \
     X(suspects_now, "gb_suspects", "registered devices that are suspect")                                  \
+    X(breakers_open_now, "gb_breakers_open", "devices whose breaker is not closed: commands are refused")  \
     X(requests_now, "gb_requests", "commands under way")                                                   \
     X(merge_bytes_now, "gb_merge_bytes", "memory of lists of which parts are missing")                     \
     X(calls_now, "gb_calls", "media sessions, with those whose end is under way")                          \

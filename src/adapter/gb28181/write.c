@@ -45,42 +45,63 @@ static void write_call_id(struct hf_gb_device *device, struct hf_sb *sb)
     (void)hf_sip_write_id(sb, HF_SIP_CALL_ID, hf_sb_done(&call_id));
 }
 
-bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *flow, struct hf_slice type,
-                         struct hf_slice body, struct hf_slice *ret_text)
+/* All but what follows the head: Content-Type and body, or neither. */
+static void write_head(struct hf_gb_device *device, const struct hf_sip_flow *flow, struct hf_slice method,
+                       struct hf_sb *sb)
 {
     struct hf_gb_site *site = device->site;
     char peer[HF_SIP_FLOW_HOST_MAX], branch[HF_SIP_BRANCH_BYTES_MAX], tag[HF_SIP_TAG_BYTES_MAX];
     char target[128], to[128], from[160], contact[160];
     struct hf_slice id = hf_gb_device_id(device), absent = {NULL, 0};
     struct hf_gb_address ours;
-    struct hf_sb sb;
 
     hf_gb_our_address(site, flow, &ours);
-    hf_sb_init(&sb, site->sip, HF_GB_SIP_BYTES_MAX + 1);
-    (void)hf_sip_write_request(&sb, HF_SLICE("MESSAGE"),
+    hf_sb_init(sb, site->sip, HF_GB_SIP_BYTES_MAX + 1);
+    (void)hf_sip_write_request(sb, method,
                                hf_gb_uri(target, sizeof(target), id, hf_sip_flow_peer_host(flow, peer),
                                          flow->peer_port, flow->family == 6));
-    (void)hf_sip_write_via(&sb, &(struct hf_sip_via_out){.transport = (enum hf_sip_transport)flow->transport,
-                                                         .host = ours.host,
-                                                         .port = ours.port,
-                                                         .branch = hf_sip_layer_branch(site->layer, branch),
-                                                         .rport = true});
+    (void)hf_sip_write_via(sb, &(struct hf_sip_via_out){.transport = (enum hf_sip_transport)flow->transport,
+                                                        .host = ours.host,
+                                                        .port = ours.port,
+                                                        .branch = hf_sip_layer_branch(site->layer, branch),
+                                                        .rport = true});
     (void)hf_sip_write_address(
-        &sb, HF_SIP_FROM,
+        sb, HF_SIP_FROM,
         hf_gb_uri(from, sizeof(from), site->options.server_id, site->options.realm, 0, false),
         hf_sip_layer_token(site->layer, tag));
-    (void)hf_sip_write_address(&sb, HF_SIP_TO, hf_gb_uri(to, sizeof(to), id, site->options.realm, 0, false),
+    (void)hf_sip_write_address(sb, HF_SIP_TO, hf_gb_uri(to, sizeof(to), id, site->options.realm, 0, false),
                                absent);
-    write_call_id(device, &sb);
+    write_call_id(device, sb);
     device->cseq = device->cseq % 0x7fffffff + 1;
-    (void)hf_sip_write_cseq(&sb, device->cseq, HF_SLICE("MESSAGE"));
-    (void)hf_sip_write_u64(&sb, HF_SIP_MAX_FORWARDS, HF_SIP_MAX_FORWARDS_DEFAULT);
+    (void)hf_sip_write_cseq(sb, device->cseq, method);
+    (void)hf_sip_write_u64(sb, HF_SIP_MAX_FORWARDS, HF_SIP_MAX_FORWARDS_DEFAULT);
     (void)hf_sip_write_address(
-        &sb, HF_SIP_CONTACT,
+        sb, HF_SIP_CONTACT,
         hf_gb_uri(contact, sizeof(contact), site->options.server_id, ours.host, ours.port, ours.ipv6),
         absent);
-    (void)hf_sip_write_id(&sb, HF_SIP_USER_AGENT, site->options.user_agent);
+    (void)hf_sip_write_id(sb, HF_SIP_USER_AGENT, site->options.user_agent);
+}
+
+bool hf_gb_write_message(struct hf_gb_device *device, const struct hf_sip_flow *flow, struct hf_slice type,
+                         struct hf_slice body, struct hf_slice *ret_text)
+{
+    struct hf_sb sb;
+
+    write_head(device, flow, HF_SLICE("MESSAGE"), &sb);
     (void)hf_sip_write_end(&sb, type.bytes > 0 ? type : HF_SLICE("Application/MANSCDP+xml"), body);
+    *ret_text = hf_sb_done(&sb);
+    return !sb.overflow;
+}
+
+bool hf_gb_write_options(struct hf_gb_device *device, const struct hf_sip_flow *flow,
+                         struct hf_slice *ret_text)
+{
+    struct hf_slice absent = {NULL, 0};
+    struct hf_sb sb;
+
+    write_head(device, flow, HF_SLICE("OPTIONS"), &sb);
+    (void)hf_sip_write_id(&sb, HF_SIP_ACCEPT, HF_SLICE("application/sdp, Application/MANSCDP+xml"));
+    (void)hf_sip_write_end(&sb, absent, absent);
     *ret_text = hf_sb_done(&sb);
     return !sb.overflow;
 }

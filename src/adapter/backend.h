@@ -10,6 +10,7 @@
 #include "core/kv.h"
 
 struct hf_backend;
+struct hf_json_out;
 
 /* One reader of the event log (GET /v1/events). */
 enum hf_tail_form { HF_TAIL_JSONL, HF_TAIL_SSE, HF_TAIL_WS };
@@ -91,6 +92,8 @@ struct hf_backend_ops {
                       char **ret_text); /* malloc'ed Prometheus text; 0 = no memory */
     bool (*ready)(struct hf_backend *backend,
                   struct hf_sb *ret_json); /* JSON object {"ready":..,"checks":[..]} */
+    /* Platforms above at which the tenant's cameras are shown, as elements of the array that is open in out. NULL: there are none. */
+    void (*upstreams)(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out);
     void (*random)(struct hf_backend *backend, void *out, size_t bytes);
     uint64_t (*utc_ms)(struct hf_backend *backend);
 };

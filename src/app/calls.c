@@ -388,6 +388,14 @@ static bool ready(struct hf_backend *backend, struct hf_sb *ret_json)
     return hf_gateway_ready(worker_of(backend)->gateway, ret_json);
 }
 
+static void upstreams(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out)
+{
+    struct hf_gateway *gateway = worker_of(backend)->gateway;
+
+    if (gateway->gb.tenant != NULL && hf_slice_eq(tenant, gateway->gb.tenant->name))
+        hf_gateway_upstreams_json(gateway, out);
+}
+
 static void random_bytes(struct hf_backend *backend, void *out, size_t bytes)
 {
     (void)backend;
@@ -411,6 +419,7 @@ const struct hf_backend_ops hf_worker_backend_ops = {
     .view_close = hf_view_drop,
     .metrics = metrics,
     .ready = ready,
+    .upstreams = upstreams,
     .random = random_bytes,
     .utc_ms = utc_ms,
 };

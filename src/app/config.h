@@ -109,6 +109,9 @@ bool hf_config_address_is_loopback(const char *address);
 /* Whether the address (4 or 16 bytes, network order) lies in a checked range such as 10.0.0.0/8 or ::1. */
 bool hf_config_cidr_holds(const char *cidr, const uint8_t *address, size_t address_bytes);
 
+/* Whether two upstreams are set alike. */
+bool hf_config_gb_upstream_same(const struct hf_config_gb_upstream *a, const struct hf_config_gb_upstream *b);
+
 /* One difference between two configurations: its path ("log.segment_bytes", "tenants.acme.connections_max") and whether a
  * running gateway takes it over. */
 struct hf_config_change {

@@ -9,6 +9,7 @@
 void hf_config_check(const struct hf_config *config, struct hf_config_errors *errors);
 void hf_config_check_listeners(const struct hf_config *config, struct hf_config_errors *errors);
 void hf_config_check_tenants(const struct hf_config *config, struct hf_config_errors *errors);
+void hf_config_check_gb_upstreams(const struct hf_config *config, struct hf_config_errors *errors);
 void hf_config_check_gb(const struct hf_config *config, struct hf_config_errors *errors);
 
 /* Files that are named: there, readable, secrets readable by their owner only; variables of secret_env set. */

@@ -196,4 +196,5 @@ void hf_config_check_gb(const struct hf_config *config, struct hf_config_errors 
         check_device(gb, &gb->devices.at[i], domain_password, errors);
     check_unique(&gb->devices, errors);
     check_quirks(gb, errors);
+    hf_config_check_gb_upstreams(config, errors);
 }

@@ -120,3 +120,15 @@ void hf_config_reload_diff(const struct hf_config *before, const struct hf_confi
     hf_sb_init(&walk.path, walk.storage, sizeof(walk.storage));
     compare(&walk, hf_config_shape(), before, after);
 }
+
+bool hf_config_gb_upstream_same(const struct hf_config_gb_upstream *a, const struct hf_config_gb_upstream *b)
+{
+    const struct hf_config_row *section = hf_config_row_find(hf_config_shape(), HF_SLICE("gb28181"));
+    const struct hf_config_row *list = hf_config_row_find(section->shape(), HF_SLICE("upstreams"));
+    struct hf_config_diff diff = {0};
+    struct walk walk = {.diff = &diff};
+
+    hf_sb_init(&walk.path, walk.storage, sizeof(walk.storage));
+    compare(&walk, list->shape(), a, b);
+    return diff.count == 0;
+}

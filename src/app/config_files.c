@@ -85,6 +85,13 @@ static void check_gb(const struct hf_config_gb28181 *gb, char *const *env, struc
         (void)snprintf(option, sizeof(option), "gb28181.devices.%s", gb->devices.at[i].id);
         check_password(option, gb->devices.at[i].password_file, gb->devices.at[i].password_env, env, errors);
     }
+    for (size_t i = 0; i < gb->upstreams.count; i++) {
+        const struct hf_config_gb_upstream *upstream = &gb->upstreams.at[i];
+        char option[128];
+
+        (void)snprintf(option, sizeof(option), "gb28181.upstreams.%s", upstream->name);
+        check_password(option, upstream->password_file, upstream->password_env, env, errors);
+    }
 }
 
 void hf_config_check_files(const struct hf_config *config, char *const *env, struct hf_config_errors *errors)

@@ -219,6 +219,27 @@
     X(MS, _, keepalive_ms, "0", 0, 3600000, LIVE, "Instead of gb28181.keepalive_ms. 0: that one.") \
     X(U64, _, keepalive_count, "0", 0, 20, LIVE, "Instead of gb28181.keepalive_count. 0: that one.")
 
+#define HF_CONFIG_ROWS_gb_upstream(X) \
+    X(TEXT, _, name, "", 1, 64, LIVE, "Name of the platform in logs, metrics and /v1/upstreams; unique.") \
+    X(TEXT, _, address, "", 1, 64, LIVE, "Its numeric address.") \
+    X(U64, _, port, "5060", 1, 65535, LIVE, "Its SIP port.") \
+    X(ENUM, gb_up_transport, transport, "udp", 0, 0, LIVE, "How it is reached.") \
+    X(TEXT, _, server_id, "", 0, 20, LIVE, "Its id, 20 digits (SIP server id).") \
+    X(TEXT, _, domain, "", 0, 63, LIVE, "Its SIP domain. Empty: the first 10 digits of server_id.") \
+    X(TEXT, _, device_id, "", 0, 20, LIVE, "Our id there, 20 digits. Empty: gb28181.server_id.") \
+    X(TEXT, _, username, "", 0, 64, LIVE, "User of the password there. Empty: device_id.") \
+    X(TEXT, _, password_file, "", 0, 1024, LIVE, "File with our password there.") \
+    X(TEXT, _, password_env, "", 0, 128, LIVE, "Environment variable with it, instead of a file.") \
+    X(MS, _, expires_ms, "1h", 10000, 604800000, LIVE, "How long a registration is asked to last; it is refreshed at 80 % of what is granted.") \
+    X(MS, _, keepalive_ms, "60s", 5000, 3600000, LIVE, "Interval of our keepalives, as the platform has it in its settings.") \
+    X(U64, _, keepalive_count, "3", 1, 20, LIVE, "So many unanswered in a row end the registration; we register anew.") \
+    X(ENUM, gb_edition, edition, "2016", 0, 0, LIVE, "Edition of the standard that it speaks. auto: 2016.") \
+    X(ENUM, gb_charset, charset, "auto", 0, 0, LIVE, "Charset of the bodies that we send. auto: GB 18030, declared as the edition wants it.") \
+    X(TEXT, _, local_address, "", 0, 64, LIVE, "Numeric address of ours to speak from. Empty: whichever leads there.") \
+    X(U64, _, local_port, "0", 0, 65535, LIVE, "UDP: port of ours to speak from, where the platform expects one. 0: the kernel chooses.") \
+    X(TEXT, _, external_host, "", 0, 63, LIVE, "Address of ours in Via and Contact, where the platform reaches us by another (NAT). Empty: the socket's.") \
+    X(U64, _, external_port, "0", 0, 65535, LIVE, "Port with external_host. 0: the socket's.")
+
 #define HF_CONFIG_ROWS_gb28181(X) \
     X(BOOL, _, enabled, "false", 0, 1, RESTART, "Serve cameras, recorders and lower platforms of GB/T 28181 over SIP.") \
     X(LIST, gb_listener, listeners, "", 0, 16, RESTART, "SIP ports.") \
@@ -233,6 +254,7 @@
     X(ENUM, gb_alg, alg, "MD5", 0, 0, LIVE, "Digest algorithm that devices are offered.") \
     X(LIST, gb_device, devices, "", 0, 16384, LIVE, "Devices with a password or settings of their own.") \
     X(LIST, gb_quirk, quirks, "", 0, 256, LIVE, "Profiles for peculiarities of makes and models. The first that fits a device counts, behind what its row in devices says.") \
+    X(LIST, gb_upstream, upstreams, "", 0, 32, LIVE, "Platforms above, at which we register as a lower platform (cascading).") \
     X(MS, _, expires_default_ms, "1h", 1000, 86400000, LIVE, "How long a registration lasts that does not say.") \
     X(MS, _, expires_max_ms, "24h", 1000, 604800000, LIVE, "Longer registrations are shortened to this.") \
     X(MS, _, keepalive_ms, "60s", 5000, 3600000, LIVE, "Interval of keepalives that devices are set to.") \
@@ -325,7 +347,7 @@
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
     S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
-    S(gb28181) S(media) S(logging) S(dev) S(drain) S(root)
+    S(gb_upstream) S(gb28181) S(media) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
 #define HF_CONFIG_CHOICES_tls_verify(C) \
@@ -386,6 +408,9 @@
     C(HF_CONFIG_GB_UDP, "udp", "UDP only") \
     C(HF_CONFIG_GB_TCP, "tcp", "TCP only") \
     C(HF_CONFIG_GB_BOTH, "both", "UDP and TCP")
+#define HF_CONFIG_CHOICES_gb_up_transport(C) \
+    C(HF_CONFIG_GB_UP_UDP, "udp", "UDP") \
+    C(HF_CONFIG_GB_UP_TCP, "tcp", "one TCP connection, which we open")
 #define HF_CONFIG_CHOICES_gb_alg(C) \
     C(HF_CONFIG_GB_ALG_INHERIT, "inherit", "that of the domain") \
     C(HF_CONFIG_GB_ALG_MD5, "MD5", "what every device knows") \
@@ -410,7 +435,7 @@
 
 #define HF_CONFIG_CHOICE_SETS(S) \
     S(tls_verify) S(tls_version) S(role) S(proxy_protocol) S(policy) S(switch) S(profile) S(store_kind) S(scope) \
-    S(jwt_alg) S(direction) S(gb_transport) S(gb_alg) S(gb_charset) S(gb_edition) S(log_level) S(log_format)
+    S(jwt_alg) S(direction) S(gb_transport) S(gb_up_transport) S(gb_alg) S(gb_charset) S(gb_edition) S(log_level) S(log_format)
 /* clang-format on */
 
 #endif

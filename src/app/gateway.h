@@ -59,6 +59,7 @@ struct hf_gateway {
     struct hf_gateway_listener *listeners;
     unsigned listener_count;
     struct hf_gateway_gb gb; /* cameras */
+    struct hf_gateway_upstreams upstreams;
     struct hf_tls_deny *deny;
     struct hf_pools pools; /* watched by the first worker */
     uint64_t boot, started_utc_ms, started_ms;

@@ -165,6 +165,7 @@ hf_err hf_gbw_open(struct hf_worker *worker)
 
     gb->worker = worker;
     hf_gbw_streams_init(gb);
+    hf_gbw_upstreams_init(gb);
     if (gateway->gb.door_count == 0)
         return HF_OK;
     for (unsigned door = 0; door < gateway->gb.door_count; door++)
@@ -177,7 +178,10 @@ hf_err hf_gbw_open(struct hf_worker *worker)
     if (err != HF_OK)
         return err;
     gb->conv_open = true;
-    return hf_gb_site_new(&options, &gb->site);
+    err = hf_gb_site_new(&options, &gb->site);
+    if (err == HF_OK)
+        hf_gbw_upstreams_use(gb, worker->rules); /* they begin with the first turn */
+    return err;
 }
 
 hf_err hf_gbw_restore(struct hf_gbw *gb)
@@ -203,6 +207,7 @@ void hf_gbw_use_rules(struct hf_gbw *gb, const struct hf_gateway_rules *rules)
     hf_gb_limits_of(rules->config, &limits);
     hf_err err = hf_gb_site_set_limits(gb->site, &limits);
     HF_ASSERT(err == HF_OK); /* the table's ranges are within the site's */
+    hf_gbw_upstreams_use(gb, rules);
 }
 
 void hf_gbw_turn_end(struct hf_gbw *gb)
@@ -217,8 +222,10 @@ void hf_gbw_drain_begin(struct hf_gbw *gb)
         hf_listener_close(gb->listeners[door]);
         gb->listeners[door] = NULL;
     }
-    if (gb->site != NULL)
-        (void)hf_gb_site_drain(gb->site, 0, HF_REASON_DRAIN);
+    if (gb->site == NULL)
+        return;
+    (void)hf_gb_site_drain(gb->site, 0, HF_REASON_DRAIN);
+    hf_gbw_upstreams_leave(gb);
 }
 
 unsigned hf_gbw_drain(struct hf_gbw *gb, unsigned count)
@@ -261,6 +268,7 @@ void hf_gbw_stats_copy(struct hf_gbw *gb, struct hf_gbw_worker_stats *ret_stats)
         struct hf_udp_stats udp = hf_udp_stats(gb->udp[door]);
         add_udp(&ret_stats->udp, &udp);
     }
+    hf_gbw_upstreams_publish(gb);
 }
 
 uint64_t hf_gbw_work(const struct hf_gbw *gb)
@@ -276,6 +284,7 @@ void hf_gbw_close(struct hf_gbw *gb)
     if (gb->site == NULL)
         return;
     hf_gbw_drain_begin(gb);
+    hf_gbw_upstreams_free(gb);
     (void)hf_gb_site_drain(gb->site, UINT32_MAX, HF_REASON_DRAIN);
     hf_gbw_streams_abort(gb);
     for (unsigned door = 0; door < gb->worker->gateway->gb.door_count; door++) {

@@ -13,6 +13,7 @@
 #include "adapter/gb28181/site.h"
 #include "app/config.h"
 #include "app/gate.h"
+#include "app/gb_upstream.h"
 #include "base/list.h"
 #include "codec/sip/framer.h"
 #include "io/listener.h"
@@ -104,11 +105,12 @@ struct hf_gbw {
         struct hf_gbw *gb;
         unsigned door;
     } here[HF_GBW_DOORS_MAX];
-    struct hf_map streams;       /* struct hf_gbw_stream by connection id */
-    struct hf_list_node held;    /* streams that are not read */
-    struct hf_gate gate;         /* of streams */
-    _Atomic uint64_t post_bytes; /* of ours under way; taken off by their receivers */
-    _Atomic bool wants_room;     /* streams are held: wake us when there is less under way */
+    struct hf_map streams;         /* struct hf_gbw_stream by connection id */
+    struct hf_list_node held;      /* streams that are not read */
+    struct hf_list_node upstreams; /* struct hf_gbw_upstream: platforms above that live here */
+    struct hf_gate gate;           /* of streams */
+    _Atomic uint64_t post_bytes;   /* of ours under way; taken off by their receivers */
+    _Atomic bool wants_room;       /* streams are held: wake us when there is less under way */
     struct hf_gbw_wire_stats stats;
     unsigned entropy_left; /* bytes of entropy[] that nobody has had */
     uint8_t entropy[512];  /* read ahead: a nonce needs a few bytes, and each challenge is one */

@@ -17,6 +17,7 @@ struct hf_gb_accounts {
     char *password;                         /* owns; of the domain, NULL = none */
     struct row *rows;                       /* owns; by id */
     size_t count;
+    char **upstreams; /* owns; passwords in the order of the configuration, NULL = none */
 };
 
 static void wipe(char *text)
@@ -108,7 +109,11 @@ hf_err hf_gb_accounts_new(const struct hf_config *config, char *const *env,
 
     if (accounts != NULL)
         accounts->rows = calloc(gb->devices.count + 1, sizeof(struct row));
-    if (accounts == NULL || accounts->rows == NULL) {
+    if (accounts != NULL)
+        accounts->upstreams = calloc(gb->upstreams.count + 1, sizeof(char *));
+    if (accounts == NULL || accounts->rows == NULL || accounts->upstreams == NULL) {
+        if (accounts != NULL)
+            free(accounts->rows);
         free(accounts);
         return HF_ERR_NOMEM;
     }
@@ -128,6 +133,15 @@ hf_err hf_gb_accounts_new(const struct hf_config *config, char *const *env,
             (void)snprintf(error, error_bytes, "gb28181.devices.%s: %s", device->id,
                            why[0] != '\0' ? why : hf_err_text(err));
     }
+    for (size_t i = 0; err == HF_OK && i < gb->upstreams.count; i++) {
+        const struct hf_config_gb_upstream *upstream = &gb->upstreams.at[i];
+
+        err = read_password(upstream->password_file, upstream->password_env, env, &accounts->upstreams[i],
+                            why, sizeof(why));
+        if (err != HF_OK)
+            (void)snprintf(error, error_bytes, "gb28181.upstreams.%s: %s", upstream->name,
+                           why[0] != '\0' ? why : hf_err_text(err));
+    }
     if (err != HF_OK) {
         hf_gb_accounts_free(accounts);
         return err;
@@ -144,8 +158,19 @@ void hf_gb_accounts_free(struct hf_gb_accounts *accounts)
     wipe(accounts->password);
     for (size_t i = 0; i < accounts->count; i++)
         wipe(accounts->rows[i].password);
+    for (size_t i = 0; i < accounts->config->upstreams.count; i++)
+        wipe(accounts->upstreams[i]);
+    free(accounts->upstreams);
     free(accounts->rows);
     free(accounts);
+}
+
+const char *hf_gb_accounts_upstream(const struct hf_gb_accounts *accounts, const char *name)
+{
+    for (size_t i = 0; accounts != NULL && i < accounts->config->upstreams.count; i++)
+        if (strcmp(accounts->config->upstreams.at[i].name, name) == 0)
+            return accounts->upstreams[i];
+    return NULL;
 }
 
 static const struct row *find(const struct hf_gb_accounts *accounts, struct hf_slice device)

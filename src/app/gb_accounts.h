@@ -17,6 +17,9 @@ hf_err hf_gb_accounts_new(const struct hf_config *config, char *const *env,
                           struct hf_gb_accounts **ret_accounts, char *error, size_t error_bytes);
 void hf_gb_accounts_free(struct hf_gb_accounts *accounts); /* NULL is harmless */
 
+/* Our password at the upper platform of that name, or NULL; lives as long as the accounts. accounts may be NULL. */
+const char *hf_gb_accounts_upstream(const struct hf_gb_accounts *accounts, const char *name);
+
 /* As hf_gb_site_ops.account; slices live as long as the accounts. */
 hf_err hf_gb_accounts_find(const struct hf_gb_accounts *accounts, struct hf_slice device,
                            struct hf_gb_account *ret_account);

@@ -1,5 +1,7 @@
 #include "app/gb_config.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "core/gb/subscription.h"
 
@@ -28,6 +30,26 @@ struct hf_slice hf_gb_realm(const struct hf_config *config)
 struct hf_slice hf_gb_tenant(const struct hf_config *config)
 {
     return hf_slice_of(config->gb28181.tenant != NULL ? config->gb28181.tenant : config->tenants.at[0].name);
+}
+
+struct hf_slice hf_gb_upstream_domain(const struct hf_config_gb_upstream *upstream)
+{
+    return upstream->domain != NULL ? hf_slice_of(upstream->domain)
+                                    : (struct hf_slice){upstream->server_id, HF_GBID_DOMAIN_DIGITS};
+}
+
+struct hf_slice hf_gb_upstream_device_id(const struct hf_config *config,
+                                         const struct hf_config_gb_upstream *upstream)
+{
+    return hf_slice_of(upstream->device_id != NULL ? upstream->device_id : config->gb28181.server_id);
+}
+
+bool hf_gb_upstream_address(const char *address, uint64_t port, union hf_address *ret_address)
+{
+    char text[HF_SOCKET_TEXT_MAX + 8];
+
+    (void)snprintf(text, sizeof(text), strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
+    return address[0] != '\0' && address[0] != '*' && hf_address_parse(text, ret_address) == HF_OK;
 }
 
 void hf_gb_limits_of(const struct hf_config *config, struct hf_gb_limits *ret_limits)

@@ -15,6 +15,7 @@ hf_err hf_gateway_gb_init(struct hf_gateway *gateway, const struct hf_config *co
     const struct hf_config_gb28181 *options = &config->gb28181;
     struct hf_gateway_gb *gb = &gateway->gb;
 
+    hf_gateway_upstreams_init(gateway);
     if (!options->enabled)
         return HF_OK;
     hf_entropy(gb->secret, sizeof(gb->secret));

@@ -434,6 +434,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     loops(&text, &sum);
     hf_gateway_media_metrics(&text, gateway);
     hf_gbw_metrics(&text, gateway, &sum.gb);
+    hf_gateway_upstreams_metrics(&text, gateway);
     pthread_mutex_unlock(&one_page_at_a_time);
     if (text.failed) {
         free(text.at);

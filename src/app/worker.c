@@ -245,7 +245,8 @@ static void drain_step(struct hf_worker *worker)
         (void)hf_gbw_drain(&worker->gb, UINT32_MAX);
         hf_gbw_streams_finish(&worker->gb);
     }
-    unsigned left = hf_http_site_drain(&worker->http) + hf_api_drain(&worker->api);
+    unsigned left =
+        hf_http_site_drain(&worker->http) + hf_api_drain(&worker->api) + hf_gbw_upstreams_left(&worker->gb);
     bool late = passed_ms >= window_ms + worker->rules->config->websocket.close_timeout_ms + 1000;
     if ((worker->hub.stats.connections == 0 && left == 0 &&
          worker->loop->stats.streams_now <= worker->http.admin_now &&

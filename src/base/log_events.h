@@ -26,6 +26,10 @@
     X(HF_LOG_CONN_REFUSED, "conn_refused", WARN, "connection refused")                      \
     X(HF_LOG_CONN_ERROR, "conn_error", WARN, "connection failed")                           \
     X(HF_LOG_AUTH_FAILED, "auth_failed", WARN, "authentication failed")                     \
+    /* platforms above */                                                                   \
+    X(HF_LOG_UPSTREAM_REGISTERED, "upstream_registered", INFO, "registered at a platform above") \
+    X(HF_LOG_UPSTREAM_FAILED, "upstream_failed", WARN, "not registered at a platform above") \
+    X(HF_LOG_UPSTREAM_LEFT, "upstream_left", INFO, "registration at a platform above ended") \
     /* event log and store */                                                               \
     X(HF_LOG_LOG_RECOVERED, "log_recovered", INFO, "event log recovered")                   \
     X(HF_LOG_LOG_SEGMENT, "log_segment", DEBUG, "event log segment started or deleted")     \

@@ -1,4 +1,4 @@
-/* io/connect.h - non-blocking client connections, for our own tools and tests. */
+/* io/connect.h - non-blocking client connections. */
 #ifndef HF_IO_CONNECT_H
 #define HF_IO_CONNECT_H
 
@@ -17,5 +17,8 @@ hf_err hf_connect_fd(const union hf_address *remote, const union hf_address *loc
 hf_err hf_connect(struct hf_loop *loop, const union hf_address *remote, const union hf_address *local,
                   const struct hf_stream_options *options, const struct hf_link_handler *handler, void *user,
                   struct hf_stream **ret_stream);
+
+/* The address of ours, with port 0, from which the kernel would speak to `remote`; nothing is sent. Errors as of hf_connect_fd. */
+hf_err hf_connect_route(const union hf_address *remote, union hf_address *ret_local);
 
 #endif

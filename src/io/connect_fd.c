@@ -53,3 +53,26 @@ hf_err hf_connect_fd(const union hf_address *remote, const union hf_address *loc
     /* With the port chosen at connect time, running out of ports is told as EADDRNOTAVAIL by connect(). */
     return saved == EADDRNOTAVAIL && local == NULL ? HF_ERR_BUSY : error_of(saved);
 }
+
+hf_err hf_connect_route(const union hf_address *remote, union hf_address *ret_local)
+{
+    int fd = socket(remote->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage local = {0};
+    socklen_t bytes = sizeof(local);
+    hf_err err = HF_OK;
+
+    if (fd < 0)
+        return error_of(errno);
+    if (connect(fd, &remote->any, hf_address_bytes(remote)) != 0 ||
+        getsockname(fd, (struct sockaddr *)&local, &bytes) != 0)
+        err = error_of(errno);
+    close(fd);
+    if (err != HF_OK)
+        return err;
+    *ret_local = hf_address_of(&local);
+    if (ret_local->any.sa_family == AF_INET6)
+        ret_local->v6.sin6_port = 0;
+    else
+        ret_local->v4.sin_port = 0;
+    return HF_OK;
+}

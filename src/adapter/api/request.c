@@ -82,6 +82,7 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/cameras/{}/{}/live.rtp", COMMANDS, TENANT, hf_api_live_rtp},
     {GET,    "/v1/cameras/{}/{}/media", HF_SCOPE_EVENTS_READ | HF_SCOPE_DEVICES_READ, TENANT, hf_api_channel_media},
     {GET,    "/v1/cameras/{}/{}/snapshot.jpg", HF_SCOPE_EVENTS_READ, TENANT, hf_api_snapshot},
+    {GET,    "/v1/upstreams",             HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_upstreams},
     {GET,    "/v1/events",                HF_SCOPE_EVENTS_READ,    HF_ROUTE_EARLY,                    hf_api_events},
     {GET,    "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_keys_list},
     {POST,   "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_key_post},

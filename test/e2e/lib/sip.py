@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 import xml.sax.saxutils
 from pathlib import Path
 
@@ -242,6 +243,37 @@ class Sipp:
 
     def __exit__(self, *_):
         self.end()
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Registrar(Sipp):
+    """sipp as the server: a platform above. Each Call-ID is a call of the scenario; it ends after so many."""
+
+    def __init__(self, folder, steps, transport=UDP, calls=1):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port(socket.SOCK_DGRAM if transport == UDP else socket.SOCK_STREAM)
+        (self.folder / "scenario.xml").write_text(
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="platform">\n{steps}</scenario>\n')
+        self.log = open(self.folder / "log", "wb")
+        self.process = subprocess.Popen(
+            ["sipp", "-i", "127.0.0.1", "-p", str(self.port), "-sf", "scenario.xml", "-m", str(calls), "-t", transport, "-nd", "-nostdin", "-trace_err",
+             "-error_file", "errors"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env={**os.environ, "TERM": "dumb"})
+        self.listens(transport)
+
+    def listens(self, transport):
+        """Until the kernel says so: a datagram to a port that is not open yet is refused."""
+        table = Path("/proc/net/udp" if transport == UDP else "/proc/net/tcp")
+        for _ in range(1000):
+            if f"0100007F:{self.port:04X}" in table.read_text():
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"sipp does not listen\n{self.said()}")
 
 
 # ---- a peer that is no SIP stack: raw bytes ----

@@ -5,7 +5,7 @@
  *
  * A chunk hands out given-back objects first (linked through their own first word), then untouched ones in
  * order, so memory that was never needed is never touched. Chunks with something to hand out are on
- * `partial`, fullest first as far as that is free to know; the wholly free one that we keep comes last. */
+ * `partial`, fullest first as far as that is free to know; the wholly free ones that we keep come last. */
 #include "base/slab.h"
 
 #include <stdbool.h>
@@ -58,7 +58,7 @@ struct hf_slab {
     size_t objects_at;               /* offset of object 0 in a chunk */
     uint32_t chunk_objects;
     uint64_t chunks, used, used_max_seen, objects_max, refused_total;
-    struct chunk *spare; /* the one wholly free chunk kept, or NULL; also on partial */
+    unsigned spares, spares_max; /* wholly free chunks, at the end of partial */
     struct hf_list_node partial;
 };
 
@@ -113,6 +113,7 @@ struct hf_slab *hf_slab_new(const char *name, size_t object_bytes, uint64_t obje
     slab->asked_bytes = object_bytes;
     slab->object_bytes = round_up(HF_MAX(object_bytes, sizeof(void *)), OBJECT_ALIGN);
     slab->objects_max = objects_max;
+    slab->spares_max = 1;
     hf_list_init(&slab->partial);
     if (!lay_out(slab)) {
         free(slab);
@@ -145,6 +146,7 @@ static struct chunk *chunk_new(struct hf_slab *slab)
     hf_list_init(&chunk->node);
     hf_list_push_back(&slab->partial, &chunk->node);
     slab->chunks++;
+    slab->spares++;
     return chunk;
 }
 
@@ -154,6 +156,13 @@ static void chunk_free(struct hf_slab *slab, struct chunk *chunk)
     ASAN_UNPOISON_MEMORY_REGION(chunk, slab->chunk_bytes);
     free(chunk);
     slab->chunks--;
+    slab->spares--;
+}
+
+void hf_slab_keep(struct hf_slab *slab, unsigned chunks)
+{
+    HF_ASSERT(slab->chunks == 0);
+    slab->spares_max = chunks;
 }
 
 void hf_slab_free(struct hf_slab *slab)
@@ -161,8 +170,8 @@ void hf_slab_free(struct hf_slab *slab)
     if (slab == NULL)
         return;
     HF_ASSERT(slab->used == 0);
-    if (slab->spare != NULL)
-        chunk_free(slab, slab->spare);
+    while (!hf_list_empty(&slab->partial))
+        chunk_free(slab, HF_CONTAINER_OF(slab->partial.next, struct chunk, node));
     HF_ASSERT(slab->chunks == 0);
     free(slab);
 }
@@ -202,8 +211,8 @@ void *hf_slab_take_raw(struct hf_slab *slab)
         return NULL;
     }
     chunk = HF_CONTAINER_OF(slab->partial.next, struct chunk, node);
-    if (chunk == slab->spare)
-        slab->spare = NULL;
+    if (chunk->used == 0)
+        slab->spares--;
     used_before = chunk->given_back != NULL;
     object = used_before ? chunk->given_back : object_at(slab, chunk, chunk->fresh);
     ASAN_UNPOISON_MEMORY_REGION(object, slab->object_bytes);
@@ -248,11 +257,11 @@ void hf_slab_give(struct hf_slab *slab, void *object)
     slab->used--;
     if (chunk->used > 0)
         return;
-    if (slab->spare != NULL) {
+    slab->spares++;
+    if (slab->spares > slab->spares_max) {
         chunk_free(slab, chunk);
         return;
     }
-    slab->spare = chunk;
     hf_list_remove(&chunk->node); /* to the end: it is taken from last */
     hf_list_push_back(&slab->partial, &chunk->node);
 }

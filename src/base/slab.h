@@ -1,5 +1,5 @@
 /* base/slab.h - fixed-size objects for one thread, with a limit. Memory comes in chunks of about 64 KiB
- * and chunks that are wholly free go back (all but one), so that a fleet that left gives its memory
+ * and chunks that are wholly free go back (all but one, or as many as was said), so that a fleet that left gives its memory
  * back. Never blocks: above the limit it returns NULL and counts. Debug builds poison freed objects and
  * catch double return and foreign pointers. */
 #ifndef HF_BASE_SLAB_H
@@ -20,6 +20,9 @@ struct hf_slab_stats {
 
 /* name is borrowed and must outlive the slab. NULL on no memory. */
 struct hf_slab *hf_slab_new(const char *name, size_t object_bytes, uint64_t objects_max);
+/* How many wholly free chunks stay. For objects that come and go by the batch: memory that is given back and taken again costs a page fault for
+ * each page. Before the first object is taken. */
+void hf_slab_keep(struct hf_slab *slab, unsigned chunks);
 void hf_slab_free(struct hf_slab *slab);  /* NULL is harmless; asserts that nothing is in use */
 void *hf_slab_take(struct hf_slab *slab); /* zeroed object, 16-byte aligned; NULL = limit or no memory */
 /* The same, holding whatever it held before: for buffers that are about to be written. */

@@ -171,6 +171,26 @@ static void a_fleet_that_left_gives_its_memory_back(void **state)
     hf_slab_free(slab);
 }
 
+/* A batch that comes and goes takes its memory from the system once. */
+static void as_many_chunks_are_kept_as_was_said(void **state)
+{
+    enum { COUNT = 60, OBJECT_BYTES = 2048 };
+    struct hf_slab *slab = hf_slab_new("batch", OBJECT_BYTES, 10 * COUNT);
+    void *objects[3 * COUNT];
+
+    (void)state;
+    hf_slab_keep(slab, 2);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < HF_COUNT_OF(objects); i++)
+            objects[i] = hf_slab_take(slab);
+        assert_true(stats_of(slab).chunk_bytes > 5 * 62000);
+        for (unsigned i = 0; i < HF_COUNT_OF(objects); i++)
+            hf_slab_give(slab, objects[i]);
+        assert_in_range(stats_of(slab).chunk_bytes, 2 * 62000, 2 * 66000);
+    }
+    hf_slab_free(slab);
+}
+
 static void random_use_keeps_objects_apart(void **state)
 {
     enum { SLOTS = 3000, STEPS = 200000, OBJECT_BYTES = 200 };
@@ -289,6 +309,7 @@ int main(void)
         cmocka_unit_test(raw_objects_are_counted_like_others),
         cmocka_unit_test(objects_carry_no_header),
         cmocka_unit_test(a_fleet_that_left_gives_its_memory_back),
+        cmocka_unit_test(as_many_chunks_are_kept_as_was_said),
         cmocka_unit_test(random_use_keeps_objects_apart),
         cmocka_unit_test(mistakes_are_caught),
     };

@@ -25,6 +25,7 @@ hf_err hf_udp_pool_need(struct hf_loop *loop)
         hf_udp_pool_free(pool);
         return HF_ERR_NOMEM;
     }
+    hf_slab_keep(pool->blocks, HF_UDP_SPARE_CHUNKS);
     loop->udp = pool;
     return HF_OK;
 }

@@ -10,7 +10,8 @@ enum {
     HF_UDP_CONTROL_BYTES = 128, /* packet information and the drop counter */
     HF_UDP_IOV_MAX = 256,       /* pieces per system call */
     HF_UDP_SEND_BYTES_MAX = 65507,
-    HF_UDP_TRIES_MAX = 3, /* of one datagram: the error of an earlier one may come in its place */
+    HF_UDP_SPARE_CHUNKS = 2, /* kept while nothing is to be sent: a batch of small datagrams */
+    HF_UDP_TRIES_MAX = 3,    /* of one datagram: the error of an earlier one may come in its place */
 };
 
 /* A datagram to be sent is a chain of blocks; the first one begins with its head. */

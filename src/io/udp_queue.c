@@ -113,8 +113,12 @@ hf_err hf_udp_send(struct hf_udp *udp, const union hf_address *local, const unio
     hf_list_push_back(&udp->queue, &head->node);
     udp->stats.queued++;
     udp->stats.queued_bytes += head->bytes;
-    if (!udp->blocked)
-        mark_dirty(udp);
+    if (udp->blocked)
+        return HF_OK;
+    mark_dirty(udp);
+    if (udp->stats.queued >=
+        HF_UDP_BATCH) /* a full call's worth: waiting would save nothing and touch more memory */
+        hf_udp_flush(udp);
     return HF_OK;
 }
 

@@ -5,6 +5,10 @@
 #include <string.h>
 
 #define MASK "***"
+#define SLICE(literal)               \
+    {                                \
+        literal, sizeof(literal) - 1 \
+    } /* for a table; HF_SLICE is no constant */
 
 static bool is_space(char c)
 {
@@ -22,11 +26,19 @@ static struct hf_slice take_line(struct hf_slice *left) /* with its end */
     return line;
 }
 
+/* The first byte of the names below, or a blank before one. */
+static bool may_be_credentials(char first)
+{
+    char lower = (char)(first | 0x20);
+
+    return lower == 'a' || lower == 'p' || lower == 's' || is_space(first);
+}
+
 /* True for a line that begins with such a header; *ret_name_bytes: up to and with the colon. */
 static bool is_credentials(struct hf_slice line, size_t *ret_name_bytes)
 {
-    static const char *const names[] = {"Authorization", "Proxy-Authorization", "Authentication-Info",
-                                        "SecurityInfo"};
+    static const struct hf_slice names[] = {SLICE("Authorization"), SLICE("Proxy-Authorization"),
+                                            SLICE("Authentication-Info"), SLICE("SecurityInfo")};
     const char *colon = memchr(line.at, ':', line.bytes);
     struct hf_slice name;
 
@@ -35,18 +47,19 @@ static bool is_credentials(struct hf_slice line, size_t *ret_name_bytes)
     name = hf_slice_trim((struct hf_slice){line.at, (size_t)(colon - line.at)});
     *ret_name_bytes = (size_t)(colon - line.at) + 1;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (hf_slice_eq_nocase(name, hf_slice_of(names[i])))
+        if (hf_slice_eq_nocase(name, names[i]))
             return true;
     return false;
 }
 
 static bool is_harmless(struct hf_slice name)
 {
-    static const char *const names[] = {"username",  "realm", "nonce", "uri",
-                                        "algorithm", "qop",   "nc",    "stale"};
+    static const struct hf_slice names[] = {SLICE("username"), SLICE("realm"),     SLICE("nonce"),
+                                            SLICE("uri"),      SLICE("algorithm"), SLICE("qop"),
+                                            SLICE("nc"),       SLICE("stale")};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (hf_slice_eq_nocase(name, hf_slice_of(names[i])))
+        if (hf_slice_eq_nocase(name, names[i]))
             return true;
     return false;
 }
@@ -149,89 +162,122 @@ static bool is_number(const char *at, size_t bytes)
     return bytes == 0;
 }
 
-/* "sip:user:password@host": the password; where the text ends before the host, whatever is no port. Copies up to and with what it looked at. */
-static size_t mask_uri(struct hf_sb *sb, struct hf_slice text)
+static bool starts(const char *at, const char *end, struct hf_slice with)
 {
-    size_t i = 0, colon = 0;
+    return (size_t)(end - at) >= with.bytes && hf_slice_eq_nocase((struct hf_slice){at, with.bytes}, with);
+}
 
-    for (; i < text.bytes && text.at[i] > ' ' && text.at[i] != '>' && text.at[i] != '<' &&
-           text.at[i] != '"' && text.at[i] != '@';
-         i++)
-        if (text.at[i] == ':' && colon == 0)
-            colon = i + 1;
-    if (colon == 0 || (i < text.bytes ? text.at[i] != '@' : is_number(text.at + colon, i - colon))) {
-        hf_sb_add(sb, text.at, i);
-        return i;
+/* "sip:user:password@host": where the password begins, in a text without blanks and delimiters that ends before the '@'; NULL: there is none. */
+static const char *password_in(const char *at, const char *end)
+{
+    for (; end - at >= 4; at++) {
+        if ((*at | 0x20) != 's')
+            continue;
+        size_t scheme = starts(at, end, HF_SLICE("sip:")) ? 4 : starts(at, end, HF_SLICE("sips:")) ? 5 : 0;
+
+        if (scheme > 0) {
+            const char *colon = memchr(at + scheme, ':', (size_t)(end - at) - scheme);
+
+            return colon != NULL ? colon + 1 : NULL;
+        }
     }
-    hf_sb_add(sb, text.at, colon);
-    hf_sb_text(sb, MASK);
-    return i;
+    return NULL;
 }
 
-static bool starts(struct hf_slice text, const char *with)
+static bool ends_uri(char c)
 {
-    size_t bytes = strlen(with);
-
-    return text.bytes >= bytes &&
-           hf_slice_eq_nocase((struct hf_slice){text.at, bytes}, (struct hf_slice){with, bytes});
+    return (c >= 0 && c <= ' ') || c == '<' || c == '>' || c == '"' || c == '@';
 }
 
-/* Up to the next byte that could begin a tag or a URI, and one at least: most of a message is neither, and every message comes by here. */
-static size_t plain_bytes(struct hf_slice text)
+static const char *span_begin(const char *begin, const char *end)
 {
-    size_t i = 1;
-
-    while (i < text.bytes && text.at[i] != '<' && (text.at[i] | 0x20) != 's')
-        i++;
-    return i;
+    while (end > begin && !ends_uri(end[-1]))
+        end--;
+    return end;
 }
 
-/* Anything else: passwords in URIs and <Password> in bodies. *in_password goes over line ends. */
-static void mask_line(struct hf_sb *sb, struct hf_slice line, bool *in_password)
+/* The first password in a URI that begins before `window`, and where it ends; NULL: none. Most bytes are only looked at for '@', since every message comes by here. Where the text ends
+ * before the host, a password is whatever is no port. */
+static const char *uri_password(const char *at, const char *window, const char *end, const char **ret_end)
 {
-    static const char open_tag[] = "<Password>";
+    const char *stop = at, *password;
 
-    while (line.bytes > 0) {
-        size_t bytes = 1;
+    while (stop < window && (stop = memchr(stop, '@', (size_t)(window - stop))) != NULL) {
+        password = password_in(span_begin(at, stop), stop);
+        *ret_end = stop++;
+        if (password != NULL)
+            return password;
+    }
+    for (stop = window; stop < end && !ends_uri(*stop);)
+        stop++;
+    *ret_end = stop;
+    password = password_in(span_begin(at, window), stop);
+    if (password == NULL || (stop < end ? *stop != '@' : is_number(password, (size_t)(end - password))))
+        return NULL;
+    return password;
+}
+
+/* Behind the first "<Password>"; NULL: none. */
+static const char *password_element(const char *at, const char *window)
+{
+    const struct hf_slice tag = HF_SLICE("<Password>");
+
+    for (; at < window && (at = memchr(at, '<', (size_t)(window - at))) != NULL; at++)
+        if (starts(at, window, tag))
+            return at + tag.bytes;
+    return NULL;
+}
+
+static size_t room_in(const struct hf_sb *sb)
+{
+    return sb->bytes_max - sb->bytes;
+}
+
+/* Lines without credentials: passwords in URIs and <Password> in bodies. *in_password goes over line ends. */
+static void mask_text(struct hf_sb *sb, const char *at, const char *end, bool *in_password)
+{
+    while (at < end && !sb->overflow) {
+        const char *window = (size_t)(end - at) > room_in(sb) ? at + room_in(sb) + 1 : end, *uri_end;
 
         if (*in_password) {
-            const char *end = memchr(line.at, '<', line.bytes);
-
-            bytes = end != NULL ? (size_t)(end - line.at) : line.bytes;
-            *in_password = end == NULL;
-            if (bytes == 0) { /* it is empty, or the tag that closes it */
-                hf_sb_char(sb, *line.at);
-                bytes = 1;
-            }
-        } else if (*line.at == '<' && starts(line, open_tag)) {
-            bytes = sizeof(open_tag) - 1;
-            hf_sb_add(sb, line.at, bytes);
-            hf_sb_text(sb, MASK);
-            *in_password = true;
-        } else if ((*line.at | 0x20) == 's' && (starts(line, "sip:") || starts(line, "sips:"))) {
-            bytes = (size_t)((const char *)memchr(line.at, ':', line.bytes) - line.at) + 1;
-            hf_sb_add(sb, line.at, bytes);
-            bytes += mask_uri(sb, (struct hf_slice){line.at + bytes, line.bytes - bytes});
-        } else {
-            bytes = plain_bytes(line);
-            hf_sb_add(sb, line.at, bytes);
+            at = memchr(at, '<', (size_t)(end - at));
+            if (at == NULL)
+                return;
+            *in_password = false;
+            continue;
         }
-        line.at += bytes;
-        line.bytes -= bytes;
+        const char *element = password_element(at, window), *uri = uri_password(at, window, end, &uri_end);
+        const char *stop = uri != NULL && (element == NULL || uri < element) ? uri : element;
+
+        if (stop == NULL) { /* all that is left, or more than fits */
+            hf_sb_add(sb, at, (size_t)(window - at));
+            return;
+        }
+        hf_sb_add(sb, at, (size_t)(stop - at));
+        hf_sb_text(sb, MASK);
+        *in_password = stop == element;
+        at = stop == element ? stop : uri_end;
     }
 }
 
 void hf_sip_mask(struct hf_sb *sb, struct hf_slice message)
 {
     bool in_password = false;
+    const char *begin = message.at; /* of lines that are not written yet */
 
     while (message.bytes > 0 && !sb->overflow) {
         struct hf_slice line = take_line(&message);
         size_t name_bytes;
 
-        if (is_credentials(line, &name_bytes))
+        if (may_be_credentials(line.at[0]) && is_credentials(line, &name_bytes)) {
+            mask_text(sb, begin, line.at, &in_password);
             mask_credentials(sb, line, name_bytes, &message);
-        else
-            mask_line(sb, line, &in_password);
+        } else if ((size_t)(message.at - begin) > room_in(sb)) {
+            mask_text(sb, begin, message.at, &in_password);
+        } else {
+            continue;
+        }
+        begin = message.at;
     }
+    mask_text(sb, begin, message.at, &in_password);
 }

@@ -42,6 +42,10 @@ static void what_is_secret_is_masked(void **state)
          "<Item><Name>x</Name><Password>***</Password><Password>***</Password></Item>"},
         {"<password>s3\r\ncret</password>\r\nend", "<password>***</password>\r\nend"},
         {"<Password>never closed", "<Password>***"},
+        {"<Password>a<Password>b</Password>", "<Password>***<Password>***</Password>"},
+        {"<Password><Password>b", "<Password>***<Password>***"},
+        {"<Password>sip:u:p@h</Password> sip:v:q@h", "<Password>***</Password> sip:v:***@h"},
+        {"To: <sip:u:p\xe4\xbd\xa0@h>", "To: <sip:u:***@h>"},
         /* Spelled oddly, broken, twice, or where no header stands. */
         {"R s SIP/2.0\r\nAuthorization: Digest username=\"u\",response=\"abc1\",nc=1\r\n\r\n",
          "R s SIP/2.0\r\nAuthorization: Digest username=\"u\",response=***,nc=1\r\n\r\n"},

@@ -140,13 +140,16 @@ void hf_gb_send_notice(struct hf_gb_device *device, const struct hf_sip_flow *fl
 static void write_date(struct hf_gb_site *site, struct hf_sb *sb)
 {
     uint64_t utc_ms = site->options.hub->utc_ms;
-    char time[HF_CDP_TIME_BYTES], text[HF_CDP_TIME_BYTES + 8];
-    struct hf_sb date;
+    unsigned ms = (unsigned)(utc_ms % 1000);
+    char text[HF_CDP_TIME_BYTES + 4];
 
-    hf_cdp_time_format(utc_ms, site->limits.zone_minutes, time);
-    hf_sb_init(&date, text, sizeof(text));
-    hf_sb_printf(&date, "%s.%03u", time, (unsigned)(utc_ms % 1000));
-    (void)hf_sip_write_id(sb, HF_SIP_DATE, hf_sb_done(&date));
+    hf_cdp_time_format(utc_ms, site->limits.zone_minutes, text);
+    char *at = text + HF_CDP_TIME_BYTES - 1;
+    *at++ = '.';
+    *at++ = (char)('0' + ms / 100);
+    *at++ = (char)('0' + ms / 10 % 10);
+    *at++ = (char)('0' + ms % 10);
+    (void)hf_sip_write_id(sb, HF_SIP_DATE, (struct hf_slice){text, (size_t)(at - text)});
 }
 
 /* Some devices count the bindings in the answer and take none for a failure. */

@@ -1,6 +1,4 @@
 /* codec/manscdp/time.c - times of bodies: see manscdp.h. */
-#include <stdio.h>
-
 #include "codec/manscdp/manscdp.h"
 
 enum {
@@ -128,6 +126,14 @@ hf_err hf_cdp_time_parse(struct hf_slice text, int zone_minutes, uint64_t *ret_u
     return HF_OK;
 }
 
+static char *put_two(char *at, unsigned value, char behind)
+{
+    at[0] = (char)('0' + value / 10 % 10);
+    at[1] = (char)('0' + value % 10);
+    at[2] = behind;
+    return at + 3;
+}
+
 void hf_cdp_time_format(uint64_t utc_ms, int zone_minutes, char ret_text[HF_CDP_TIME_BYTES])
 {
     int64_t seconds = (int64_t)(utc_ms / 1000) + (int64_t)zone_minutes * 60;
@@ -139,6 +145,12 @@ void hf_cdp_time_format(uint64_t utc_ms, int zone_minutes, char ret_text[HF_CDP_
                                                        : seconds;
     of_day = (unsigned)(seconds % SECONDS_PER_DAY);
     date_of(seconds / SECONDS_PER_DAY, &year, &month, &day);
-    (void)snprintf(ret_text, HF_CDP_TIME_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)year % 10000,
-                   month % 100, day % 100, of_day / 3600 % 100, of_day / 60 % 60, of_day % 60);
+    char *at = put_two(ret_text, (unsigned)year / 100, '\0') -
+               1; /* every answer to REGISTER has a date: no printf */
+    at = put_two(at, (unsigned)year, '-');
+    at = put_two(at, month, '-');
+    at = put_two(at, day, 'T');
+    at = put_two(at, of_day / 3600, ':');
+    at = put_two(at, of_day / 60 % 60, ':');
+    (void)put_two(at, of_day % 60, '\0');
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "base/assert.h"
+#include "base/sb.h"
 
 bool hf_sip_flow_same_peer(const struct hf_sip_flow *a, const struct hf_sip_flow *b)
 {
@@ -14,9 +15,25 @@ bool hf_sip_flow_same_peer(const struct hf_sip_flow *a, const struct hf_sip_flow
            memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
 }
 
+/* inet_ntop does it by sprintf, and each answer names its peer. */
+static struct hf_slice ipv4_text(const uint8_t *address, char *ret_text)
+{
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, ret_text, HF_SIP_FLOW_HOST_MAX);
+    for (unsigned i = 0; i < 4; i++) {
+        if (i > 0)
+            hf_sb_char(&sb, '.');
+        hf_sb_u64(&sb, address[i]);
+    }
+    return hf_sb_done(&sb);
+}
+
 static struct hf_slice host_text(const struct hf_sip_flow *flow, const uint8_t *address, char *ret_text)
 {
-    if (inet_ntop(flow->family == 4 ? AF_INET : AF_INET6, address, ret_text, HF_SIP_FLOW_HOST_MAX) == NULL)
+    if (flow->family == 4)
+        return ipv4_text(address, ret_text);
+    if (inet_ntop(AF_INET6, address, ret_text, HF_SIP_FLOW_HOST_MAX) == NULL)
         HF_UNREACHABLE();
     return hf_slice_of(ret_text);
 }

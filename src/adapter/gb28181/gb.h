@@ -54,6 +54,13 @@ struct hf_gb_link { /* of a device that was asked something lately, or does not 
     uint64_t opened_ms;                      /* it was CLOSED before */
 };
 
+struct hf_gb_answered { /* register.c: the last REGISTER that was answered for good */
+    uint64_t request;   /* a hash of it */
+    uint64_t until_ms;  /* its repeats are answered alike */
+    uint32_t expires_s; /* as granted */
+    uint16_t status;
+};
+
 struct hf_gb_device {
     struct hf_devconn dev;        /* first; dev.device is NULL while OFFLINE */
     struct hf_map_node node;      /* site->devices, by id */
@@ -66,6 +73,7 @@ struct hf_gb_device {
     struct hf_sip_flow flow;  /* the last proven way; commands go there */
     struct hf_sip_flow doubt; /* where it seems to have moved; asked with probe_sn */
     struct hf_sip_replay replay;
+    struct hf_gb_answered answered;
     struct hf_sip_trace trace;
     struct hf_gb_life life;
     uint64_t ended_ms; /* OFFLINE: since */
@@ -243,9 +251,8 @@ uint32_t hf_gb_random_u32(struct hf_gb_site *site);
 struct hf_gb_device *hf_gb_asking(const struct hf_gb_site *site, const struct hf_sip_msg *msg);
 
 /* register.c */
-void hf_gb_register_came(struct hf_gb_site *site, const struct hf_sip_flow *flow,
-                         const struct hf_sip_msg *msg, struct hf_slice id);
-void hf_gb_on_register(struct hf_gb_site *site, const struct hf_sip_tx_event *event);
+void hf_gb_on_register(struct hf_gb_site *site, const struct hf_sip_flow *flow, const struct hf_sip_msg *msg,
+                       struct hf_slice id);
 
 /* device.c */
 struct hf_gb_device *hf_gb_device_find(const struct hf_gb_site *site, struct hf_slice id); /* or NULL */

@@ -42,6 +42,46 @@ static void a_lost_200_is_repeated(void **state)
     assert_int_equal(kit_status(), 200);
     assert_int_equal(kit_stats()->registered, 1);
     assert_int_equal(kit_stats()->refreshed, 0);
+    assert_int_equal(kit_stats()->register_repeated, 1);
+    assert_int_equal(hf_gb_site_sip_stats(kit.site)->made[HF_SIP_TX_SERVER], 0); /* nothing is kept for it */
+    kit_pass(HF_GB_ANSWERED_MS - 1);
+    kit_again();
+    assert_int_equal(kit_status(), 200);
+    kit_pass(1); /* now it is a replay */
+    kit_again();
+    assert_int_equal(kit_status(), 401);
+    assert_true(kit_has("stale=true"));
+    assert_int_equal(kit_stats()->register_repeated, 2);
+    kit_end();
+}
+
+/* What was answered is said again, whatever it was, and counts once. */
+static void a_lost_refusal_is_repeated(void **state)
+{
+    (void)state;
+    kit_begin(NULL);
+    kit.password = "wrong";
+    assert_int_equal(kit_register(CAMERA, 3600), 403);
+    for (unsigned i = 0; i < 2 * HF_GB_LOCK_FAILURES; i++) { /* one guess */
+        kit_again();
+        assert_int_equal(kit_status(), 403);
+    }
+    assert_int_equal(kit_stats()->auth_failed, 1);
+    assert_int_equal(kit_stats()->locks, 0);
+    kit.password = "12345678";
+    kit.tk->refuse = HF_ERR_LIMIT;
+    assert_int_equal(kit_register(CAMERA, 3600), 503);
+    kit.tk->refuse = HF_OK;
+    kit_again(); /* its nonce has served, but a 401 would have it come at once */
+    assert_int_equal(kit_status(), 503);
+    assert_true(kit_has("Retry-After: "));
+    assert_int_equal(kit_register(CAMERA, 3600), 200);
+    assert_int_equal(kit_register(CAMERA, 0), 200);
+    kit_again();
+    assert_int_equal(kit_status(), 200);
+    assert_true(kit_has("Expires: 0\r\n"));
+    assert_int_equal(kit_stats()->unregistered, 1);
+    assert_int_equal(kit_stats()->challenged_stale, 0);
     kit_end();
 }
 
@@ -148,7 +188,7 @@ static void a_replay_after_goodbye_is_refused(void **state)
     kit_pass(0);
     assert_int_equal(kit_presence(CAMERA), HF_OFFLINE);
     assert_int_equal(kit_reason(CAMERA), HF_REASON_NORMAL);
-    kit_pass(40000); /* the transaction has forgotten it, the nonce is still good */
+    kit_pass(40000); /* its answer is forgotten, the nonce is still good */
     memcpy(strstr(registration, "branch=z9hG4bK"), "branch=z9hG4bX", 14);
     kit.flow = kit_flow(HF_SIP_UDP, 66, 5060);
     assert_int_equal(hf_gb_receive(kit.site, &kit.flow, hf_slice_of(registration)), HF_OK);
@@ -326,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_user_agent_is_asked_for),
         cmocka_unit_test(the_four_steps),
         cmocka_unit_test(a_lost_200_is_repeated),
+        cmocka_unit_test(a_lost_refusal_is_repeated),
         cmocka_unit_test(every_algorithm),
         cmocka_unit_test(a_guesser_is_locked_out_and_the_device_is_not),
         cmocka_unit_test(old_foreign_and_used_nonces_are_stale),

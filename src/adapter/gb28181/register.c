@@ -1,19 +1,22 @@
-/* adapter/gb28181/register.c - REGISTER. Whoever shows no credentials, or an old nonce, is challenged without leaving anything behind; the rest is a transaction, so that a repeat
- * gets the same answer although its nonce has served. */
+/* adapter/gb28181/register.c - REGISTER. No transaction is kept of it: whoever shows no credentials, or an old nonce, is challenged without leaving anything behind, and a device remembers of
+ * its last one a hash and what it was answered, so that a repeat gets the same answer although its nonce has served. That is 24 bytes in place of half a KiB for 32 s, which all the
+ * cameras that come back after an outage would need at once. */
 #include "adapter/gb28181/catalog.h"
 #include "adapter/gb28181/subscribe.h"
 
 #include "base/hash.h"
 
-/* An answer without a transaction. */
-static void answer_at_once(struct hf_gb_site *site, const struct hf_sip_flow *flow,
-                           const struct hf_sip_msg *msg, const struct hf_gb_answer *answer)
-{
-    struct hf_slice text = hf_gb_write_answer(site, flow, msg, answer);
-
-    if (text.bytes > 0)
-        (void)hf_sip_layer_send(site->layer, flow, text);
-}
+/* Of one REGISTER on its way to an answer. */
+struct coming {
+    struct hf_gb_site *site;
+    const struct hf_sip_flow *flow;
+    const struct hf_sip_msg *msg;
+    struct hf_slice id;
+    struct hf_gb_account account;
+    bool known;       /* the account is there */
+    uint64_t pair;    /* for core/gb/lock.h */
+    uint64_t request; /* a hash of what a repeat has in common with it */
+};
 
 static bool speaks_version(const struct hf_gb_site *site, const struct hf_sip_msg *msg)
 {
@@ -82,6 +85,34 @@ static uint16_t version_of(const struct hf_sip_msg *msg)
     return (uint16_t)(10 * (text.at[0] - '0') + (text.at[2] - '0'));
 }
 
+static struct hf_gb_answer answer_to(const struct coming *coming, unsigned status)
+{
+    struct hf_gb_answer answer = {
+        .status = status, .account = &coming->account, .version = speaks_version(coming->site, coming->msg)};
+
+    if (status == 503)
+        answer.retry_after_s = hf_gb_retry_after_s(coming->site);
+    return answer;
+}
+
+static void send(const struct coming *coming, const struct hf_gb_answer *answer)
+{
+    struct hf_gb_site *site = coming->site;
+    struct hf_slice text = hf_gb_write_answer(site, coming->flow, coming->msg, answer);
+
+    if (text.bytes > 0)
+        (void)hf_sip_layer_send(site->layer, coming->flow, text);
+    else
+        (void)hf_sip_layer_reply(site->layer, coming->flow, coming->msg, 513, 0);
+}
+
+static void refuse(const struct coming *coming, unsigned status)
+{
+    struct hf_gb_answer answer = answer_to(coming, status);
+
+    send(coming, &answer);
+}
+
 static uint64_t pair_of(const struct hf_gb_site *site, const struct hf_sip_flow *flow, struct hf_slice id)
 {
     uint8_t key[HF_GBID_DIGITS + 1 + sizeof(flow->peer)] = {0};
@@ -91,7 +122,17 @@ static uint64_t pair_of(const struct hf_gb_site *site, const struct hf_sip_flow 
     return hf_hash(site->hash_key, key, sizeof(key));
 }
 
-enum verdict { VERDICT_OK, VERDICT_NONE, VERDICT_STALE, VERDICT_WRONG };
+static uint64_t request_of(const struct hf_gb_site *site, const struct hf_sip_msg *msg)
+{
+    struct hf_slice credentials = hf_sip_value(msg, HF_SIP_AUTHORIZATION), branch = msg->via.branch;
+    const uint64_t parts[] = {hf_hash(site->hash_key, credentials.at, credentials.bytes),
+                              hf_hash(site->hash_key, msg->call_id.at, msg->call_id.bytes),
+                              hf_hash(site->hash_key, branch.at, branch.bytes), msg->cseq.number};
+
+    return hf_hash(site->hash_key, parts, sizeof(parts));
+}
+
+enum verdict { VERDICT_OK, VERDICT_NONE, VERDICT_STALE };
 
 /* The username may be the id or id@domain. */
 static bool is_named(struct hf_slice username, struct hf_slice id)
@@ -115,8 +156,8 @@ static enum verdict judge_nonce(struct hf_gb_site *site, const struct hf_sip_flo
     return err == HF_OK ? VERDICT_OK : VERDICT_STALE;
 }
 
-static enum verdict judge_password(struct hf_gb_site *site, const struct hf_sip_credentials *credentials,
-                                   struct hf_slice id, const struct hf_gb_account *account, bool known)
+static bool has_password(struct hf_gb_site *site, const struct hf_sip_credentials *credentials,
+                         struct hf_slice id, const struct hf_gb_account *account, bool known)
 {
     struct hf_sip_hash ha1 = {.bytes = 32};
     struct hf_slice text;
@@ -130,9 +171,7 @@ static enum verdict judge_password(struct hf_gb_site *site, const struct hf_sip_
     }
     bool right = hf_sip_verify(site->hasher, credentials, text, HF_SLICE("REGISTER")) == HF_OK;
     return right && known && credentials->alg == account->alg && is_named(credentials->username, id) &&
-                   hf_slice_eq(credentials->realm, site->options.realm)
-               ? VERDICT_OK
-               : VERDICT_WRONG;
+           hf_slice_eq(credentials->realm, site->options.realm);
 }
 
 static bool shedding(struct hf_gb_site *site)
@@ -144,100 +183,44 @@ static bool shedding(struct hf_gb_site *site)
            sip->transactions >= sip->transactions_max - sip->transactions_max / 4;
 }
 
-static void challenge(struct hf_gb_site *site, const struct hf_sip_flow *flow, const struct hf_sip_msg *msg,
-                      struct hf_slice id, struct hf_sip_tx *tx, bool stale)
+static void challenge(const struct coming *coming, bool stale) /* of a stranger: the same as of anybody */
 {
+    struct hf_gb_site *site = coming->site;
     char nonce[HF_SIP_NONCE_TEXT_BYTES];
-    struct hf_gb_account account;
+    struct hf_gb_answer answer = answer_to(coming, 401);
 
-    (void)account_of(site, msg, id, &account); /* of a stranger: the same as of anybody */
-    make_challenge(site, flow, id, nonce);
-    struct hf_gb_answer answer = {.status = 401,
-                                  .account = &account,
-                                  .nonce = {nonce, sizeof(nonce)},
-                                  .stale = stale,
-                                  .version = speaks_version(site, msg)};
+    make_challenge(site, coming->flow, coming->id, nonce);
+    answer.nonce = (struct hf_slice){nonce, sizeof(nonce)};
+    answer.stale = stale;
     if (stale)
         site->stats.challenged_stale++;
     else
         site->stats.challenged++;
-    if (tx == NULL) {
-        answer_at_once(site, flow, msg, &answer);
-        return;
-    }
-    struct hf_slice text = hf_gb_write_answer(site, flow, msg, &answer);
-    (void)hf_sip_tx_answer(tx, answer.status, text, hf_gb_now(site));
+    send(coming, &answer);
 }
 
-void hf_gb_register_came(struct hf_gb_site *site, const struct hf_sip_flow *flow,
-                         const struct hf_sip_msg *msg, struct hf_slice id)
+static void wrong(const struct coming *coming)
 {
-    struct hf_sip_credentials credentials;
-    struct hf_sip_nonce nonce;
-    struct hf_gb_account account;
+    struct hf_gb_site *site = coming->site;
+    struct hf_gb_device *device = hf_gb_device_find(site, coming->id);
 
-    if (!hf_gbid_valid(id, site->limits.strict_ids ? HF_GBID_RULE_STRICT : HF_GBID_RULE_DEVICE)) {
-        site->stats.register_bad++;
-        (void)hf_gb_refuse(site, flow, msg, 400);
+    if (hf_gb_lock_repeated(&site->locks, coming->pair, coming->request)) { /* one guess, heard twice */
+        site->stats.register_repeated++;
+        refuse(coming, 403);
         return;
     }
-    if (shedding(site)) {
-        site->stats.register_shed++;
-        (void)hf_sip_layer_reply(site->layer, flow, msg, 503, hf_gb_retry_after_s(site));
-        return;
-    }
-    enum verdict verdict = judge_nonce(site, flow, msg, id, &credentials, &nonce);
-    if (verdict != VERDICT_OK && (account_of(site, msg, id, &account) != HF_OK || !account.open)) {
-        challenge(site, flow, msg, id, NULL, verdict == VERDICT_STALE);
-        return;
-    }
-    if (hf_gb_locked(&site->locks, pair_of(site, flow, id), hf_gb_now(site))) { /* before it costs anything */
-        site->stats.auth_locked++;
-        (void)hf_gb_refuse(site, flow, msg, 403);
-        return;
-    }
-    if (hf_sip_tx_receive(site->layer, flow, msg, HF_SIP_SHED_FIRST, hf_gb_now(site)) == HF_ERR_LIMIT)
-        site->stats.register_shed++;
-}
-
-/* ---- with credentials ---- */
-
-static void answer(struct hf_gb_site *site, const struct hf_sip_tx_event *event,
-                   const struct hf_gb_answer *with)
-{
-    struct hf_slice text = hf_gb_write_answer(site, event->flow, event->msg, with);
-
-    if (text.bytes > 0)
-        (void)hf_sip_tx_answer(event->tx, with->status, text, hf_gb_now(site));
-    else
-        (void)hf_sip_tx_answer_plain(event->tx, event->msg, 513, hf_gb_now(site));
-}
-
-static void refuse(struct hf_gb_site *site, const struct hf_sip_tx_event *event, unsigned status)
-{
-    struct hf_gb_answer with = {.status = status,
-                                .version = speaks_version(site, event->msg),
-                                .retry_after_s = status == 503 ? hf_gb_retry_after_s(site) : 0};
-
-    answer(site, event, &with);
-}
-
-static void wrong(struct hf_gb_site *site, const struct hf_sip_tx_event *event, struct hf_slice id,
-                  bool known)
-{
-    struct hf_gb_device *device = hf_gb_device_find(site, id);
-
     site->stats.auth_failed++;
     if (device != NULL)
         hf_gb_link_refused(device);
-    if (hf_gb_lock_fail(&site->locks, pair_of(site, event->flow, id), hf_gb_now(site))) {
+    if (hf_gb_lock_fail(&site->locks, coming->pair, coming->request, hf_gb_now(site))) {
         site->stats.locks = site->locks.locked;
-        if (known) /* once for each lock: a guesser must not fill the log */
-            hf_hub_refused(site->options.hub, site->options.tenant->name, id, HF_REASON_CREDENTIALS_INVALID);
+        if (coming->known) /* once for each lock: a guesser must not fill the log */
+            hf_hub_refused(site->options.hub, site->options.tenant->name, coming->id,
+                           HF_REASON_CREDENTIALS_INVALID);
     }
     site->stats.locks_forgotten = site->locks.forgotten;
-    hf_gb_log(site, "REFUSED", id, event->flow, HF_REASON_CREDENTIALS_INVALID);
-    refuse(site, event, 403);
+    hf_gb_log(site, "REFUSED", coming->id, coming->flow, HF_REASON_CREDENTIALS_INVALID);
+    refuse(coming, 403);
 }
 
 static void take_settings(struct hf_gb_device *device, const struct hf_sip_msg *msg,
@@ -271,20 +254,47 @@ static hf_err let_in(struct hf_gb_device *device, enum hf_reason *ret_reason)
     return hf_hub_connect(site->options.hub, &device->dev, &connect, ret_reason);
 }
 
-static void accept_device(struct hf_gb_site *site, const struct hf_sip_tx_event *event,
-                          struct hf_gb_device *device, const struct hf_gb_account *account,
-                          uint32_t expires_s)
+/* Answers, and remembers what for as long as the device may ask again (timer J of a transaction). */
+static void settle(const struct coming *coming, struct hf_gb_device *device, unsigned status,
+                   uint32_t expires_s)
 {
+    struct hf_gb_answer answer = answer_to(coming, status);
+
+    device->answered = (struct hf_gb_answered){.request = coming->request,
+                                               .until_ms = hf_gb_now(coming->site) + HF_GB_ANSWERED_MS,
+                                               .expires_s = expires_s,
+                                               .status = (uint16_t)status};
+    answer.expires_s = expires_s;
+    send(coming, &answer);
+}
+
+static bool repeated(const struct coming *coming, const struct hf_gb_device *device)
+{
+    struct hf_gb_site *site = coming->site;
+
+    if (device == NULL || device->answered.request != coming->request ||
+        device->answered.until_ms <= hf_gb_now(site))
+        return false;
+    struct hf_gb_answer answer = answer_to(coming, device->answered.status);
+    answer.expires_s = device->answered.expires_s;
+    site->stats.register_repeated++;
+    send(coming, &answer);
+    return true;
+}
+
+static void accept_device(const struct coming *coming, struct hf_gb_device *device, uint32_t expires_s)
+{
+    struct hf_gb_site *site = coming->site;
     bool there = hf_gb_device_there(device);
     enum hf_reason reason = HF_REASON_NONE;
 
-    take_settings(device, event->msg, account, expires_s);
+    take_settings(device, coming->msg, &coming->account, expires_s);
     device->life.last_ms = hf_gb_now(site);
     if (!there && let_in(device, &reason) != HF_OK) {
         site->stats.register_refused++;
-        hf_gb_log(site, "REFUSED", hf_gb_device_id(device), event->flow, reason);
+        hf_gb_log(site, "REFUSED", coming->id, coming->flow, reason);
         hf_gb_device_arm(device);
-        refuse(site, event, 503);
+        settle(coming, device, 503, 0);
         return;
     }
     if (there) {
@@ -293,34 +303,29 @@ static void accept_device(struct hf_gb_site *site, const struct hf_sip_tx_event 
         site->stats.registered++;
         device->registered_ms = hf_gb_now(site);
     }
-    hf_gb_device_bind(device, event->flow);
+    hf_gb_device_bind(device, coming->flow);
     hf_gb_device_event(device, HF_GB_EV_REGISTER);
     hf_gb_bound(device, false);
     if (!there) {
         hf_gb_catalog_registered(device);
         hf_gb_subs_registered(device);
-        hf_gb_log(site, "REGISTERED", hf_gb_device_id(device), event->flow, HF_REASON_CONNECTED);
+        hf_gb_log(site, "REGISTERED", coming->id, coming->flow, HF_REASON_CONNECTED);
     }
-    if (hf_sip_flow_reliable(event->flow) && site->options.ops->proven != NULL)
-        site->options.ops->proven(site->options.context, event->flow);
-    answer(site, event,
-           &(struct hf_gb_answer){.status = 200,
-                                  .account = account,
-                                  .expires_s = expires_s,
-                                  .version = speaks_version(site, event->msg)});
+    if (hf_sip_flow_reliable(coming->flow) && site->options.ops->proven != NULL)
+        site->options.ops->proven(site->options.context, coming->flow);
+    settle(coming, device, 200, expires_s);
 }
 
-static void leave(struct hf_gb_site *site, const struct hf_sip_tx_event *event, struct hf_gb_device *device,
-                  const struct hf_gb_account *account)
+static void leave(const struct coming *coming, struct hf_gb_device *device)
 {
+    struct hf_gb_site *site = coming->site;
+
     site->stats.unregistered++;
     if (hf_gb_device_there(device)) {
         device->life.last_ms = hf_gb_now(site);
         hf_gb_device_event(device, HF_GB_EV_BYE);
     }
-    answer(site, event,
-           &(struct hf_gb_answer){
-               .status = 200, .account = account, .version = speaks_version(site, event->msg)});
+    settle(coming, device, 200, 0);
 }
 
 static uint32_t expires_of(struct hf_gb_site *site, const struct hf_sip_msg *msg)
@@ -335,47 +340,74 @@ static uint32_t expires_of(struct hf_gb_site *site, const struct hf_sip_msg *msg
     return site->limits.expires_max_s;
 }
 
-void hf_gb_on_register(struct hf_gb_site *site, const struct hf_sip_tx_event *event)
+/* Its nonce is good, or none is needed. */
+static void take(const struct coming *coming, struct hf_gb_device *device,
+                 const struct hf_sip_credentials *credentials, const struct hf_sip_nonce *nonce)
 {
-    const struct hf_sip_msg *msg = event->msg;
-    struct hf_slice id = msg->from.uri.user;
-    struct hf_sip_credentials credentials;
-    struct hf_sip_nonce nonce;
-    struct hf_gb_account account;
-    uint32_t expires_s = expires_of(site, msg);
+    struct hf_gb_site *site = coming->site;
+    bool open = coming->known && coming->account.open;
+    uint32_t expires_s = expires_of(site, coming->msg);
 
-    if (judge_contacts(msg, expires_s) != 0) {
+    if (judge_contacts(coming->msg, expires_s) != 0) {
         site->stats.register_bad++;
-        refuse(site, event, 400);
+        refuse(coming, 400);
         return;
     }
-    enum verdict verdict = judge_nonce(site, event->flow, msg, id, &credentials, &nonce);
-    hf_err known = account_of(site, msg, id, &account);
-    bool open = known == HF_OK && account.open;
-    struct hf_gb_device *device = hf_gb_device_find(site, id);
-    if (!open && verdict == VERDICT_OK && device != NULL &&
-        !hf_sip_replay_fresh(&device->replay, &nonce, credentials.nc_value))
-        verdict = VERDICT_STALE;
-    if (!open && verdict != VERDICT_OK) {
-        challenge(site, event->flow, msg, id, event->tx, verdict == VERDICT_STALE);
+    if (!open && device != NULL && !hf_sip_replay_fresh(&device->replay, nonce, credentials->nc_value)) {
+        challenge(coming, true);
         return;
     }
-    if (!open && judge_password(site, &credentials, id, &account, known == HF_OK) != VERDICT_OK) {
-        wrong(site, event, id, known == HF_OK);
+    if (!open && !has_password(site, credentials, coming->id, &coming->account, coming->known)) {
+        wrong(coming);
         return;
     }
-    hf_gb_lock_clear(&site->locks, pair_of(site, event->flow, id));
+    hf_gb_lock_clear(&site->locks, coming->pair);
     if (device == NULL)
-        device = hf_gb_device_take(site, id);
+        device = hf_gb_device_take(site, coming->id);
     if (device == NULL) {
         site->stats.devices_full++;
-        refuse(site, event, 503);
+        refuse(coming, 503);
         return;
     }
     if (!open)
-        hf_sip_replay_take(&device->replay, &nonce, credentials.nc_value);
+        hf_sip_replay_take(&device->replay, nonce, credentials->nc_value);
     if (expires_s == 0)
-        leave(site, event, device, &account);
+        leave(coming, device);
     else
-        accept_device(site, event, device, &account, expires_s);
+        accept_device(coming, device, expires_s);
+}
+
+void hf_gb_on_register(struct hf_gb_site *site, const struct hf_sip_flow *flow, const struct hf_sip_msg *msg,
+                       struct hf_slice id)
+{
+    struct coming coming = {.site = site, .flow = flow, .msg = msg, .id = id};
+    struct hf_sip_credentials credentials = {0};
+    struct hf_sip_nonce nonce = {0};
+
+    if (!hf_gbid_valid(id, site->limits.strict_ids ? HF_GBID_RULE_STRICT : HF_GBID_RULE_DEVICE)) {
+        site->stats.register_bad++;
+        (void)hf_gb_refuse(site, flow, msg, 400);
+        return;
+    }
+    if (shedding(site)) {
+        site->stats.register_shed++;
+        (void)hf_sip_layer_reply(site->layer, flow, msg, 503, hf_gb_retry_after_s(site));
+        return;
+    }
+    enum verdict verdict = judge_nonce(site, flow, msg, id, &credentials, &nonce);
+    coming.known = account_of(site, msg, id, &coming.account) == HF_OK;
+    if (verdict != VERDICT_OK && !(coming.known && coming.account.open)) {
+        challenge(&coming, verdict == VERDICT_STALE);
+        return;
+    }
+    coming.pair = pair_of(site, flow, id);
+    if (hf_gb_locked(&site->locks, coming.pair, hf_gb_now(site))) { /* before it costs anything */
+        site->stats.auth_locked++;
+        (void)hf_gb_refuse(site, flow, msg, 403);
+        return;
+    }
+    struct hf_gb_device *device = hf_gb_device_find(site, id);
+    coming.request = request_of(site, msg);
+    if (!repeated(&coming, device))
+        take(&coming, device, &credentials, &nonce);
 }

@@ -48,18 +48,36 @@ static struct hf_slice write_binding(const struct hf_gb_device *device, char sto
     return hf_sb_done(&sb);
 }
 
+/* Of all that a binding says. Each refresh asks whether it says anything new, so it is not written for that. */
+static uint64_t hash_binding(const struct hf_gb_device *device)
+{
+    struct {
+        struct hf_sip_flow flow;
+        uint32_t expires_s, interval_ms, count;
+        uint16_t version, charset;
+    } all = {.flow = device->flow,
+             .expires_s = device->expires_s,
+             .interval_ms = device->life.interval_ms,
+             .count = device->life.count,
+             .version = device->version,
+             .charset = device->charset};
+
+    _Static_assert(sizeof(all) == sizeof(struct hf_sip_flow) + 16, "no hole");
+    all.flow.connection = 0; /* it ends with the process, and with itself */
+    return hf_hash(device->site->hash_key, &all, sizeof(all));
+}
+
 void hf_gb_bound(struct hf_gb_device *device, bool port_only)
 {
     struct hf_gb_site *site = device->site;
     char storage[HF_BINDING_BYTES_MAX];
-    struct hf_slice text = write_binding(device, storage);
-    uint64_t hash = hf_hash(site->hash_key, text.at, text.bytes);
+    uint64_t hash = hash_binding(device);
 
     if (hash == device->bound_hash)
         return;
     if (port_only && device->bound_hash != 0 && hf_gb_now(site) - device->bound_ms < HF_GB_BOUND_INTERVAL_MS)
         return; /* the next message from that address would say as much */
-    if (hf_hub_bound(site->options.hub, &device->dev, text) != HF_OK)
+    if (hf_hub_bound(site->options.hub, &device->dev, write_binding(device, storage)) != HF_OK)
         return; /* with the next refresh */
     site->stats.bindings++;
     device->bound_hash = hash;
@@ -139,7 +157,7 @@ static bool read_binding(struct hf_gb_device *device, struct hf_slice text)
     if (hf_sip_flow_reliable(&device->flow)) /* and as long for a new connection */
         device->life.lost_ms = now_ms + (uint64_t)device->life.interval_ms * device->life.count;
     device->registered_ms = now_ms;
-    device->bound_hash = hf_hash(site->hash_key, text.at, text.bytes);
+    device->bound_hash = hash_binding(device);
     device->bound_ms = now_ms;
     return true;
 }

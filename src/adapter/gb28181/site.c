@@ -338,7 +338,7 @@ static void request_came(struct hf_gb_site *site, const struct hf_sip_flow *flow
         return;
     }
     if (msg->method == HF_SIP_REGISTER) {
-        hf_gb_register_came(site, flow, msg, home);
+        hf_gb_on_register(site, flow, msg, home);
         return;
     }
     struct hf_gb_device *device = hf_gb_asking(site, msg);
@@ -422,7 +422,6 @@ static void on_options(struct hf_gb_site *site, const struct hf_sip_tx_event *ev
 static void on_request(struct hf_gb_site *site, const struct hf_sip_tx_event *event)
 {
     switch (event->msg->method) {
-    case HF_SIP_REGISTER: hf_gb_on_register(site, event); return;
     case HF_SIP_MESSAGE: hf_gb_on_message(site, event); return;
     case HF_SIP_INVITE: hf_gb_call_on_invite(site, event); return;
     case HF_SIP_BYE: hf_gb_call_on_bye(site, event); return;

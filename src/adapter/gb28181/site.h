@@ -28,6 +28,8 @@
 enum {
     HF_GB_DEVICES_MAX = 131072, /* of a worker, with those that are remembered */
     /* How long the trace of a device that left can be asked for, unless devices_max needs its place. */
+    HF_GB_ANSWERED_MS =
+        HF_SIP_TIMEOUT_T1 * HF_SIP_T1_MS, /* so long a repeated REGISTER gets the answer of the first */
     HF_GB_REMEMBER_MS = 3600000,
     HF_GB_KNOCKS_MAX = 1024, /* traces of strangers; above it the one that was silent for longest goes */
     HF_GB_KNOCKS_PER_SECOND = 20,
@@ -201,6 +203,7 @@ struct hf_gb_options {
     X(registered, "devices let in that were not there before")                           \
     X(refreshed, "REGISTERs of devices that were there")                                 \
     X(unregistered, "REGISTERs with Expires 0")                                          \
+    X(register_repeated, "REGISTERs heard again, answered as before")                    \
     X(auth_failed, "wrong answers to a fresh nonce, unknown and forbidden devices: 403") \
     X(auth_locked, "REGISTERs refused because their id and source are locked")           \
     X(locks, "times that a pair of id and source was locked")                            \

@@ -16,22 +16,25 @@ static void five_failures_within_a_window_lock_for_a_while(void **state)
     (void)state;
     assert_int_equal(hf_gb_locks_init(&locks, 10), HF_OK);
     for (unsigned i = 0; i < 4; i++)
-        assert_false(hf_gb_lock_fail(&locks, 7, 1000 + i));
+        assert_false(hf_gb_lock_fail(&locks, 7, 100, 1000 + i));
     assert_false(hf_gb_locked(&locks, 7, 1100));
-    assert_true(hf_gb_lock_fail(&locks, 7, 1100));
+    assert_true(hf_gb_lock_fail(&locks, 7, 100, 1100));
     assert_true(hf_gb_locked(&locks, 7, 61099));
-    assert_false(hf_gb_locked(&locks, 8, 1100));    /* nobody else */
-    assert_false(hf_gb_lock_fail(&locks, 7, 1200)); /* locked once */
+    assert_false(hf_gb_locked(&locks, 8, 1100));         /* nobody else */
+    assert_false(hf_gb_lock_fail(&locks, 7, 100, 1200)); /* locked once */
     assert_false(hf_gb_locked(&locks, 7, 61100));
     assert_int_equal(locks.map.count, 0); /* and forgotten */
     for (unsigned i = 0; i < 20; i++)     /* slowly: never five in a window */
-        assert_false(hf_gb_lock_fail(&locks, 9, 100000 + i * 16000));
+        assert_false(hf_gb_lock_fail(&locks, 9, 100, 100000 + i * 16000));
     hf_gb_lock_clear(&locks, 9);
     for (unsigned i = 0; i < 4; i++)
-        assert_false(hf_gb_lock_fail(&locks, 9, 500000));
+        assert_false(hf_gb_lock_fail(&locks, 9, 100, 500000));
     hf_gb_lock_clear(&locks, 9); /* right at last */
-    assert_false(hf_gb_lock_fail(&locks, 9, 500000));
+    assert_false(hf_gb_lock_fail(&locks, 9, 100, 500000));
     assert_int_equal(locks.locked, 1);
+    assert_true(hf_gb_lock_repeated(&locks, 9, 100)); /* what failed last */
+    assert_false(hf_gb_lock_repeated(&locks, 9, 101));
+    assert_false(hf_gb_lock_repeated(&locks, 10, 100));
     hf_gb_locks_deinit(&locks);
 }
 
@@ -43,11 +46,11 @@ static void the_pair_that_failed_longest_ago_is_forgotten(void **state)
     assert_int_equal(hf_gb_locks_init(&locks, 3), HF_OK);
     locks.failures = 2;
     for (uint64_t pair = 1; pair <= 3; pair++)
-        (void)hf_gb_lock_fail(&locks, pair, pair);
-    (void)hf_gb_lock_fail(&locks, 4, 10); /* 1 goes */
+        (void)hf_gb_lock_fail(&locks, pair, 100, pair);
+    (void)hf_gb_lock_fail(&locks, 4, 100, 10); /* 1 goes */
     assert_int_equal(locks.forgotten, 1);
-    assert_true(hf_gb_lock_fail(&locks, 2, 11));
-    assert_false(hf_gb_lock_fail(&locks, 1, 11)); /* begins anew; 3 goes, not 2 */
+    assert_true(hf_gb_lock_fail(&locks, 2, 100, 11));
+    assert_false(hf_gb_lock_fail(&locks, 1, 100, 11)); /* begins anew; 3 goes, not 2 */
     assert_true(hf_gb_locked(&locks, 2, 12));
     hf_gb_locks_deinit(&locks);
 }

@@ -5,6 +5,7 @@ struct pair {
     struct hf_list_node used;
     uint64_t since_ms; /* of the first failure that counts */
     uint64_t until_ms; /* locked; 0 = not */
+    uint64_t request;  /* of the last failure */
     uint32_t failures;
 };
 
@@ -76,7 +77,7 @@ static struct pair *pair_new(struct hf_gb_locks *locks, uint64_t hash, uint64_t 
     return NULL;
 }
 
-bool hf_gb_lock_fail(struct hf_gb_locks *locks, uint64_t hash, uint64_t now_ms)
+bool hf_gb_lock_fail(struct hf_gb_locks *locks, uint64_t hash, uint64_t request, uint64_t now_ms)
 {
     struct pair *pair = find(locks, hash);
 
@@ -86,6 +87,7 @@ bool hf_gb_lock_fail(struct hf_gb_locks *locks, uint64_t hash, uint64_t now_ms)
         return false;
     hf_list_remove(&pair->used);
     hf_list_push_back(&locks->used, &pair->used);
+    pair->request = request;
     if (now_ms - pair->since_ms >= locks->window_ms) {
         pair->since_ms = now_ms;
         pair->failures = 0;
@@ -95,6 +97,13 @@ bool hf_gb_lock_fail(struct hf_gb_locks *locks, uint64_t hash, uint64_t now_ms)
     pair->until_ms = now_ms + locks->lock_ms;
     locks->locked++;
     return true;
+}
+
+bool hf_gb_lock_repeated(const struct hf_gb_locks *locks, uint64_t hash, uint64_t request)
+{
+    const struct pair *pair = find(locks, hash);
+
+    return pair != NULL && pair->request == request;
 }
 
 void hf_gb_lock_clear(struct hf_gb_locks *locks, uint64_t hash)

@@ -25,8 +25,10 @@ hf_err hf_gb_locks_init(struct hf_gb_locks *locks,
 void hf_gb_locks_deinit(struct hf_gb_locks *locks);
 
 bool hf_gb_locked(struct hf_gb_locks *locks, uint64_t pair, uint64_t now_ms);
-/* One more failure. True when the pair has become locked by it. Without memory nothing is counted: false. */
-bool hf_gb_lock_fail(struct hf_gb_locks *locks, uint64_t pair, uint64_t now_ms);
+/* One more failure. request: a hash of what failed. True when the pair has become locked by it. Without memory nothing is counted: false. */
+bool hf_gb_lock_fail(struct hf_gb_locks *locks, uint64_t pair, uint64_t request, uint64_t now_ms);
+/* The pair's last failure was this request: it was sent again, and is no further guess. */
+bool hf_gb_lock_repeated(const struct hf_gb_locks *locks, uint64_t pair, uint64_t request);
 void hf_gb_lock_clear(struct hf_gb_locks *locks, uint64_t pair); /* it was right at last */
 
 #endif

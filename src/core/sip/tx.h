@@ -23,7 +23,7 @@ enum {
     HF_SIP_T4_MS = 5000,
     HF_SIP_TIMEOUT_T1 = 64,     /* B, F, H, J, L, M: 64 T1 = 32 s */
     HF_SIP_TIMER_C_MS = 180000, /* an INVITE that rings, ours or theirs (RFC 3261 16.6) */
-    /* Transactions. 100,000 devices with 60 s have 53,344 keepalives, and as many REGISTERs when all come back within 60 s: REGISTER's 3/4 hold both. */
+    /* Transactions. 100,000 devices with 60 s have 53,344 keepalives, and as many lists of channels when all come back within 60 s. REGISTER has none. */
     HF_SIP_TX_MAX = 262144,
     HF_SIP_TX_SERVER_BYTES = 160, /* of a server transaction other than INVITE, beside its answer's bytes */
     HF_SIP_TX_KEPT_BYTES_MAX = 128 << 20, /* messages kept to be repeated, all together */

@@ -57,9 +57,9 @@ def test_wrong_password_is_a_failed_run(gw):
 
 
 def test_catalog_through_the_api(gw):
-    status, verdict, result, counters = bench(gw, "catalog", "--devices", 2, "--channels", 50, "--shuffle", "--ahead", 8, "--duration", "2s",
+    status, verdict, result, counters = bench(gw, "catalog", "--devices", 2, "--channels", 50, "--shuffle", "--ahead", 8, "--duration", "4s",
                                               "--api", gw.url(), "--api-key-env", "KEY", env={"KEY": gw.keys["admin"]})
-    assert (status, verdict) == (0, "measured"), counters
+    assert (status, verdict) == (0, "measured"), json.dumps(counters)
     assert result["lists"] >= 1 and counters["lists_failed"] == 0 and result["applied_p50"] > 0
 
 

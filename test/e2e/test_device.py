@@ -160,7 +160,7 @@ def test_other_tenants_hear_nothing(gw):
     (frame(PING, b"x" * 126), 1002, "protocol_error"),
     (frame(CONT, b"x"), 1002, "protocol_error"),
     (frame(BINARY, b"x" * ((1 << 20) + 1))[:64], 1009, "message_too_big"),
-])
+], ids=["no UTF-8", "unmasked", "reserved bit", "unknown opcode", "long ping", "nothing to continue", "too big"])
 def test_a_broken_rule_ends_it_with_code_and_reason(gw, data, code, reason):
     device = f"rude-{code}-{data[0]}-{len(data)}"
     with gw.connect(device) as ws:

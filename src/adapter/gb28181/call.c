@@ -151,6 +151,17 @@ void hf_gb_call_invite_over(struct hf_gb_call *call)
 }
 
 /* Once for each call, in whatever way it goes. */
+static void tell_gateway(const struct hf_gb_call *call)
+{
+    const struct hf_gb_options *options = &call->device->site->options;
+    char id[HF_GB_CALL_ID_TEXT];
+
+    if (options->ops->call_ended == NULL)
+        return;
+    hf_gb_call_id_text(call, id);
+    options->ops->call_ended(options->context, hf_slice_of(id));
+}
+
 static void ended(struct hf_gb_call *call, enum hf_gb_call_state before, enum hf_gb_call_end end)
 {
     struct hf_gb_site *site = call->device->site;
@@ -161,8 +172,10 @@ static void ended(struct hf_gb_call *call, enum hf_gb_call_state before, enum hf
     call->times.ended_ms = hf_gb_now(site);
     hf_list_remove(&call->talk);
     close_leg(call);
-    if (call->events)
+    if (call->events) {
         hf_gb_call_event(call, "ended");
+        tell_gateway(call);
+    }
     if (end == HF_GB_CALL_END_NO_ANSWER && call->asked && !call->heard)
         hf_gb_breaker_result(call->device, false);
     hf_gb_call_tell(call);

@@ -5,6 +5,7 @@
 
 #include "adapter/gb28181/upstream_parts.h"
 #include "core/hub_testkit.h"
+#include "core/presence.h"
 
 #define KIT      static __attribute__((unused))
 #define PLATFORM "34020000002000000001"
@@ -24,6 +25,9 @@ static struct kit {
     bool deaf;      /* nothing can be sent */
     unsigned connects, disconnects, changes, branch;
     uint64_t random;
+    struct hf_call *call; /* the last one to the hub; the test answers it */
+    unsigned calls;
+    hf_err refuse_calls;
     char *sent[KIT_SENT_MAX];
     unsigned sent_count, read_count;
     char text[HF_SIP_TX_MESSAGE_BYTES_MAX + 1]; /* the message read last, and parsed: */
@@ -66,6 +70,16 @@ KIT void kit_random(void *context, void *out, size_t bytes)
         ((uint8_t *)out)[i] = (uint8_t)(hf_hash_mix(++kit.random) >> 8);
 }
 
+KIT hf_err kit_call(void *context, struct hf_call *call)
+{
+    assert_ptr_equal(context, &kit);
+    if (kit.refuse_calls != HF_OK)
+        return kit.refuse_calls;
+    kit.call = call;
+    kit.calls++;
+    return HF_OK;
+}
+
 KIT void kit_changed(void *context)
 {
     (void)context;
@@ -76,6 +90,7 @@ static const struct hf_gb_upstream_ops kit_ops = {.connect = kit_connect,
                                                   .disconnect = kit_disconnect,
                                                   .send = kit_send,
                                                   .random = kit_random,
+                                                  .call = kit_call,
                                                   .changed = kit_changed};
 
 KIT void kit_begin(const struct hf_gb_upstream_options *with)
@@ -100,6 +115,8 @@ KIT void kit_begin(const struct hf_gb_upstream_options *with)
     options.server_id = HF_SLICE(PLATFORM);
     options.domain = HF_SLICE(DOMAIN);
     options.device_id = HF_SLICE(US);
+    options.kv = kit.tk->kv;
+    options.tenant = kit.tk->tenant.name;
     if (options.password.at == NULL)
         options.password = HF_SLICE("12345678");
     assert_int_equal(hf_gb_upstream_new(&options, &kit.up), HF_OK);
@@ -114,7 +131,10 @@ KIT void kit_forget(void)
 
 KIT void kit_end(void)
 {
+    kit.refuse_calls = HF_OK;
     hf_gb_upstream_free(kit.up);
+    if (kit.call != NULL) /* the last one, which the test has not answered */
+        kit.call->on_done(kit.call);
     tk_run(kit.tk);
     tk_free(kit.tk);
     hf_sip_hasher_free(kit.hasher);
@@ -176,6 +196,49 @@ KIT unsigned kit_status(void)
 KIT bool kit_has(const char *text)
 {
     return strstr(kit.text, text) != NULL;
+}
+
+/* ---- the tables ---- */
+
+KIT void kit_put(enum hf_kv_table table, struct hf_slice key, const uint8_t *row, size_t bytes)
+{
+    struct hf_kv_txn *txn;
+
+    assert_true(bytes > 0);
+    assert_int_equal(hf_kv_write(kit.tk->kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_put(txn, table, key, (struct hf_slice){(const char *)row, bytes}), HF_OK);
+    assert_int_equal(hf_kv_commit(txn, hf_kv_applied_offset(kit.tk->kv) + 1), HF_OK);
+}
+
+KIT void kit_device(const char *id, bool online, const char *protocol)
+{
+    struct hf_device_row row = {.presence = online ? HF_ONLINE : HF_OFFLINE,
+                                .protocol = hf_slice_of(protocol)};
+    struct hf_catalog_row catalog = {.generation = 1, .complete_ms = 1};
+    uint8_t bytes[1024];
+    struct hf_kvkey key;
+
+    assert_int_equal(hf_kvkey_device(&key, kit.tk->tenant.name, hf_slice_of(id)), HF_OK);
+    kit_put(HF_KV_DEVICES, hf_kvkey_slice(&key), bytes, hf_device_row_encode(&row, bytes, sizeof(bytes)));
+    kit_put(HF_KV_CATALOGS, hf_kvkey_slice(&key), bytes,
+            hf_catalog_row_encode(&catalog, bytes, sizeof(bytes)));
+}
+
+/* item: its JSON, of which the members without a column are packed. */
+KIT void kit_channel(const char *device, const char *id, enum hf_channel_status status, const char *name,
+                     const char *parent, const char *item)
+{
+    char packed[4096];
+    size_t more = hf_channel_more_pack(hf_slice_of(item), HF_SLICE(""), packed, sizeof(packed));
+    struct hf_channel_row row = {
+        .status = status, .name = hf_slice_of(name), .parent = hf_slice_of(parent), .more = {packed, more}};
+    struct hf_channel_key key;
+    uint8_t bytes[8192];
+
+    assert_int_equal(hf_channel_key(&key, kit.tk->tenant.name, hf_slice_of(device), 1, hf_slice_of(id)),
+                     HF_OK);
+    kit_put(HF_KV_CHANNELS, hf_channel_key_slice(&key), bytes,
+            hf_channel_row_encode(&row, bytes, sizeof(bytes)));
 }
 
 /* ---- the platform ---- */

@@ -105,6 +105,8 @@ struct hf_gb_site_ops {
     bool (*may_take)(void *context);
     /* The same: 90 % of the SSRCs of one kind of a media server are taken or resting (alarm), or below 80 % again; once each time. host absent: the relay. May be NULL. */
     void (*on_ssrcs)(void *context, struct hf_slice host, bool alarm, unsigned used, unsigned resting);
+    /* A media session that stood has ended; id as in results of Play. Must not call the site. May be NULL. */
+    void (*call_ended)(void *context, struct hf_slice id);
     /* For the log of the process: a device came (HF_REASON_CONNECTED), ended, was refused, or its breaker opened (BREAKER_OPEN) or closed. May be NULL. */
     void (*on_log)(void *context, const char *event, struct hf_slice device, const struct hf_sip_flow *flow,
                    enum hf_reason reason);

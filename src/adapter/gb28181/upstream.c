@@ -1,5 +1,5 @@
 /* adapter/gb28181/upstream.c - the life of an upstream: what the machine asks for, the way in, requests of ours and their end. */
-#include "adapter/gb28181/upstream_parts.h"
+#include "adapter/gb28181/upstream_call.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,6 +84,9 @@ static void drop_all(struct hf_gb_upstream *up)
     struct hf_list_node *node;
 
     hf_gb_up_keep_end(up);
+    hf_gb_up_calls_end(up, false);
+    hf_gb_up_jobs_drop(up);
+    hf_gb_up_forwards_drop(up);
     while ((node = hf_list_pop_front(&up->asks)) != NULL)
         hf_gb_up_ask_drop(HF_CONTAINER_OF(node, struct hf_gb_up_ask, node));
     up->flowing = false;
@@ -132,6 +135,7 @@ static void act(struct hf_gb_upstream *up, enum hf_gb_up_act what)
     case HF_GB_UP_REGISTER_AGAIN: register_now(up, true, up->machine.state == HF_GB_UP_LEAVING); return;
     case HF_GB_UP_KEEP: hf_gb_up_keep(up); return;
     case HF_GB_UP_UNREGISTER:
+        hf_gb_up_calls_end(up, true);
         hf_gb_up_keep_end(up);
         hf_gb_up_ask_drop(up->registering); /* the refresh under way, if any */
         register_now(up, false, true);
@@ -293,6 +297,11 @@ void hf_gb_upstream_view(const struct hf_gb_upstream *up, struct hf_gb_upstream_
                                              .since_ms = up->machine.since_ms,
                                              .due_ms = up->machine.due_ms,
                                              .stats = up->stats};
+    if (up->tree != NULL) {
+        ret_view->shown = up->tree->visible;
+        ret_view->hidden = up->tree->ambiguous;
+        ret_view->left_out = up->tree->left_out;
+    }
     memcpy(ret_view->reason, up->reason, sizeof(up->reason));
 }
 
@@ -353,13 +362,24 @@ static hf_err make_parts(struct hf_gb_upstream *up)
     sip->transactions_max = HF_GB_UP_TRANSACTIONS_MAX;
     sip->kept_bytes_max = HF_GB_UP_KEPT_BYTES_MAX;
     hf_err err = hf_sip_layer_new(sip, &up->layer);
+    if (err == HF_OK)
+        err = hf_sip_keep_init(&up->dialog_keep, HF_GB_UP_DIALOG_BYTES_MAX);
+    up->call_slab = hf_slab_new("gb_upstream_calls", sizeof(struct hf_gb_up_call), HF_GB_UP_CALLS_MAX);
     up->hasher = hf_sip_hasher_new();
     up->ask_slab = hf_slab_new("gb_upstream_asks", sizeof(struct hf_gb_up_ask), HF_GB_UP_ASKS_MAX);
     up->sip = malloc(HF_GB_SIP_BYTES_MAX + 1);
     up->body = malloc(HF_GB_BODY_BYTES_MAX + 1);
+    up->memory = malloc(HF_GB_MEMORY_BYTES);
+    up->json = malloc(HF_GB_UP_JSON_BYTES);
+    up->scratch = malloc(HF_CDP_SCRATCH_BYTES);
+    up->item_scratch = malloc(HF_CDP_SCRATCH_BYTES);
+    up->forward_slab =
+        hf_slab_new("gb_upstream_forwards", sizeof(struct hf_gb_up_forward), HF_GB_UP_FORWARDS_MAX);
     if (err != HF_OK)
         return err;
-    if (up->hasher == NULL || up->ask_slab == NULL || up->sip == NULL || up->body == NULL)
+    if (up->hasher == NULL || up->ask_slab == NULL || up->sip == NULL || up->body == NULL ||
+        up->memory == NULL || up->json == NULL || up->scratch == NULL || up->item_scratch == NULL ||
+        up->forward_slab == NULL || up->call_slab == NULL)
         return HF_ERR_NOMEM;
     return hf_sip_hasher_has(up->hasher, HF_SIP_MD5) ? HF_OK : HF_ERR_UNSUPPORTED;
 }
@@ -376,6 +396,11 @@ hf_err hf_gb_upstream_new(const struct hf_gb_upstream_options *options, struct h
     up->options.keepalive_count = hf_gb_keepalive_count(options->keepalive_count);
     up->machine.due_ms = UINT64_MAX;
     hf_list_init(&up->asks);
+    hf_list_init(&up->jobs);
+    hf_list_init(&up->forwards);
+    hf_list_init(&up->calls);
+    up->options.datagram_bytes_max =
+        options->datagram_bytes_max ? options->datagram_bytes_max : HF_GB_UP_DATAGRAM_BYTES;
     hf_timer_init(&up->due, on_due);
     hf_timer_init(&up->beat, hf_gb_up_on_beat);
     hf_err err = keep_texts(up) ? make_parts(up) : HF_ERR_INVALID;
@@ -393,11 +418,20 @@ void hf_gb_upstream_free(struct hf_gb_upstream *up)
         return;
     drop_all(up);
     hf_wheel_cancel(up->options.wheel, &up->due);
+    hf_gb_up_calls_free(up);
     hf_sip_layer_free(up->layer);
+    hf_sip_keep_deinit(&up->dialog_keep);
+    hf_slab_free(up->call_slab);
     hf_sip_hasher_free(up->hasher);
     hf_slab_free(up->ask_slab);
     free(up->sip);
     free(up->body);
+    free(up->memory);
+    free(up->json);
+    free(up->scratch);
+    free(up->item_scratch);
+    hf_slab_free(up->forward_slab);
+    hf_gb_up_tree_drop(up->tree);
     explicit_bzero(up->password, sizeof(up->password));
     free(up);
 }

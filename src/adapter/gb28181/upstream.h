@@ -11,6 +11,7 @@
 #ifndef HF_ADAPTER_GB28181_UPSTREAM_H
 #define HF_ADAPTER_GB28181_UPSTREAM_H
 
+#include "adapter/gb28181/upstream_tree.h"
 #include "codec/manscdp/manscdp.h"
 #include "codec/sip/digest.h"
 #include "core/gb/upstream.h"
@@ -23,7 +24,16 @@ enum {
     HF_GB_UP_REASON_BYTES_MAX = 128,
     HF_GB_UP_TRANSACTIONS_MAX = 4096,
     HF_GB_UP_KEPT_BYTES_MAX = 16 << 20,
-    HF_GB_UP_ASKS_MAX = 1024, /* requests of ours under way to one platform */
+    HF_GB_UP_ASKS_MAX = 1024,    /* requests of ours under way to one platform */
+    HF_GB_UP_JOBS_MAX = 64,      /* answers under way to one platform; more questions are answered 503 */
+    HF_GB_UP_FORWARDS_MAX = 256, /* questions and orders of one platform that cameras have; likewise */
+    HF_GB_UP_CALLS_MAX = 256,    /* media sessions of one platform; the next INVITE is answered 486 */
+    HF_GB_UP_DIALOG_BYTES_MAX = 4 << 20,
+    HF_GB_UP_TRIES_MAX = 3, /* of a part of an answer */
+    HF_GB_UP_DATAGRAM_BYTES = 1300,
+    HF_GB_UP_TREE_AGE_MS =
+        60000, /* what is shown may be so old when an id is looked for; and so young not to be looked at again: */
+    HF_GB_UP_TREE_YOUNG_MS = 100,
 };
 
 /* Counters of one upstream. Columns: member, what. */
@@ -41,6 +51,21 @@ enum {
     X(malformed, "of these, those that could not be parsed")                                            \
     X(requests, "requests from above that were taken")                                                  \
     X(requests_refused, "requests from above that were refused: method, body, size, or too many")       \
+    X(queries, "of these, questions")                                                                   \
+    X(orders, "and orders")                                                                             \
+    X(not_shown, "questions and orders about an id that is not shown there")                            \
+    X(forwarded, "questions and orders that cameras got")                                               \
+    X(forwards_failed, "of these, those that ended without an answer of the camera")                    \
+    X(answers, "answers sent, whole")                                                                   \
+    X(answers_failed, "answers of which a part was not taken, three times")                             \
+    X(busy, "questions and orders answered 503 because too many are under way")                         \
+    X(calls, "INVITEs from above")                                                                      \
+    X(calls_refused, "of these, those that were refused at once")                                       \
+    X(calls_answered, "of these, those that a device answered")                                         \
+    X(calls_failed, "of these, those that no device answered")                                          \
+    X(calls_canceled, "of these, those that the platform canceled")                                     \
+    X(calls_ended_above, "media sessions that the platform ended")                                      \
+    X(calls_ended_below, "media sessions that the device or its media ended")                           \
     X(asks_full, "requests of ours that were not sent because too many are under way")
 
 struct hf_gb_upstream_stats {
@@ -51,8 +76,9 @@ struct hf_gb_upstream_stats {
 
 /* How it stands; a copy. Times are monotonic. */
 struct hf_gb_upstream_view {
-    uint8_t state;   /* enum hf_gb_up_state */
-    uint16_t status; /* of the last answer to REGISTER or a keepalive; 0 = none */
+    uint32_t shown, hidden, left_out; /* devices and channels, as of the last look */
+    uint8_t state;                    /* enum hf_gb_up_state */
+    uint16_t status;                  /* of the last answer to REGISTER or a keepalive; 0 = none */
     uint32_t failures, expires_s;
     uint64_t since_ms, due_ms /* next attempt or refresh; UINT64_MAX = none */;
     char reason[HF_GB_UP_REASON_BYTES_MAX]; /* of the last failure, "" = none since it registered */
@@ -66,6 +92,8 @@ struct hf_gb_upstream_ops {
     void (*disconnect)(void *context);
     hf_err (*send)(void *context, const struct hf_sip_flow *flow, struct hf_slice bytes);
     void (*random)(void *context, void *out, size_t bytes);
+    /* A call of ours to the hub of whichever worker it belongs to, as hf_backend_ops.call. */
+    hf_err (*call)(void *context, struct hf_call *call);
     /* Its state or its reason is another now. May ask hf_gb_upstream_view(), nothing else. */
     void (*changed)(void *context);
 };
@@ -87,6 +115,11 @@ struct hf_gb_upstream_options {
     uint32_t keepalive_ms, keepalive_count; /* 0 = 60,000 and 3; clamped as in core/gb/registration.h */
     enum hf_cdp_edition edition;            /* 2022: X-GB-Ver 3.0. 0 = 2016 */
     enum hf_text_charset charset;
+    uint32_t datagram_bytes_max;    /* of answers in parts; 0 = 1,300 */
+    int16_t zone_minutes;           /* of times, east of UTC */
+    struct hf_kv *kv;               /* borrows: the tables */
+    struct hf_slice tenant;         /* borrows: whose cameras are shown */
+    struct hf_gb_up_shown shown;    /* borrows: which of them, and as what */
     struct hf_sip_layer_config sip; /* timers; the rest is the upstream's */
 };
 
@@ -105,6 +138,8 @@ void hf_gb_upstream_lost(struct hf_gb_upstream *up, const char *why);
 /* One datagram, or one message that the framer cut. HF_ERR_MALFORMED, HF_ERR_LIMIT: end a stream that it came from. */
 hf_err hf_gb_upstream_receive(struct hf_gb_upstream *up, const struct hf_sip_flow *flow,
                               struct hf_slice bytes);
+/* A media session of a device ended (the id as in results of Play): whoever above has it hears so. */
+void hf_gb_upstream_call_ended(struct hf_gb_upstream *up, struct hf_slice id);
 void hf_gb_upstream_view(const struct hf_gb_upstream *up, struct hf_gb_upstream_view *ret_view);
 
 #endif

@@ -1,10 +1,15 @@
 /* adapter/gb28181/upstream_parts.h - for the files upstream*.c: upstream.c (its life), upstream_register.c (REGISTER and keepalives), upstream_write.c (texts),
- * upstream_answer.c (what the platform asks). */
+ * upstream_answer.c (what the platform asks), upstream_tell.c (what we answer ourselves), upstream_forward.c (what cameras answer), upstream_job.c
+ * (answers on their way). */
 #ifndef HF_ADAPTER_GB28181_UPSTREAM_PARTS_H
 #define HF_ADAPTER_GB28181_UPSTREAM_PARTS_H
 
 #include "adapter/gb28181/gb.h"
 #include "adapter/gb28181/upstream.h"
+#include "adapter/gb28181/upstream_tree.h"
+#include "core/sip/keep.h"
+
+enum { HF_GB_UP_JSON_BYTES = 4 * HF_GB_UP_ITEM_BYTES_MAX };
 
 struct hf_gb_up_ask;
 
@@ -29,6 +34,13 @@ struct hf_gb_upstream {
     struct hf_sip_hasher *hasher;
     struct hf_slab *ask_slab;
     struct hf_list_node asks;
+    struct hf_slab *forward_slab;
+    struct hf_list_node jobs, forwards;
+    struct hf_slab *call_slab;
+    struct hf_list_node calls;      /* struct hf_gb_up_call.node */
+    struct hf_sip_keep dialog_keep; /* of their dialogs */
+    unsigned job_count;
+    struct hf_gb_up_tree *tree; /* shares; NULL: not looked at yet */
     struct hf_timer due, beat;
     struct hf_sip_flow flow;
     bool flowing;                               /* flow is usable */
@@ -51,8 +63,11 @@ struct hf_gb_upstream {
     const struct hf_sip_challenge *challenge; /* that REGISTER_AGAIN answers; NULL = none */
     bool proxy;                               /* and it came in Proxy-Authenticate */
     struct hf_cdp_message message;
-    char *sip;  /* HF_GB_SIP_BYTES_MAX + 1 */
-    char *body; /* HF_GB_BODY_BYTES_MAX + 1 */
+    char *sip;                    /* HF_GB_SIP_BYTES_MAX + 1 */
+    char *body;                   /* HF_GB_BODY_BYTES_MAX + 1 */
+    char *memory;                 /* HF_GB_MEMORY_BYTES */
+    char *json;                   /* HF_GB_UP_JSON_BYTES */
+    char *scratch, *item_scratch; /* HF_CDP_SCRATCH_BYTES */
 };
 
 static inline uint64_t hf_gb_up_now(const struct hf_gb_upstream *up)
@@ -92,6 +107,70 @@ struct hf_slice hf_gb_up_server_uri(const struct hf_gb_upstream *up,
                                     char storage[2 * HF_GB_UP_TEXT_BYTES_MAX]);
 /* A MESSAGE with up->message as its body, sent. NULL: it could not be. */
 struct hf_gb_up_ask *hf_gb_up_say(struct hf_gb_upstream *up, hf_gb_up_told_fn *told, void *owner);
+struct hf_gb_up_ask *hf_gb_up_say_body(struct hf_gb_upstream *up, struct hf_slice body,
+                                       hf_gb_up_told_fn *told, void *owner);
+struct hf_cdp_writer hf_gb_up_writer(const struct hf_gb_upstream *up);
+/* A request within a dialog, from that id of ours; without its end. */
+struct hf_sip_dialog;
+bool hf_gb_up_write_within(struct hf_gb_upstream *up, struct hf_sip_dialog *dialog, enum hf_sip_method method,
+                           struct hf_slice user, struct hf_sb *sb);
+void hf_gb_up_our_address(const struct hf_gb_upstream *up, struct hf_gb_address *ret);
+size_t hf_gb_up_body_room(const struct hf_gb_upstream *up); /* bytes of a body that the way takes well */
+
+/* upstream_job.c */
+enum { HF_GB_UP_JOB_CATALOG, HF_GB_UP_JOB_LIST, HF_GB_UP_JOB_ONE };
+/* An answer of ours in one message or several, sent one after the other, each when the one before was taken. */
+struct hf_gb_up_job {
+    struct hf_list_node node; /* up->jobs; the first is being sent */
+    struct hf_gb_upstream *up;
+    struct hf_gb_up_ask *ask;      /* of the part under way; NULL: not begun */
+    uint8_t kind, command, result; /* result: enum hf_cdp_health_word, 0 = none */
+    uint8_t tries, about_bytes;
+    int64_t sn;
+    char about[HF_GB_UP_TEXT_BYTES_MAX]; /* the id that was asked about, as it was asked */
+    struct hf_gb_up_tree *tree;          /* CATALOG: shares; nodes from at to end */
+    uint32_t at, end;
+    uint64_t sum;         /* of the items of all parts */
+    uint32_t count;       /* items of the part under way */
+    char *json;           /* LIST: its items; ONE: its members; owns */
+    struct hf_slice left; /* LIST: of the array */
+};
+/* NULL: too many, or no memory. message: what is answered. It is sent by hf_gb_up_job_go(). */
+struct hf_gb_up_job *hf_gb_up_job_new(struct hf_gb_upstream *up, unsigned kind, enum hf_cdp_command command,
+                                      int64_t sn, struct hf_slice about);
+void hf_gb_up_job_go(struct hf_gb_up_job *job);
+void hf_gb_up_jobs_drop(struct hf_gb_upstream *up);
+bool hf_gb_up_busy(const struct hf_gb_upstream *up); /* no question more can be taken */
+
+/* upstream_tell.c: what we say of ourselves, and of what is not shown. False: too many answers are under way. */
+bool hf_gb_up_answer_catalog(struct hf_gb_upstream *up, const struct hf_cdp_message *query);
+bool hf_gb_up_answer_own(struct hf_gb_upstream *up, const struct hf_cdp_message *query);
+bool hf_gb_up_answer_error(struct hf_gb_upstream *up, enum hf_cdp_command command, int64_t sn,
+                           struct hf_slice about);
+/* What the platform is shown now; looks again when it is old, or when the id is not in it. NULL: the tables cannot be read. */
+struct hf_gb_up_tree *hf_gb_up_tree_now(struct hf_gb_upstream *up, uint64_t max_age_ms);
+const struct hf_gb_up_node *hf_gb_up_find(struct hf_gb_upstream *up, struct hf_slice shown);
+
+/* upstream_forward.c: to the camera as a command of the hub, and its answer back. */
+struct hf_gb_up_forward {
+    struct hf_list_node node; /* up->forwards */
+    struct hf_gb_upstream *up;
+    struct hf_call *call; /* the gateway's until it is told */
+    uint8_t command;
+    bool answers;
+    int64_t sn;
+    uint8_t about_bytes, channel_bytes;
+    char about[HF_GB_UP_ID_BYTES_MAX], channel[HF_GB_UP_ID_BYTES_MAX];
+};
+bool hf_gb_up_forward(struct hf_gb_upstream *up, const struct hf_cdp_message *message,
+                      const struct hf_gb_up_node *node);
+void hf_gb_up_forwards_drop(struct hf_gb_upstream *up); /* their answers are lost */
+/* A command of that device, not sent yet; the caller says who hears of its end. NULL: no memory. */
+struct hf_call *hf_gb_up_command(struct hf_gb_upstream *up, struct hf_slice device,
+                                 const char *verb /* static */, struct hf_slice json, uint64_t ttl_ms);
+bool hf_gb_up_online(struct hf_gb_upstream *up, struct hf_slice device); /* as the tables have it */
+/* Members of an object but for those of that list (NULL at its end), copied. True: all fit. */
+bool hf_gb_up_copy_members(struct hf_json_out *out, struct hf_slice object, const char *const *without);
 
 /* upstream_answer.c */
 extern const struct hf_sip_policy hf_gb_up_policy;

@@ -86,6 +86,38 @@ static void check_addresses(const struct hf_config *config, const struct hf_conf
     }
 }
 
+/* Devices that are shown, and ids of theirs there. */
+static void check_shown(const struct hf_config_gb_upstream *upstream, struct hf_config_errors *errors)
+{
+    const char *name = upstream->name;
+
+    for (size_t i = 0; i < upstream->devices.count; i++) {
+        const char *pattern = upstream->devices.at[i], *star = strchr(pattern, '*');
+
+        if (strspn(pattern, "0123456789*") != strlen(pattern) || (star != NULL && star[1] != '\0'))
+            hf_config_error(
+                errors, NULL,
+                "gb28181.upstreams.%s.devices: '%s' is no id; write digits, the first ones and *, or *", name,
+                pattern);
+    }
+    for (size_t i = 0; i < upstream->ids.count; i++) {
+        const struct hf_config_gb_upstream_id *row = &upstream->ids.at[i];
+
+        if (!hf_gbid_valid(hf_slice_of(row->id), HF_GBID_RULE_ITEM))
+            hf_config_error(errors, NULL, "gb28181.upstreams.%s.ids: the id '%s' is not 2 to 20 digits", name,
+                            row->id);
+        if (row->device == NULL || !hf_gbid_valid(hf_slice_of(row->device), HF_GBID_RULE_DEVICE))
+            hf_config_error(errors, NULL,
+                            "gb28181.upstreams.%s.ids.%s.device is not the id of a device, 18 to 20 digits",
+                            name, row->id);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(upstream->ids.at[k].id, row->id) == 0)
+                hf_config_error(errors, NULL,
+                                "gb28181.upstreams.%s.ids: the id '%s' stands twice; ids must differ", name,
+                                row->id);
+    }
+}
+
 static void check_pair(const struct hf_config_gb_upstream *a, const struct hf_config_gb_upstream *b,
                        struct hf_config_errors *errors)
 {
@@ -116,6 +148,7 @@ void hf_config_check_gb_upstreams(const struct hf_config *config, struct hf_conf
                             upstream->name);
         check_ids(config, upstream, errors);
         check_addresses(config, upstream, errors);
+        check_shown(upstream, errors);
         for (size_t k = 0; k < i; k++)
             check_pair(&list->at[k], upstream, errors);
     }

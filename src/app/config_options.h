@@ -219,6 +219,11 @@
     X(MS, _, keepalive_ms, "0", 0, 3600000, LIVE, "Instead of gb28181.keepalive_ms. 0: that one.") \
     X(U64, _, keepalive_count, "0", 0, 20, LIVE, "Instead of gb28181.keepalive_count. 0: that one.")
 
+#define HF_CONFIG_ROWS_gb_upstream_id(X) \
+    X(TEXT, _, id, "", 2, 20, LIVE, "The id that the platform knows; unique among those shown there.") \
+    X(TEXT, _, device, "", 18, 20, LIVE, "Our device.") \
+    X(TEXT, _, channel, "", 0, 20, LIVE, "Its channel. Empty: the device itself.")
+
 #define HF_CONFIG_ROWS_gb_upstream(X) \
     X(TEXT, _, name, "", 1, 64, LIVE, "Name of the platform in logs, metrics and /v1/upstreams; unique.") \
     X(TEXT, _, address, "", 1, 64, LIVE, "Its numeric address.") \
@@ -235,6 +240,9 @@
     X(U64, _, keepalive_count, "3", 1, 20, LIVE, "So many unanswered in a row end the registration; we register anew.") \
     X(ENUM, gb_edition, edition, "2016", 0, 0, LIVE, "Edition of the standard that it speaks. auto: 2016.") \
     X(ENUM, gb_charset, charset, "auto", 0, 0, LIVE, "Charset of the bodies that we send. auto: GB 18030, declared as the edition wants it.") \
+    X(TEXTS, _, devices, "[]", 0, 1024, LIVE, "Devices that it is shown, with all their channels: whole ids, or the begin of some and *. Empty: all.") \
+    X(LIST, gb_upstream_id, ids, "", 0, 16384, LIVE, "Ids that devices and channels have there, where they are not to have their own.") \
+    X(U64, _, datagram_bytes_max, "1300", 1000, 65000, LIVE, "UDP: of one message of a catalogue or a list; an item that is larger goes alone.") \
     X(TEXT, _, local_address, "", 0, 64, LIVE, "Numeric address of ours to speak from. Empty: whichever leads there.") \
     X(U64, _, local_port, "0", 0, 65535, LIVE, "UDP: port of ours to speak from, where the platform expects one. 0: the kernel chooses.") \
     X(TEXT, _, external_host, "", 0, 63, LIVE, "Address of ours in Via and Contact, where the platform reaches us by another (NAT). Empty: the socket's.") \
@@ -347,7 +355,7 @@
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
     S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
-    S(gb_upstream) S(gb28181) S(media) S(logging) S(dev) S(drain) S(root)
+    S(gb_upstream_id) S(gb_upstream) S(gb28181) S(media) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
 #define HF_CONFIG_CHOICES_tls_verify(C) \

@@ -53,8 +53,8 @@ struct hf_config_items { /* what every struct hf_config_<name>_list looks like *
 const struct hf_config_shape *hf_config_shape(void); /* of struct hf_config, the root */
 
 enum {
-    HF_CONFIG_DEPTH_MAX = 4
-}; /* root, tenants, jwt_keys, a row: paths never have more steps with a name */
+    HF_CONFIG_DEPTH_MAX = 5
+}; /* root, gb28181, upstreams, ids, a row: paths never have more steps with a name */
 
 const struct hf_config_row *hf_config_row_find(const struct hf_config_shape *shape,
                                                struct hf_slice name); /* or NULL */

@@ -126,6 +126,15 @@ static void site_ssrcs(void *context, struct hf_slice host, bool alarm, unsigned
            HF_F_STR("server", server), HF_F_U64("used", used), HF_F_U64("resting", resting), HF_F_END);
 }
 
+/* Whose worker has the platform that asked for it is not known here. */
+static void site_call_ended(void *context, struct hf_slice id)
+{
+    struct hf_gbw *gb = context;
+
+    if (gb->worker->rules->config->gb28181.upstreams.count > 0)
+        hf_gbw_post_call_ended(gb, id);
+}
+
 static const struct hf_gb_site_ops site_ops = {
     .send = site_send,
     .close_flow = site_close_flow,
@@ -134,6 +143,7 @@ static const struct hf_gb_site_ops site_ops = {
     .conn_id = site_conn_id,
     .account = site_account,
     .may_take = site_may_take,
+    .call_ended = site_call_ended,
     .on_log = site_log,
     .on_ssrcs = site_ssrcs,
 };

@@ -188,11 +188,14 @@ enum hf_gbw_word {
     HF_GBW_WORD_SEND,
     HF_GBW_WORD_FINISH,
     HF_GBW_WORD_PROVEN,
-    HF_GBW_WORD_CLOSED
+    HF_GBW_WORD_CLOSED,
+    HF_GBW_WORD_CALL_ENDED, /* data is its id: for platforms above that live on the other worker */
 };
 /* FINISH and PROVEN to the flow's worker, CLOSED to any. must: waits where the mailbox is full; otherwise it is then forgotten. */
 void hf_gbw_post_word(struct hf_gbw *gb, unsigned to, enum hf_gbw_word word, const struct hf_sip_flow *flow,
                       bool must);
+/* To all workers, this one included. */
+void hf_gbw_post_call_ended(struct hf_gbw *gb, struct hf_slice id);
 void hf_gbw_on_post(struct hf_worker *worker, struct hf_gbw_post *post);
 
 #endif

@@ -111,6 +111,20 @@ void hf_gbw_post_word(struct hf_gbw *gb, unsigned to, enum hf_gbw_word word, con
         (void)crosses(gb, to, post, must);
 }
 
+void hf_gbw_post_call_ended(struct hf_gbw *gb, struct hf_slice id)
+{
+    static const struct hf_sip_flow nowhere;
+
+    hf_gbw_upstreams_call_ended(gb, id);
+    for (unsigned i = 0; i < gb->worker->gateway->worker_count; i++) {
+        struct hf_gbw_post *post =
+            i != gb->worker->index ? post_new(gb, HF_GBW_WORD_CALL_ENDED, &nowhere, id) : NULL;
+
+        if (post != NULL)
+            (void)crosses(gb, i, post, true);
+    }
+}
+
 static void handle(struct hf_gbw *gb, const struct hf_gbw_post *post)
 {
     struct hf_slice bytes = {post->data, post->bytes};
@@ -124,6 +138,7 @@ static void handle(struct hf_gbw *gb, const struct hf_gbw_post *post)
     case HF_GBW_WORD_FINISH: hf_gbw_stream_finish(gb, &post->flow); return;
     case HF_GBW_WORD_PROVEN: hf_gbw_stream_proven(gb, &post->flow); return;
     case HF_GBW_WORD_CLOSED: hf_gb_flow_closed(gb->site, &post->flow); return;
+    case HF_GBW_WORD_CALL_ENDED: hf_gbw_upstreams_call_ended(gb, bytes); return;
     }
 }
 

@@ -57,19 +57,43 @@ static void changed(void *context)
         hf_wheel_arm(&worker_of(upstream)->loop->wheel, &upstream->settle, worker_of(upstream)->loop->now_ms);
 }
 
-static const struct hf_gb_upstream_ops ops = {
-    .connect = hf_gbw_upstream_connect,
-    .disconnect = hf_gbw_upstream_disconnect,
-    .send = hf_gbw_upstream_send,
-    .random = random_bytes,
-    .changed = changed,
-};
-
 /* ---- making, exchanging, ending ---- */
 
 static const uint8_t charsets[] = {[HF_CONFIG_GB_CHARSET_AUTO] = HF_TEXT_AUTO,
                                    [HF_CONFIG_GB_CHARSET_UTF8] = HF_TEXT_UTF8,
                                    [HF_CONFIG_GB_CHARSET_GB18030] = HF_TEXT_GB18030};
+
+static hf_err call(void *context, struct hf_call *what)
+{
+    struct hf_worker *worker = worker_of(context);
+
+    return worker->backend.ops->call(&worker->backend, what);
+}
+
+static const struct hf_gb_upstream_ops ops = {
+    .connect = hf_gbw_upstream_connect,
+    .disconnect = hf_gbw_upstream_disconnect,
+    .send = hf_gbw_upstream_send,
+    .random = random_bytes,
+    .call = call,
+    .changed = changed,
+};
+
+/* Gives upstream->aliases. */
+static hf_err make_aliases(struct hf_gbw_upstream *upstream)
+{
+    const struct hf_config_gb_upstream_id_list *ids = &upstream->config->ids;
+
+    free(upstream->aliases);
+    upstream->aliases = calloc(ids->count + 1, sizeof(*upstream->aliases));
+    if (upstream->aliases == NULL)
+        return HF_ERR_NOMEM;
+    for (size_t i = 0; i < ids->count; i++)
+        upstream->aliases[i] = (struct hf_gb_up_alias){.shown = hf_slice_of(ids->at[i].id),
+                                                       .device = hf_slice_of(ids->at[i].device),
+                                                       .channel = hf_slice_of(ids->at[i].channel)};
+    return HF_OK;
+}
 
 static hf_err make(struct hf_gbw_upstream *upstream)
 {
@@ -94,7 +118,20 @@ static hf_err make(struct hf_gbw_upstream *upstream)
         .keepalive_count = (uint32_t)config->keepalive_count,
         .edition = config->edition == HF_CONFIG_GB_EDITION_2022 ? HF_CDP_2022 : HF_CDP_2016,
         .charset = (enum hf_text_charset)charsets[config->charset],
+        .datagram_bytes_max = (uint32_t)config->datagram_bytes_max,
+        .kv = worker->backend.kv,
+        .tenant = upstream->gb->tenant->name,
+        .shown = {.devices = (const char *const *)config->devices.at,
+                  .device_count = config->devices.count,
+                  .alias_count = config->ids.count},
     };
+    int16_t zone = HF_GB_ZONE_DEFAULT;
+
+    (void)hf_gb_zone_parse(hf_slice_of(worker->rules->config->gb28181.zone), &zone);
+    options.zone_minutes = zone;
+    if (make_aliases(upstream) != HF_OK)
+        return HF_ERR_NOMEM;
+    options.shown.aliases = upstream->aliases;
     bool parsed = hf_gb_upstream_address(config->address, config->port, &upstream->peer);
 
     HF_ASSERT(parsed); /* config_check_gb_upstream.c */
@@ -110,6 +147,7 @@ static void end(struct hf_gbw_upstream *upstream)
         hf_gbw_upstream_unpublish(upstream);
     hf_list_remove(&upstream->node);
     free(upstream->buffer);
+    free(upstream->aliases);
     free(upstream);
 }
 
@@ -228,6 +266,16 @@ void hf_gbw_upstreams_leave(struct hf_gbw *gb)
     for (struct hf_list_node *node = gb->upstreams.next, *next; node != &gb->upstreams; node = next) {
         next = node->next;
         want(HF_CONTAINER_OF(node, struct hf_gbw_upstream, node), NULL, NULL);
+    }
+}
+
+void hf_gbw_upstreams_call_ended(struct hf_gbw *gb, struct hf_slice id)
+{
+    for (struct hf_list_node *node = gb->upstreams.next; node != &gb->upstreams; node = node->next) {
+        struct hf_gbw_upstream *upstream = HF_CONTAINER_OF(node, struct hf_gbw_upstream, node);
+
+        if (upstream->upstream != NULL)
+            hf_gb_upstream_call_ended(upstream->upstream, id);
     }
 }
 

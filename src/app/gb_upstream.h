@@ -48,6 +48,7 @@ struct hf_gbw_upstream {
     const struct hf_config_gb_upstream *config,
         *wanted; /* in force, and to be; borrowed from rules, which stay. NULL: none */
     const char *password, *wanted_password;
+    struct hf_gb_up_alias *aliases;  /* owns; of config->ids */
     struct hf_gb_upstream *upstream; /* owns; NULL before it is made */
     union hf_address peer;
     struct hf_udp *udp;   /* owns; or */
@@ -65,6 +66,7 @@ void hf_gbw_upstreams_init(struct hf_gbw *gb);
 /* Takes over what the configuration says: new ones begin, changed ones leave and come back, others leave. */
 void hf_gbw_upstreams_use(struct hf_gbw *gb, const struct hf_gateway_rules *rules);
 void hf_gbw_upstreams_leave(struct hf_gbw *gb); /* all, with un-REGISTER; none comes any more */
+void hf_gbw_upstreams_call_ended(struct hf_gbw *gb, struct hf_slice id);
 unsigned hf_gbw_upstreams_left(const struct hf_gbw *gb);
 void hf_gbw_upstreams_publish(struct hf_gbw *gb); /* into the gateway's rows */
 void hf_gbw_upstreams_free(struct hf_gbw *gb);    /* without a word */

@@ -96,6 +96,11 @@ static void row_json(const struct hf_gbw_upstream_row *row, struct hf_json_out *
     hf_json_out_cstr(out, "transport", row->tcp ? "tcp" : "udp");
     hf_json_out_cstr(out, "server_id", row->server_id);
     hf_json_out_cstr(out, "device_id", row->device_id);
+    hf_json_out_u64(out, "shown", view->shown);
+    if (view->hidden > 0)
+        hf_json_out_u64(out, "ambiguous", view->hidden);
+    if (view->left_out > 0)
+        hf_json_out_u64(out, "left_out", view->left_out);
     hf_json_out_object(out, "counters");
 #define SHOW(member, text) hf_json_out_u64(out, #member, view->stats.member);
     HF_GB_UPSTREAM_STATS_MAP(SHOW)

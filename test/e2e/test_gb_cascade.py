@@ -1,9 +1,11 @@
 """Cascading upwards: the gateway as a lower platform. Above it a platform in Python (lib/gbplatform.py), sipp, or another gateway; below it the simulated camera."""
 import signal
+import xml.etree.ElementTree as tree
 
 import pytest
 
-from lib import sip
+from lib import pscamera, sip
+from lib.camera import Camera
 from lib.gateway import eventually
 from lib.gbplatform import SERVER, Platform
 
@@ -195,3 +197,198 @@ def test_what_is_wrong_is_named(gateways, changes, what):
     with pytest.raises(AssertionError, match="did not start") as error:
         gateway.start(ENV)
     assert what in str(error.value)
+
+
+# ---- what platforms ask ----
+
+RECORDER = "34020000001180000001"
+CHANNEL = "34020000001310000003"  # the first of three
+QUERY = '<?xml version="1.0"?>\r\n<Query><CmdType>%s</CmdType><SN>{sn}</SN><DeviceID>{device}</DeviceID>%s</Query>'
+CONTROL = '<?xml version="1.0"?>\r\n<Control><CmdType>DeviceControl</CmdType><SN>{sn}</SN><DeviceID>{device}</DeviceID>%s</Control>'
+
+
+def root_of(message):
+    text = message.text()
+    return tree.fromstring(text[text.index("?>") + 2:])
+
+
+def channels_below(gateway, count, device=RECORDER):
+    """The ids, once the tables have all."""
+    def all_there():
+        rows = gateway.api().get(f"/v1/cameras/{device}/channels")
+        return rows["complete"] and rows["count"] == count and rows["channels"]
+    return [one["channel"] for one in eventually(all_there)]
+
+
+def whole(platform, number):
+    """The items of an answer in parts, and how many messages it took."""
+    items, parts = [], 0
+    while True:
+        root = root_of(platform.next("MESSAGE"))
+        assert (root.tag, root.findtext("SN")) == ("Response", str(number))
+        found, parts = list(root.iter("Item")), parts + 1
+        total, items = int(root.findtext("SumNum")), items + found
+        assert len(found) == int(root.find(".//*[@Num]").get("Num")) if found else total == 0
+        if len(items) >= total:
+            return items, parts
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_the_catalogue_goes_up(gateways, transport):
+    with Platform(transport == "tcp") as platform:
+        gateway = gateways(below(platform.port, transport=transport, ids=[
+            {"id": "34010000001320000777", "device": RECORDER, "channel": "34020000001310000007"},
+            {"id": "34010000001180000777", "device": RECORDER}]), env=ENV)
+        with Camera(sip.port(gateway), RECORDER, "12345678", "-c", 7):
+            registered(gateway)
+            ids = channels_below(gateway, 7)
+            number = platform.ask(US, QUERY % ("Catalog", ""))
+            items, parts = whole(platform, number)
+            assert parts == 1 if transport == "tcp" else parts >= 4
+            by_id = {item.findtext("DeviceID"): item for item in items}
+            mapped = {"34020000001310000007": "34010000001320000777"}
+            assert set(by_id) == {"34010000001180000777"} | {mapped.get(one, one) for one in ids}
+            recorder = by_id["34010000001180000777"]
+            assert recorder.findtext("ParentID") == US and recorder.findtext("Parental") == "1"
+            one = by_id["34010000001320000777"]
+            assert one.findtext("ParentID") == "34010000001180000777" and one.findtext("Status") == "ON" and one.findtext("Name").startswith("摄像机")
+            assert one.findtext("Manufacturer") == "Holdfast"
+            # One channel, and one that is not there.
+            assert len(whole(platform, platform.ask("34010000001320000777", QUERY % ("Catalog", "")))[0]) == 1
+            assert whole(platform, platform.ask("34010000001320000999", QUERY % ("Catalog", "")))[0] == []
+            eventually(lambda: row(gateway)["shown"] == 8)
+
+
+def test_questions_and_orders_reach_the_camera(gateways):
+    with Platform() as platform:
+        gateway = gateways(below(platform.port, ids=[{"id": "34010000001310000001", "device": RECORDER, "channel": CHANNEL}]), env=ENV)
+        channel = "34010000001310000001"
+        with Camera(sip.port(gateway), RECORDER, "12345678", "-c", 3) as camera:
+            registered(gateway)
+            channels_below(gateway, 3)
+            number = platform.ask(US, QUERY % ("DeviceInfo", ""))
+            info = root_of(platform.next("MESSAGE"))
+            assert (info.findtext("SN"), info.findtext("Result"), info.findtext("Manufacturer")) == (str(number), "OK", "Holdfast")
+            assert info.findtext("Channel") == "3" and info.findtext("DeviceID") == US
+            platform.ask(US, QUERY % ("DeviceStatus", ""))
+            status = root_of(platform.next("MESSAGE"))
+            assert (status.findtext("Online"), status.findtext("Status")) == ("ONLINE", "OK")
+            # Of a channel: the camera's own answer, under the ids that are known above.
+            number = platform.ask(channel, QUERY % ("DeviceStatus", ""))
+            status = root_of(platform.next("MESSAGE"))
+            assert (status.findtext("SN"), status.findtext("DeviceID"), status.findtext("Encode")) == (str(number), channel, "ON")
+            platform.ask(channel, CONTROL % "<PTZCmd>A50F01082800003E</PTZCmd>")
+            assert camera.wait("ordered")["body"]["ptz_cmd"] == "A50F01082800003E"
+            assert camera.wait("ordered")["body"]["device_id"] == CHANNEL
+            number = platform.ask(channel, CONTROL % "<GuardCmd>SetGuard</GuardCmd>")
+            done = root_of(platform.next("MESSAGE"))
+            assert (done.findtext("CmdType"), done.findtext("SN"), done.findtext("Result")) == ("DeviceControl", str(number), "OK")
+            number = platform.ask(channel, QUERY % ("RecordInfo", "<StartTime>2026-01-01T00:00:00</StartTime><EndTime>2026-01-01T05:00:00</EndTime><Type>all</Type>"))
+            items, _ = whole(platform, number)
+            assert len(items) == 5 and all(item.findtext("DeviceID") == channel for item in items)
+            platform.ask(channel, QUERY % ("PresetQuery", ""))
+            assert root_of(platform.next("MESSAGE")).findtext("CmdType") == "PresetQuery"
+            # What is not shown is not there.
+            platform.ask(CHANNEL, CONTROL % "<GuardCmd>SetGuard</GuardCmd>")
+            assert root_of(platform.next("MESSAGE")).findtext("Result") == "ERROR"
+        counters = eventually(lambda: (row(gateway)["counters"]["not_shown"] == 1) and row(gateway)["counters"])
+        assert counters["forwarded"] == 5 and counters["forwards_failed"] == 0 and counters["answers"] == 7
+
+
+def test_a_question_that_has_come_too_far(gateways):
+    with Platform() as platform:
+        gateway = gateways(below(platform.port), env=ENV)
+        registered(gateway)
+        platform.ask(US, QUERY % ("DeviceInfo", ""), Max_Forwards="0")
+        # The helper writes its own Max-Forwards, too: twice is refused by the parser, once with 0 by the rule.
+        assert platform.next().status in (400, 483)
+
+
+def test_two_gateways_and_a_camera(gateways):
+    upper = gateways(sip.cameras(server_id=SERVER), env=sip.ENV)
+    lower = gateways(below(sip.port(upper)), env=ENV)
+    with Camera(sip.port(lower), RECORDER, "12345678", "-c", 5) as camera:
+        registered(lower)
+        ids = channels_below(lower, 5)
+        upper.api().post(f"/v1/cameras/{US}/catalog/refresh")
+        rows = eventually(lambda: (rows := upper.api().get(f"/v1/cameras/{US}/channels")) and rows["count"] == 6 and rows)
+        assert {one["channel"] for one in rows["channels"]} == {RECORDER, *ids}
+        assert all(one["state"] == "online" for one in rows["channels"])
+        answer = upper.api().post(f"/v1/cameras/{US}/{ids[0]}/ptz", {"pan": 40, "stop_after_ms": 60000})
+        assert answer["confirmed"]
+        ordered = camera.wait("ordered")["body"]
+        assert ordered["device_id"] == ids[0] and ordered["ptz_cmd"].startswith("A50F01")
+        assert upper.api().get(f"/v1/cameras/{US}/{ids[0]}/status")["result"]["encode"] == "ON"
+
+
+# ---- pictures ----
+
+SDP = """v=0\r
+o={server} 0 0 IN IP4 127.0.0.1\r
+s=Play\r
+c=IN IP4 127.0.0.1\r
+t=0 0\r
+m=video {port} RTP/AVP 96\r
+a=recvonly\r
+a=rtpmap:96 PS/90000\r
+y=0200000777\r
+"""
+
+
+def test_play_from_above(gateways, tmp_path):
+    """Media goes from the camera straight to where the platform says."""
+    pscamera.picture(tmp_path)
+    film = tmp_path / "libx264.mpg"
+    with Platform() as platform, sip.Sink() as sink:
+        gateway = gateways(below(platform.port, ids=[{"id": "34010000001310000001", "device": RECORDER, "channel": CHANNEL}]), env=ENV)
+        channel = "34010000001310000001"
+
+        def calls():
+            return gateway.api().get(f"/v1/cameras/{RECORDER}/calls")["result"]["calls"]
+        with Camera(sip.port(gateway), RECORDER, "12345678", "-c", 3, "--media", film) as camera:
+            registered(gateway)
+            channels_below(gateway, 3)
+            call = platform.invite(channel, SDP.format(server=SERVER, port=sink.port))
+            answer = platform.answer_to(call)
+            assert answer.status == 200 and channel in answer["Contact"]
+            sdp = answer.text()
+            assert all(text in sdp for text in ("a=sendonly", "y=0200000777", "m=video", "PS/90000", f"o={channel}"))
+            platform.within(answer, "ACK", 1)
+            camera.wait("playing")
+            assert sink.receive()[0] >> 6 == 2  # RTP, from the camera
+            assert [(one["ssrc"], one["channel"], one["to"]["port"]) for one in calls()] == [("0200000777", CHANNEL, sink.port)]
+            # BYE from above reaches the camera.
+            platform.within(answer, "BYE", 2)
+            assert platform.answer_to(call, "BYE").status == 200
+            camera.wait("hung_up")
+            eventually(lambda: calls() == [])
+            # And BYE from below goes up.
+            call = platform.invite(channel, SDP.format(server=SERVER, port=sink.port).replace("777", "778"))
+            answer = platform.answer_to(call)
+            assert answer.status == 200
+            platform.within(answer, "ACK", 1)
+            camera.wait("playing", count=2)
+            gateway.api().post(f"/v1/cameras/{RECORDER}/{CHANNEL}/stop", {"call": calls()[0]["call"]})
+            assert platform.next("BYE")["Call-ID"] == call
+            # What cannot be played.
+            assert platform.answer_to(platform.invite(CHANNEL, SDP.format(server=SERVER, port=9))).status == 404
+            assert platform.answer_to(platform.invite(channel, "v=0\r\n")).status == 488
+        counters = eventually(lambda: row(gateway)["counters"]["calls"] == 4 and row(gateway)["counters"])
+        assert (counters["calls_answered"], counters["calls_refused"], counters["calls_ended_above"], counters["calls_ended_below"]) == (2, 2, 1, 1)
+
+
+def test_a_player_above_sees_the_camera_below(gateways, tmp_path):
+    """Two gateways: the upper one's relay gets the film of a camera that only the lower one knows."""
+    pscamera.picture(tmp_path)
+    film = tmp_path / "libx264.mpg"
+    upper = gateways(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 45000, "port_last": 45999, "unwatched_ms": "1s"}}, server_id=SERVER), env=sip.ENV)
+    lower = gateways(below(sip.port(upper)), env=ENV)
+    with Camera(sip.port(lower), RECORDER, "12345678", "--media", film) as camera:
+        registered(lower)
+        (channel,) = channels_below(lower, 1)
+        upper.api().post(f"/v1/cameras/{US}/catalog/refresh")
+        eventually(lambda: upper.api().get(f"/v1/cameras/{US}/channels")["count"] == 2)
+        picture = upper.api().do("GET", f"/v1/cameras/{US}/{channel}/snapshot.jpg", status=200)
+        assert picture.body[:2] == b"\xff\xd8"
+        camera.wait("hung_up")  # nobody watches any more: BYE goes all the way down
+        eventually(lambda: lower.api().get(f"/v1/cameras/{RECORDER}/calls")["result"]["calls"] == [])

@@ -71,7 +71,7 @@ class Platform:
             else:
                 self.send(message.answer(401, WWW_Authenticate=f'Digest realm="{REALM}",qop="auth",nonce="n{self.number}",algorithm=MD5'))
             return
-        if message.method is not None:
+        if message.method not in (None, "ACK"):
             self.send(message.answer(200))
         (self.keepalives if b"Keepalive" in message.body else self.came).put(message)
 
@@ -120,6 +120,37 @@ class Platform:
         lines += (["Content-Type: Application/MANSCDP+xml"] if data else []) + [f"Content-Length: {len(data)}", "", ""]
         self.send("\r\n".join(lines).encode() + data)
         return self.number
+
+    # ---- calls ----
+
+    def request(self, method, uri, cseq, call, to_tag="", body="", more=()):
+        """A request of a call, and its Via for what must have the same (ACK to a refusal is not sent here: CANCEL)."""
+        self.number += 1
+        data = body.encode()
+        to = f"<sip:{uri.split(':', 1)[1].split('@')[0]}@{REALM}>" + (f";tag={to_tag}" if to_tag else "")
+        lines = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/{'TCP' if self.tcp else 'UDP'} 127.0.0.1:{self.port};rport;branch=z9hG4bKc{self.number}",
+                 f"From: <sip:{SERVER}@{REALM}>;tag=p", f"To: {to}", f"Call-ID: {call}", f"CSeq: {cseq} {method}", "Max-Forwards: 70",
+                 f"Contact: <sip:{SERVER}@127.0.0.1:{self.port}>", *more]
+        lines += (["Content-Type: application/sdp"] if data else []) + [f"Content-Length: {len(data)}", "", ""]
+        self.send("\r\n".join(lines).encode() + data)
+
+    def invite(self, channel, sdp):
+        """Gives the call's id."""
+        call = f"call{self.number}-{channel}"
+        self.request("INVITE", f"sip:{channel}@x", 1, call, body=sdp)
+        return call
+
+    def answer_to(self, call, method="INVITE"):
+        """The final answer to that request of the call."""
+        while True:
+            answer = self.next()
+            if answer["Call-ID"] == call and answer["CSeq"].endswith(method) and answer.status >= 200:
+                return answer
+
+    def within(self, answer, method, cseq, body="", more=()):
+        """In the dialog that the 200 has made."""
+        target = re.search(r"<(sip:[^>]+)>", answer["Contact"])[1]
+        self.request(method, target, cseq, answer["Call-ID"], re.search(r"tag=([^;\s]+)", answer["To"])[1], body, more)
 
     def next(self, method=None, timeout_s=20):
         """The next that came: of that method, or (None) an answer."""

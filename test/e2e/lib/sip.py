@@ -285,6 +285,25 @@ def datagram_socket(to_port):
     return peer
 
 
+class Sink:
+    """A UDP port that media is sent to."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(10)
+        self.port = self.socket.getsockname()[1]
+
+    def receive(self):
+        return self.socket.recv(2048)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
 def request(method, device, cseq=1, body="", more="", transport="UDP", call="c"):
     return (f"{method} sip:{SERVER_ID}@{REALM} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:5060;rport;branch=z9hG4bK{call}{cseq}{device}\r\n"
             f"From: <sip:{device}@{REALM}>;tag=t{call}\r\nTo: <sip:{device}@{REALM}>\r\nCall-ID: {call}{device}\r\nCSeq: {cseq} {method}\r\n"

@@ -183,8 +183,9 @@ void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf
 /* An identified device was not let in: the REFUSED record. */
 void hf_hub_refused(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device,
                     enum hf_reason reason);
-/* Presence evidence of a live connection: QUIET, or LIFE after it. */
-void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence);
+/* Presence evidence of a live connection: QUIET, or LIFE after it. The reason stands in the record if presence changes. */
+void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,
+                     enum hf_reason reason);
 
 /* ---- from the device ---- */
 

@@ -200,12 +200,12 @@ void hf_hub_refused(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice 
         hub->stats.journal_refused++;
 }
 
-void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence)
+void hf_hub_evidence(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,
+                     enum hf_reason reason)
 {
     struct hf_device *device = devconn->device;
 
-    hf_device_presence(hub, device, evidence,
-                       evidence == HF_EVIDENCE_LIFE ? HF_REASON_CONNECTED : HF_REASON_SILENCE, 0, false);
+    hf_device_presence(hub, device, evidence, reason, 0, false);
     hf_device_rest(hub, device);
 }
 

@@ -205,8 +205,12 @@ static void step_evidence(struct history *h)
 {
     struct tk_conn *conn = any_conn(h);
 
-    if (conn != NULL)
-        hf_hub_evidence(&h->tk->hub, &conn->dev, draw(h, 2) ? HF_EVIDENCE_QUIET : HF_EVIDENCE_LIFE);
+    if (conn == NULL)
+        return;
+    if (draw(h, 2))
+        hf_hub_evidence(&h->tk->hub, &conn->dev, HF_EVIDENCE_QUIET, HF_REASON_SILENCE);
+    else
+        hf_hub_evidence(&h->tk->hub, &conn->dev, HF_EVIDENCE_LIFE, HF_REASON_CONNECTED);
 }
 
 static void step_policy(struct history *h)

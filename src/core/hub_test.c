@@ -117,7 +117,7 @@ static void presence_is_recorded_when_the_journal_takes_it_again(void **state)
     assert_int_equal(tk_connect(tk, 0, "d"), HF_OK);
     tk_run(tk);
     tk->refuse = HF_ERR_LIMIT;
-    hf_hub_evidence(&tk->hub, &tk->conns[0].dev, HF_EVIDENCE_QUIET);
+    hf_hub_evidence(&tk->hub, &tk->conns[0].dev, HF_EVIDENCE_QUIET, HF_REASON_SILENCE);
     tk_advance(tk, 5000);
     tk_disconnect(&tk->conns[0], HF_EVIDENCE_BYE, HF_REASON_NORMAL);
     tk_advance(tk, 60000);
@@ -141,10 +141,10 @@ static void silence_makes_offline_and_memory_is_given_back(void **state)
 
     assert_int_equal(tk_connect(tk, 0, "d"), HF_OK);
     tk_advance(tk, 1000);
-    hf_hub_evidence(&tk->hub, &tk->conns[0].dev, HF_EVIDENCE_QUIET);
+    hf_hub_evidence(&tk->hub, &tk->conns[0].dev, HF_EVIDENCE_QUIET, HF_REASON_SILENCE);
     assert_int_equal(tk->hub.stats.presence[HF_UNKNOWN], 1);
     tk_advance(tk, 1000);
-    hf_hub_evidence(&tk->hub, &tk->conns[0].dev, HF_EVIDENCE_LIFE);
+    hf_hub_evidence(&tk->hub, &tk->conns[0].dev, HF_EVIDENCE_LIFE, HF_REASON_CONNECTED);
     assert_int_equal(tk_count(tk, HF_EVENT_ONLINE, NULL), 2);
     tk_advance(tk, 1000);
     tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_RESET);

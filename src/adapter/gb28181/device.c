@@ -153,7 +153,7 @@ void hf_gb_device_event(struct hf_gb_device *device, enum hf_gb_event event)
     if (event == HF_GB_EV_QUIET) /* a beat that did not come */
         hf_gb_breaker_result(device, false);
     if (step.tell)
-        hf_hub_evidence(site->options.hub, &device->dev, step.evidence);
+        hf_hub_evidence(site->options.hub, &device->dev, step.evidence, step.reason);
     hf_gb_device_arm(device);
     if (was_deaf && !hf_gb_device_deaf(device))
         hf_hub_drained(site->options.hub, &device->dev);

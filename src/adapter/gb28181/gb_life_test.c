@@ -111,6 +111,7 @@ static void a_lost_stream_has_ten_seconds(void **state)
     hf_gb_flow_closed(kit.site, &kit.flow);
     kit_pass(0);
     assert_int_equal(kit_presence(CAMERA), HF_UNKNOWN);
+    assert_int_equal(kit_reason(CAMERA), HF_REASON_CONNECTION_LOST); /* not for silence */
     kit_pass(9900);
     assert_int_equal(kit_presence(CAMERA), HF_UNKNOWN);
     kit_pass(200);

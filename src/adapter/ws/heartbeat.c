@@ -97,7 +97,7 @@ void hf_ws_life(struct hf_ws_conn *conn)
         hf_ws_session_life(conn);
     if (conn->quiet) {
         conn->quiet = false;
-        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_LIFE);
+        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_LIFE, HF_REASON_CONNECTED);
     }
 }
 
@@ -128,7 +128,7 @@ static void heartbeat(struct hf_ws_conn *conn, uint64_t now_ms)
     }
     if (!conn->quiet && silence_ms >= hf_presence_quiet_ms(rules->heartbeat_interval_ms)) {
         conn->quiet = true;
-        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_QUIET);
+        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_QUIET, HF_REASON_SILENCE);
     }
 }
 

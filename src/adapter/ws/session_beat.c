@@ -264,7 +264,7 @@ static bool beat(struct hf_ws_conn *conn, uint64_t now_ms) /* false: closed */
     if (!conn->quiet && now_ms >= quiet_at_ms(conn)) {
         conn->quiet = true;
         watch(conn);
-        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_QUIET);
+        hf_hub_evidence(conn->site->hub, &conn->dev, HF_EVIDENCE_QUIET, HF_REASON_SILENCE);
     }
     return true;
 }

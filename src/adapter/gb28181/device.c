@@ -53,8 +53,8 @@ struct hf_gb_device *hf_gb_device_take(struct hf_gb_site *site, struct hf_slice 
     hf_list_init(&device->gone);
     memcpy(device->id, id.at, id.bytes);
     device->id_bytes = (uint8_t)id.bytes;
-    device->sn =
-        hf_gb_random_u32(site) % 0x40000000; /* after a restart no number that may still be answered */
+    device->sn = /* after a restart no number that may still be answered */
+        HF_GB_SN_FIRST + hf_gb_random_u32(site) % (HF_GB_SN_LAST - HF_GB_SN_FIRST);
     hf_timer_init(&device->timer, on_timer);
     hf_list_init(&device->requests);
     hf_list_init(&device->calls);

@@ -32,8 +32,10 @@ enum {
     HF_GB_SIP_BYTES_MAX = HF_SIP_TX_MESSAGE_BYTES_MAX,
     HF_GB_HEAD_BYTES_MAX = 4096, /* of what we send, and of answers besides what they copy */
     HF_GB_RETRY_MS = 1000,       /* what memory or a bound prevented is tried again */
-    HF_GB_DEAF = 0x7fffffff,     /* "queued bytes" of a device that takes nothing now */
-    HF_GB_MEMORY_BYTES = 65536,  /* for a command's JSON as a body's struct */
+    HF_GB_SN_FIRST = 0x20000000, /* ours begin here: devices that count by themselves begin with 1 */
+    HF_GB_SN_LAST = 0x7fffffff,
+    HF_GB_DEAF = 0x7fffffff,    /* "queued bytes" of a device that takes nothing now */
+    HF_GB_MEMORY_BYTES = 65536, /* for a command's JSON as a body's struct */
 };
 
 /* Who asked something by SIP: the first member of whatever it is. hf_sip_tx_request() and hf_sip_tx_set_user() get a pointer to it. */

@@ -206,6 +206,30 @@ static void a_wrong_number_is_forgiven_when_nothing_can_be_confused(void **state
     kit_end();
 }
 
+static void a_late_answer_is_not_the_next_questions(void **state)
+{
+    (void)state;
+    begin();
+    kit_command(&reply, CAMERA, "DeviceInfo", "");
+    assert_true(kit_read());
+    unsigned late = kit_sn();
+    kit_reply(200, "OK");
+    kit_pass(10100);
+    expect("done {\"confirmed\":false,\"timer\":\"answer_wait\",\"limit_ms\":10000,\"status\":200}");
+    kit_command(&reply, CAMERA, "DeviceInfo", "");
+    assert_true(kit_read());
+    assert_in_range(kit_sn(), HF_GB_SN_FIRST, HF_GB_SN_LAST);
+    kit_reply(200, "OK");
+    unsigned now = kit_sn();
+    assert_int_equal(answer("DeviceInfo", late, "<Result>OK</Result>"), 200);
+    assert_false(reply.done);
+    assert_int_equal(kit_stats()->answers_late, 1);
+    assert_int_equal(kit_stats()->answers_by_type, 0);
+    assert_int_equal(answer("DeviceInfo", now, "<Result>OK</Result>"), 200);
+    expect("done");
+    kit_end();
+}
+
 static void only_so_many_at_a_time(void **state)
 {
     struct tk_reply replies[12];
@@ -319,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_refusal_names_the_status),
         cmocka_unit_test(what_has_no_answer_ends_with_the_200),
         cmocka_unit_test(a_wrong_number_is_forgiven_when_nothing_can_be_confused),
+        cmocka_unit_test(a_late_answer_is_not_the_next_questions),
         cmocka_unit_test(only_so_many_at_a_time),
         cmocka_unit_test(a_command_survives_its_devices_absence),
         cmocka_unit_test(a_flow_that_fails),

@@ -314,7 +314,9 @@ struct hf_gb_request *hf_gb_request_find(struct hf_gb_device *device, const stru
         only = request;
         count++;
     }
-    if (count != 1) /* 7.2: a wrong number is forgiven when there is nothing to confuse */
+    /* 7.2: a wrong number is forgiven when there is nothing to confuse. One of ours is not wrong: it is the late answer to an earlier question, perhaps of other
+     * channels or times, or part of another list; that of an earlier start, too. */
+    if (count != 1 || (message->sn.set && message->sn.value >= HF_GB_SN_FIRST))
         return NULL;
     device->site->stats.answers_by_type++;
     return only;

@@ -116,7 +116,7 @@ struct hf_cdp_writer hf_gb_writer(const struct hf_gb_device *device)
 
 uint32_t hf_gb_next_sn(struct hf_gb_device *device)
 {
-    device->sn = device->sn % 0x7fffffff + 1;
+    device->sn = device->sn < HF_GB_SN_LAST ? device->sn + 1 : HF_GB_SN_FIRST;
     return device->sn;
 }
 

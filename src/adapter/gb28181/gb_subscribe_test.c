@@ -87,6 +87,9 @@ static unsigned notifies(const char *id, const char *who, unsigned number, const
     KIT_XML("Notify", "Catalog", "3",                        \
             "<SumNum>1</SumNum><DeviceList Num=\"1\"><Item>" \
             "<DeviceID>34020000001310000001</DeviceID><Event>OFF</Event></Item></DeviceList>")
+#define POSITION                                                                                    \
+    "<Notify><CmdType>MobilePosition</CmdType><SN>1</SN><DeviceID>" CAMERA "</DeviceID><Longitude>" \
+    "116.3</Longitude><Latitude>39.9</Latitude></Notify>"
 #define ALARM                                                              \
     KIT_XML("Notify", "Alarm", "4",                                        \
             "<AlarmPriority>1</AlarmPriority><AlarmMethod>5</AlarmMethod>" \
@@ -191,6 +194,12 @@ static void what_it_brings(void **state)
                      200); /* from before a restart of ours */
     assert_int_equal(kit_stats()->notifies_unknown, 1);
     assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 3);
+    assert_int_equal(notifies("hf0123456789abcdef." CAMERA, CAMERA, 1, ACTIVE, OFF),
+                     481); /* and of ours, made anew since then: it would come twice */
+    assert_int_equal(notifies("hf0123456789abcdef." CAMERA, CAMERA, 2, ACTIVE, POSITION),
+                     200); /* of that there is no other */
+    assert_int_equal(kit_stats()->notifies_old, 1);
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 4);
     kit.log_busy = true;
     assert_int_equal(notifies(call_id, CAMERA, 7, ACTIVE, OFF), 503);
     kit.log_busy = false;
@@ -293,6 +302,28 @@ static void an_answer_without_expires_lasts_as_asked(void **state)
     assert_true(waits(12000));
     answers(200, "Expires: 0\r\n"); /* it does not want any more */
     assert_int_equal(state_of(HF_GB_TOPIC_POSITION), HF_GB_SUB_FAILED);
+    kit_end();
+}
+
+/* Several restarts have left several subscriptions at the device, perhaps so many that it has no room for a new one. */
+static void of_several_old_ones_one_is_taken(void **state)
+{
+    static const char first[] = "hf0123456789abcdef." CAMERA, second[] = "hf1123456789abcdef." CAMERA;
+
+    (void)state;
+    begin(1u << HF_GB_TOPIC_ALARM);
+    assert_true(waits(10000));
+    answers(503, "");
+    assert_int_equal(state_of(HF_GB_TOPIC_ALARM), HF_GB_SUB_FAILED);
+    assert_int_equal(notifies(first, CAMERA, 1, ACTIVE, ALARM), 200);
+    assert_int_equal(notifies(second, CAMERA, 1, ACTIVE, ALARM), 481);
+    assert_int_equal(notifies(first, CAMERA, 2, ACTIVE, ALARM), 200);
+    assert_true(waits(6000));
+    answers(200, GRANTED);
+    assert_int_equal(notifies(first, CAMERA, 3, ACTIVE, ALARM), 481);
+    assert_int_equal(notifies(call_id, CAMERA, 1, ACTIVE, ALARM), 200);
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 3);
+    assert_int_equal(kit_stats()->notifies_old, 2);
     kit_end();
 }
 
@@ -436,6 +467,7 @@ int main(void)
         cmocka_unit_test(what_the_device_ends_is_made_anew),
         cmocka_unit_test(a_device_that_refuses_is_asked_ever_more_seldom),
         cmocka_unit_test(an_answer_without_expires_lasts_as_asked),
+        cmocka_unit_test(of_several_old_ones_one_is_taken),
         cmocka_unit_test(it_is_rebuilt_once_when_the_device_returns),
         cmocka_unit_test(who_does_not_want_it_overrides_the_default),
         cmocka_unit_test(wrong_wishes_are_named),

@@ -1,5 +1,5 @@
 /* adapter/gb28181/notify.c - NOTIFY: what a subscription brings. It is taken by its Call-ID; one that nobody knows of is taken, too, from a registered device at its proven address: subscriptions
- * outlive a restart of ours at the device, and end there by themselves. */
+ * outlive a restart of ours at the device, and end there by themselves. Once there is a new one for the same, the old one is told to end (481, RFC 6665 4.1.3): everything would come twice. */
 #include "adapter/gb28181/subscribe.h"
 
 static void reply(struct hf_gb_site *site, const struct hf_sip_tx_event *event, unsigned status)
@@ -17,8 +17,32 @@ static bool ends(const struct hf_sip_msg *msg)
     return hf_slice_eq_nocase(hf_slice_trim(word), HF_SLICE("terminated"));
 }
 
+/* Of a subscription of an earlier start, for what there is a newer one. While that one does not stand, one of the old ones, the first that speaks, stands in for it. */
+static bool is_superseded(const struct hf_gb_device *device, const struct hf_sip_msg *msg,
+                          enum hf_cdp_command command)
+{
+    static const enum hf_cdp_command commands[HF_GB_TOPICS] = {
+        [HF_GB_TOPIC_CATALOG] = HF_CDP_CMD_CATALOG,
+        [HF_GB_TOPIC_ALARM] = HF_CDP_CMD_ALARM,
+        [HF_GB_TOPIC_POSITION] = HF_CDP_CMD_MOBILE_POSITION,
+        [HF_GB_TOPIC_PTZ_POSITION] = HF_CDP_CMD_PTZ_POSITION,
+    };
+    uint64_t hash = hf_hash(device->site->hash_key, msg->call_id.at, msg->call_id.bytes) | 1;
+
+    if (hf_gb_call_id_device(msg->call_id).bytes == 0)
+        return false; /* in no dialog of ours at all, as some devices have it */
+    for (struct hf_gb_sub *sub = device->subs; sub != NULL; sub = sub->next) {
+        if (sub->expires_s == 0 || commands[sub->topic] != command)
+            continue;
+        if (sub->rule.state != HF_GB_SUB_ACTIVE && sub->stand_in == 0)
+            sub->stand_in = hash;
+        return sub->rule.state == HF_GB_SUB_ACTIVE || sub->stand_in != hash;
+    }
+    return false;
+}
+
 /* The SIP status that says what became of its body. */
-static unsigned take_body(struct hf_gb_device *device, const struct hf_sip_msg *msg)
+static unsigned take_body(struct hf_gb_device *device, const struct hf_sip_msg *msg, bool known)
 {
     struct hf_gb_site *site = device->site;
     struct hf_cdp_message message;
@@ -31,6 +55,10 @@ static unsigned take_body(struct hf_gb_device *device, const struct hf_sip_msg *
     if (err != HF_OK) {
         site->stats.messages_bad++;
         return 400;
+    }
+    if (!known && is_superseded(device, msg, message.command)) {
+        site->stats.notifies_old++;
+        return 481;
     }
     return hf_gb_take_notice(device, &message);
 }
@@ -58,7 +86,7 @@ void hf_gb_on_notify(struct hf_gb_site *site, const struct hf_sip_tx_event *even
         reply(site, event, 500);
         return;
     }
-    unsigned status = take_body(device, msg);
+    unsigned status = take_body(device, msg, sub != NULL);
     reply(site, event, status);
     if (sub != NULL && ends(msg))
         hf_gb_sub_ended(sub);

@@ -26,6 +26,7 @@ struct hf_gb_sub {
     struct hf_gb_request *request; /* the command that waits for what comes of it, or NULL */
     struct hf_gb_sub_rule rule;
     uint64_t until_ms;              /* ACTIVE: granted until */
+    uint64_t stand_in;              /* hash of the Call-ID of an old one that is taken meanwhile; 0 = none */
     uint32_t expires_s, interval_s; /* wanted; expires 0 = not */
     uint32_t id, cseq;              /* of the Event header; of the SUBSCRIBE without a dialog */
     uint16_t status;                /* of the last refusal, 0 = none; 408 = nothing came */

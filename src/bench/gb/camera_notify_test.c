@@ -127,6 +127,11 @@ static void a_subscriber_gets_notifies_in_the_dialog(void **state)
     kit_ask("SUBSCRIBE", 5, "Event: presence\r\nExpires: 90\r\n" XML_TYPE, XML("Query", "Alarm", ""));
     assert_int_equal(kit_status(), 200); /* the same one again: nothing changes */
     assert_string_equal(kit.events, "");
+    hf_cam_alarm(&kit.cam, 1, 5, HF_SLICE("motion"));
+    kit_request(HF_SIP_NOTIFY);
+    kit_reply(481, ""); /* the platform does not have it any more */
+    assert_null(kit.cam.subscriptions);
+    assert_string_equal(kit.events, "unsubscribed Alarm|unnotified Alarm 481");
     kit_end();
 }
 

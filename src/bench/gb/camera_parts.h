@@ -148,6 +148,7 @@ void hf_cam_obey(struct hf_cam *cam, const struct hf_cdp_message *order);
 /* ---- subscribe.c ---- */
 void hf_cam_subscriptions_time(struct hf_cam *cam);
 void hf_cam_subscriptions_drop(struct hf_cam *cam);
+void hf_cam_subscription_drop(struct hf_cam *cam, struct hf_slice call_id); /* harmless when there is none */
 /* Sends the body as NOTIFY to each subscriber of that; false: there is none. */
 bool hf_cam_notify(struct hf_cam *cam, enum hf_cdp_command what, const struct hf_cdp_message *message);
 

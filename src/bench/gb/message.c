@@ -96,6 +96,8 @@ void hf_cam_notify_end(struct hf_cam *cam, const struct hf_cam_ask *ask, const s
 {
     bool is_taken = msg != NULL && msg->status < 300;
 
+    if (msg != NULL && msg->status == 481) /* RFC 6665 4.2.2: nobody has that subscription any more */
+        hf_cam_subscription_drop(cam, msg->call_id);
     hf_cam_tell(cam, &(struct hf_cam_event){
                          .tell = is_taken ? HF_CAM_TELL_NOTIFIED : HF_CAM_TELL_UNNOTIFIED,
                          .status = msg != NULL ? msg->status : 0,

@@ -161,6 +161,15 @@ static void remove_subscription(struct hf_cam *cam, struct hf_cam_subscription *
     free(sub);
 }
 
+void hf_cam_subscription_drop(struct hf_cam *cam, struct hf_slice call_id)
+{
+    struct hf_cam_subscription **link = find(cam, call_id);
+
+    if (*link != NULL)
+        remove_subscription(cam, link);
+    set_time(cam);
+}
+
 void hf_cam_subscriptions_time(struct hf_cam *cam)
 {
     uint64_t now_ms = hf_cam_now_ms(cam);

@@ -122,8 +122,10 @@ function(hf_simulator)
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.c$")
   file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/core*.c"
        "${CMAKE_SOURCE_DIR}/src/client/store_memory*.c" "${CMAKE_SOURCE_DIR}/src/client/store_batch.c")
-  add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} ${client} "${CMAKE_SOURCE_DIR}/src/app/journal.c"
-              "${CMAKE_SOURCE_DIR}/src/app/store_apply.c")
+  set(camera ask bodies call camera control info job message play reel register serve subscribe write)
+  list(TRANSFORM camera REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/bench/gb/\\1.c")
+  add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} ${client} ${camera} "${CMAKE_SOURCE_DIR}/src/app/journal.c"
+              "${CMAKE_SOURCE_DIR}/src/app/store_apply.c" "${CMAKE_SOURCE_DIR}/src/io/charset.c")
   target_include_directories(hf_sim PUBLIC "${CMAKE_SOURCE_DIR}/test" "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(hf_sim PUBLIC hf_adapter hf_store hf_log hf_core hf_codec hf_base hf_test_support)
   add_executable(holdfast-sim EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/test/sim/sim_main.c")

@@ -10,7 +10,7 @@
 
 enum { ROWS_PER_STEP = 500 };
 
-static uint64_t conn_id(struct sim_worker *worker)
+uint64_t sim_worker_conn_id(struct sim_worker *worker)
 {
     uint64_t id =
         hf_hash_mix(worker->gateway->conn_seed + worker->index * UINT64_C(1000003) + ++worker->conn_count);
@@ -21,7 +21,8 @@ static uint64_t conn_id(struct sim_worker *worker)
 void sim_worker_on_accept(struct sim_worker *worker, struct sim_sock *sock)
 {
     static const uint8_t address[4] = {192, 0, 2, 1};
-    struct hf_http_options options = {.roles = HF_HTTP_DEVICES | HF_HTTP_API, .conn_id = conn_id(worker)};
+    struct hf_http_options options = {.roles = HF_HTTP_DEVICES | HF_HTTP_API,
+                                      .conn_id = sim_worker_conn_id(worker)};
 
     if (!worker->gateway->running && worker->gateway->power) {
         sim_vanish(sock);

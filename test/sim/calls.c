@@ -19,6 +19,13 @@ void sim_worker_on_post(struct sim_worker *worker, struct sim_post *post)
 
     switch (post->kind) {
     case SIM_POST_ACCEPT: sim_worker_on_accept(worker, post->message); return;
+    case SIM_POST_SIP_ACCEPT: sim_gb_on_accept(worker, post->message); return;
+    case SIM_POST_SIP: sim_gb_on_post(worker, post->message); return;
+    case SIM_POST_MEDIA:
+        if (worker->gateway->running && !worker->gateway->dying)
+            hf_gb_media_told(worker->gb.site, post->message);
+        free(post->message);
+        return;
     case SIM_POST_CALL:
         if (worker->gateway->running) {
             on_call(worker, call);

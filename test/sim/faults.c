@@ -149,6 +149,73 @@ static void admin(struct sim *sim, struct sim_episode *episode)
         sim_device_drop_link(device_of(episode));
 }
 
+/* ---- cameras ---- */
+
+static struct sim_camera *camera_of(struct sim *sim, const struct sim_episode *episode)
+{
+    return &sim->cameras[episode->strength / 7 % sim->plan.cameras];
+}
+
+static void cam_loss(struct sim *sim, struct sim_episode *episode)
+{
+    struct sim_camera *camera = camera_of(sim, episode);
+
+    camera->path.latency_us = (uint32_t)(MS + episode->strength % (100 * MS));
+    camera->path.segment_bytes = 1 + (uint32_t)(episode->strength / 3 % 200);
+    camera->udp.loss_permille = (uint32_t)(episode->strength / 5 % 600);
+    camera->udp.twice_permille = (uint32_t)(episode->strength / 11 % 500);
+    camera->udp.late_permille = (uint32_t)(episode->strength / 13 % 500);
+    camera->udp.late_us_max = (uint32_t)(3 * S);
+}
+
+static void cam_good(struct sim *sim, struct sim_episode *episode)
+{
+    struct sim_camera *camera = camera_of(sim, episode);
+
+    camera->path.latency_us = (uint32_t)MS;
+    camera->path.segment_bytes = 1 << 16;
+    camera->udp.loss_permille = camera->udp.twice_permille = camera->udp.late_permille = 0;
+}
+
+static void cam_cut(struct sim *sim, struct sim_episode *episode)
+{
+    camera_of(sim, episode)->path.cut = true;
+}
+
+static void cam_heal(struct sim *sim, struct sim_episode *episode)
+{
+    camera_of(sim, episode)->path.cut = false;
+    sim_path_heal(&sim->net, &camera_of(sim, episode)->path);
+}
+
+static void cam_move(struct sim *sim, struct sim_episode *episode)
+{
+    sim_camera_move(camera_of(sim, episode), episode->strength % 3 == 0);
+}
+
+static void cam_reset(struct sim *sim, struct sim_episode *episode)
+{
+    struct sim_path *path = &camera_of(sim, episode)->path;
+
+    path->segment_bytes = 1 + episode->strength % 32;
+    sim_path_reset_one(&sim->net, path);
+}
+
+static void cam_kill(struct sim *sim, struct sim_episode *episode)
+{
+    sim_camera_stop(camera_of(sim, episode), episode->strength % 2, episode->duration_us);
+}
+
+static void cam_hang(struct sim *sim, struct sim_episode *episode)
+{
+    sim_camera_hang(camera_of(sim, episode), true);
+}
+
+static void cam_hang_end(struct sim *sim, struct sim_episode *episode)
+{
+    sim_camera_hang(camera_of(sim, episode), false);
+}
+
 /* ---- the gateway ---- */
 
 static void die(struct sim *sim, struct sim_episode *episode, bool power)
@@ -324,6 +391,12 @@ static const struct {
     [SIM_FAULT_STORE_LOST] = {store_lost, NULL, 10, 2000},
     [SIM_FAULT_MANGLE] = {mangle, mangle_end, 200, 20000},
     [SIM_FAULT_ROT] = {rot, NULL, 10, 2000},
+    [SIM_FAULT_CAM_LOSS] = {cam_loss, cam_good, 1000, 120000},
+    [SIM_FAULT_CAM_CUT] = {cam_cut, cam_heal, 100, 90000},
+    [SIM_FAULT_CAM_MOVE] = {cam_move, NULL, 0, 0},
+    [SIM_FAULT_CAM_RESET] = {cam_reset, cam_good, 1, 5000},
+    [SIM_FAULT_CAM_KILL] = {cam_kill, NULL, 10, 60000},
+    [SIM_FAULT_CAM_HANG] = {cam_hang, cam_hang_end, 100, 60000},
 };
 
 static void on_begin(struct sim_event *event)
@@ -349,8 +422,10 @@ static void on_end(struct sim_event *event)
 
 static enum sim_fault draw_fault(struct hf_rng *rng, uint32_t allowed)
 {
+    unsigned count = allowed >> SIM_FAULT_CAM_LOSS != 0 ? SIM_FAULTS : SIM_FAULT_CAM_LOSS;
+
     for (;;) {
-        unsigned fault = (unsigned)hf_rng_below(rng, SIM_FAULTS);
+        unsigned fault = (unsigned)hf_rng_below(rng, count);
 
         if (allowed >> fault & 1 && faults[fault].begin != NULL)
             return (enum sim_fault)fault;
@@ -402,4 +477,6 @@ void sim_faults_end(struct sim *sim)
     sim->gateway.steps_left = sim->gateway.dying ? sim->gateway.steps_left : UINT64_MAX;
     for (unsigned i = 0; i < sim->plan.devices; i++)
         sim_device_calm(&sim->devices[i]);
+    for (unsigned i = 0; i < sim->plan.cameras; i++)
+        sim_camera_calm(&sim->cameras[i]);
 }

@@ -39,7 +39,7 @@ static bool on_accept(void *context, struct sim_sock *sock)
         return false;
     sock->ops = &backlog_ops;
     sim_worker_post(&gateway->workers[hf_rng_below(&gateway->sim->rng, gateway->worker_count)],
-                    SIM_POST_ACCEPT, sock);
+                    sock->conn->path->sip ? SIM_POST_SIP_ACCEPT : SIM_POST_ACCEPT, sock);
     return true;
 }
 
@@ -165,6 +165,8 @@ static hf_err open_workers(struct sim_gateway *gateway)
         err = sim_worker_start(gateway, i);
     for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
         err = hf_hub_restore(&gateway->workers[i].hub, tenant_of, gateway);
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+        err = sim_gb_restore(&gateway->workers[i]);
     return err;
 }
 
@@ -176,11 +178,14 @@ void sim_gateway_start(struct sim_gateway *gateway)
     gateway->dying = gateway->draining = gateway->power = false;
     gateway->boot = hf_rng_u64(&gateway->rng) >> 1 | 1;
     gateway->conn_seed = hf_rng_u64(&gateway->rng);
+    for (unsigned i = 0; sim->plan.cameras > 0 && i < sizeof(gateway->sip_secret); i++)
+        gateway->sip_secret[i] = (uint8_t)hf_rng_u64(&gateway->rng);
     gateway->started_utc_ms = sim_clock_utc_ms(&gateway->clock);
     gateway->unknown_until_ms =
         gateway->started_utc_ms + hf_presence_silent_ms(gateway->rules.heartbeat_interval_ms);
     atomic_store(&gateway->tenant.connections, 0);
     memset(gateway->interest, 0, sizeof(gateway->interest));
+    sim_media_init(gateway);
     hf_err err = open_log(gateway);
     if (err == HF_OK)
         err = sim_store_replay(gateway);
@@ -210,6 +215,8 @@ void sim_gateway_start(struct sim_gateway *gateway)
               gateway->starts, gateway->boot, hf_log_durable_through(gateway->log));
     for (unsigned i = 0; i < sim->plan.devices; i++)
         sim_path_heal(&sim->net, &sim->devices[i].path);
+    for (unsigned i = 0; i < sim->plan.cameras; i++)
+        sim_path_heal(&sim->net, &sim->cameras[i].path);
 }
 
 /* ---- end ---- */

@@ -20,6 +20,8 @@
 #include "sim/clock.h"
 #include "sim/disk.h"
 #include "sim/link.h"
+#include "sim/sip_host.h"
+#include "sim/sip_media.h"
 
 struct sim;
 struct sim_gateway;
@@ -39,6 +41,9 @@ enum sim_post_kind {
     SIM_POST_LINK, /* struct sim_move */
     SIM_POST_PUBLISH,
     SIM_POST_BATCH,
+    SIM_POST_SIP_ACCEPT, /* as ACCEPT, at the port of SIP */
+    SIM_POST_SIP,        /* struct sim_sip_post */
+    SIM_POST_MEDIA,      /* struct hf_gb_media_told */
 };
 
 struct sim_post { /* in a worker's mailbox */
@@ -67,6 +72,7 @@ struct sim_worker {
     struct hf_auth *auth;
     struct hf_ws_site ws;
     struct hf_http_site http;
+    struct sim_gb gb;
     struct hf_admission admission;
     struct hf_list_node links, ready, dirty, gone, inbox, barriers;
     struct hf_timer second;
@@ -108,6 +114,8 @@ struct sim_gateway {
     struct hf_store_thread store; /* without its thread */
     struct sim_event store_step;
     uint32_t interest[SIM_INTEREST_SLOTS];
+    uint8_t sip_secret[HF_SIP_NONCE_KEY_BYTES]; /* of this start */
+    struct sim_media media;
     struct hf_rng rng; /* what a process draws from entropy */
     uint64_t boot, starts, started_utc_ms, unknown_until_ms, conn_seed;
     struct sim_event start, death;
@@ -170,6 +178,7 @@ extern const struct hf_ws_site_ops sim_ws_ops;
 void sim_worker_on_accept(struct sim_worker *worker, struct sim_sock *sock);
 void sim_worker_on_move(struct sim_worker *worker, struct sim_move *move);
 void sim_worker_stale(struct sim_worker *worker);
+uint64_t sim_worker_conn_id(struct sim_worker *worker);
 
 /* log_host.c */
 void sim_log_host_init(struct sim_gateway *gateway);

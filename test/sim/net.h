@@ -26,6 +26,7 @@ struct sim_path {
     uint32_t room_bytes;    /* per direction and connection: kernel buffers and what is under way */
     uint32_t idle_ms;       /* a middlebox forgets a mapping after this silence; 0 = never */
     bool cut;               /* a partition: nothing passes; what waits goes on after it has healed */
+    bool sip;               /* of a camera: its connections go to the port of SIP */
     struct hf_list_node conns;
 };
 

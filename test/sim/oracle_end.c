@@ -29,6 +29,7 @@ void sim_oracle_turn(struct sim *sim, const struct sim_worker *worker)
     const struct sim_plan *plan = &sim->plan;
 
     check_silence(sim);
+    sim_oracle_camera_turn(sim);
     if (hf_ledger_difference(&books->uplink) != 0 || hf_ledger_difference(&books->downlink) != 0 ||
         hf_ledger_difference(&books->broadcast) != 0)
         sim_fail(sim,
@@ -41,9 +42,10 @@ void sim_oracle_turn(struct sim *sim, const struct sim_worker *worker)
     if (worker->ws.stats.held_bytes_now > HF_WS_HELD_BYTES_TOTAL_MAX)
         sim_fail(sim, "worker %u holds %" PRIu64 " bytes of input", worker->index,
                  worker->ws.stats.held_bytes_now);
-    if (worker->hub.stats.pending > (uint64_t)plan->devices * plan->rules.outbox_messages_max)
+    if (worker->hub.stats.pending >
+        (uint64_t)(plan->devices + plan->cameras) * plan->rules.outbox_messages_max)
         sim_fail(sim, "%" PRIu64 " messages wait on worker %u", worker->hub.stats.pending, worker->index);
-    if (worker->hub.stats.connections > plan->devices)
+    if (worker->hub.stats.connections > plan->devices + plan->cameras)
         sim_fail(sim, "worker %u has %" PRIu64 " connections", worker->index, worker->hub.stats.connections);
 }
 
@@ -102,7 +104,8 @@ bool sim_oracle_done(struct sim *sim, char *why, size_t why_bytes)
 
     if (!sim_gateway_quiet(gateway))
         return not_yet(why, why_bytes, "the gateway is still at work");
-    if (!devices_done(sim, why, why_bytes) || !sent_done(sim, why, why_bytes))
+    if (!devices_done(sim, why, why_bytes) || !sent_done(sim, why, why_bytes) ||
+        !sim_oracle_cameras_done(sim, why, why_bytes))
         return false;
     for (unsigned i = 0; i < gateway->worker_count; i++) {
         const struct hf_ledger_snapshot *books = &gateway->workers[i].hub.ledger.counts;

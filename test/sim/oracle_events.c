@@ -314,6 +314,8 @@ static void on_fate(struct sim *sim, const struct hf_event *event, struct sim_re
 
 void sim_oracle_event(struct sim *sim, const struct hf_event *event, struct sim_record *record)
 {
+    if (sim_oracle_camera_event(sim, event))
+        return;
     switch (event->type) {
     case HF_EVENT_MESSAGE: on_message(sim, event, record); return;
     case HF_EVENT_MESSAGE_GAP: {

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "core/gb/subscription.h"
+#include "sim/camera.h"
 
 #define SIM_FAULT_NAME(id, name) name,
 static const char *const names[] = {SIM_FAULT_MAP(SIM_FAULT_NAME)};
@@ -19,23 +21,28 @@ const char *sim_fault_name(enum sim_fault fault)
 #define CRASHES (F(KILL) | F(KILL_POWER) | F(POWER) | F(TERM) | F(STORE_LOST))
 #define DISK    (F(DISK_FULL) | F(DISK_READ_ONLY) | F(DISK_SLOW) | F(DISK_ERROR))
 #define TIME    (F(CLOCK) | F(STOP) | F(STARVE))
+#define CAMERAS (F(CAM_LOSS) | F(CAM_CUT) | F(CAM_MOVE) | F(CAM_RESET) | F(CAM_KILL) | F(CAM_HANG))
 
 const struct sim_scenario sim_scenarios[] = {
-    {"calm", "nothing goes wrong", 0, 0, 0, 8},
-    {"network", "slow, lossy, cut, forgotten and reset connections, slow readers", NETWORK, 3, 12, 8},
+    {"calm", "nothing goes wrong", 0, 0, 0, 8, 0},
+    {"network", "slow, lossy, cut, forgotten and reset connections, slow readers", NETWORK, 3, 12, 8, 0},
     {"devices", "devices die, lose power, return together, are thrown out, have a twin", DEVICES | F(RESET),
-     3, 12, 8},
+     3, 12, 8, 0},
     {"crash", "the gateway is killed between any two of its effects", F(KILL) | F(TERM) | F(STORE_LOST), 2, 8,
-     6},
+     6, 0},
     {"power", "power cuts with torn writes, and a network that breaks",
-     F(POWER) | F(KILL) | F(KILL_POWER) | F(RESET) | F(CUT), 2, 8, 6},
+     F(POWER) | F(KILL) | F(KILL_POWER) | F(RESET) | F(CUT), 2, 8, 6, 0},
     {"disk", "full, read-only, slow and failing disks, and crashes with them", DISK | F(KILL) | F(POWER), 2,
-     8, 6},
-    {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6},
+     8, 6, 0},
+    {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6, 0},
     {"frames", "session frames doubled, swapped, late, lost, damaged; connections reset",
-     F(MANGLE) | F(RESET) | F(DEVICE_KILL) | F(KILL), 3, 12, 5},
-    {"rot", "bits rot while the gateway is down", F(ROT) | F(KILL), 2, 5, 4},
-    {"all", "everything at once", NETWORK | DEVICES | CRASHES | DISK | TIME, 4, 16, 8},
+     F(MANGLE) | F(RESET) | F(DEVICE_KILL) | F(KILL), 3, 12, 5, 0},
+    {"rot", "bits rot while the gateway is down", F(ROT) | F(KILL), 2, 5, 4, 0},
+    {"all", "everything at once", NETWORK | DEVICES | CRASHES | DISK | TIME, 4, 16, 8, 0},
+    {"cameras", "cameras by SIP: datagrams lost, doubled, late, connections cut, moves, deaths", CAMERAS, 3,
+     16, 1, SIM_CAMERAS_MAX},
+    {"cameras_crash", "the same, and the gateway is killed, drained, stopped and starved",
+     CAMERAS | F(KILL) | F(TERM) | F(STORE_LOST) | F(POWER) | F(STOP) | F(STARVE), 3, 16, 1, 6},
 };
 const unsigned sim_scenario_count = sizeof(sim_scenarios) / sizeof(sim_scenarios[0]);
 
@@ -101,6 +108,24 @@ static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
     };
 }
 
+static void draw_cameras(struct sim_plan *plan, const struct sim_scenario *scenario, struct hf_rng *rng)
+{
+    plan->cameras = (unsigned)sim_between(rng, 1, scenario->cameras_max);
+    plan->active_us = UINT64_C(1000000) * sim_between(rng, 60, 400);
+    plan->publish_us = 2000000; /* the other device is there for company */
+    plan->send_us = 4000000;
+    plan->rest_permille = 0; /* cameras never stop to report */
+    plan->gb = (struct hf_gb_limits){
+        .expires_max_s = SIM_SIP_EXPIRES_S,
+        .keepalive_ms = SIM_SIP_KEEPALIVE_MS,
+        .keepalive_count = SIM_SIP_KEEPALIVE_COUNT,
+        .list_wait_ms = 20000,
+        .list_idle_ms = 5000,
+        .catalog_max_age_s = 20,
+        .subscribe = sim_percent(rng, 50) ? 1u << HF_GB_TOPIC_CATALOG | 1u << HF_GB_TOPIC_ALARM : 0,
+    };
+}
+
 void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, struct hf_rng *rng)
 {
     *plan = (struct sim_plan){
@@ -142,5 +167,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, s
     plan->mangle = (scenario->faults & F(MANGLE)) != 0;
     if (plan->mangle)
         plan->session_percent = 100;
+    if (scenario->cameras_max > 0)
+        draw_cameras(plan, scenario, rng);
     plan->twin = plan->devices > 2 && (scenario->faults & F(TWIN)) && sim_percent(rng, 50);
 }

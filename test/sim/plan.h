@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "adapter/gb28181/site.h"
 #include "base/rng.h"
 #include "core/tenant.h"
 
@@ -37,9 +38,16 @@ struct sim;
     X(SIM_FAULT_TWIN, "twin")             /* a second device with the same identity */                       \
     X(SIM_FAULT_STORE_LOST, "store_lost") /* the tables are gone: all of the log is replayed */              \
     X(SIM_FAULT_MANGLE, "mangle")         /* F15: frames doubled, swapped, late, lost, with a bit flipped */ \
-    X(SIM_FAULT_ROT, "rot")               /* a bit of the log rots while the gateway is down */
+    X(SIM_FAULT_ROT, "rot")               /* a bit of the log rots while the gateway is down */              \
+    X(SIM_FAULT_CAM_LOSS, "cam_loss")     /* datagrams lost, doubled, late; TCP in pieces, slow */           \
+    X(SIM_FAULT_CAM_CUT, "cam_cut")       /* silence in both directions */                                   \
+    X(SIM_FAULT_CAM_MOVE, "cam_move")     /* another port or address from now on */                          \
+    X(SIM_FAULT_CAM_RESET, "cam_reset")   /* its TCP connection is cut at any byte */                        \
+    X(SIM_FAULT_CAM_KILL, "cam_kill")     /* its program dies, or it loses power */                          \
+    X(SIM_FAULT_CAM_HANG, "cam_hang")     /* its program hangs */
 #define SIM_FAULT_ENUM(id, name) id,
 enum sim_fault { SIM_FAULT_MAP(SIM_FAULT_ENUM) SIM_FAULTS };
+_Static_assert(SIM_FAULTS <= 32, "bits");
 #undef SIM_FAULT_ENUM
 const char *sim_fault_name(enum sim_fault fault);
 
@@ -48,6 +56,7 @@ struct sim_scenario {
     uint32_t faults; /* bit per fault that may happen */
     uint8_t episodes_min, episodes_max;
     uint8_t devices_max;
+    uint8_t cameras_max; /* 0: no cameras, and what they need is not drawn */
 };
 extern const struct sim_scenario sim_scenarios[];
 extern const unsigned sim_scenario_count;
@@ -71,6 +80,8 @@ struct sim_plan {
     bool mangle;            /* something may happen to frames of holdfast.v1 */
     bool twin;              /* the last device is a second machine with the identity of the first */
     struct hf_tenant_rules rules;
+    unsigned cameras;
+    struct hf_gb_limits gb;
 };
 
 void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, struct hf_rng *rng);

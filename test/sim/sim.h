@@ -9,6 +9,8 @@
 #define HF_SIM_SIM_H
 
 #include "sim/app.h"
+#include "sim/camera.h"
+#include "sim/camera_app.h"
 #include "sim/device.h"
 #include "sim/faults.h"
 #include "sim/gateway.h"
@@ -26,6 +28,14 @@ struct sim {
     struct sim_gateway gateway;
     struct sim_device *devices; /* owns: plan.devices */
     struct sim_app *apps;       /* owns: plan.apps */
+    struct sim_camera *cameras; /* owns: plan.cameras */
+    struct hf_text_conv conv;   /* this and all below up to calls: with cameras only */
+    struct hf_sip_hasher *hasher;
+    struct hf_cam_world cam_buffers;
+    struct hf_cam_reel *reel;
+    struct sim_camera_app camera_app;
+    struct sim_call calls[SIM_CALLS_MAX];
+    uint32_t call_count;
     struct sim_faults faults;
     struct sim_oracle oracle;
     bool calm; /* faults are over and nobody begins anything new: what is open must come to its end */
@@ -43,6 +53,7 @@ struct sim_result {
     char message[512]; /* what broke, when, at which step */
     uint64_t hash, lines, steps, simulated_us;
     uint64_t records, messages, commands, crashes, connections;
+    uint64_t registrations, lists, calls, datagrams_lost; /* of cameras */
 };
 
 void sim_run(const struct sim_options *options, struct sim_result *ret_result);

@@ -59,7 +59,7 @@ static void events_come_by_time_then_by_order(void **state)
 
 /* ---- the network ---- */
 
-enum { STREAM_BYTES = 20000 };
+enum { STREAM_BYTES = 20000, DATAGRAMS = 1000 };
 
 struct wire {
     struct sim_events events;
@@ -226,6 +226,58 @@ static void nobody_listens(void **state)
     wire_deinit(&wire);
 }
 
+/* ---- datagrams ---- */
+
+struct mail {
+    struct sim_udp udp; /* first */
+    unsigned came[DATAGRAMS], swapped, last;
+};
+
+static void mail_arrived(struct sim_udp *udp, bool up, struct sim_udp_place from, struct hf_slice bytes)
+{
+    struct mail *mail = (struct mail *)udp;
+    unsigned number;
+
+    assert_true(up && from.port == 5060 && bytes.bytes == sizeof(number));
+    memcpy(&number, bytes.at, sizeof(number));
+    mail->came[number]++;
+    mail->swapped += number < mail->last;
+    mail->last = number;
+}
+
+static const struct sim_udp_ops mail_ops = {mail_arrived};
+
+static void datagrams_are_lost_doubled_and_swapped(void **state)
+{
+    const struct sim_udp_place home = {{192, 0, 2, 1}, 5060}, gone = {{192, 0, 2, 1}, 5059};
+    unsigned lost = 0, twice = 0;
+    struct mail mail = {.last = 0};
+    struct wire wire;
+
+    (void)state;
+    wire_init(&wire, 1);
+    sim_udp_init(&mail.udp, &wire.net, &wire.path, &mail_ops, home);
+    mail.udp.loss_permille = mail.udp.twice_permille = mail.udp.late_permille = 200;
+    mail.udp.late_us_max = 1000000;
+    for (unsigned i = 0; i < DATAGRAMS; i++) {
+        sim_udp_send_up(&mail.udp, (struct hf_slice){(const char *)&i, sizeof(i)});
+        wire_run(&wire, i % 10 == 0);
+    }
+    sim_udp_send_down(&mail.udp, gone, HF_SLICE("the NAT has forgotten that port"));
+    wire_run(&wire, 10);
+    for (unsigned i = 0; i < DATAGRAMS; i++) {
+        assert_in_range(mail.came[i], 0, 2);
+        lost += mail.came[i] == 0;
+        twice += mail.came[i] == 2;
+    }
+    assert_in_range(lost, DATAGRAMS / 20, DATAGRAMS / 3);
+    assert_in_range(twice, DATAGRAMS / 20, DATAGRAMS / 3);
+    assert_true(mail.swapped > DATAGRAMS / 20);
+    sim_udp_send_up(&mail.udp, HF_SLICE("on its way at the end of the world"));
+    sim_udp_deinit(&mail.udp);
+    wire_deinit(&wire);
+}
+
 /* ---- worlds ---- */
 
 static struct sim_result run(uint64_t seed, const struct sim_scenario *scenario)
@@ -270,6 +322,29 @@ static void worlds_are_worth_their_time(void **state)
     assert_true(sum.messages > 1000 && sum.commands > 200 && sum.crashes > 20 && sum.connections > 100);
 }
 
+static void cameras_are_busy(void **state)
+{
+    struct sim_result sum = {0};
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        struct sim_result result = run(seed, sim_scenario_by_name(seed % 2 ? "cameras" : "cameras_crash"));
+
+        sum.commands += result.commands;
+        sum.crashes += result.crashes;
+        sum.registrations += result.registrations;
+        sum.lists += result.lists;
+        sum.calls += result.calls;
+        sum.datagrams_lost += result.datagrams_lost;
+    }
+    assert_in_range(sum.commands, 400, UINT32_MAX);
+    assert_in_range(sum.crashes, 15, UINT32_MAX);
+    assert_in_range(sum.registrations, 60, UINT32_MAX);
+    assert_in_range(sum.lists, 60, UINT32_MAX);
+    assert_in_range(sum.calls, 20, UINT32_MAX);
+    assert_in_range(sum.datagrams_lost, 100, UINT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,8 +353,10 @@ int main(void)
         cmocka_unit_test(what_is_reset_stays_a_prefix),
         cmocka_unit_test(silence_is_found_by_ones_own_clock),
         cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(datagrams_are_lost_doubled_and_swapped),
         cmocka_unit_test(a_seed_repeats_itself),
         cmocka_unit_test(worlds_are_worth_their_time),
+        cmocka_unit_test(cameras_are_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,7 @@ static void end_of_turn(struct sim_worker *worker)
         worker->drain = false;
         (void)hf_ws_site_drain(&worker->ws, UINT32_MAX, HF_REASON_DRAIN);
         (void)hf_http_site_drain(&worker->http);
+        sim_gb_drain(worker);
     }
 }
 
@@ -182,6 +183,7 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     hf_wheel_arm(&worker->wheel, timer, now_ms + SECOND_MS);
     if (worker->index == 0)
         sim_gateway_alive(worker->gateway, now_ms);
+    sim_media_second(worker);
     sim_worker_stale(worker);
 }
 
@@ -241,7 +243,7 @@ static hf_err init_sites(struct sim_worker *worker)
     worker->http.context = worker;
     worker->http.auth = worker->auth;
     worker->http.session = true;
-    return err;
+    return err == HF_OK ? sim_gb_start(worker) : err;
 }
 
 hf_err sim_worker_start(struct sim_gateway *gateway, unsigned index)
@@ -281,6 +283,7 @@ void sim_worker_end(struct sim_worker *worker)
     hf_app_journal_close(&worker->journal);
     hf_ws_site_abort(&worker->ws);
     hf_http_site_deinit(&worker->http);
+    sim_gb_end(worker);
     while (!hf_list_empty(&worker->links))
         sim_link_destroy(HF_CONTAINER_OF(worker->links.next, struct sim_link, all), worker->gateway->power);
     free_gone(worker);
@@ -297,6 +300,7 @@ void sim_worker_free(struct sim_worker *worker)
     struct sim_events *events = &worker->gateway->sim->events;
 
     HF_ASSERT(hf_list_empty(&worker->inbox));
+    sim_gb_free(worker);
     hf_hub_deinit(&worker->hub);
     hf_ws_site_deinit(&worker->ws);
     hf_app_journal_deinit(&worker->journal);

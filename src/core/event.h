@@ -61,6 +61,8 @@
     X(HF_EVENT_CHANNELS, 35, "camera.channels") /* device, key, seq, from, to, payload: core/channels.h */       \
     X(HF_EVENT_CAMERA_SETTINGS, 36,                                                                              \
       "camera.settings") /* payload: JSON, what an application wants of a camera whenever it is there */         \
+    X(HF_EVENT_CAMERA_CALL, 37,                                                                                  \
+      "camera.call") /* from: id of a media session; to: boot; payload: JSON, its dialog; absent: over */        \
     X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                             \
     X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                    \
     X(HF_EVENT_NODE_ALIVE, 42, "node.alive")     /* nothing else was written for a minute */
@@ -84,8 +86,9 @@ enum {
     HF_TOPIC_BYTES_MAX = 256,
     HF_KEY_BYTES_MAX = 256,
     HF_DOWNLINK_BYTES_MAX =
-        (2 << 20) - 4096,       /* payload to one device: a record of the log and a row of a table */
-    HF_BINDING_BYTES_MAX = 384, /* payload of camera.bound, and in the row of its device */
+        (2 << 20) - 4096,            /* payload to one device: a record of the log and a row of a table */
+    HF_BINDING_BYTES_MAX = 384,      /* payload of camera.bound, and in the row of its device */
+    HF_CALL_RECORD_BYTES_MAX = 8192, /* payload of camera.call */
     HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 6 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
                               HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX,
 };

@@ -173,6 +173,10 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
  * know no connection of this epoch that has not ended; HF_ERR_EXISTS: the device is connected; others as above. */
 hf_err hf_hub_resume(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_hub_connect *connect,
                      uint64_t epoch);
+/* For the next start of the node: the media session `call` of a camera stands as json says (at most HF_CALL_RECORD_BYTES_MAX bytes), or is over (absent): a camera.call record. The camera need not
+ * be there. HF_ERR_*: the journal did not take it. */
+hf_err hf_hub_camera_call(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device, uint64_t call,
+                          struct hf_slice json);
 /* Where the device of this connection is, for the next start of the node: a camera.bound record. json has at most HF_BINDING_BYTES_MAX bytes. HF_ERR_*: the journal did
  * not take it. */
 hf_err hf_hub_bound(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice json);

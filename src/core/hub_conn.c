@@ -166,6 +166,25 @@ hf_err hf_hub_bound(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_sl
     return hf_device_record(hub, device, &event, NULL);
 }
 
+hf_err hf_hub_camera_call(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device, uint64_t call,
+                          struct hf_slice json)
+{
+    struct hf_event event = {.type = HF_EVENT_CAMERA_CALL,
+                             .format = json.bytes > 0 ? HF_FORMAT_JSON : HF_FORMAT_OPAQUE,
+                             .flags = json.bytes > 0 ? HF_EVENT_FLAG_TEXT : 0,
+                             .from = call,
+                             .to = hub->options.boot,
+                             .tenant = tenant,
+                             .device = device,
+                             .payload = json};
+
+    HF_ASSERT(json.bytes <= HF_CALL_RECORD_BYTES_MAX);
+    hf_err err = hf_journal_append(hub->options.journal, &event, NULL);
+    if (err != HF_OK)
+        hub->stats.journal_refused++;
+    return err;
+}
+
 void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf_evidence evidence,
                          enum hf_reason reason, uint16_t code, uint64_t last_life_ms)
 {

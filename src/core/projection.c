@@ -456,6 +456,25 @@ static hf_err apply_document(struct hf_kv_txn *txn, const struct hf_event *event
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
+/* ---- CALLS ---- */
+
+/* Stands: the row is its last record; over: there is none. A replay ends with the newest, as it began. */
+static hf_err apply_call(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    uint8_t out[HF_EVENT_HEAD_BYTES_MAX + 16 + HF_CALL_RECORD_BYTES_MAX];
+    struct hf_kvkey key;
+
+    if (event->payload.bytes > HF_CALL_RECORD_BYTES_MAX)
+        return HF_OK;
+    hf_err err = hf_kvkey_device_u64(&key, event->tenant, event->device, event->from);
+    if (err != HF_OK)
+        return err;
+    if (event->payload.bytes > 0)
+        return put(txn, HF_KV_CALLS, hf_kvkey_slice(&key), out, hf_event_row_encode(event, out, sizeof(out)));
+    err = hf_kv_del(txn, HF_KV_CALLS, hf_kvkey_slice(&key));
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
 /* ---- the doors ---- */
 
 enum {
@@ -469,7 +488,8 @@ enum {
     DELIVERED = 128,
     DOCUMENT = 256,
     CHANNELS = 512,
-    BOUND = 1024
+    BOUND = 1024,
+    CALL = 2048
 };
 
 static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
@@ -498,6 +518,7 @@ static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_CHANNELS] = CHANNELS,
     [HF_EVENT_CAMERA_BOUND] = BOUND,
     [HF_EVENT_CAMERA_SETTINGS] = CHANNELS,
+    [HF_EVENT_CAMERA_CALL] = CALL,
 };
 
 bool hf_projection_wants(const struct hf_event *event)
@@ -534,6 +555,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = hf_channels_apply(txn, event);
     if (err == HF_OK && effect & BOUND)
         err = apply_bound(txn, event);
+    if (err == HF_OK && effect & CALL)
+        err = apply_call(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))

@@ -262,6 +262,49 @@ static void a_binding_lives_as_long_as_its_registration(void **state)
     hf_kv_close(kv);
 }
 
+/* Media sessions that stand: the last record of each, until it is over. */
+static void a_call_is_kept_until_it_is_over(void **state)
+{
+    static char text[HF_CALL_RECORD_BYTES_MAX + 1];
+    struct hf_kv *kv = open_kv();
+    struct hf_event stands = event(1, HF_EVENT_CAMERA_CALL), over;
+    struct hf_event row;
+    struct hf_slice value;
+    struct hf_kvkey key;
+    struct hf_kv_txn *txn;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    stands.from = 77;
+    stands.to = 5;
+    stands.payload = HF_SLICE("{}");
+    apply(kv, stands);
+    stands.offset = 2;
+    stands.payload = (struct hf_slice){text, HF_CALL_RECORD_BYTES_MAX};
+    apply(kv, stands);
+    stands.offset = 3;
+    stands.payload.bytes++; /* too large for a row */
+    apply(kv, stands);
+    assert_int_equal(hf_kvkey_device_u64(&key, HF_SLICE("acme"), stands.device, 77), HF_OK);
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_get(txn, HF_KV_CALLS, hf_kvkey_slice(&key), &value), HF_OK);
+    assert_int_equal(hf_event_row_decode(value, &row), HF_OK);
+    assert_int_equal(row.payload.bytes, HF_CALL_RECORD_BYTES_MAX);
+    assert_int_equal(row.to, 5);
+    hf_kv_end(txn);
+    over = stands;
+    over.payload = (struct hf_slice){NULL, 0};
+    over.from = 78;
+    apply(kv, over); /* another one */
+    over.from = 77;
+    apply(kv, over);
+    apply(kv, over);
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_get(txn, HF_KV_CALLS, hf_kvkey_slice(&key), &value), HF_ERR_NOT_FOUND);
+    hf_kv_end(txn);
+    hf_kv_close(kv);
+}
+
 /* The longest names with the largest result still make a row. */
 static void the_largest_row(void **state)
 {
@@ -411,6 +454,7 @@ int main(void)
         cmocka_unit_test(replays_end_in_the_same_rows),
         cmocka_unit_test(an_older_epoch_is_fenced),
         cmocka_unit_test(a_binding_lives_as_long_as_its_registration),
+        cmocka_unit_test(a_call_is_kept_until_it_is_over),
         cmocka_unit_test(the_largest_row),
         cmocka_unit_test(names_that_make_no_key_change_nothing),
         cmocka_unit_test(explanations_are_bounded),

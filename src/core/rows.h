@@ -113,7 +113,7 @@ HF_ROW_DECLARE(idempotency, HF_IDEMPOTENCY_ROW_MAP)
 HF_ROW_DECLARE(catalog, HF_CATALOG_ROW_MAP)
 HF_ROW_DECLARE(channel, HF_CHANNEL_ROW_MAP)
 
-/* OUTBOX (key tenant 0 device 0 seq: what waits for the device) and EXPLAIN (key tenant 0 device 0 offset: why things were as
+/* CALLS (key tenant 0 device 0 id: camera.call of a media session that stands), OUTBOX (key tenant 0 device 0 seq: what waits for the device) and EXPLAIN (key tenant 0 device 0 offset: why things were as
  * they were, 24 h, at most 256 a device) hold events as they were logged: u64 offset, u64 time_ms, body. */
 size_t hf_event_row_encode(const struct hf_event *event, uint8_t *out, size_t out_bytes);
 hf_err hf_event_row_decode(struct hf_slice value, struct hf_event *ret_event);

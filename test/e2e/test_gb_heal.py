@@ -1,5 +1,9 @@
-"""Self-healing: cameras that answer nothing, and what becomes of them when they do again."""
-from lib import sip
+"""Self-healing: cameras that answer nothing, and what becomes of them when they do again; sessions that stand while the gateway is killed."""
+import socket
+
+import pytest
+
+from lib import pscamera, sip
 from lib.camera import Camera
 from lib.gateway import eventually
 
@@ -39,3 +43,74 @@ def test_a_silent_camera_opens_its_breaker(gateways):
         assert answer["state"] == "done" and answer["result"]["command"] == "DeviceInfo"
         eventually(lambda: gw.metric("holdfast_gb_breakers_open") == 0)
         assert not api.events(type="offline", device=device)
+
+
+# ---- kill -9 while a camera sends ----
+
+def film(folder):
+    pscamera.picture(folder)
+    return folder / "libx264.mpg"
+
+
+def killed_and_back(gw):
+    port = sip.port(gw)
+    gw.write_config({"gb28181": {"listeners": [{"name": "sip", "address": "127.0.0.1", "port": port}]}})
+    gw.kill()
+    gw.start(sip.ENV)
+
+
+def last_call(api, device, event):
+    return api.wait("message", device=device, where=lambda e: e["topic"] == "gb/call" and e["payload"]["event"] == event)["payload"]
+
+
+@pytest.mark.parametrize("signalling", ["udp", "tcp"])
+def test_no_camera_sends_to_a_relay_that_is_gone(gateways, tmp_path, signalling):
+    gw = gateways(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 45000, "port_last": 45099}}, keepalive_ms="5s"), env=sip.ENV)
+    device = sip.device_id(2)
+    with Camera(sip.port(gw), device, PASSWORD, "--media", film(tmp_path), "-t", signalling, "--keepalive", "5s") as camera:
+        camera.wait("registered")
+        called = gw.api().command(device, "Play", {"channel": sip.device_id(2).replace("132", "131", 1)}, wait_ms=8000)
+        assert called["state"] == "done" and called["result"]["relayed"] is True, called
+        camera.wait("playing")
+        gw.api().wait("camera.call", device=device)
+        killed_and_back(gw)
+        if signalling == "udp":  # over TCP it is told as soon as it is connected again, and has forgotten the call with the connection: 481
+            assert camera.wait("hung_up")["text"] == "BYE came"
+        ended = last_call(gw.api(), device, "ended")
+        assert (ended["call"], ended["by"], ended["reason"]) == (called["result"]["call"], "us", "gateway_restarted")
+        eventually(lambda: (gw.metric("holdfast_gb_calls_restart_ended_total"), gw.metric("holdfast_gb_calls_orphaned"), gw.metric("holdfast_gb_calls")) ==
+                   (1, 0, 0))
+
+
+def test_what_goes_to_a_media_server_goes_on(gateways, tmp_path):
+    gw = gateways(sip.cameras(), env=sip.ENV)
+    device = sip.device_id(3)
+    with Camera(sip.port(gw), device, PASSWORD, "--media", film(tmp_path)) as camera, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        camera.wait("registered")
+        called = gw.api().command(device, "Play", {"channel": sip.device_id(3).replace("132", "131", 1),
+                                                   "to": {"host": "127.0.0.1", "port": server.getsockname()[1]}}, wait_ms=8000)
+        assert called["state"] == "done", called
+        call = called["result"]["call"]
+        assert server.recv(2048)
+        gw.api().wait("camera.call", device=device)
+        killed_and_back(gw)
+        api = gw.api()
+        assert last_call(api, device, "resumed")["call"] == call
+        server.setblocking(False)
+        try:
+            while server.recv(2048):  # what came meanwhile
+                pass
+        except BlockingIOError:
+            server.settimeout(20)
+        assert server.recv(2048)
+        listed = api.command(device, "Calls", {}, wait_ms=5000)["result"]["calls"]
+        assert [(one["call"], one["state"], one["users"]) for one in listed] == [(call, "connected", 1)]
+        assert not any(row["event"] == "hung_up" for row in camera.rows)
+        stopped = api.command(device, "Stop", {"call": call}, wait_ms=5000)
+        assert stopped["result"]["ended"] is True
+        assert camera.wait("hung_up")["text"] == "BYE came"
+        killed_and_back(gw)  # it is over, and stays so
+        eventually(lambda: gw.metric("holdfast_gb_restored_total") == 1)
+        assert gw.metric("holdfast_gb_calls_resumed_total") == gw.metric("holdfast_gb_calls_restart_ended_total") == 0

@@ -1,5 +1,8 @@
 #include "adapter/api/event_text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "adapter/api/payload_text.h"
 #include "base/uuid.h"
 #include "codec/json/out.h"
@@ -103,6 +106,8 @@ static void document(struct hf_json_out *out, const struct hf_event *event)
 
 static void members(struct hf_json_out *out, const struct hf_event *event)
 {
+    char id[17];
+
     switch (event->type) {
     case HF_EVENT_MESSAGE:
         text(out, "topic", event->topic);
@@ -156,6 +161,11 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         break;
     case HF_EVENT_DOCUMENT: document(out, event); return;
     case HF_EVENT_CAMERA_SETTINGS: break;
+    case HF_EVENT_CAMERA_CALL:
+        (void)snprintf(id, sizeof(id), "%016" PRIx64, event->from);
+        hf_json_out_cstr(out, "call", id);
+        hf_json_out_bool(out, "stands", event->payload.bytes > 0);
+        break;
     case HF_EVENT_CHANNELS:
         text(out, "step", event->key);
         if (hf_slice_is(event->key, "part"))

@@ -57,7 +57,8 @@ struct hf_gb_call *hf_gb_call_find_dialog(struct hf_gb_device *device, const str
 
 static void told(struct hf_gb_user *user, const struct hf_sip_tx_event *event);
 
-struct hf_gb_call *hf_gb_call_new(struct hf_gb_device *device, enum hf_gb_call_kind kind)
+/* id 0: a fresh one. */
+static struct hf_gb_call *make(struct hf_gb_device *device, enum hf_gb_call_kind kind, uint64_t id)
 {
     struct hf_gb_site *site = device->site;
     struct hf_gb_call *call = device->calling < HF_GB_DEVICE_CALLS_MAX ? hf_slab_take(site->call_slab) : NULL;
@@ -67,7 +68,7 @@ struct hf_gb_call *hf_gb_call_new(struct hf_gb_device *device, enum hf_gb_call_k
         return NULL;
     }
     call->token = (uint64_t)(site->options.hub->options.worker & 0xff) << 56 | ++site->calls_made;
-    call->id = hf_hash_mix(call->token ^ site->call_key); /* one to one, so never twice either */
+    call->id = id ? id : hf_hash_mix(call->token ^ site->call_key); /* one to one, so never twice either */
     if (hf_map_insert(&site->calls, &call->by_id, hf_hash_mix(call->id)) != HF_OK) {
         hf_slab_give(site->call_slab, call);
         site->stats.calls_full++;
@@ -87,12 +88,32 @@ struct hf_gb_call *hf_gb_call_new(struct hf_gb_device *device, enum hf_gb_call_k
     hf_list_init(&call->talk);
     hf_list_push_back(&device->calls, &call->node);
     device->calling++;
-    site->stats.calls++;
     site->stats.calls_now++;
     site->stats.calls_ringing_now++; /* as long as it does not stand and is not over */
     hf_gb_call_arm(call);
     hf_gb_calls_audit_soon(site);
     return call;
+}
+
+struct hf_gb_call *hf_gb_call_new(struct hf_gb_device *device, enum hf_gb_call_kind kind)
+{
+    struct hf_gb_call *call = make(device, kind, 0);
+
+    device->site->stats.calls += call != NULL;
+    return call;
+}
+
+struct hf_gb_call *hf_gb_call_again(struct hf_gb_device *device, enum hf_gb_call_kind kind, uint64_t id)
+{
+    return make(device, kind, id);
+}
+
+void hf_gb_call_stands(struct hf_gb_call *call)
+{
+    (void)hf_gb_call_step(&call->state, HF_GB_CALL_INVITE);
+    (void)hf_gb_call_step(&call->state, HF_GB_CALL_2XX);
+    HF_ASSERT(hf_gb_call_state(&call->state) == HF_GB_CALL_CONNECTED);
+    call->device->site->stats.calls_ringing_now--;
 }
 
 /* ---- the end ---- */
@@ -113,6 +134,7 @@ static void free_call(struct hf_gb_call *call)
     HF_ASSERT(call->invite == NULL && call->pins == 0);
     struct hf_gb_call_step step = hf_gb_call_step(&call->state, HF_GB_CALL_FREED);
     HF_ASSERT(!step.forbidden);
+    hf_gb_call_unrecord(call);
     hf_gb_call_give_ssrc(call);
     hf_sip_dialog_end(&call->dialog);
     hf_wheel_cancel(site->options.wheel, &call->timer);
@@ -288,6 +310,7 @@ hf_err hf_gb_calls_init(struct hf_gb_site *site)
     hf_list_init(&site->talks);
     hf_list_init(&site->points);
     hf_timer_init(&site->audit, hf_gb_calls_on_audit);
+    hf_timer_init(&site->calls_restore, hf_gb_calls_on_restore);
     site->options.ops->random(site->options.context, &site->call_key, sizeof(site->call_key));
     site->call_slab = hf_slab_new("gb_calls", sizeof(struct hf_gb_call),
                                   site->options.calls_max ? site->options.calls_max : HF_GB_CALLS_MAX);
@@ -300,6 +323,7 @@ void hf_gb_calls_deinit(struct hf_gb_site *site)
     if (site->call_slab == NULL)
         return; /* init was not reached, or had no memory */
     hf_wheel_cancel(site->options.wheel, &site->audit);
+    hf_wheel_cancel(site->options.wheel, &site->calls_restore);
     hf_gb_points_free(site);
     hf_map_deinit(&site->calls);
     hf_slab_free(site->call_slab);

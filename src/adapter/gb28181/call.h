@@ -11,6 +11,8 @@
  *   call_control.c  Pause, Resume, Speed, Seek: MANSRTSP in INFO
  *   call_talk.c     Broadcast: the device calls us
  *   call_text.c     results, events
+ *   call_record.c   what stands is written down
+ *   call_restore.c  and taken up again, or ended, after a restart
  *
  * A session belongs to its device and ends with it, at the latest. Whatever it holds (SSRC, media leg, dialog, transaction) goes back in hf_gb_call_end() and
  * free_if_over(). Commands that wait for it keep it (pins) until their result is told, which is always done from a timer: the hub takes no result while it hands
@@ -67,6 +69,7 @@ const char *hf_gb_call_kind_name(unsigned kind); /* "playback" */
     X(HF_GB_CALL_END_EXPIRED, "session_expired", "device", calls_lost)       \
     X(HF_GB_CALL_END_DEVICE_OFFLINE, "device_offline", "device", calls_lost) \
     X(HF_GB_CALL_END_DEVICE_MOVED, "device_moved", "device", calls_lost)     \
+    X(HF_GB_CALL_END_RESTARTED, "gateway_restarted", "us", calls_by_us)      \
     X(HF_GB_CALL_END_FLOW, "flow_failed", "us", calls_failed)                \
     X(HF_GB_CALL_END_NO_MEMORY, "memory_limit", "us", calls_failed)          \
     X(HF_GB_CALL_END_RECLAIMED, "reclaimed", "us", calls_failed)
@@ -129,6 +132,7 @@ struct hf_gb_call {
     uint8_t sip_timer; /* or enum hf_sip_timer */
     hf_err err;        /* or what the flow or the relay said */
     uint8_t payload_type, setup, video_codec, audio_codec;
+    bool recorded;         /* call_record.c: the log says that it stands */
     bool relayed;          /* media goes through the relay, whose leg is open until the end */
     bool asked;            /* the INVITE is out; incoming: has come */
     bool answered;         /* incoming: our 2xx is out */
@@ -237,6 +241,17 @@ static inline bool hf_gb_call_is_history(const struct hf_gb_call *call)
 {
     return call->kind == HF_GB_CALL_PLAYBACK || call->kind == HF_GB_CALL_DOWNLOAD;
 }
+
+/* One of before the restart, by its id: IDLE. NULL: a bound or no memory; counted. */
+struct hf_gb_call *hf_gb_call_again(struct hf_gb_device *device, enum hf_gb_call_kind kind, uint64_t id);
+void hf_gb_call_stands(struct hf_gb_call *call); /* IDLE: it is CONNECTED, as it was */
+
+/* call_record.c */
+void hf_gb_call_record(struct hf_gb_call *call);   /* harmless unless it stands */
+void hf_gb_call_unrecord(struct hf_gb_call *call); /* it is over, and nothing is owed to the device */
+
+/* call_restore.c */
+void hf_gb_calls_on_restore(struct hf_timer *timer, uint64_t now_ms);
 
 /* call_watch.c */
 void hf_gb_call_arm(struct hf_gb_call *call); /* for what is due next */

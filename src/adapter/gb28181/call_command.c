@@ -57,6 +57,7 @@ static hf_err join(struct hf_gb_request *request, struct hf_gb_call *call)
     if (call->users >= HF_GB_CALL_USERS_MAX)
         return fail(request, HF_REASON_BUSY, "call", "too many users of one session");
     call->users++;
+    hf_gb_call_record(call);
     request->joined = true;
     look_at(request, call);
     call->device->site->stats.calls_joined++;

@@ -37,8 +37,10 @@ hf_err hf_gb_call_control(struct hf_gb_request *request)
         hf_gb_request_fail_soon(request, HF_REASON_INTERNAL_ERROR, HF_SLICE("INFO"));
         return HF_OK;
     }
-    return hf_gb_request_sent(request, hf_sip_tx_request(site->layer, &call->device->flow, hf_sb_done(&sb),
-                                                         &request->user, hf_gb_now(site), &request->tx));
+    hf_err err = hf_sip_tx_request(site->layer, &call->device->flow, hf_sb_done(&sb), &request->user,
+                                   hf_gb_now(site), &request->tx);
+    hf_gb_call_record(call); /* a number of the dialog is used up */
+    return hf_gb_request_sent(request, err);
 }
 
 /* The device did it: where the recording is from now on. */
@@ -56,6 +58,7 @@ static void done(struct hf_gb_request *request)
             hf_gb_call_seek(&call->times, (uint64_t)(request->range_start_s * 1000), now_ms);
         break;
     }
+    hf_gb_call_record(call);
     hf_gb_call_arm(call);
 }
 

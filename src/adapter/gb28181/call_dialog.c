@@ -120,6 +120,7 @@ static void changed(struct hf_gb_call *call, const struct hf_sip_tx_event *event
     else
         reply(site, event, 500);
     hf_gb_call_refreshed(call, event->msg);
+    hf_gb_call_record(call); /* its target may be another one */
 }
 
 void hf_gb_call_on_invite(struct hf_gb_site *site, const struct hf_sip_tx_event *event)

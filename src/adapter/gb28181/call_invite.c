@@ -178,6 +178,7 @@ static void accepted(struct hf_gb_call *call, const struct hf_sip_tx_event *even
                 (struct hf_slice){call->format, call->format_bytes});
         call->events = true;
         hf_gb_call_event(call, "started");
+        hf_gb_call_record(call);
         hf_gb_call_tell(call);
     }
     hf_gb_call_unpin(call);

@@ -16,8 +16,10 @@ static void leave(struct hf_gb_call *call, bool force, enum hf_gb_call_end end)
     call->users -= call->users > 0;
     if (force)
         call->users = 0;
-    if (call->users > 0)
+    if (call->users > 0) {
+        hf_gb_call_record(call);
         return;
+    }
     if (hf_gb_call_state(&call->state) == HF_GB_CALL_IDLE) /* its leg opens, or the device is asked to call */
         hf_gb_call_discard(call, end);
     else

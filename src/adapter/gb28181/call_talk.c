@@ -163,6 +163,7 @@ void hf_gb_call_talk_told(struct hf_gb_call *call, const struct hf_sip_tx_event 
         call->events = true;
         (void)hf_gb_call_happens(call, HF_GB_CALL_2XX, HF_GB_CALL_END_NONE);
         hf_gb_call_event(call, "started");
+        hf_gb_call_record(call);
         hf_gb_call_tell(call);
         return;
     case HF_SIP_TELL_LOST: /* timer L, or the flow */

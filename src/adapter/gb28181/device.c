@@ -167,6 +167,7 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     site->stats.devices--;
     site->stats.suspects_now -= device->state == HF_GB_SUSPECT;
     device->state = HF_GB_OFFLINE;
+    device->restored = false;
     device->probe_sn = 0;
     device->heal_ms = 0;
     device->life.lost_ms = 0;
@@ -282,6 +283,7 @@ bool hf_gb_device_heard(struct hf_gb_device *device, const struct hf_sip_flow *f
         hf_gb_device_bind(device, flow);
         hf_gb_device_life(device);
         hf_gb_bound(device, true);
+        hf_gb_calls_return(device);
         return true;
     }
     site->stats.moves_doubted++;

@@ -20,6 +20,7 @@
 #include "core/gb/lock.h"
 #include "core/gb/merge.h"
 #include "core/gb/registration.h"
+#include "core/kvkey.h"
 #include "core/sip/keep.h"
 
 /* Call-IDs of ours: this, 16 hexadecimal digits, '.', and the device's id, so that whatever belongs to a dialog or request of ours finds its way home, whoever it is from
@@ -97,6 +98,7 @@ struct hf_gb_device {
     bool faulty;        /* its last keepalive spoke of a fault */
     bool by_options;    /* the next question is OPTIONS: DeviceStatus was not answered */
     bool routine;       /* what it said last was a keepalive without news */
+    bool restored;      /* its registration is of before our restart */
     bool catalog_moved; /* a change was recorded that may not be in the tables yet */
     struct hf_gb_catalog_state catalog;
     uint8_t id_bytes;
@@ -191,6 +193,8 @@ struct hf_gb_site {
     struct hf_list_node points;     /* hf_gb_point.node */
     struct hf_sip_keep dialog_keep; /* of all dialogs */
     struct hf_timer audit;          /* armed while there are calls or points */
+    struct hf_timer calls_restore;  /* call_restore.c: armed until the whole table was looked at */
+    struct hf_kvkey calls_from;
     uint64_t calls_made, call_key;
     struct hf_gb_locks locks;
     struct hf_gb_budget merges;
@@ -319,6 +323,9 @@ void hf_gb_link_members(const struct hf_gb_device *device, struct hf_json_out *o
 /* restore.c */
 /* Its place or its terms may have changed: recorded, if so. port_only: the address has not, which is recorded now and then only. */
 void hf_gb_bound(struct hf_gb_device *device, bool port_only);
+
+/* call_restore.c: there is a way to it: its sessions of before our restart. */
+void hf_gb_calls_return(struct hf_gb_device *device);
 
 /* message.c */
 bool hf_gb_is_keepalive(struct hf_slice body); /* by a look: for the class of its transaction */

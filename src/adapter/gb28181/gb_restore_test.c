@@ -1,21 +1,9 @@
 /* GB-7: registrations outlive the gateway. */
 #include "adapter/gb28181/gb_testkit.h"
 
-/* Whatever is durable stays; the process is killed, nobody is told. */
 static void crash(uint64_t away_ms)
 {
-    tk_run(kit.tk);
-    kit.tk->previous_end_ms = kit.tk->hub.utc_ms;
-    (void)hf_gb_site_drain(kit.site, UINT32_MAX,
-                           HF_REASON_RESTART); /* its records are not durable any more */
-    hf_gb_site_free(kit.site);
-    kit.site = NULL;
-    while (kit.read_count < kit.sent_count)
-        (void)kit_read();
-    kit.tk->now_ms += away_ms;
-    assert_int_equal(tk_restart(kit.tk), HF_OK);
-    kit_site(NULL);
-    assert_int_equal(hf_gb_site_restore(kit.site), HF_OK);
+    kit_crash(away_ms, NULL);
 }
 
 static size_t count(enum hf_event_type type)

@@ -194,6 +194,24 @@ KIT void kit_pass(uint64_t ms)
     tk_run(kit.tk);
 }
 
+/* Whatever is durable stays; the process is killed, nobody is told; the next start, away_ms later. */
+KIT void kit_crash(uint64_t away_ms, const struct hf_gb_options *with)
+{
+    tk_run(kit.tk);
+    kit.tk->previous_end_ms = kit.tk->hub.utc_ms;
+    (void)hf_gb_site_drain(kit.site, UINT32_MAX,
+                           HF_REASON_RESTART); /* its records are not durable any more */
+    hf_gb_site_free(kit.site);
+    kit.site = NULL;
+    for (unsigned i = kit.read_count = 0; i < kit.sent_count; i++)
+        (free)(kit.sent[i].text);
+    kit.sent_count = 0;
+    kit.tk->now_ms += away_ms;
+    assert_int_equal(tk_restart(kit.tk), HF_OK);
+    kit_site(with);
+    assert_int_equal(hf_gb_site_restore(kit.site), HF_OK);
+}
+
 /* ---- what was sent ---- */
 
 /* The next message that was not read yet, into kit.msg; false when there is none. */

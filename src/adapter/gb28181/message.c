@@ -119,6 +119,7 @@ static bool confirms(struct hf_gb_device *device, const struct hf_sip_flow *flow
     hf_gb_device_bind(device, flow);
     hf_gb_device_life(device);
     hf_gb_bound(device, false);
+    hf_gb_calls_return(device);
     return true;
 }
 

@@ -314,6 +314,7 @@ static void accept_device(const struct coming *coming, struct hf_gb_device *devi
     if (hf_sip_flow_reliable(coming->flow) && site->options.ops->proven != NULL)
         site->options.ops->proven(site->options.context, coming->flow);
     settle(coming, device, 200, expires_s);
+    hf_gb_calls_return(device);
 }
 
 static void leave(const struct coming *coming, struct hf_gb_device *device)

@@ -193,6 +193,7 @@ static hf_err resume(struct hf_gb_site *site, const struct row *row)
     if (err == HF_OK)
         err = hf_hub_resume(site->options.hub, &device->dev, &connect, row->epoch);
     if (err == HF_OK) {
+        device->restored = true;
         hf_gb_device_event(device, HF_GB_EV_RESTORED);
         hf_gb_catalog_registered(device);
         hf_gb_subs_registered(device); /* those of before are the device's alone: made anew, once (GB-20) */
@@ -268,5 +269,7 @@ hf_err hf_gb_site_restore(struct hf_gb_site *site)
         }
     }
     free(rows);
+    site->calls_from = (struct hf_kvkey){0};
+    hf_wheel_arm(site->options.wheel, &site->calls_restore, hf_gb_now(site)); /* when there are sockets */
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }

@@ -56,6 +56,7 @@ enum {
     HF_GB_CALLS_MAX = 16384,          /* media sessions of a worker */
     HF_GB_DEVICE_CALLS_MAX = 1024,    /* of one device: a lower platform has many channels */
     HF_GB_POINTS_MAX = 64, /* media servers that a worker has calls to at a time, each with 20,000 SSRCs */
+    HF_GB_CALL_REMEMBER_MS = 86400000, /* a session of before a restart whose device does not come back */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };
 
@@ -169,28 +170,33 @@ struct hf_gb_options {
 };
 
 /* Of media sessions; columns as below. */
-#define HF_GB_CALL_STATS_MAP(X)                                                              \
-    X(calls, "media sessions begun, those of devices included")                              \
-    X(calls_joined, "of requests to play, those that joined a session that was there")       \
-    X(calls_connected, "sessions that stood")                                                \
-    X(calls_refused, "that the device refused: 300 to 699")                                  \
-    X(calls_unanswered, "that were not answered in time")                                    \
-    X(calls_bad_answer, "with an answer that nothing can be made of")                        \
-    X(calls_no_media, "without media: none came, or none any more")                          \
-    X(calls_failed, "that ended for another reason before they stood")                       \
-    X(calls_by_us, "that an application ended")                                              \
-    X(calls_by_device, "that the device ended")                                              \
-    X(calls_at_end, "that were at the end of their recording")                               \
-    X(calls_lost, "whose device left or moved")                                              \
-    X(calls_late, "answers 2xx that came too late or twice: ACK and BYE")                    \
-    X(calls_full, "refused because of a bound")                                              \
-    X(calls_tolerated, "SDP of devices that needed a tolerance")                             \
-    X(invites_refused, "INVITEs of devices that nobody asked for, and changes of sessions")  \
-    X(byes_unknown, "BYEs of devices to sessions that are not there")                        \
-    X(call_events_lost, "events of sessions that the log or an access rule did not take")    \
-    X(ssrc_exhausted, "calls refused because all SSRCs of their media point are in use")     \
-    X(ssrc_alarms, "times that 90 % of the SSRCs of a media point were in use")              \
-    X(owned_orphaned, "sessions and SSRCs found without an owner, or behind their deadline") \
+#define HF_GB_CALL_STATS_MAP(X)                                                                            \
+    X(calls, "media sessions begun, those of devices included")                                            \
+    X(calls_joined, "of requests to play, those that joined a session that was there")                     \
+    X(calls_connected, "sessions that stood")                                                              \
+    X(calls_refused, "that the device refused: 300 to 699")                                                \
+    X(calls_unanswered, "that were not answered in time")                                                  \
+    X(calls_bad_answer, "with an answer that nothing can be made of")                                      \
+    X(calls_no_media, "without media: none came, or none any more")                                        \
+    X(calls_failed, "that ended for another reason before they stood")                                     \
+    X(calls_by_us, "that an application ended")                                                            \
+    X(calls_by_device, "that the device ended")                                                            \
+    X(calls_at_end, "that were at the end of their recording")                                             \
+    X(calls_lost, "whose device left or moved")                                                            \
+    X(calls_late, "answers 2xx that came too late or twice: ACK and BYE")                                  \
+    X(calls_full, "refused because of a bound")                                                            \
+    X(calls_tolerated, "SDP of devices that needed a tolerance")                                           \
+    X(invites_refused, "INVITEs of devices that nobody asked for, and changes of sessions")                \
+    X(byes_unknown, "BYEs of devices to sessions that are not there")                                      \
+    X(call_events_lost, "events of sessions that the log or an access rule did not take")                  \
+    X(calls_unrecorded, "times that the log did not take what is needed to end a session after a restart") \
+    X(calls_resumed, "sessions to media servers that went on after our restart")                           \
+    X(calls_restart_ended, "sessions of before our restart that were ended by BYE")                        \
+    X(calls_restore_failed, "of such sessions, records that could not be read")                            \
+    X(calls_forgotten, "such sessions whose device did not come back within a day")                        \
+    X(ssrc_exhausted, "calls refused because all SSRCs of their media point are in use")                   \
+    X(ssrc_alarms, "times that 90 % of the SSRCs of a media point were in use")                            \
+    X(owned_orphaned, "sessions and SSRCs found without an owner, or behind their deadline")               \
     X(owned_reclaimed, "of these, those that had to be freed: each is a mistake of this program")
 
 /* Counters and gauges, for /metrics. Columns: member, of gauges its name there, what. */
@@ -287,6 +293,7 @@ struct hf_gb_options {
     X(merge_bytes_now, "gb_merge_bytes", "memory of lists of which parts are missing")                     \
     X(calls_now, "gb_calls", "media sessions, with those whose end is under way")                          \
     X(calls_ringing_now, "gb_calls_ringing", "media sessions that are not answered yet")                   \
+    X(calls_orphaned_now, "gb_calls_orphaned", "sessions of before our restart whose device is not back")  \
     X(ssrc_used_now, "gb_ssrc_used", "SSRCs in use")                                                       \
     X(ssrc_resting_now, "gb_ssrc_resting", "SSRCs in quarantine")                                          \
     X(ssrc_alarm_now, "gb_ssrc_alarm", "media servers of which 90 % of the SSRCs are in use: an alarm")    \

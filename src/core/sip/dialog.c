@@ -197,6 +197,72 @@ void hf_sip_dialog_confirm(struct hf_sip_dialog *dialog)
     dialog->state = HF_SIP_DIALOG_CONFIRMED;
 }
 
+void hf_sip_dialog_save(const struct hf_sip_dialog *dialog, struct hf_sip_dialog_saved *ret_saved)
+{
+    HF_ASSERT(dialog->state == HF_SIP_DIALOG_CONFIRMED);
+    *ret_saved = (struct hf_sip_dialog_saved){.call_id = part(dialog, CALL_ID),
+                                              .local_tag = part(dialog, LOCAL_TAG),
+                                              .remote_tag = part(dialog, REMOTE_TAG),
+                                              .local_uri = part(dialog, LOCAL_URI),
+                                              .remote_uri = part(dialog, REMOTE_URI),
+                                              .target = part(dialog, TARGET),
+                                              .route_count = dialog->routes,
+                                              .local_cseq = dialog->local_cseq,
+                                              .invite_cseq = dialog->invite_cseq,
+                                              .remote_cseq = dialog->remote_cseq,
+                                              .has_remote_cseq = dialog->has_remote_cseq};
+    for (unsigned i = 0; i < dialog->routes; i++)
+        ret_saved->routes[i] = part(dialog, ROUTE + i);
+}
+
+/* What was written down may be damaged: nothing of it may end a line of ours, or be what writing a request asserts. */
+static bool may_be_written(const struct parts *parts)
+{
+    struct hf_sip_address route;
+
+    for (unsigned i = 0; i < (unsigned)ROUTE + parts->routes; i++) {
+        for (size_t at = 0; at < parts->at[i].bytes; at++)
+            if ((unsigned char)parts->at[i].at[at] < ' ' || parts->at[i].at[at] == 0x7f)
+                return false;
+        if (i != REMOTE_TAG && parts->at[i].bytes == 0) /* peers of RFC 2543 have none */
+            return false;
+        if (i >= ROUTE &&
+            hf_sip_parse_address(parts->at[i], hf_sip_tolerances_default(), &route, NULL) != HF_OK)
+            return false;
+    }
+    return true;
+}
+
+hf_err hf_sip_dialog_restore(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
+                             const struct hf_sip_dialog_saved *saved)
+{
+    struct parts parts = {.routes = saved->route_count};
+
+    HF_ASSERT(dialog->state == HF_SIP_DIALOG_NONE);
+    if (saved->route_count > HF_SIP_DIALOG_ROUTES_MAX || saved->local_cseq > INT32_MAX ||
+        saved->invite_cseq > saved->local_cseq)
+        return HF_ERR_MALFORMED;
+    parts.at[CALL_ID] = saved->call_id;
+    parts.at[LOCAL_TAG] = saved->local_tag;
+    parts.at[REMOTE_TAG] = saved->remote_tag;
+    parts.at[LOCAL_URI] = saved->local_uri;
+    parts.at[REMOTE_URI] = saved->remote_uri;
+    parts.at[TARGET] = saved->target;
+    for (unsigned i = 0; i < saved->route_count; i++)
+        parts.at[ROUTE + i] = saved->routes[i];
+    if (!may_be_written(&parts))
+        return HF_ERR_MALFORMED;
+    hf_err err = store(dialog, keep, &parts);
+    if (err != HF_OK)
+        return err;
+    dialog->local_cseq = saved->local_cseq;
+    dialog->invite_cseq = saved->invite_cseq;
+    dialog->remote_cseq = saved->remote_cseq;
+    dialog->has_remote_cseq = saved->has_remote_cseq;
+    dialog->state = HF_SIP_DIALOG_CONFIRMED;
+    return HF_OK;
+}
+
 void hf_sip_dialog_end(struct hf_sip_dialog *dialog)
 {
     HF_ASSERT(!dialog->tabled);

@@ -54,6 +54,19 @@ hf_err hf_sip_dialog_notified(struct hf_sip_dialog *dialog, struct hf_sip_keep *
 hf_err hf_sip_dialog_uas(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
                          const struct hf_sip_msg *request, struct hf_slice local_tag, bool confirmed);
 void hf_sip_dialog_confirm(struct hf_sip_dialog *dialog); /* EARLY, the 2xx goes out */
+/* All that a dialog is, to be written down and taken up again in another process. Slices of the dialog, until it changes; or the caller's. */
+struct hf_sip_dialog_saved {
+    struct hf_slice call_id, local_tag, remote_tag, local_uri, remote_uri, target;
+    struct hf_slice routes[HF_SIP_DIALOG_ROUTES_MAX];
+    unsigned route_count;
+    uint32_t local_cseq, invite_cseq, remote_cseq;
+    bool has_remote_cseq;
+};
+void hf_sip_dialog_save(const struct hf_sip_dialog *dialog,
+                        struct hf_sip_dialog_saved *ret_saved); /* CONFIRMED */
+/* dialog: NONE; CONFIRMED afterwards. HF_ERR_MALFORMED: no dialog can have been like that. HF_ERR_LIMIT, HF_ERR_NOMEM. */
+hf_err hf_sip_dialog_restore(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
+                             const struct hf_sip_dialog_saved *saved);
 /* Back to NONE; harmless in NONE. Asserts that it is in no table. */
 void hf_sip_dialog_end(struct hf_sip_dialog *dialog);
 

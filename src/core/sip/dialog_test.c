@@ -312,6 +312,75 @@ static void a_second_dialog_of_one_invite_is_refused(void **state)
     kit_end();
 }
 
+/* Written down, and taken up by another process. */
+static void it_outlives_its_process(void **state)
+{
+    char text[KIT_TEXT_MAX];
+    struct hf_sip_msg msg = answer(text, 200, "d1",
+                                   "Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\n"
+                                   "Contact: <sip:cam@192.0.2.10:5061>\r\n");
+    struct hf_sip_dialog again = {0};
+    struct hf_sip_dialog_saved saved;
+
+    (void)state;
+    assert_int_equal(hf_sip_dialog_uac(&dialog, &keep, NULL, &msg), HF_OK);
+    expect_written(HF_SIP_INFO,
+                   "INFO sip:cam@192.0.2.10:5061 SIP/2.0\r\n" VIA_OUT
+                   "Route: <sip:p2;lr>\r\nRoute: <sip:p1;lr>\r\n" IDS_OUT "CSeq: 8 INFO\r\n" CONTACT_OUT);
+    hf_sip_dialog_save(&dialog, &saved);
+    assert_int_equal(hf_sip_dialog_restore(&again, &keep, &saved), HF_OK);
+    hf_sip_dialog_end(&dialog);
+    dialog = again;
+    assert_int_equal(dialog.state, HF_SIP_DIALOG_CONFIRMED);
+    expect_written(HF_SIP_BYE,
+                   "BYE sip:cam@192.0.2.10:5061 SIP/2.0\r\n" VIA_OUT
+                   "Route: <sip:p2;lr>\r\nRoute: <sip:p1;lr>\r\n" IDS_OUT "CSeq: 9 BYE\r\n" CONTACT_OUT);
+    msg = request(text, "BYE", 3, "d1", "mine", "");
+    assert_int_equal(hf_sip_dialog_receive(&dialog, &msg), HF_OK);
+    msg = request(text, "INFO", 2, "d1", "mine", "");
+    hf_sip_dialog_save(&dialog, &saved); /* its numbers go on, too */
+    memset(&again, 0, sizeof(again));
+    assert_int_equal(hf_sip_dialog_restore(&again, &keep, &saved), HF_OK);
+    assert_int_equal(hf_sip_dialog_receive(&again, &msg), HF_ERR_CONFLICT);
+    hf_sip_dialog_end(&again);
+}
+
+static void what_cannot_have_been_is_refused(void **state)
+{
+    static char large[HF_SIP_DIALOG_BYTES_MAX];
+    const struct hf_sip_dialog_saved good = {.call_id = HF_SLICE("c"),
+                                             .local_tag = HF_SLICE("a"),
+                                             .local_uri = HF_SLICE("sip:a@b"),
+                                             .remote_uri = HF_SLICE("sip:c@d"),
+                                             .target = HF_SLICE("sip:c@e"),
+                                             .routes = {HF_SLICE("<sip:p;lr>")},
+                                             .route_count = 1,
+                                             .local_cseq = 2,
+                                             .invite_cseq = 1};
+    struct hf_sip_dialog_saved rows[8];
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++)
+        rows[i] = good;
+    rows[0].call_id = HF_SLICE("");
+    rows[1].local_tag = HF_SLICE("a\r\nX: y");
+    rows[2].target = (struct hf_slice){NULL, 0};
+    rows[3].routes[0] = HF_SLICE("<");
+    rows[4].route_count = HF_SIP_DIALOG_ROUTES_MAX + 1;
+    rows[5].local_cseq = UINT32_C(1) << 31;
+    rows[6].invite_cseq = 3;
+    rows[7].remote_uri = HF_SLICE("sip:\x7f");
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        assert_int_equal(hf_sip_dialog_restore(&dialog, &keep, &rows[i]), HF_ERR_MALFORMED);
+        assert_int_equal(dialog.state, HF_SIP_DIALOG_NONE);
+    }
+    rows[0] = good;
+    memset(large, 'x', sizeof(large));
+    rows[0].call_id = (struct hf_slice){large, sizeof(large)};
+    assert_int_equal(hf_sip_dialog_restore(&dialog, &keep, &rows[0]), HF_ERR_LIMIT);
+    assert_int_equal(hf_sip_dialog_restore(&dialog, &keep, &good), HF_OK); /* a peer without a tag */
+}
+
 static void a_table_of_them(void **state)
 {
     static const uint8_t secret[HF_SIP_TX_SECRET_BYTES] = "0123456789abcdef";
@@ -357,6 +426,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_was_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_notify_that_is_faster_than_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_dialog_of_one_invite_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_outlives_its_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_have_been_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_table_of_them, setup, teardown),
     };
 

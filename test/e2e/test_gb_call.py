@@ -104,6 +104,7 @@ def test_playback_is_steered(gw, camera):
 
 def test_what_is_wrong_is_named(gw, camera):
     device = camera(206, ACCEPT)
-    for payload, element in (({"to": {"host": "media", "port": 1}}, "to"), ({"nonsense": 1}, "nonsense")):
+    for payload, element, text in (({"to": {"host": "media", "port": 1}}, "to", '{"host": a numeric address, "port": 1 to 65535}'),
+                                   ({"nonsense": 1}, "nonsense", "this command has no such member"), ({"stream": 10}, "stream", "0 to 9")):
         state, result = play(gw, device, **payload)
-        assert (state, result["reason"], result["element"]) == ("failed", "bad_request", element)
+        assert (state, result["reason"], result["element"], result["text"]) == ("failed", "bad_request", element, text)

@@ -173,7 +173,9 @@ static void reply_failed(struct hf_api_request *request, const struct hf_call *c
         memmove(element, member.at, member.bytes);
         element[member.bytes] = '\0';
         trouble.field = element;
-        hf_sb_printf(&sb, "%s%s cannot be sent like this", sb.bytes ? ": " : "", element);
+        hf_sb_printf(&sb, "%s%s", sb.bytes ? ": " : "", element);
+        hf_sb_text(&sb, words.bytes > 0 ? ": " : " cannot be sent like this");
+        hf_sb_slice(&sb, words);
     } else if (hf_json_to_u64(&said[STATUS], &status) == HF_OK) {
         hf_sb_printf(&sb, "the camera answered %u ", (unsigned)status);
         hf_sb_slice(&sb, words);

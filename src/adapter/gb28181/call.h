@@ -174,6 +174,7 @@ struct hf_gb_call_args {
     bool force;
     char channel[HF_GBID_DIGITS];
     char host[HF_SIP_FLOW_HOST_MAX];
+    const char *wants; /* HF_ERR_INVALID: what the member may be, for people; static */
 };
 enum {
     HF_GB_ARG_CHANNEL,
@@ -194,7 +195,7 @@ enum {
 
 /* call_args.c */
 bool hf_gb_call_verb_of(struct hf_slice name, enum hf_gb_call_verb *ret_verb);
-/* json: "{}" when there is no payload. zone_minutes: of times without a zone. HF_ERR_INVALID: *ret_element is the member that is unknown, wrong or missing; absent: no JSON object. */
+/* json: "{}" when there is no payload. zone_minutes: of times without a zone. HF_ERR_INVALID: *ret_element is the member that is unknown, wrong or missing, and ret_args->wants what it may be; absent: no JSON object. */
 hf_err hf_gb_call_args_read(enum hf_gb_call_verb verb, struct hf_slice json, int zone_minutes,
                             struct hf_gb_call_args *ret_args, struct hf_slice *ret_element);
 

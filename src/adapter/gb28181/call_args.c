@@ -31,20 +31,22 @@ static const struct verb {
 static const struct row {
     const char *name;
     uint32_t known, needed;
+    const char *wants;
 } rows[HF_GB_ARGS] = {
-    [HF_GB_ARG_CHANNEL] = {"channel", MEDIA | V(STOP) | V(CALLS), 0},
-    [HF_GB_ARG_CALL] = {"call", CONTROL | V(STOP), CONTROL},
-    [HF_GB_ARG_STREAM] = {"stream", V(PLAY) | HISTORY | V(STOP), 0},
-    [HF_GB_ARG_TRANSPORT] = {"transport", MEDIA, 0},
-    [HF_GB_ARG_TO] = {"to", MEDIA, 0},
-    [HF_GB_ARG_SSRC] = {"ssrc", MEDIA, 0},
-    [HF_GB_ARG_FROM] = {"from", HISTORY, HISTORY},
-    [HF_GB_ARG_UNTIL] = {"until", HISTORY | V(SEEK), HISTORY},
-    [HF_GB_ARG_TYPE] = {"type", HISTORY, 0},
-    [HF_GB_ARG_SPEED] = {"speed", V(DOWNLOAD), 0},
-    [HF_GB_ARG_SCALE] = {"scale", V(SPEED), V(SPEED)},
-    [HF_GB_ARG_RANGE] = {"range", V(SEEK), V(SEEK)},
-    [HF_GB_ARG_FORCE] = {"force", V(STOP), 0},
+    [HF_GB_ARG_CHANNEL] = {"channel", MEDIA | V(STOP) | V(CALLS), 0, "the id of a channel"},
+    [HF_GB_ARG_CALL] = {"call", CONTROL | V(STOP), CONTROL, "the id that Play answered"},
+    [HF_GB_ARG_STREAM] = {"stream", V(PLAY) | HISTORY | V(STOP), 0, "0 to 9"},
+    [HF_GB_ARG_TRANSPORT] = {"transport", MEDIA, 0, "udp, tcp_passive or tcp_active"},
+    [HF_GB_ARG_TO] = {"to", MEDIA, 0, "{\"host\": a numeric address, \"port\": 1 to 65535}"},
+    [HF_GB_ARG_SSRC] = {"ssrc", MEDIA, 0, "ten digits, not all 0"},
+    [HF_GB_ARG_FROM] = {"from", HISTORY, HISTORY, "a time as 2026-03-01T12:00:00, or seconds of 1970"},
+    [HF_GB_ARG_UNTIL] = {"until", HISTORY | V(SEEK), HISTORY,
+                         "a time after from; of Seek, seconds from the start"},
+    [HF_GB_ARG_TYPE] = {"type", HISTORY, 0, "0 to 3"},
+    [HF_GB_ARG_SPEED] = {"speed", V(DOWNLOAD), 0, "1 to 32"},
+    [HF_GB_ARG_SCALE] = {"scale", V(SPEED), V(SPEED), "0.25 to 4, or -4 to -0.25"},
+    [HF_GB_ARG_RANGE] = {"range", V(SEEK), V(SEEK), "0 to 2678400, seconds from the start, or now"},
+    [HF_GB_ARG_FORCE] = {"force", V(STOP), 0, "true or false"},
 };
 
 bool hf_gb_call_verb_of(struct hf_slice name, enum hf_gb_call_verb *ret_verb)
@@ -244,6 +246,10 @@ hf_err hf_gb_call_args_read(enum hf_gb_call_verb verb, struct hf_slice json, int
         unsigned row = row_of(member.name);
 
         *ret_element = member.name;
+        ret_args->wants = row == HF_GB_ARGS || !(rows[row].known & 1u << verb)
+                              ? "this command has no such member"
+                          : ret_args->given & 1u << row ? "it stands there twice"
+                                                        : rows[row].wants;
         if (row == HF_GB_ARGS || !(rows[row].known & 1u << verb) || (ret_args->given & 1u << row) ||
             !read_member(verb, row, &member, zone_minutes, ret_args))
             return HF_ERR_INVALID;
@@ -252,8 +258,11 @@ hf_err hf_gb_call_args_read(enum hf_gb_call_verb verb, struct hf_slice json, int
     for (unsigned row = 0; row < HF_GB_ARGS; row++)
         if ((rows[row].needed & 1u << verb) && !(ret_args->given & 1u << row)) {
             *ret_element = hf_slice_of(rows[row].name);
+            ret_args->wants = rows[row].wants;
             return HF_ERR_INVALID;
         }
     *ret_element = hf_slice_of(together(verb, ret_args));
+    ret_args->wants =
+        verb == HF_GB_CALL_VERB_STOP ? "a call or a channel, one of both" : rows[HF_GB_ARG_UNTIL].wants;
     return ret_element->bytes > 0 ? HF_ERR_INVALID : HF_OK;
 }

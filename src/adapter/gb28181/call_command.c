@@ -238,6 +238,7 @@ hf_err hf_gb_call_command(struct hf_gb_request *request, const struct hf_outgoin
     request->verb = (uint8_t)verb;
     hf_err err = hf_gb_call_args_read(verb, json, site->limits.zone_minutes, &args, &element);
     if (err != HF_OK || (outgoing->payload.bytes > 0 && outgoing->format != HF_FORMAT_JSON)) {
+        request->text = element.bytes > 0 ? args.wants : NULL;
         hf_gb_request_fail_soon(request, HF_REASON_BAD_REQUEST, element);
         return HF_OK;
     }

@@ -159,8 +159,10 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
         hf_slice_eq_nocase(outgoing->topic, HF_SLICE("PTZ"))
             ? read_ptz(site, json, message, ret_element)
             : hf_cdp_from_json(root, command, json, site->memory, HF_GB_MEMORY_BYTES, message, ret_element);
-    if (err != HF_OK)
+    if (err != HF_OK) {
+        request->text = site->order.what.wants;
         return err;
+    }
     command = message->command;
     message->sn = HF_CDP_INT(request->sn);
     if (message->device_id.bytes == 0)

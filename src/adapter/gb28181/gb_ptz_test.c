@@ -206,6 +206,33 @@ static void too_many_that_move(void **state)
     kit_end();
 }
 
+/* What is said of a member is what is taken of it. */
+static void every_range_is_told_as_it_is(void **state)
+{
+    static const char *const names[] = {"pan",           "tilt",   "zoom",  "focus", "iris",
+                                        "stop_after_ms", "preset", "group", "value", "aux"};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(names); i++) {
+        struct hf_gb_ptz ptz;
+        struct hf_slice member;
+        char json[64], want[64];
+        long min, max;
+
+        (void)snprintf(json, sizeof(json), "{\"%s\":1e9}", names[i]);
+        assert_int_equal(hf_gb_ptz_read(hf_slice_of(json), &ptz, &member), HF_ERR_INVALID);
+        assert_int_equal(sscanf(ptz.wants, "%ld to %ld", &min, &max), 2);
+        (void)snprintf(want, sizeof(want), "%s", ptz.wants);
+        for (unsigned edge = 0; edge < 4; edge++) {
+            long value = edge < 2 ? min - (long)edge : max + (long)edge - 2;
+            (void)snprintf(json, sizeof(json), "{\"%s\":%ld}", names[i], value);
+            hf_err err = hf_gb_ptz_read(hf_slice_of(json), &ptz, &member);
+            bool out_of_range = err != HF_OK && strcmp(ptz.wants, want) == 0;
+            assert_int_equal(out_of_range, edge % 2); /* alone some say nothing, which is another trouble */
+        }
+    }
+}
+
 static void a_wrong_order_names_its_member(void **state)
 {
     (void)state;
@@ -213,8 +240,8 @@ static void a_wrong_order_names_its_member(void **state)
     kit_command(&reply, CAMERA, "PTZ", "{\"pan\":300}");
     kit_pass(100);
     assert_true(reply.done);
-    assert_non_null(
-        strstr(kit_event(HF_EVENT_COMMAND_FAILED), "\"reason\":\"bad_request\",\"element\":\"pan\""));
+    assert_non_null(strstr(kit_event(HF_EVENT_COMMAND_FAILED),
+                           "\"reason\":\"bad_request\",\"element\":\"pan\",\"text\":\"-255 to 255\"}"));
     kit_nothing();
     kit_end();
 }
@@ -228,6 +255,7 @@ int main(void)
         cmocka_unit_test(who_stops_by_himself_is_not_stopped_again),
         cmocka_unit_test(a_lost_way_is_waited_for_and_a_lost_device_is_not),
         cmocka_unit_test(too_many_that_move),
+        cmocka_unit_test(every_range_is_told_as_it_is),
         cmocka_unit_test(a_wrong_order_names_its_member),
     };
 

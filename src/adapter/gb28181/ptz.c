@@ -25,24 +25,32 @@ enum member {
     MEMBERS
 };
 
+#define TEXT_(value)      #value
+#define TEXT(value)       TEXT_(value)
+#define FROM_TO(min, max) (min), (max), TEXT(min) " to " TEXT(max)
+
 static const struct {
     const char *name;
     int64_t min, max;
+    const char *wants;
 } members[MEMBERS] = {
-    [PAN] = {"pan", -255, 255},
-    [TILT] = {"tilt", -255, 255},
-    [ZOOM] = {"zoom", -HF_PTZ_ZOOM_SPEED_MAX, HF_PTZ_ZOOM_SPEED_MAX},
-    [FOCUS] = {"focus", -255, 255},
-    [IRIS] = {"iris", -255, 255},
-    [STOP_AFTER] = {"stop_after_ms", HF_GB_STOP_AFTER_MS_MIN, HF_GB_STOP_AFTER_MS_MAX},
-    [PRESET] = {"preset", 0, 255},
-    [GROUP] = {"group", 0, 255},
-    [VALUE] = {"value", 0, HF_PTZ_VALUE_MAX},
-    [AUX] = {"aux", 0, 255},
-    [STOP] = {"stop", 0, 0},
-    [ORDER] = {"order", 0, 0},
-    [DEVICE_ID] = {"device_id", 0, 0},
+    [PAN] = {"pan", FROM_TO(-255, 255)},
+    [TILT] = {"tilt", FROM_TO(-255, 255)},
+    [ZOOM] = {"zoom", FROM_TO(-15, 15)},
+    [FOCUS] = {"focus", FROM_TO(-255, 255)},
+    [IRIS] = {"iris", FROM_TO(-255, 255)},
+    [STOP_AFTER] = {"stop_after_ms", FROM_TO(100, 600000)},
+    [PRESET] = {"preset", FROM_TO(0, 255)},
+    [GROUP] = {"group", FROM_TO(0, 255)},
+    [VALUE] = {"value", FROM_TO(0, 4095)},
+    [AUX] = {"aux", FROM_TO(0, 255)},
+    [STOP] = {"stop", 0, 0, "true, and alone"},
+    [ORDER] = {"order", 0, 0, "the name of an order, such as preset_call"},
+    [DEVICE_ID] = {"device_id", 0, 0, "the id of a channel"},
 };
+_Static_assert(HF_PTZ_ZOOM_SPEED_MAX == 15 && HF_GB_STOP_AFTER_MS_MIN == 100 &&
+                   HF_GB_STOP_AFTER_MS_MAX == 600000 && HF_PTZ_VALUE_MAX == 4095,
+               "the ranges above, which are told to people");
 
 struct said {
     bool there[MEMBERS];
@@ -89,6 +97,9 @@ static hf_err take_all(struct hf_slice json, struct said *said, struct hf_gb_ptz
         while (member < MEMBERS && !hf_slice_is(field.name, members[member].name))
             member++;
         *ret_member = field.name;
+        ptz->wants = member == MEMBERS     ? "nothing of that name is known here"
+                     : said->there[member] ? "it stands there twice"
+                                           : members[member].wants;
         if (member == MEMBERS || said->there[member] || !take_member(&field, (enum member)member, said, ptz))
             return HF_ERR_INVALID;
         said->there[member] = true;
@@ -104,6 +115,14 @@ static int8_t way(int64_t speed)
 static uint8_t size(int64_t speed)
 {
     return (uint8_t)(speed < 0 ? -speed : speed);
+}
+
+static bool nothing(const struct said *said) /* was ordered */
+{
+    bool moves = said->there[PAN] || said->there[TILT] || said->there[ZOOM];
+    bool lens = said->there[FOCUS] || said->there[IRIS];
+
+    return !said->there[STOP] && !moves && !lens && !said->there[ORDER];
 }
 
 /* Members that another one excludes. */
@@ -123,8 +142,8 @@ static enum member clash(const struct said *said)
         for (unsigned i = PRESET; i <= AUX; i++)
             if (said->there[i])
                 return (enum member)i;
-    if (!said->there[STOP] && !moves && !lens && !said->there[ORDER])
-        return PAN; /* nothing was ordered */
+    if (nothing(said))
+        return PAN;
     if ((orders || said->there[STOP]) && said->there[STOP_AFTER])
         return STOP_AFTER;
     return MEMBERS;
@@ -142,6 +161,7 @@ hf_err hf_gb_ptz_read(struct hf_slice json, struct hf_gb_ptz *ret_ptz, struct hf
     enum member wrong = clash(&said);
     if (wrong != MEMBERS) {
         *ret_member = hf_slice_of(members[wrong].name);
+        ret_ptz->wants = nothing(&said) ? "say what is to be done" : "it does not go with the others";
         return HF_ERR_INVALID;
     }
     bool lens = said.there[FOCUS] || said.there[IRIS];
@@ -169,6 +189,7 @@ hf_err hf_gb_ptz_read(struct hf_slice json, struct hf_gb_ptz *ret_ptz, struct hf
     if (said.there[STOP_AFTER])
         ret_ptz->stop_after_ms = (uint32_t)number[STOP_AFTER];
     *ret_member = hf_slice_of(members[PRESET].name); /* all that encode() could still miss */
+    ret_ptz->wants = "1 to 255";
     return hf_ptz_encode(&ret_ptz->ptz, text);
 }
 

@@ -28,6 +28,7 @@ struct hf_gb_ptz {
     struct hf_ptz ptz;
     struct hf_slice device_id; /* absent: the device itself */
     uint32_t stop_after_ms;
+    const char *wants; /* HF_ERR_INVALID: what the member may be, for people; static, or NULL */
 };
 
 /* device_id points into json. HF_ERR_INVALID: *ret_member is unknown, twice there, missing, out of range, or does not go with the others. */

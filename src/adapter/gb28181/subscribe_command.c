@@ -121,9 +121,12 @@ void hf_gb_subs_registered(struct hf_gb_device *device)
 
 /* ---- commands ---- */
 
+static const char topics_wanted[] = "catalog, alarm, position or ptz_position";
+
 struct wish {
     unsigned topic;
     uint64_t expires_s, interval_s;
+    const char *wants; /* of a wrong member: what it may be; static */
 };
 
 static bool number_of(const struct hf_json_field *field, uint64_t min, uint64_t max, uint64_t *value)
@@ -136,6 +139,10 @@ static bool number_of(const struct hf_json_field *field, uint64_t min, uint64_t 
     return true;
 }
 
+_Static_assert(HF_GB_SUB_EXPIRES_S_MIN == 30 && HF_GB_SUB_EXPIRES_S_MAX == 86400 &&
+                   HF_GB_SUB_INTERVAL_S_MAX == 3600 && HF_GB_TOPICS == 4,
+               "as people are told");
+
 /* False: *ret_element is what is wrong. */
 static bool read_wish(struct hf_slice json, bool subscribe, struct wish *ret, struct hf_slice *ret_element)
 {
@@ -143,7 +150,7 @@ static bool read_wish(struct hf_slice json, bool subscribe, struct wish *ret, st
     struct hf_slice walk = json;
     unsigned seen = 0;
 
-    *ret = (struct wish){.topic = HF_GB_TOPICS};
+    *ret = (struct wish){.topic = HF_GB_TOPICS, .wants = topics_wanted};
     *ret_element = HF_SLICE("event");
     if (hf_json_scan(json.at, json.bytes, NULL, 0, 0) != HF_OK || hf_json_type_of(json) != HF_JSON_OBJECT)
         return false;
@@ -159,14 +166,21 @@ static bool read_wish(struct hf_slice json, bool subscribe, struct wish *ret, st
                        : false;
 
         *ret_element = member.name;
+        ret->wants = seen & bit ? "it stands there twice"
+                     : bit == 1 ? topics_wanted
+                     : bit == 2 ? "30 to 86400"
+                     : bit == 4 ? "1 to 3600, of position"
+                                : "this command has no such member";
         if (!good || (seen & bit))
             return false;
         seen |= bit;
     }
     *ret_element = HF_SLICE("event");
+    ret->wants = topics_wanted;
     if (ret->topic == HF_GB_TOPICS)
         return false;
     *ret_element = HF_SLICE("interval_s");
+    ret->wants = "only positions have one";
     return ret->interval_s == 0 || ret->topic == HF_GB_TOPIC_POSITION;
 }
 
@@ -190,8 +204,10 @@ bool hf_gb_sub_command(struct hf_gb_request *request, const struct hf_outgoing *
     if (!subscribe && !hf_slice_eq_nocase(outgoing->topic, HF_SLICE("Unsubscribe")))
         return false;
     *ret_err = HF_ERR_INVALID;
-    if (!read_wish(json, subscribe, &wish, ret_element))
+    if (!read_wish(json, subscribe, &wish, ret_element)) {
+        request->text = wish.wants;
         return true;
+    }
     if (subscribe && !knows(device, wish.topic)) {
         *ret_err = HF_ERR_UNSUPPORTED;
         return true;

@@ -9,7 +9,7 @@
 #include "app/config_value.h"
 #include "base/assert.h"
 
-enum { FILE_BYTES_MAX = 4 << 20 };
+enum { FILE_BYTES_MAX = 32 << 20 };
 
 void hf_config_free(struct hf_config *config)
 {

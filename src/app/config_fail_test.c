@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -41,9 +42,38 @@ static void any_allocation_may_fail(void **state)
     assert_true(hf_alloc_fail_each(scenario, NULL, 1000) > 20);
 }
 
+/* A comparison needs memory only to be fast. */
+static hf_err comparison(void *context)
+{
+    const struct hf_config *const *configs = context;
+    struct hf_config_diff diff;
+
+    hf_config_reload_diff(configs[0], configs[1], &diff);
+    HF_ASSERT(diff.count == 2 && strcmp(diff.at[0].path, "tenants.x") == 0 &&
+              strcmp(diff.at[1].path, "tenants.z") == 0);
+    return HF_OK;
+}
+
+static void a_comparison_needs_none(void **state)
+{
+    static const char *const yaml[] = {"tenants: [{name: x}, {name: y}]", "tenants: [{name: y}, {name: z}]"};
+    static struct hf_config_errors errors;
+    struct hf_config *configs[2];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(hf_config_parse("test", hf_slice_of(yaml[i]), (struct hf_config_settings){NULL, 0},
+                                         NULL, &configs[i], &errors),
+                         HF_OK);
+    (void)hf_alloc_fail_each(comparison, configs, 1000);
+    hf_config_free(configs[0]);
+    hf_config_free(configs[1]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(any_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(any_allocation_may_fail),
+                                       cmocka_unit_test(a_comparison_needs_none)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,7 +260,7 @@
     X(TEXT, _, password_file, "", 0, 1024, LIVE, "File with the password of every device that has none of its own. Without one only devices of the list come in.") \
     X(TEXT, _, password_env, "", 0, 128, LIVE, "Environment variable with that password, instead of a file.") \
     X(ENUM, gb_alg, alg, "MD5", 0, 0, LIVE, "Digest algorithm that devices are offered.") \
-    X(LIST, gb_device, devices, "", 0, 16384, LIVE, "Devices with a password or settings of their own.") \
+    X(LIST, gb_device, devices, "", 0, 131072, LIVE, "Devices with a password or settings of their own.") \
     X(LIST, gb_quirk, quirks, "", 0, 256, LIVE, "Profiles for peculiarities of makes and models. The first that fits a device counts, behind what its row in devices says.") \
     X(LIST, gb_upstream, upstreams, "", 0, 32, LIVE, "Platforms above, at which we register as a lower platform (cascading).") \
     X(MS, _, expires_default_ms, "1h", 1000, 86400000, LIVE, "How long a registration lasts that does not say.") \
@@ -295,6 +295,7 @@
     X(BOOL, _, version_always, "false", 0, 1, LIVE, "X-GB-Ver also to devices that did not send it.") \
     X(U64, _, devices_max, "131072", 1, 131072, RESTART, "Registered devices of one worker; the next is answered 503.") \
     X(U64, _, transactions_max, "262144", 1024, 1048576, RESTART, "SIP transactions of one worker; REGISTER is answered 503 from 3/4 on.") \
+    X(BYTES, _, trace_bytes_max, "32MiB", 65536, 4294967296, RESTART, "Memory of one worker for the last SIP messages of its devices, rounded up to a power of two. What is oldest goes first, whosever it is.") \
     X(U64, _, calls_max, "16384", 1, 1048576, RESTART, "Media sessions of one worker; the next Play fails.") \
     X(MS, _, tcp_unproven_ms, "30s", 1000, 600000, LIVE, "A TCP connection on which no device has registered by then is closed.") \
     X(MS, _, tcp_idle_ms, "2h", 1000, 86400000, LIVE, "A TCP connection on which nothing came for so long is closed.") \

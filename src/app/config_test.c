@@ -310,6 +310,39 @@ static void a_reload_knows_what_needs_a_restart(void **state)
     hf_config_free(after);
 }
 
+/* As many as the list may have, in another order: they are found by their ids, not by going through all for each. */
+static void a_long_list_is_compared(void **state)
+{
+    enum { DEVICES = 131072, ROW_BYTES = 64 };
+    static const char head[] = "tenants: [{name: a}]\ngb28181:\n  devices:\n";
+    char *text = malloc(sizeof(head) + (size_t)DEVICES * ROW_BYTES);
+    struct hf_config *configs[2];
+    struct hf_config_diff diff;
+
+    (void)state;
+    assert_non_null(text);
+    for (unsigned k = 0; k < 2; k++) {
+        size_t at = (size_t)snprintf(text, sizeof(head), "%s", head);
+
+        for (unsigned i = 0; i < DEVICES; i++) {
+            unsigned id = k == 0 ? i : DEVICES - i; /* 0 is left out, DEVICES is new */
+
+            at += (size_t)snprintf(text + at, ROW_BYTES, "  - {id: '3402000000132%07u', no_qop: %s}\n", id,
+                                   k == 1 && id == 77 ? "true" : "false");
+        }
+        assert_int_equal(parse(text, NULL, NULL, &configs[k]), HF_OK);
+    }
+    hf_config_reload_diff(configs[0], configs[1], &diff);
+    assert_int_equal(diff.count, 3);
+    assert_string_equal(diff.at[0].path, "gb28181.devices.34020000001320000000");
+    assert_string_equal(diff.at[1].path, "gb28181.devices.34020000001320000077.no_qop");
+    assert_string_equal(diff.at[2].path, "gb28181.devices.34020000001320131072");
+    assert_int_equal(diff.restart_count, 0);
+    hf_config_free(configs[0]);
+    hf_config_free(configs[1]);
+    free(text);
+}
+
 static void loopback_and_ranges(void **state)
 {
     (void)state;
@@ -513,6 +546,7 @@ int main(void)
         cmocka_unit_test(tenants_inherit_what_they_do_not_set),
         cmocka_unit_test(a_reload_knows_what_needs_a_restart),
         cmocka_unit_test(an_address_is_in_a_range_or_not),
+        cmocka_unit_test(a_long_list_is_compared),
         cmocka_unit_test(loopback_and_ranges),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(every_number_has_its_edges),

@@ -170,6 +170,7 @@ hf_err hf_gbw_open(struct hf_worker *worker)
         .external_port = (uint16_t)config->gb28181.external_port,
         .devices_max = (uint32_t)config->gb28181.devices_max,
         .calls_max = (uint32_t)config->gb28181.calls_max,
+        .trace_bytes = config->gb28181.trace_bytes_max,
         .sip = {.transactions_max = (uint32_t)config->gb28181.transactions_max},
     };
 

@@ -130,7 +130,7 @@ static void what_the_device_says_about_it_is_told(void **state)
     expect("failed {\"confirmed\":false,\"call\":\"");
     expect("\"status\":200,\"rtsp_status\":457");
     command("Pause", json);
-    expect("failed {\"confirmed\":false,\"reason\":\"bad_request\",\"element\":\"range\"}");
+    expect("failed {\"confirmed\":false,\"reason\":\"bad_request\",\"element\":\"range\"");
     (void)snprintf(json, sizeof(json), "{\"call\":\"%s\"}", id);
     command("Pause", json);
     read_method("INFO");

@@ -271,6 +271,7 @@ struct hf_gb_options {
     X(subscribes_no_expires, "answers to them that did not say how long")                \
     X(subscriptions_made, "subscriptions that became active")                            \
     X(subscriptions_failed, "subscriptions that failed: refused, not answered, ended")   \
+    X(subscriptions_full, "subscriptions refused because of a bound, or no memory")      \
     X(subscriptions_unread, "devices whose settings could not be read")                  \
     X(notifies, "NOTIFYs of registered devices")                                         \
     X(notifies_unknown, "of these, those of no subscription of ours")                    \

@@ -346,8 +346,10 @@ struct hf_gb_sub *hf_gb_sub_take(struct hf_gb_device *device, unsigned topic)
     if (*at == NULL) {
         struct hf_gb_sub *made = hf_slab_take(device->site->sub_slab);
 
-        if (made == NULL)
+        if (made == NULL) {
+            device->site->stats.subscriptions_full++;
             return NULL;
+        }
         made->user.told = told;
         made->device = device;
         made->topic = (uint8_t)topic;

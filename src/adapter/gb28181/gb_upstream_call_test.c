@@ -419,6 +419,35 @@ static void more_than_fit(void **state)
     kit_end();
 }
 
+static void a_stop_that_cannot_be_sent_is_sent_later(void **state)
+{
+    (void)state;
+    begin();
+    stands();
+    kit.refuse_calls = HF_ERR_BUSY;
+    say("BYE", 0, 2, answer_tag, ABOVE, "Max-Forwards: 70\r\n", "");
+    assert_int_equal(kit_status(), 200);
+    assert_null(kit.call);
+    kit_pass(3 * HF_GB_RETRY_MS);
+    kit.refuse_calls = HF_OK;
+    kit_pass(HF_GB_RETRY_MS + 100);
+    stopped_below();
+    kit_pass(2 * HF_GB_RETRY_MS);
+    assert_null(kit.call);
+    kit_end();
+    begin(); /* or ends by itself meanwhile */
+    stands();
+    kit.refuse_calls = HF_ERR_BUSY;
+    say("BYE", 0, 2, answer_tag, ABOVE, "Max-Forwards: 70\r\n", "");
+    hf_gb_upstream_call_ended(kit.up, HF_SLICE(ID));
+    kit.refuse_calls = HF_OK;
+    kit_pass(2 * HF_GB_RETRY_MS);
+    assert_null(kit.call);
+    assert_int_equal(kit_status(), 200);
+    kit_nothing(); /* no BYE */
+    kit_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +464,7 @@ int main(void)
         cmocka_unit_test(it_is_taken_back_when_nobody_can_stop_it),
         cmocka_unit_test(a_playback_is_steered),
         cmocka_unit_test(more_than_fit),
+        cmocka_unit_test(a_stop_that_cannot_be_sent_is_sent_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

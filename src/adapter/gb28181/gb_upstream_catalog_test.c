@@ -251,6 +251,36 @@ static void an_item_larger_than_a_datagram_goes_alone(void **state)
     kit_end();
 }
 
+/* GB-18: while it answers nothing we send nothing but beats, and one of them finds out that it is back. */
+static void a_platform_that_answers_nothing(void **state)
+{
+    (void)state;
+    kit_begin(&(struct hf_gb_upstream_options){.keepalive_ms = 5000, .keepalive_count = 20});
+    recorder(1);
+    kit_register();
+    for (unsigned i = 0; i < 10; i++) {
+        ask(US);
+        for (unsigned k = 0; k < HF_GB_UP_TRIES_MAX && kit_read(); k++)
+            kit_answer(503, "");
+    }
+    (void)kit_state();
+    assert_int_equal(kit.view.stats.breaker_opened, 1);
+    assert_int_equal(kit.view.breaker, HF_BREAKER_OPEN);
+    assert_true(kit.view.stats.breaker_refused > 0);
+    ask(US);
+    kit_nothing();
+    while (!kit_read())
+        kit_pass(100);
+    assert_true(kit_has("Keepalive"));
+    kit_answer(200, "");
+    (void)kit_state();
+    assert_int_equal(kit.view.breaker, HF_BREAKER_CLOSED);
+    ask(US);
+    assert_true(kit_read());
+    assert_true(kit_has("Catalog"));
+    kit_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_part_that_is_not_taken_is_sent_again),
         cmocka_unit_test(too_many_questions),
         cmocka_unit_test(an_item_larger_than_a_datagram_goes_alone),
+        cmocka_unit_test(a_platform_that_answers_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* adapter/gb28181/upstream.c - the life of an upstream: what the machine asks for, the way in, requests of ours and their end. */
 #include "adapter/gb28181/upstream_call.h"
+#include "adapter/gb28181/upstream_sub.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,62 +22,6 @@ static uint32_t random_u32(struct hf_gb_upstream *up)
     return (uint32_t)hf_rng_below(&up->rng, UINT64_C(1) << 32);
 }
 
-/* ---- requests of ours ---- */
-
-static void ask_release(struct hf_gb_up_ask *ask)
-{
-    struct hf_gb_upstream *up = ask->up;
-
-    if (up->registering == ask)
-        up->registering = NULL;
-    if (up->beating == ask)
-        up->beating = NULL;
-    hf_list_remove(&ask->node);
-    hf_slab_give(up->ask_slab, ask);
-}
-
-static void ask_told(struct hf_gb_user *user, const struct hf_sip_tx_event *event)
-{
-    struct hf_gb_up_ask *ask = (struct hf_gb_up_ask *)user;
-    struct hf_gb_upstream *up = ask->up;
-    struct hf_gb_up_ask told = *ask;
-
-    if (event->tell != HF_SIP_TELL_FINAL && event->tell != HF_SIP_TELL_FAILED)
-        return;
-    ask_release(ask);
-    if (told.told != NULL)
-        told.told(up, &told, event->tell == HF_SIP_TELL_FINAL ? event->msg : NULL);
-}
-
-struct hf_gb_up_ask *hf_gb_up_ask(struct hf_gb_upstream *up, struct hf_slice text, hf_gb_up_told_fn *told,
-                                  void *owner)
-{
-    struct hf_gb_up_ask *ask = up->flowing ? hf_slab_take(up->ask_slab) : NULL;
-
-    if (ask == NULL) {
-        up->stats.asks_full += up->flowing;
-        return NULL;
-    }
-    hf_list_init(&ask->node);
-    ask->user.told = ask_told;
-    ask->up = up;
-    ask->told = told;
-    ask->owner = owner;
-    hf_list_push_back(&up->asks, &ask->node);
-    if (hf_sip_tx_request(up->layer, &up->flow, text, &ask->user, hf_gb_up_now(up), &ask->tx) == HF_OK)
-        return ask;
-    ask_release(ask);
-    return NULL;
-}
-
-void hf_gb_up_ask_drop(struct hf_gb_up_ask *ask)
-{
-    if (ask == NULL)
-        return;
-    hf_sip_tx_forget(ask->tx);
-    ask_release(ask);
-}
-
 /* ---- what the machine asks for ---- */
 
 static void drop_all(struct hf_gb_upstream *up)
@@ -86,6 +31,7 @@ static void drop_all(struct hf_gb_upstream *up)
     hf_gb_up_keep_end(up);
     hf_gb_up_calls_end(up, false);
     hf_gb_up_jobs_drop(up);
+    hf_gb_up_subs_drop(up);
     hf_gb_up_forwards_drop(up);
     while ((node = hf_list_pop_front(&up->asks)) != NULL)
         hf_gb_up_ask_drop(HF_CONTAINER_OF(node, struct hf_gb_up_ask, node));
@@ -291,6 +237,7 @@ void hf_gb_upstream_lost(struct hf_gb_upstream *up, const char *why)
 void hf_gb_upstream_view(const struct hf_gb_upstream *up, struct hf_gb_upstream_view *ret_view)
 {
     *ret_view = (struct hf_gb_upstream_view){.state = up->machine.state,
+                                             .breaker = up->breaker.state,
                                              .status = up->status,
                                              .failures = up->machine.failures,
                                              .expires_s = up->granted_s,
@@ -395,10 +342,14 @@ hf_err hf_gb_upstream_new(const struct hf_gb_upstream_options *options, struct h
     up->options.keepalive_ms = hf_gb_keepalive_ms(options->keepalive_ms);
     up->options.keepalive_count = hf_gb_keepalive_count(options->keepalive_count);
     up->machine.due_ms = UINT64_MAX;
+    hf_breaker_init(&up->breaker, &hf_breaker_node, up->breaker_slots, &up->rng, options->hub->now_ms);
     hf_list_init(&up->asks);
     hf_list_init(&up->jobs);
     hf_list_init(&up->forwards);
     hf_list_init(&up->calls);
+    hf_list_init(&up->subs);
+    hf_timer_init(&up->look, hf_gb_up_on_look);
+    hf_timer_init(&up->retry, hf_gb_up_on_retry);
     up->options.datagram_bytes_max =
         options->datagram_bytes_max ? options->datagram_bytes_max : HF_GB_UP_DATAGRAM_BYTES;
     hf_timer_init(&up->due, on_due);

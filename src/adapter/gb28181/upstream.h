@@ -14,6 +14,7 @@
 #include "adapter/gb28181/upstream_tree.h"
 #include "codec/manscdp/manscdp.h"
 #include "codec/sip/digest.h"
+#include "core/breaker.h"
 #include "core/gb/upstream.h"
 #include "core/hub.h"
 #include "core/sip/tx.h"
@@ -27,7 +28,10 @@ enum {
     HF_GB_UP_ASKS_MAX = 1024,    /* requests of ours under way to one platform */
     HF_GB_UP_JOBS_MAX = 64,      /* answers under way to one platform; more questions are answered 503 */
     HF_GB_UP_FORWARDS_MAX = 256, /* questions and orders of one platform that cameras have; likewise */
-    HF_GB_UP_CALLS_MAX = 256,    /* media sessions of one platform; the next INVITE is answered 486 */
+    HF_GB_UP_SUBS_MAX = 8,   /* subscriptions to the catalogue of one platform; the next is answered 503 */
+    HF_GB_UP_LOOK_MS = 5000, /* between looks for changes; and where there are thousands of channels: */
+    HF_GB_UP_LOOK_MANY_MS = 30000,
+    HF_GB_UP_CALLS_MAX = 256, /* media sessions of one platform; the next INVITE is answered 486 */
     HF_GB_UP_DIALOG_BYTES_MAX = 4 << 20,
     HF_GB_UP_TRIES_MAX = 3, /* of a part of an answer */
     HF_GB_UP_DATAGRAM_BYTES = 1300,
@@ -66,6 +70,10 @@ enum {
     X(calls_canceled, "of these, those that the platform canceled")                                     \
     X(calls_ended_above, "media sessions that the platform ended")                                      \
     X(calls_ended_below, "media sessions that the device or its media ended")                           \
+    X(subscribes, "subscriptions to the catalogue, their renewals included")                            \
+    X(changes, "changes of the catalogue that subscribers are told of")                                 \
+    X(breaker_opened, "times that the platform was taken for dead: it answers nothing")                 \
+    X(breaker_refused, "requests of ours that were not sent for that reason")                           \
     X(asks_full, "requests of ours that were not sent because too many are under way")
 
 struct hf_gb_upstream_stats {
@@ -78,6 +86,7 @@ struct hf_gb_upstream_stats {
 struct hf_gb_upstream_view {
     uint32_t shown, hidden, left_out; /* devices and channels, as of the last look */
     uint8_t state;                    /* enum hf_gb_up_state */
+    uint8_t breaker;                  /* enum hf_breaker_state */
     uint16_t status;                  /* of the last answer to REGISTER or a keepalive; 0 = none */
     uint32_t failures, expires_s;
     uint64_t since_ms, due_ms /* next attempt or refresh; UINT64_MAX = none */;

@@ -1,12 +1,13 @@
 /* adapter/gb28181/upstream_answer.c - requests of an upper platform: what is served, and by whom. */
 #include "adapter/gb28181/upstream_call.h"
+#include "adapter/gb28181/upstream_sub.h"
 
 static const char *const body_types[] = {"Application/MANSCDP+xml", "application/xml",      "text/xml",
                                          "application/sdp",         "Application/MANSRTSP", NULL};
 static const char *const no_extensions[] = {NULL};
 const struct hf_sip_policy hf_gb_up_policy = {
     .methods = 1u << HF_SIP_OPTIONS | 1u << HF_SIP_MESSAGE | 1u << HF_SIP_INVITE | 1u << HF_SIP_ACK |
-               1u << HF_SIP_CANCEL | 1u << HF_SIP_BYE | 1u << HF_SIP_INFO,
+               1u << HF_SIP_CANCEL | 1u << HF_SIP_BYE | 1u << HF_SIP_INFO | 1u << HF_SIP_SUBSCRIBE,
     .extensions = no_extensions,
     .types = body_types,
     .offer_needs_sdp = true,
@@ -91,6 +92,7 @@ void hf_gb_up_on_request(struct hf_gb_upstream *up, const struct hf_sip_tx_event
     case HF_SIP_INVITE: hf_gb_up_on_invite(up, event); return;
     case HF_SIP_BYE: hf_gb_up_on_bye(up, event); return;
     case HF_SIP_INFO: hf_gb_up_on_info(up, event); return;
+    case HF_SIP_SUBSCRIBE: hf_gb_up_on_subscribe(up, event); return;
     default: on_options(up, event); return;
     }
 }

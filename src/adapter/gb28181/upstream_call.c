@@ -11,26 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/mansrtsp/mansrtsp.h"
-
-enum {
-    SDP_BYTES_MAX = 2048,
-    PLAY_WAIT_MS = 34000 /* above the longest setup of a session */,
-    PLAY_TTL_MS = 10000
-};
-
-static const char *const verbs[] = {
-    [HF_SDP_PLAY] = "Play", [HF_SDP_PLAYBACK] = "Playback", [HF_SDP_DOWNLOAD] = "Download"};
-
-static struct hf_slice device_of(const struct hf_gb_up_call *call)
-{
-    return (struct hf_slice){call->device, call->device_bytes};
-}
-
-static struct hf_slice shown_of(const struct hf_gb_up_call *call)
-{
-    return (struct hf_slice){call->shown, call->shown_bytes};
-}
+enum { PLAY_WAIT_MS = 34000 /* above the longest setup of a session */, PLAY_TTL_MS = 10000 };
 
 /* ---- what is said below ---- */
 
@@ -40,18 +21,20 @@ static void on_forgotten(struct hf_call *asked)
 }
 
 /* {"call":"...", more}; nobody waits for what comes of it. */
-static void order(struct hf_gb_upstream *up, struct hf_slice device, const char *id, const char *verb,
-                  const char *more)
+bool hf_gb_up_call_order(struct hf_gb_upstream *up, struct hf_slice device, const char *id, const char *verb,
+                         const char *more)
 {
     char json[256];
 
     (void)snprintf(json, sizeof(json), "{\"call\":\"%s\"%s}", id, more);
     struct hf_call *asked = hf_gb_up_command(up, device, verb, hf_slice_of(json), PLAY_TTL_MS);
     if (asked == NULL)
-        return; /* the device's own deadlines end it: nothing comes, or nobody renews it */
+        return false;
     asked->on_done = on_forgotten;
-    if (up->options.ops->call(up->options.context, asked) != HF_OK)
-        hf_call_free(asked);
+    if (up->options.ops->call(up->options.context, asked) == HF_OK)
+        return true;
+    hf_call_free(asked);
+    return false;
 }
 
 /* ---- its end ---- */
@@ -81,33 +64,57 @@ static void bye(struct hf_gb_up_call *call)
     if (call->dialog.state != HF_SIP_DIALOG_CONFIRMED || !up->flowing)
         return;
     hf_sb_init(&sb, up->sip, HF_GB_SIP_BYTES_MAX + 1);
-    if (hf_gb_up_write_within(up, &call->dialog, HF_SIP_BYE, shown_of(call), &sb) &&
+    if (hf_gb_up_write_within(up, &call->dialog, HF_SIP_BYE, hf_gb_up_call_shown(call), &sb) &&
         hf_sip_write_end(&sb, absent, absent) == HF_OK && !sb.overflow)
-        (void)hf_gb_up_ask(up, hf_sb_done(&sb), NULL, NULL);
+        (void)hf_gb_up_ask(up, hf_sb_done(&sb), HF_GB_UP_AS_BEAT, NULL, NULL);
 }
 
 /* above: the platform has to be told, too. */
-static void end(struct hf_gb_up_call *call, bool above)
+static bool stopped(struct hf_gb_up_call *call)
 {
+    return call->id[0] == '\0' ||
+           hf_gb_up_call_order(call->up, hf_gb_up_call_device(call), call->id, "Stop", "");
+}
+
+void hf_gb_up_call_end(struct hf_gb_up_call *call, bool above)
+{
+    struct hf_gb_upstream *up = call->up;
+
     if (above)
         bye(call);
-    if (call->id[0] != '\0')
-        order(call->up, device_of(call), call->id, "Stop", "");
-    if (call->asked != NULL) { /* it is stopped when its name is known */
-        if (call->invite != NULL)
-            hf_sip_tx_forget(call->invite);
-        call->invite = NULL;
-        call->unwanted = true;
-        return;
+    hf_sip_dialog_end(&call->dialog);
+    if (call->invite != NULL)
+        hf_sip_tx_forget(call->invite);
+    call->invite = NULL;
+    call->unwanted = true;
+    if (call->asked != NULL)
+        return; /* it is stopped when its name is known */
+    if (stopped(call))
+        call_free(call);
+    else /* no memory, or a full mailbox */
+        hf_wheel_arm(up->options.wheel, &up->retry, hf_gb_up_now(up) + HF_GB_RETRY_MS);
+}
+
+void hf_gb_up_on_retry(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_gb_upstream *up = HF_CONTAINER_OF(timer, struct hf_gb_upstream, retry);
+
+    (void)now_ms;
+    for (struct hf_list_node *node = up->calls.next, *next; node != &up->calls; node = next) {
+        struct hf_gb_up_call *call = HF_CONTAINER_OF(node, struct hf_gb_up_call, node);
+
+        next = node->next;
+        if (call->unwanted && call->asked == NULL)
+            hf_gb_up_call_end(call, false);
     }
-    call_free(call);
 }
 
 void hf_gb_up_calls_end(struct hf_gb_upstream *up, bool above)
 {
     for (struct hf_list_node *node = up->calls.next, *next; node != &up->calls; node = next) {
         next = node->next;
-        end(HF_CONTAINER_OF(node, struct hf_gb_up_call, node), above);
+        if (!HF_CONTAINER_OF(node, struct hf_gb_up_call, node)->unwanted)
+            hf_gb_up_call_end(HF_CONTAINER_OF(node, struct hf_gb_up_call, node), above);
     }
 }
 
@@ -115,7 +122,7 @@ void hf_gb_up_calls_end(struct hf_gb_upstream *up, bool above)
 static void take_back(struct hf_gb_up_call *call)
 {
     struct hf_gb_upstream *up = call->up;
-    struct hf_call *cancel = hf_gb_up_command(up, device_of(call), NULL, HF_SLICE(""), 0);
+    struct hf_call *cancel = hf_gb_up_command(up, hf_gb_up_call_device(call), NULL, HF_SLICE(""), 0);
 
     if (cancel == NULL)
         return;
@@ -133,8 +140,11 @@ void hf_gb_up_calls_free(struct hf_gb_upstream *up)
 
         if (call->asked != NULL)
             take_back(call);
+        else
+            (void)stopped(call);
         call_free(call);
     }
+    hf_wheel_cancel(up->options.wheel, &up->retry);
 }
 
 void hf_gb_upstream_call_ended(struct hf_gb_upstream *up, struct hf_slice id)
@@ -153,106 +163,6 @@ void hf_gb_upstream_call_ended(struct hf_gb_upstream *up, struct hf_slice id)
 
 /* ---- the answer ---- */
 
-enum { CONFIRMED, ID, FROM, SSRC, ANSWER_SSRC, PAYLOAD, FORMAT, SETUP, REASON, STATUS, SAID };
-
-static struct hf_slice text_of(const struct hf_json_field *field, char *storage, size_t bytes)
-{
-    struct hf_slice text = {NULL, 0};
-
-    return field->found && hf_json_to_text(field, storage, bytes, &text) == HF_OK
-               ? text
-               : (struct hf_slice){NULL, 0};
-}
-
-/* {"host":"192.0.2.7","port":15060} */
-static void read_from(const struct hf_json_field *field, char *host, size_t host_bytes, uint16_t *ret_port)
-{
-    struct hf_json_field members[] = {HF_JSON_FIELD("host"), HF_JSON_FIELD("port")};
-    uint64_t port = 0;
-
-    host[0] = '\0';
-    *ret_port = 0;
-    if (!field->found || hf_json_scan(field->raw.at, field->raw.bytes, members, 2, 0) != HF_OK)
-        return;
-    struct hf_slice text = text_of(&members[0], host, host_bytes - 1);
-    if (text.at != NULL && text.bytes < host_bytes) {
-        memmove(host, text.at, text.bytes);
-        host[text.bytes] = '\0';
-    }
-    if (members[1].found && hf_json_to_u64(&members[1], &port) == HF_OK && port <= UINT16_MAX)
-        *ret_port = (uint16_t)port;
-}
-
-/* What the device says, in our name: from where it sends, with which SSRC and format. */
-static bool write_sdp(const struct hf_gb_up_call *call, const struct hf_json_field said[SAID],
-                      struct hf_sb *sb)
-{
-    char host[HF_SIP_FLOW_HOST_MAX], local[HF_SIP_FLOW_HOST_MAX], ssrc[32], format[32], setup[16];
-    struct hf_slice text = text_of(&said[said[ANSWER_SSRC].found ? ANSWER_SSRC : SSRC], ssrc, sizeof(ssrc));
-    struct hf_slice encoding = text_of(&said[FORMAT], format, sizeof(format));
-    struct hf_slice way = text_of(&said[SETUP], setup, sizeof(setup));
-    struct hf_sdp sdp = {.origin_user = shown_of(call),
-                         .session_name = hf_slice_of(verbs[call->session]),
-                         .has_time = true,
-                         .start_s = call->start_s,
-                         .stop_s = call->stop_s,
-                         .media_count = 1};
-    struct hf_sdp_media *media = &sdp.media[0];
-    uint64_t payload = 96;
-    bool exact;
-
-    read_from(&said[FROM], host, sizeof(host), &media->port);
-    sdp.address = host[0] != '\0' ? hf_slice_of(host) : hf_sip_flow_local_host(&call->up->flow, local);
-    sdp.origin_address = sdp.address;
-    if (media->port == 0)
-        media->port = 9; /* discard: it sends, and nothing is sent to it */
-    if (said[PAYLOAD].found)
-        (void)hf_json_to_u64(&said[PAYLOAD], &payload);
-    media->kind = HF_SDP_VIDEO;
-    media->kind_name = HF_SLICE("video");
-    media->transport = call->tcp ? HF_SDP_TCP : HF_SDP_UDP;
-    media->direction = HF_SDP_SENDONLY;
-    media->payload_count = 1;
-    media->payloads[0] = (struct hf_sdp_payload){.type = (uint8_t)(payload & 127),
-                                                 .encoding = encoding.at != NULL ? encoding : HF_SLICE("PS"),
-                                                 .clock_hz = 90000};
-    if (call->tcp) {
-        bool active = way.at != NULL ? hf_slice_is(way, "active") : call->passive;
-        media->setup = active ? HF_SDP_ACTIVE : HF_SDP_PASSIVE;
-        media->connection = HF_SDP_NEW;
-    }
-    sdp.has_ssrc = text.at != NULL && hf_ssrc_parse(text, &sdp.ssrc, &exact);
-    return hf_sdp_build(&sdp, sb) == HF_OK;
-}
-
-/* Into up->sip: 200 with SDP, to the request that was kept. */
-static bool write_answer(struct hf_gb_up_call *call, struct hf_slice sdp, struct hf_slice *ret_text)
-{
-    struct hf_gb_upstream *up = call->up;
-    char host[HF_SIP_FLOW_HOST_MAX], contact[2 * HF_GB_UP_TEXT_BYTES_MAX];
-    struct hf_sip_reply reply = hf_sip_flow_reply(hf_sip_tx_flow(call->invite), 200, true, host);
-    struct hf_gb_address ours;
-    struct hf_sip_msg msg;
-    struct hf_sb sb;
-
-    if (hf_sip_parse(call->request, call->request_bytes, true, NULL, &msg) != HF_OK)
-        return false;
-    reply.to_tag = hf_sip_dialog_local_tag(&call->dialog);
-    hf_gb_up_our_address(up, &ours);
-    hf_sb_init(&sb, up->sip, HF_GB_SIP_BYTES_MAX + 1);
-    if (hf_sip_write_reply(&sb, &msg, &reply) != HF_OK)
-        return false;
-    (void)hf_sip_write_address(
-        &sb, HF_SIP_CONTACT,
-        hf_gb_uri(contact, sizeof(contact), shown_of(call), ours.host, ours.port, ours.ipv6),
-        (struct hf_slice){NULL, 0});
-    (void)hf_sip_write_id(&sb, HF_SIP_USER_AGENT, up->options.user_agent);
-    (void)hf_sip_write_allow(&sb, hf_gb_up_policy.methods);
-    (void)hf_sip_write_end(&sb, HF_SLICE("application/sdp"), sdp);
-    *ret_text = hf_sb_done(&sb);
-    return !sb.overflow;
-}
-
 static void refuse(struct hf_gb_up_call *call, unsigned status)
 {
     struct hf_gb_upstream *up = call->up;
@@ -265,20 +175,15 @@ static void refuse(struct hf_gb_up_call *call, unsigned status)
         call->invite = NULL;
         (void)hf_sip_tx_answer_plain(tx, &msg, status, hf_gb_up_now(up));
     }
-    call_free(call);
+    hf_gb_up_call_end(call, false);
 }
 
-static void take(struct hf_gb_up_call *call, const struct hf_json_field said[SAID])
+static void take(struct hf_gb_up_call *call, const struct hf_json_field said[HF_GB_UP_SAID])
 {
     struct hf_gb_upstream *up = call->up;
-    char storage[SDP_BYTES_MAX];
     struct hf_slice text;
-    struct hf_sb sdp;
 
-    hf_sb_init(&sdp, storage, sizeof(storage));
-    if (!write_sdp(call, said, &sdp) || !write_answer(call, hf_sb_done(&sdp), &text)) {
-        order(up, device_of(call), call->id, "Stop", "");
-        call->id[0] = '\0';
+    if (!hf_gb_up_call_answer(call, said, &text)) {
         refuse(call, 500);
         return;
     }
@@ -290,19 +195,19 @@ static void take(struct hf_gb_up_call *call, const struct hf_json_field said[SAI
     call->request = NULL;
     if (err != HF_OK && err != HF_ERR_NOMEM) { /* the way is gone */
         call->invite = NULL;
-        end(call, false);
+        hf_gb_up_call_end(call, false);
     }
 }
 
 /* What became of Play: why not, as SIP has it. */
-static unsigned status_of(const struct hf_call *asked, const struct hf_json_field said[SAID])
+static unsigned status_of(const struct hf_call *asked, const struct hf_json_field said[HF_GB_UP_SAID])
 {
     char storage[64];
-    struct hf_slice reason = text_of(&said[REASON], storage, sizeof(storage));
+    struct hf_slice reason = hf_gb_up_said_text(&said[HF_GB_UP_SAID_REASON], storage, sizeof(storage));
     uint64_t status = 0;
 
-    if (said[STATUS].found && hf_json_to_u64(&said[STATUS], &status) == HF_OK && status >= 400 &&
-        status < 700)
+    if (said[HF_GB_UP_SAID_STATUS].found && hf_json_to_u64(&said[HF_GB_UP_SAID_STATUS], &status) == HF_OK &&
+        status >= 400 && status < 700)
         return (unsigned)status;
     if (asked->reason == HF_REASON_NOT_FOUND)
         return 404;
@@ -314,16 +219,16 @@ static unsigned status_of(const struct hf_call *asked, const struct hf_json_fiel
 
 static void on_played(struct hf_call *asked)
 {
-    struct hf_json_field said[SAID] = {[CONFIRMED] = HF_JSON_FIELD("confirmed"),
-                                       [ID] = HF_JSON_FIELD("call"),
-                                       [FROM] = HF_JSON_FIELD("from"),
-                                       [SSRC] = HF_JSON_FIELD("ssrc"),
-                                       [ANSWER_SSRC] = HF_JSON_FIELD("answer_ssrc"),
-                                       [PAYLOAD] = HF_JSON_FIELD("payload_type"),
-                                       [FORMAT] = HF_JSON_FIELD("format"),
-                                       [SETUP] = HF_JSON_FIELD("setup"),
-                                       [REASON] = HF_JSON_FIELD("reason"),
-                                       [STATUS] = HF_JSON_FIELD("status")};
+    struct hf_json_field said[HF_GB_UP_SAID] = {[HF_GB_UP_SAID_CONFIRMED] = HF_JSON_FIELD("confirmed"),
+                                                [HF_GB_UP_SAID_ID] = HF_JSON_FIELD("call"),
+                                                [HF_GB_UP_SAID_FROM] = HF_JSON_FIELD("from"),
+                                                [HF_GB_UP_SAID_SSRC] = HF_JSON_FIELD("ssrc"),
+                                                [HF_GB_UP_SAID_ANSWER_SSRC] = HF_JSON_FIELD("answer_ssrc"),
+                                                [HF_GB_UP_SAID_PAYLOAD] = HF_JSON_FIELD("payload_type"),
+                                                [HF_GB_UP_SAID_FORMAT] = HF_JSON_FIELD("format"),
+                                                [HF_GB_UP_SAID_SETUP] = HF_JSON_FIELD("setup"),
+                                                [HF_GB_UP_SAID_REASON] = HF_JSON_FIELD("reason"),
+                                                [HF_GB_UP_SAID_STATUS] = HF_JSON_FIELD("status")};
     struct hf_gb_up_call *call = asked->maker;
     char storage[HF_GB_UP_CALL_ID_BYTES];
     bool stands = false;
@@ -333,16 +238,18 @@ static void on_played(struct hf_call *asked)
         return;
     }
     call->asked = NULL;
-    if (asked->result_bytes > 0 && hf_json_scan(asked->result, asked->result_bytes, said, SAID, 0) == HF_OK &&
-        said[CONFIRMED].found && hf_json_to_bool(&said[CONFIRMED], &stands) == HF_OK && stands) {
-        struct hf_slice id = text_of(&said[ID], storage, sizeof(storage));
+    if (asked->result_bytes > 0 &&
+        hf_json_scan(asked->result, asked->result_bytes, said, HF_GB_UP_SAID, 0) == HF_OK &&
+        said[HF_GB_UP_SAID_CONFIRMED].found &&
+        hf_json_to_bool(&said[HF_GB_UP_SAID_CONFIRMED], &stands) == HF_OK && stands) {
+        struct hf_slice id = hf_gb_up_said_text(&said[HF_GB_UP_SAID_ID], storage, sizeof(storage));
 
         stands = id.bytes == sizeof(call->id) - 1;
         if (stands)
             memcpy(call->id, id.at, id.bytes);
     }
     if (call->unwanted || (stands && call->invite == NULL))
-        end(call, false);
+        hf_gb_up_call_end(call, false);
     else if (stands)
         take(call, said);
     else
@@ -371,12 +278,12 @@ static void told(struct hf_gb_user *user, const struct hf_sip_tx_event *event)
             call->invite = NULL;
             (void)hf_sip_tx_answer_plain(event->tx, &msg, 487, hf_gb_up_now(up));
         }
-        end(call, false);
+        hf_gb_up_call_end(call, false);
         return;
     }
     case HF_SIP_TELL_LOST: /* no ACK, or the flow */
         call->invite = NULL;
-        end(call, true);
+        hf_gb_up_call_end(call, true);
         return;
     default: return;
     }
@@ -467,7 +374,8 @@ static unsigned play(struct hf_gb_up_call *call, const struct hf_sip_tx_event *e
     if (err != HF_OK)
         return err == HF_ERR_NOMEM || err == HF_ERR_LIMIT ? 500
                                                           : 400; /* no Contact, or none that can be read */
-    call->asked = hf_gb_up_command(up, device_of(call), verbs[call->session], hf_sb_done(&sb), PLAY_TTL_MS);
+    call->asked = hf_gb_up_command(up, hf_gb_up_call_device(call), hf_gb_up_call_verb(call->session),
+                                   hf_sb_done(&sb), PLAY_TTL_MS);
     if (call->asked == NULL)
         return 500;
     call->asked->wait = true;
@@ -524,62 +432,4 @@ void hf_gb_up_on_invite(struct hf_gb_upstream *up, const struct hf_sip_tx_event 
     }
     if (status != 0)
         (void)hf_sip_tx_answer_plain(event->tx, event->msg, status, hf_gb_up_now(up));
-}
-
-/* ---- within a session ---- */
-
-struct hf_gb_up_call *hf_gb_up_call_find(const struct hf_gb_upstream *up, const struct hf_sip_msg *msg)
-{
-    for (const struct hf_list_node *node = up->calls.next; node != &up->calls; node = node->next) {
-        struct hf_gb_up_call *call = HF_CONTAINER_OF(node, struct hf_gb_up_call, node);
-
-        if (call->dialog.state != HF_SIP_DIALOG_NONE && hf_sip_dialog_is(&call->dialog, msg))
-            return call;
-    }
-    return NULL;
-}
-
-void hf_gb_up_on_bye(struct hf_gb_upstream *up, const struct hf_sip_tx_event *event)
-{
-    struct hf_gb_up_call *call = hf_gb_up_call_find(up, event->msg);
-
-    (void)hf_sip_tx_answer_plain(event->tx, event->msg, call != NULL ? 200 : 481, hf_gb_up_now(up));
-    if (call == NULL || call->unwanted)
-        return;
-    up->stats.calls_ended_above++;
-    end(call, false);
-}
-
-/* Pause, resume, speed, seek of a playback: MANSRTSP becomes the command of ours. */
-static unsigned steer(struct hf_gb_up_call *call, struct hf_slice body)
-{
-    struct hf_mansrtsp what;
-    char more[64] = "";
-
-    if (hf_mansrtsp_parse(body, &what) != HF_OK)
-        return 400;
-    const char *verb = what.method == HF_MANSRTSP_PAUSE      ? "Pause"
-                       : what.method == HF_MANSRTSP_TEARDOWN ? "Stop"
-                       : what.method != HF_MANSRTSP_PLAY     ? NULL
-                       : what.has_scale                      ? "Speed"
-                       : what.start == HF_MANSRTSP_AT        ? "Seek"
-                                                             : "Resume";
-    if (verb == NULL)
-        return 501;
-    if (what.method == HF_MANSRTSP_PLAY && what.has_scale)
-        (void)snprintf(more, sizeof(more), ",\"scale\":%g", what.scale);
-    else if (what.method == HF_MANSRTSP_PLAY && what.start == HF_MANSRTSP_AT)
-        (void)snprintf(more, sizeof(more), ",\"range\":%.3f", what.start_s);
-    order(call->up, device_of(call), call->id, verb, more);
-    return 200;
-}
-
-void hf_gb_up_on_info(struct hf_gb_upstream *up, const struct hf_sip_tx_event *event)
-{
-    struct hf_gb_up_call *call = hf_gb_up_call_find(up, event->msg);
-    hf_err err = call != NULL && call->id[0] != '\0' ? hf_sip_dialog_receive(&call->dialog, event->msg)
-                                                     : HF_ERR_NOT_FOUND;
-    unsigned status = err == HF_OK ? steer(call, event->msg->body) : err == HF_ERR_CONFLICT ? 500 : 481;
-
-    (void)hf_sip_tx_answer_plain(event->tx, event->msg, status, hf_gb_up_now(up));
 }

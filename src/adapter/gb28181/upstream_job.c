@@ -1,27 +1,24 @@
 /* adapter/gb28181/upstream_job.c - answers to a platform on their way, in parts that the way takes: the next goes when the one before was taken (a platform that gets
  * all at once loses some). A part that is not taken is sent again; then the answer is given up. */
-#include "adapter/gb28181/upstream_parts.h"
+#include "adapter/gb28181/upstream_sub.h"
 
 #include <stdlib.h>
 
 #include "codec/json/array.h"
 
-enum {
-    ITEMS_A_PART = 32
-}; /* at most; their structs fit HF_GB_MEMORY_BYTES mostly, otherwise fewer are taken */
-
-static struct hf_slice about_of(const struct hf_gb_up_job *job)
-{
-    return (struct hf_slice){job->about, job->about_bytes};
-}
+static void next(struct hf_gb_upstream *up);
 
 static void job_free(struct hf_gb_up_job *job)
 {
     struct hf_gb_upstream *up = job->up;
 
+    if (job->sub != NULL)
+        job->sub->job = NULL;
     hf_gb_up_ask_drop(job->ask);
     hf_list_remove(&job->node);
     hf_gb_up_tree_drop(job->tree);
+    hf_gb_up_tree_drop(job->before);
+    free(job->changes);
     up->job_count--;
     free(job->json);
     free(job);
@@ -57,143 +54,28 @@ bool hf_gb_up_busy(const struct hf_gb_upstream *up)
     return up->job_count >= HF_GB_UP_JOBS_MAX || forwards.used >= HF_GB_UP_FORWARDS_MAX;
 }
 
+void hf_gb_up_job_drop(struct hf_gb_up_job *job)
+{
+    struct hf_gb_upstream *up = job->up;
+
+    job_free(job);
+    next(up);
+}
+
 void hf_gb_up_jobs_drop(struct hf_gb_upstream *up)
 {
     while (!hf_list_empty(&up->jobs))
         job_free(HF_CONTAINER_OF(up->jobs.next, struct hf_gb_up_job, node));
 }
 
-/* ---- a part ---- */
-
-static const char *list_member(unsigned command)
-{
-    switch (command) {
-    case HF_CDP_CMD_CATALOG: return "devices";
-    case HF_CDP_CMD_RECORD_INFO: return "records";
-    case HF_CDP_CMD_PRESET_QUERY: return "presets";
-    case HF_CDP_CMD_CRUISE_TRACK_LIST: return "tracks";
-    default: return NULL;
-    }
-}
-
-/* Items from the job's place on, as many as there is room for, each followed by a comma. */
-static unsigned nodes_out(struct hf_gb_up_job *job, unsigned max, struct hf_sb *sb)
-{
-    struct hf_gb_upstream *up = job->up;
-    struct hf_kv_txn *txn = NULL;
-    unsigned count = 0;
-
-    if (hf_kv_read(up->options.kv, &txn) != HF_OK)
-        return 0;
-    for (uint32_t i = job->at; i < job->end && count < max; i++) {
-        const struct hf_gb_up_node *node = &job->tree->nodes[i];
-
-        if (node->hidden)
-            continue;
-        if (!hf_gb_up_tree_item(job->tree, node, txn, up->options.tenant, up->options.device_id,
-                                &up->options.shown, up->item_scratch, HF_CDP_SCRATCH_BYTES, sb))
-            break;
-        hf_sb_char(sb, ',');
-        count++;
-    }
-    hf_kv_end(txn);
-    return count;
-}
-
-static unsigned items_out(const struct hf_gb_up_job *job, unsigned max, struct hf_sb *sb)
-{
-    static const char *const without[] = {"extra", "device_id", NULL};
-    struct hf_slice rest = job->left;
-    struct hf_json_field item, field = HF_JSON_FIELD("device_id");
-    unsigned count = 0;
-
-    while (count < max && hf_json_array_next(&rest, &item)) {
-        struct hf_json_out out;
-        size_t before = sb->bytes;
-
-        hf_json_out_init(&out, sb);
-        hf_json_out_object(&out, NULL);
-        if (hf_json_scan(item.raw.at, item.raw.bytes, &field, 1, 0) == HF_OK && field.found)
-            hf_json_out_text(&out, "device_id", about_of(job));
-        (void)hf_gb_up_copy_members(&out, item.raw, without);
-        hf_json_out_end(&out);
-        if (sb->overflow) {
-            sb->bytes = before;
-            sb->overflow = false;
-            break;
-        }
-        hf_sb_char(sb, ',');
-        count++;
-    }
-    return count;
-}
-
-/* up->message with at most max items. */
-static hf_err fill(struct hf_gb_up_job *job, unsigned max)
-{
-    struct hf_gb_upstream *up = job->up;
-    const char *list = list_member(job->command);
-    struct hf_slice json = job->json != NULL && job->kind == HF_GB_UP_JOB_ONE ? hf_slice_of(job->json)
-                                                                              : HF_SLICE("{}"),
-                    member;
-    struct hf_sb sb;
-
-    if (list != NULL) {
-        hf_sb_init(&sb, up->json, HF_GB_UP_JSON_BYTES - 8);
-        hf_sb_printf(&sb, "{\"sum_num\":%llu,\"%s\":[", (unsigned long long)job->sum, list);
-        unsigned count =
-            job->kind == HF_GB_UP_JOB_CATALOG ? nodes_out(job, max, &sb) : items_out(job, max, &sb);
-        if (count > 0)
-            sb.bytes--; /* the last comma */
-        else if (max > 0 && job->sum > 0)
-            return HF_ERR_LIMIT; /* not even one */
-        sb.bytes_max += 8;
-        hf_sb_text(&sb, "]}");
-        json = hf_sb_done(&sb);
-    }
-    hf_err err = hf_cdp_from_json(HF_CDP_ROOT_RESPONSE, (enum hf_cdp_command)job->command, json, up->memory,
-                                  HF_GB_MEMORY_BYTES, &up->message, &member);
-    up->message.sn = HF_CDP_INT(job->sn);
-    up->message.device_id = about_of(job);
-    up->message.result = job->result;
-    return err;
-}
-
-/* Into up->body; job->count items are in it. */
-static hf_err build(struct hf_gb_up_job *job, struct hf_slice *ret_body)
-{
-    struct hf_gb_upstream *up = job->up;
-    struct hf_cdp_writer writer = hf_gb_up_writer(up);
-    unsigned max = hf_sip_flow_reliable(&up->flow) ? ITEMS_A_PART : ITEMS_A_PART / 4;
-    size_t count = 0;
-    struct hf_sb sb;
-    hf_err err;
-
-    while ((err = fill(job, max)) == HF_ERR_LIMIT && max > 1)
-        max /= 2;
-    if (err != HF_OK)
-        return err;
-    hf_sb_init(&sb, up->body, HF_GB_BODY_BYTES_MAX + 1);
-    if (job->kind == HF_GB_UP_JOB_ONE || job->sum == 0) {
-        err = hf_cdp_build(&writer, &up->message, &sb, NULL);
-    } else {
-        err = hf_cdp_build_part(&writer, &up->message, hf_gb_up_body_room(up), &sb, &count, NULL);
-        if (err == HF_ERR_LIMIT &&
-            (err = fill(job, 1)) == HF_OK) /* larger than what the way takes well: it goes alone */
-            err = hf_cdp_build_part(&writer, &up->message, HF_GB_BODY_BYTES_MAX, &sb, &count, NULL);
-    }
-    job->count = (uint32_t)count;
-    *ret_body = hf_sb_done(&sb);
-    return err;
-}
-
 /* ---- one after the other ---- */
 
-static void next(struct hf_gb_upstream *up);
-
-static void ended(struct hf_gb_up_job *job, bool whole)
+static void ended(struct hf_gb_up_job *job, bool whole, unsigned status)
 {
     struct hf_gb_upstream *up = job->up;
+
+    if (job->sub != NULL)
+        hf_gb_up_sub_told(job->sub, whole, status); /* it lets the job go */
 
     up->stats.answers += whole;
     up->stats.answers_failed += !whole;
@@ -216,6 +98,10 @@ static bool advance(struct hf_gb_up_job *job)
         rest = job->left;
         return hf_json_array_next(&rest, &item);
     }
+    if (job->kind == HF_GB_UP_JOB_CHANGES) {
+        job->at += job->count;
+        return job->at < job->end;
+    }
     for (uint32_t i = 0; i < job->count; job->at++)
         i += !job->tree->nodes[job->at].hidden;
     while (job->at < job->end && job->tree->nodes[job->at].hidden)
@@ -227,15 +113,19 @@ static hf_gb_up_told_fn on_part;
 
 static void send(struct hf_gb_up_job *job)
 {
-    struct hf_slice body;
+    struct hf_slice body, text;
 
-    if (build(job, &body) != HF_OK || (job->kind != HF_GB_UP_JOB_ONE && job->sum > 0 && job->count == 0)) {
-        ended(job, false);
+    if (hf_gb_up_job_build(job, &body) != HF_OK ||
+        (job->kind != HF_GB_UP_JOB_ONE && job->sum > 0 && job->count == 0)) {
+        ended(job, false, 0);
         return;
     }
-    job->ask = hf_gb_up_say_body(job->up, body, on_part, job);
+    if (job->sub == NULL)
+        job->ask = hf_gb_up_say_body(job->up, body, HF_GB_UP_AS_WORK, on_part, job);
+    else if (hf_gb_up_sub_write(job->sub, body, &text))
+        job->ask = hf_gb_up_ask(job->up, text, HF_GB_UP_AS_WORK, on_part, job);
     if (job->ask == NULL)
-        ended(job, false);
+        ended(job, false, 0);
 }
 
 static void on_part(struct hf_gb_upstream *up, struct hf_gb_up_ask *ask, const struct hf_sip_msg *msg)
@@ -245,8 +135,10 @@ static void on_part(struct hf_gb_upstream *up, struct hf_gb_up_ask *ask, const s
     (void)up;
     job->ask = NULL;
     if (msg == NULL || msg->status >= 300) {
-        if (++job->tries >= HF_GB_UP_TRIES_MAX)
-            ended(job, false);
+        unsigned status = msg != NULL ? msg->status : 0;
+
+        if (++job->tries >= HF_GB_UP_TRIES_MAX || (job->sub != NULL && status == 481))
+            ended(job, false, status);
         else
             send(job);
         return;
@@ -255,7 +147,7 @@ static void on_part(struct hf_gb_upstream *up, struct hf_gb_up_ask *ask, const s
     if (advance(job))
         send(job);
     else
-        ended(job, true);
+        ended(job, true, 0);
 }
 
 static void next(struct hf_gb_upstream *up)

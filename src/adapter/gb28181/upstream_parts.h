@@ -7,6 +7,7 @@
 #include "adapter/gb28181/gb.h"
 #include "adapter/gb28181/upstream.h"
 #include "adapter/gb28181/upstream_tree.h"
+#include "core/breaker.h"
 #include "core/sip/keep.h"
 
 enum { HF_GB_UP_JSON_BYTES = 4 * HF_GB_UP_ITEM_BYTES_MAX };
@@ -23,6 +24,8 @@ struct hf_gb_up_ask {
     struct hf_list_node node; /* up->asks */
     struct hf_gb_upstream *up;
     struct hf_sip_tx *tx;
+    bool probe;             /* the breaker's single one */
+    bool judges;            /* what becomes of it is told to the breaker */
     hf_gb_up_told_fn *told; /* NULL: nobody waits for the answer */
     void *owner;            /* whose it is; told's own */
 };
@@ -34,9 +37,15 @@ struct hf_gb_upstream {
     struct hf_sip_hasher *hasher;
     struct hf_slab *ask_slab;
     struct hf_list_node asks;
+    struct hf_breaker breaker; /* fed by our requests; keepalives are its probes, too (GB-18) */
+    uint64_t breaker_slots[HF_BREAKER_RESULTS_MAX];
     struct hf_slab *forward_slab;
     struct hf_list_node jobs, forwards;
     struct hf_slab *call_slab;
+    struct hf_list_node subs; /* struct hf_gb_up_sub.node */
+    unsigned sub_count;
+    struct hf_timer retry;          /* while there are sessions below that could not be stopped */
+    struct hf_timer look;           /* for changes, while there are subs */
     struct hf_list_node calls;      /* struct hf_gb_up_call.node */
     struct hf_sip_keep dialog_keep; /* of their dialogs */
     unsigned job_count;
@@ -80,9 +89,15 @@ static inline uint64_t hf_gb_up_now(const struct hf_gb_upstream *up)
 void hf_gb_up_event(struct hf_gb_upstream *up, enum hf_gb_up_event event, struct hf_gb_up_news news);
 void hf_gb_up_reason(struct hf_gb_upstream *up, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* upstream_ask.c */
 /* Sends up->sip's text. NULL: it could not be sent; nothing is told then. */
-struct hf_gb_up_ask *hf_gb_up_ask(struct hf_gb_upstream *up, struct hf_slice text, hf_gb_up_told_fn *told,
-                                  void *owner);
+enum hf_gb_up_way {
+    HF_GB_UP_AS_REGISTER, /* whatever the breaker says, which hears nothing of it */
+    HF_GB_UP_AS_BEAT,     /* the same, but it hears what becomes of it: keepalives and BYE */
+    HF_GB_UP_AS_WORK,     /* not while the breaker is open */
+};
+struct hf_gb_up_ask *hf_gb_up_ask(struct hf_gb_upstream *up, struct hf_slice text, enum hf_gb_up_way way,
+                                  hf_gb_up_told_fn *told, void *owner);
 /* Nobody waits for it any more. NULL is harmless. */
 void hf_gb_up_ask_drop(struct hf_gb_up_ask *ask);
 
@@ -106,8 +121,9 @@ void hf_gb_up_write_head(struct hf_gb_upstream *up, const struct hf_gb_up_head *
 struct hf_slice hf_gb_up_server_uri(const struct hf_gb_upstream *up,
                                     char storage[2 * HF_GB_UP_TEXT_BYTES_MAX]);
 /* A MESSAGE with up->message as its body, sent. NULL: it could not be. */
-struct hf_gb_up_ask *hf_gb_up_say(struct hf_gb_upstream *up, hf_gb_up_told_fn *told, void *owner);
-struct hf_gb_up_ask *hf_gb_up_say_body(struct hf_gb_upstream *up, struct hf_slice body,
+struct hf_gb_up_ask *hf_gb_up_say(struct hf_gb_upstream *up, enum hf_gb_up_way way, hf_gb_up_told_fn *told,
+                                  void *owner);
+struct hf_gb_up_ask *hf_gb_up_say_body(struct hf_gb_upstream *up, struct hf_slice body, enum hf_gb_up_way way,
                                        hf_gb_up_told_fn *told, void *owner);
 struct hf_cdp_writer hf_gb_up_writer(const struct hf_gb_upstream *up);
 /* A request within a dialog, from that id of ours; without its end. */
@@ -118,7 +134,9 @@ void hf_gb_up_our_address(const struct hf_gb_upstream *up, struct hf_gb_address 
 size_t hf_gb_up_body_room(const struct hf_gb_upstream *up); /* bytes of a body that the way takes well */
 
 /* upstream_job.c */
-enum { HF_GB_UP_JOB_CATALOG, HF_GB_UP_JOB_LIST, HF_GB_UP_JOB_ONE };
+enum { HF_GB_UP_JOB_CATALOG, HF_GB_UP_JOB_LIST, HF_GB_UP_JOB_ONE, HF_GB_UP_JOB_CHANGES };
+struct hf_gb_up_sub;
+struct hf_gb_up_change;
 /* An answer of ours in one message or several, sent one after the other, each when the one before was taken. */
 struct hf_gb_up_job {
     struct hf_list_node node; /* up->jobs; the first is being sent */
@@ -130,15 +148,21 @@ struct hf_gb_up_job {
     char about[HF_GB_UP_TEXT_BYTES_MAX]; /* the id that was asked about, as it was asked */
     struct hf_gb_up_tree *tree;          /* CATALOG: shares; nodes from at to end */
     uint32_t at, end;
-    uint64_t sum;         /* of the items of all parts */
-    uint32_t count;       /* items of the part under way */
-    char *json;           /* LIST: its items; ONE: its members; owns */
-    struct hf_slice left; /* LIST: of the array */
+    struct hf_gb_up_sub *sub;        /* CHANGES: whose; they go in its dialog */
+    struct hf_gb_up_tree *before;    /* CHANGES: shares; where what is gone was; NULL: nothing was */
+    struct hf_gb_up_change *changes; /* owns; from at to end */
+    uint64_t sum;                    /* of the items of all parts */
+    uint32_t count;                  /* items of the part under way */
+    char *json;                      /* LIST: its items; ONE: its members; owns */
+    struct hf_slice left;            /* LIST: of the array */
 };
 /* NULL: too many, or no memory. message: what is answered. It is sent by hf_gb_up_job_go(). */
 struct hf_gb_up_job *hf_gb_up_job_new(struct hf_gb_upstream *up, unsigned kind, enum hf_cdp_command command,
                                       int64_t sn, struct hf_slice about);
 void hf_gb_up_job_go(struct hf_gb_up_job *job);
+/* upstream_part.c: the next part into up->body; job->count items are in it. */
+hf_err hf_gb_up_job_build(struct hf_gb_up_job *job, struct hf_slice *ret_body);
+void hf_gb_up_job_drop(struct hf_gb_up_job *job); /* without a word */
 void hf_gb_up_jobs_drop(struct hf_gb_upstream *up);
 bool hf_gb_up_busy(const struct hf_gb_upstream *up); /* no question more can be taken */
 

@@ -62,7 +62,7 @@ bool hf_gb_up_register(struct hf_gb_upstream *up, bool again, bool leaving)
     if (sb.overflow)
         return false;
     up->stats.registers++;
-    up->registering = hf_gb_up_ask(up, hf_sb_done(&sb), on_registered, NULL);
+    up->registering = hf_gb_up_ask(up, hf_sb_done(&sb), HF_GB_UP_AS_REGISTER, on_registered, NULL);
     return up->registering != NULL;
 }
 
@@ -208,7 +208,7 @@ static void beat(struct hf_gb_upstream *up)
                                           .device_id = up->options.device_id};
     up->message.as.keepalive.status = HF_CDP_HEALTH_OK;
     up->stats.keepalives++;
-    up->beating = hf_gb_up_say(up, on_beaten, NULL);
+    up->beating = hf_gb_up_say(up, HF_GB_UP_AS_BEAT, on_beaten, NULL);
     if (up->beating == NULL)
         missed(up); /* it could not be sent */
 }
@@ -235,6 +235,7 @@ void hf_gb_up_on_beat(struct hf_timer *timer, uint64_t now_ms)
 
 void hf_gb_up_keep(struct hf_gb_upstream *up)
 {
+    hf_breaker_init(&up->breaker, &hf_breaker_node, up->breaker_slots, &up->rng, hf_gb_up_now(up));
     if (hf_timer_armed(&up->beat))
         return; /* refreshed */
     arm(up);

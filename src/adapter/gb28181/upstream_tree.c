@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "codec/json/array.h"
+#include "base/hash.h"
 #include "codec/manscdp/gbid.h"
 #include "core/presence.h"
 
@@ -60,8 +60,30 @@ static bool fits(struct hf_slice id)
     return id.bytes <= HF_GB_UP_ID_BYTES_MAX && hf_gbid_valid(id, HF_GBID_RULE_LOOSE);
 }
 
+static enum hf_channel_status status_of(bool online, const struct hf_channel_row *row)
+{
+    if (!online)
+        return HF_CHANNEL_OFF;
+    return row == NULL || row->status == HF_CHANNEL_SILENT ? HF_CHANNEL_ON
+                                                           : (enum hf_channel_status)row->status;
+}
+
+/* Notices a change, for whoever is told of changes; two that look alike cost an UPDATE that is not sent. */
+static uint32_t digest_of(const struct hf_channel_row *row)
+{
+    const struct hf_slice parts[] = {row->name, row->parent, row->more};
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < HF_COUNT_OF(parts); i++) {
+        for (size_t k = 0; k < parts[i].bytes; k++)
+            sum = (sum ^ (uint8_t)parts[i].at[k]) * UINT64_C(0x100000001b3);
+        sum = hf_hash_mix(sum + i + 1);
+    }
+    return (uint32_t)(sum >> 32);
+}
+
 static hf_err add_node(struct hf_gb_up_tree *tree, const struct hf_gb_up_shown *shown,
-                       struct hf_slice channel, bool own)
+                       struct hf_slice channel, bool own, bool online, const struct hf_channel_row *row)
 {
     uint32_t last = tree->device_count - 1;
     struct hf_slice device = {tree->devices[last].id, tree->devices[last].bytes};
@@ -76,6 +98,8 @@ static hf_err add_node(struct hf_gb_up_tree *tree, const struct hf_gb_up_shown *
     struct hf_gb_up_node *node = &tree->nodes[tree->node_count++];
     *node = (struct hf_gb_up_node){.device = last,
                                    .own = own,
+                                   .status = (uint8_t)status_of(online, row),
+                                   .digest = row != NULL ? digest_of(row) : 0,
                                    .shown_bytes = (uint8_t)id.bytes,
                                    .channel_bytes = (uint8_t)channel.bytes};
     memcpy(node->shown, id.at, id.bytes);
@@ -85,7 +109,8 @@ static hf_err add_node(struct hf_gb_up_tree *tree, const struct hf_gb_up_shown *
 }
 
 static hf_err add_channels(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, struct hf_slice tenant,
-                           struct hf_slice device, const struct hf_gb_up_shown *shown, uint32_t *rows)
+                           struct hf_slice device, const struct hf_gb_up_shown *shown, uint32_t *rows,
+                           bool online)
 {
     struct hf_slice absent = {NULL, 0}, id;
     struct hf_channel_key prefix;
@@ -102,14 +127,15 @@ static hf_err add_channels(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, st
            hf_channels_next(&cursor, &prefix, &id, &row) == HF_OK) {
         (*rows)++;
         if (!hf_slice_eq(id, device)) /* what a device says of itself is in its own item */
-            err = add_node(tree, shown, id, false);
+            err = add_node(tree, shown, id, false, online, &row);
     }
     hf_kv_scan_end(&cursor);
     return err;
 }
 
 static hf_err add_device(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, struct hf_slice tenant,
-                         struct hf_slice device, const struct hf_gb_up_shown *shown, uint32_t *rows)
+                         struct hf_slice device, const struct hf_gb_up_shown *shown, uint32_t *rows,
+                         bool online)
 {
     struct hf_slice id = hf_gb_up_shown_id(shown, device, device);
 
@@ -124,10 +150,10 @@ static hf_err add_device(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, stru
         .bytes = (uint8_t)device.bytes, .shown_bytes = (uint8_t)id.bytes, .first = tree->node_count};
     memcpy(made->id, device.at, device.bytes);
     memcpy(made->shown, id.at, id.bytes);
-    hf_err err = add_node(tree, shown, (struct hf_slice){made->id, made->bytes}, true);
-    return err == HF_OK
-               ? add_channels(tree, txn, tenant, (struct hf_slice){made->id, made->bytes}, shown, rows)
-               : err;
+    hf_err err = add_node(tree, shown, (struct hf_slice){made->id, made->bytes}, true, online, NULL);
+    return err == HF_OK ? add_channels(tree, txn, tenant, (struct hf_slice){made->id, made->bytes}, shown,
+                                       rows, online)
+                        : err;
 }
 
 static hf_err walk(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, struct hf_slice tenant,
@@ -149,13 +175,13 @@ static hf_err walk(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, struct hf_
         if (hf_kvkey_parse(key, &owner, &device, &rest) == HF_OK &&
             hf_device_row_decode(value, &row) == HF_OK && hf_slice_is(row.protocol, "gb28181") &&
             !hf_slice_eq(device, platform) && hf_gb_up_shows(shown, device))
-            err = add_device(tree, txn, tenant, device, shown, &rows);
+            err = add_device(tree, txn, tenant, device, shown, &rows, row.presence == HF_ONLINE);
     }
     hf_kv_scan_end(&cursor);
     return err;
 }
 
-static int compare_slices(struct hf_slice a, struct hf_slice b)
+int hf_gb_up_compare(struct hf_slice a, struct hf_slice b)
 {
     int order = memcmp(a.at, b.at, HF_MIN(a.bytes, b.bytes));
 
@@ -166,7 +192,7 @@ static int compare_nodes(const void *a, const void *b, void *context)
 {
     const struct hf_gb_up_node *nodes = context;
     uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    int order = compare_slices(hf_gb_up_node_shown(&nodes[left]), hf_gb_up_node_shown(&nodes[right]));
+    int order = hf_gb_up_compare(hf_gb_up_node_shown(&nodes[left]), hf_gb_up_node_shown(&nodes[right]));
 
     return order != 0 ? order : (left > right) - (left < right);
 }
@@ -244,7 +270,7 @@ const struct hf_gb_up_node *hf_gb_up_tree_find(const struct hf_gb_up_tree *tree,
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         const struct hf_gb_up_node *node = &tree->nodes[tree->by_shown[middle]];
-        int order = compare_slices(hf_gb_up_node_shown(node), shown);
+        int order = hf_gb_up_compare(hf_gb_up_node_shown(node), shown);
 
         if (order == 0)
             return node;
@@ -254,118 +280,4 @@ const struct hf_gb_up_node *hf_gb_up_tree_find(const struct hf_gb_up_tree *tree,
             high = middle;
     }
     return NULL;
-}
-
-/* ---- one as a catalogue has it ---- */
-
-bool hf_gb_up_device_online(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device)
-{
-    struct hf_device_row row;
-    struct hf_kvkey key;
-    struct hf_slice value;
-
-    return hf_kvkey_device(&key, tenant, device) == HF_OK &&
-           hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value) == HF_OK &&
-           hf_device_row_decode(value, &row) == HF_OK && row.presence == HF_ONLINE;
-}
-
-/* Several parents have "/" between them; the device's own id is one of them mostly. */
-static void parents_out(struct hf_json_out *out, struct hf_slice device, struct hf_slice device_shown,
-                        struct hf_slice parents, const struct hf_gb_up_shown *shown)
-{
-    char text[256];
-    struct hf_sb sb;
-
-    hf_sb_init(&sb, text, sizeof(text));
-    while (parents.bytes > 0) {
-        const char *slash = memchr(parents.at, '/', parents.bytes);
-        struct hf_slice one = {parents.at, slash != NULL ? (size_t)(slash - parents.at) : parents.bytes};
-
-        if (sb.bytes > 0)
-            hf_sb_char(&sb, '/');
-        hf_sb_slice(&sb, one.bytes == 0 || hf_slice_eq(one, device) ? device_shown
-                                                                    : hf_gb_up_shown_id(shown, device, one));
-        parents.at += one.bytes + (slash != NULL);
-        parents.bytes -= one.bytes + (slash != NULL);
-    }
-    if (sb.bytes == 0 || sb.overflow)
-        hf_json_out_text(out, "parent_id", device_shown);
-    else
-        hf_json_out_text(out, "parent_id", hf_sb_done(&sb));
-}
-
-/* What else the device said of it, but for what is said here, and for what only it understands. */
-static void more_out(struct hf_json_out *out, struct hf_slice device, struct hf_slice more,
-                     const struct hf_gb_up_shown *shown, char *scratch, size_t scratch_bytes)
-{
-    static const char *const own[] = {"device_id", "name", "status", "parent_id", "event", "extra"};
-    struct hf_json_out packed;
-    struct hf_json_field member;
-    struct hf_slice rest, text;
-    char storage[64];
-    struct hf_sb sb;
-
-    hf_sb_init(&sb, scratch, scratch_bytes);
-    hf_json_out_init(&packed, &sb);
-    hf_json_out_object(&packed, NULL);
-    hf_channel_more_out(more, &packed);
-    hf_json_out_end(&packed);
-    if (!hf_json_out_complete(&packed))
-        return;
-    rest = hf_sb_done(&sb);
-    while (hf_json_object_next(&rest, &member)) {
-        bool known = false;
-
-        for (size_t i = 0; i < HF_COUNT_OF(own); i++)
-            known = known || hf_slice_is(member.name, own[i]);
-        if (known)
-            continue;
-        hf_json_out_key(out, member.name);
-        if (hf_slice_is(member.name, "business_group_id") &&
-            hf_json_to_text(&member, storage, sizeof(storage), &text) == HF_OK)
-            hf_json_out_text(out, NULL, hf_gb_up_shown_id(shown, device, text));
-        else
-            hf_json_out_raw(out, NULL, member.raw);
-    }
-}
-
-bool hf_gb_up_tree_item(const struct hf_gb_up_tree *tree, const struct hf_gb_up_node *node,
-                        struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice root,
-                        const struct hf_gb_up_shown *shown, char *scratch, size_t scratch_bytes,
-                        struct hf_sb *sb)
-{
-    const struct hf_gb_up_tree_device *owner = &tree->devices[node->device];
-    struct hf_slice device = {owner->id, owner->bytes}, device_shown = {owner->shown, owner->shown_bytes};
-    struct hf_slice id = hf_gb_up_node_channel(node);
-    struct hf_catalog_row catalog;
-    struct hf_channel_row row = {0};
-    struct hf_json_out out;
-    size_t before = sb->bytes;
-
-    bool there = hf_catalog_get(txn, tenant, device, &catalog) == HF_OK &&
-                 hf_channel_get(txn, tenant, device, catalog.generation, id, &row) == HF_OK;
-    bool on = hf_gb_up_device_online(txn, tenant, device) && (there || node->own) &&
-              (row.status == HF_CHANNEL_SILENT || row.status == HF_CHANNEL_ON);
-    if (!there)
-        row = (struct hf_channel_row){0};
-    hf_json_out_init(&out, sb);
-    hf_json_out_object(&out, NULL);
-    hf_json_out_text(&out, "device_id", hf_gb_up_node_shown(node));
-    hf_json_out_text(&out, "name", row.name.bytes > 0 ? row.name : id);
-    hf_json_out_cstr(&out, "status", on ? "ON" : "OFF");
-    if (node->own) {
-        hf_json_out_text(&out, "parent_id", root);
-        if (!there)
-            hf_json_out_u64(&out, "parental", owner->count > 1);
-    } else {
-        parents_out(&out, device, device_shown, row.parent, shown);
-    }
-    if (there)
-        more_out(&out, device, row.more, shown, scratch, scratch_bytes);
-    hf_json_out_end(&out);
-    if (hf_json_out_complete(&out) && !sb->overflow)
-        return true;
-    sb->bytes = before;
-    sb->overflow = false;
-    return false;
 }

@@ -28,6 +28,8 @@ struct hf_gb_up_node {
     uint32_t device; /* of the tree */
     bool hidden;     /* its id stands twice */
     bool own;        /* the device itself */
+    uint8_t status;  /* enum hf_channel_status; OFF while the device is away */
+    uint32_t digest; /* of what else was said of it */
     uint8_t shown_bytes, channel_bytes;
     char shown[HF_GB_UP_ID_BYTES_MAX], channel[HF_GB_UP_ID_BYTES_MAX]; /* own: the device's id */
 };
@@ -65,6 +67,7 @@ hf_err hf_gb_up_tree_make(struct hf_kv *kv, struct hf_slice tenant, struct hf_sl
 struct hf_gb_up_tree *hf_gb_up_tree_share(struct hf_gb_up_tree *tree);
 void hf_gb_up_tree_drop(struct hf_gb_up_tree *tree); /* NULL is harmless */
 
+int hf_gb_up_compare(struct hf_slice a, struct hf_slice b); /* the order of by_shown */
 /* By the id that the platform knows; NULL: it is not shown. */
 const struct hf_gb_up_node *hf_gb_up_tree_find(const struct hf_gb_up_tree *tree, struct hf_slice shown);
 /* The id that a channel of this device has above: its alias, or its own. */

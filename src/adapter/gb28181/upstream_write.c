@@ -70,18 +70,19 @@ size_t hf_gb_up_body_room(const struct hf_gb_upstream *up)
            HEAD_ROOM_BYTES;
 }
 
-struct hf_gb_up_ask *hf_gb_up_say(struct hf_gb_upstream *up, hf_gb_up_told_fn *told, void *owner)
+struct hf_gb_up_ask *hf_gb_up_say(struct hf_gb_upstream *up, enum hf_gb_up_way way, hf_gb_up_told_fn *told,
+                                  void *owner)
 {
     struct hf_cdp_writer writer = hf_gb_up_writer(up);
     struct hf_sb body;
 
     hf_sb_init(&body, up->body, HF_GB_BODY_BYTES_MAX + 1);
     return hf_cdp_build(&writer, &up->message, &body, NULL) == HF_OK
-               ? hf_gb_up_say_body(up, hf_sb_done(&body), told, owner)
+               ? hf_gb_up_say_body(up, hf_sb_done(&body), way, told, owner)
                : NULL;
 }
 
-struct hf_gb_up_ask *hf_gb_up_say_body(struct hf_gb_upstream *up, struct hf_slice body,
+struct hf_gb_up_ask *hf_gb_up_say_body(struct hf_gb_upstream *up, struct hf_slice body, enum hf_gb_up_way way,
                                        hf_gb_up_told_fn *told, void *owner)
 {
     char token[HF_SIP_TAG_BYTES_MAX], tag[HF_SIP_TAG_BYTES_MAX];
@@ -94,7 +95,7 @@ struct hf_gb_up_ask *hf_gb_up_say_body(struct hf_gb_upstream *up, struct hf_slic
 
     hf_gb_up_write_head(up, &head, &sb);
     (void)hf_sip_write_end(&sb, HF_SLICE("Application/MANSCDP+xml"), body);
-    return sb.overflow ? NULL : hf_gb_up_ask(up, hf_sb_done(&sb), told, owner);
+    return sb.overflow ? NULL : hf_gb_up_ask(up, hf_sb_done(&sb), way, told, owner);
 }
 
 bool hf_gb_up_write_within(struct hf_gb_upstream *up, struct hf_sip_dialog *dialog, enum hf_sip_method method,

@@ -76,10 +76,27 @@ static uint64_t site_conn_id(void *context)
     return hf_worker_conn_id(((struct hf_gbw *)context)->worker);
 }
 
+/* A platform at which we register may not register here: each would show the other its own cameras. */
+static bool is_above(struct hf_gbw *gb, struct hf_slice device)
+{
+    const struct hf_config_gb_upstream_list *list = &gb->worker->rules->config->gb28181.upstreams;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (hf_slice_is(device, list->at[i].server_id)) {
+            hf_log(&gb->worker->gateway->logger, HF_LOG_UPSTREAM_LOOP, HF_F_STR("upstream", list->at[i].name),
+                   HF_F_DEVICE(device), HF_F_END);
+            return true;
+        }
+    return false;
+}
+
 static hf_err site_account(void *context, struct hf_slice device, struct hf_slice user_agent,
                            struct hf_gb_account *ret_account)
 {
     const struct hf_gb_accounts *accounts = ((struct hf_gbw *)context)->accounts;
+
+    if (is_above(context, device))
+        return HF_ERR_DENIED;
     hf_err err = hf_gb_accounts_find(accounts, device, ret_account);
 
     if (err == HF_OK)

@@ -18,6 +18,9 @@
 #define DOMAIN "enabled: true, server_id: '34020000002000000001', listeners: [{port: 5060}]"
 #define CAM    "34020000001320000001"
 
+#define ABOVE(more) DOMAIN ", password_env: P, upstreams: [{name: city, " more "}]"
+#define THEM        "address: 192.0.2.1, server_id: '34010000002000000001'"
+
 static char domain_password[] = "P= \tsecret one\r\n", own_password[] = "Q=own", empty_password[] = "E= \n";
 static char *const env[] = {domain_password, own_password, empty_password, NULL};
 static struct hf_config_errors errors;
@@ -49,6 +52,33 @@ static void every_mistake_names_its_option_and_the_fix(void **state)
         {"enabled: true, listeners: [{port: 5060}], password_env: P, server_id: '3402000000200000000'",
          "server_id '3402000000200000000' is not 20 digits"},
         {DOMAIN, "no password and no devices"},
+        {ABOVE("address: 192.0.2.1"), "upstreams.city.server_id is missing"},
+        {ABOVE("address: 192.0.2.1, server_id: '34'"), "upstreams.city.server_id '34' is not 20 digits"},
+        {ABOVE("address: 192.0.2.1, server_id: '34020000002000000001'"), "is our own gb28181.server_id"},
+        {ABOVE(THEM) ", devices: [{id: '34010000002000000001', open: true}]", "cannot be above and below"},
+        {ABOVE("server_id: '34010000002000000001', address: city"),
+         "upstreams.city.address 'city' is no numeric address"},
+        {ABOVE(THEM ", device_id: '3'"), "upstreams.city.device_id '3'"},
+        {ABOVE(THEM ", domain: 'a b'"), "upstreams.city.domain 'a b'"},
+        {ABOVE(THEM ", username: 'a b'"), "upstreams.city.username has blanks"},
+        {ABOVE(THEM ", external_port: 1"),
+         "upstreams.city.external_port has no effect without external_host"},
+        {ABOVE(THEM ", external_host: x"), "upstreams.city.external_host 'x'"},
+        {ABOVE(THEM ", local_address: x"), "upstreams.city.local_address 'x'"},
+        {ABOVE(THEM ", local_port: 5060"), "upstreams.city.local_port is that of gb28181.listeners"},
+        {ABOVE("server_id: '34010000002000000001', address: 127.0.0.1"),
+         "we would be our own upper platform"},
+        {ABOVE(THEM ", password_file: a, password_env: b"),
+         "upstreams.city needs at most one of password_file"},
+        {ABOVE(THEM ", devices: ['34x*']"), "upstreams.city.devices: '34x*' is no id"},
+        {ABOVE(THEM ", ids: [{id: '34x', device: '34020000001320000001'}]"),
+         "upstreams.city.ids: the id '34x'"},
+        {ABOVE(THEM
+               ", ids: [{id: '34', device: '340200000013200000'}, {id: '34', device: '340200000013200000'}]"),
+         "upstreams.city.ids: the id '34' stands twice"},
+        {ABOVE(THEM "}, {name: city, " THEM), "the name 'city' stands twice"},
+        {ABOVE(THEM ", local_port: 7000}, {name: b, local_port: 7000, " THEM),
+         "upstreams.city and b both want local_port 7000"},
         {DOMAIN ", password_env: P, password_file: x", "password_file and password_env, not both"},
         {DOMAIN ", password_env: P, realm: 'a b'", "realm 'a b' has other characters"},
         {DOMAIN ", password_env: P, tenant: nobody", "tenant names 'nobody'"},
@@ -307,6 +337,36 @@ static void quirks_fill_what_nobody_said(void **state)
     hf_config_free(config);
 }
 
+static void passwords_at_platforms_above(void **state)
+{
+    struct hf_config *config, *other;
+    struct hf_gb_accounts *accounts = NULL;
+    char error[512];
+
+    (void)state;
+    assert_int_equal(parse(&ABOVE(THEM ", password_env: Q}, {name: b, " THEM)[0], &config), HF_OK);
+    assert_int_equal(hf_gb_accounts_new(config, env, &accounts, error, sizeof(error)), HF_OK);
+    assert_string_equal(hf_gb_accounts_upstream(accounts, "city"), "own");
+    assert_null(hf_gb_accounts_upstream(accounts, "b"));
+    assert_null(hf_gb_accounts_upstream(accounts, "c"));
+    assert_null(hf_gb_accounts_upstream(NULL, "city"));
+    assert_false(
+        hf_config_gb_upstream_same(&config->gb28181.upstreams.at[0], &config->gb28181.upstreams.at[1]));
+    assert_int_equal(
+        parse(&ABOVE(THEM ", password_env: Q}, {name: b, " THEM ", devices: ['34*']")[0], &other), HF_OK);
+    assert_true(
+        hf_config_gb_upstream_same(&config->gb28181.upstreams.at[0], &other->gb28181.upstreams.at[0]));
+    assert_false(
+        hf_config_gb_upstream_same(&config->gb28181.upstreams.at[1], &other->gb28181.upstreams.at[1]));
+    hf_gb_accounts_free(accounts);
+    hf_config_free(config);
+    hf_config_free(other);
+    assert_int_equal(parse(&ABOVE(THEM ", password_env: E")[0], &config), HF_OK);
+    assert_int_equal(hf_gb_accounts_new(config, env, &accounts, error, sizeof(error)), HF_ERR_INVALID);
+    assert_string_equal(error, "gb28181.upstreams.city: E holds no password");
+    hf_config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +378,7 @@ int main(void)
         cmocka_unit_test(limits_are_what_the_configuration_says),
         cmocka_unit_test(who_may_come_and_with_what),
         cmocka_unit_test(a_password_that_is_none_is_named),
+        cmocka_unit_test(passwords_at_platforms_above),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,7 @@ static void row_json(const struct hf_gbw_upstream_row *row, struct hf_json_out *
     hf_json_out_cstr(out, "transport", row->tcp ? "tcp" : "udp");
     hf_json_out_cstr(out, "server_id", row->server_id);
     hf_json_out_cstr(out, "device_id", row->device_id);
+    hf_json_out_cstr(out, "breaker", hf_breaker_state_name(view->breaker));
     hf_json_out_u64(out, "shown", view->shown);
     if (view->hidden > 0)
         hf_json_out_u64(out, "ambiguous", view->hidden);
@@ -127,6 +128,11 @@ static void page_state(struct hf_page *page, const struct hf_gateway_upstreams *
         for (unsigned state = 0; all->rows[i].used && state < HF_GB_UP_STATES; state++)
             hf_page_add(page, "holdfast_gb_upstream_state{upstream=\"%s\",state=\"%s\"} %d\n",
                         all->rows[i].name, hf_gb_up_state_name(state), all->rows[i].view.state == state);
+    hf_page_head(page, "gb_upstream_breaker", "gauge", "0 closed, 1 open, 2 half open");
+    for (unsigned i = 0; i < HF_GBW_UPSTREAM_ROWS_MAX; i++)
+        if (all->rows[i].used)
+            hf_page_add(page, "holdfast_gb_upstream_breaker{upstream=\"%s\"} %u\n", all->rows[i].name,
+                        all->rows[i].view.breaker);
     hf_page_head(page, "gb_upstream_failures", "gauge", "failed attempts in a row");
     for (unsigned i = 0; i < HF_GBW_UPSTREAM_ROWS_MAX; i++)
         if (all->rows[i].used)

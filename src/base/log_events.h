@@ -29,6 +29,7 @@
     /* platforms above */                                                                   \
     X(HF_LOG_UPSTREAM_REGISTERED, "upstream_registered", INFO, "registered at a platform above") \
     X(HF_LOG_UPSTREAM_FAILED, "upstream_failed", WARN, "not registered at a platform above") \
+    X(HF_LOG_UPSTREAM_LOOP, "upstream_loop", WARN, "a platform above would register here, too: refused") \
     X(HF_LOG_UPSTREAM_LEFT, "upstream_left", INFO, "registration at a platform above ended") \
     /* event log and store */                                                               \
     X(HF_LOG_LOG_RECOVERED, "log_recovered", INFO, "event log recovered")                   \

@@ -3,10 +3,32 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/gb_config.h"
 #include "base/assert.h"
 #include "cli/commands.h"
 #include "cli/config_args.h"
 #include "cli/doctor_judge.h"
+#include "io/connect.h"
+
+/* A platform above: is there a way to it, and is the port free that it expects us at? */
+static void judge_upstream(const struct hf_config_gb_upstream *upstream, const struct hf_system_probe *system,
+                           struct hf_doctor_report *report)
+{
+    const char *local = upstream->local_address != NULL ? upstream->local_address : "0.0.0.0";
+    char what[96], text[HF_SOCKET_TEXT_MAX] = "";
+    union hf_address peer, ours;
+
+    (void)snprintf(what, sizeof(what), "gb28181.upstreams.%s", upstream->name);
+    if (!hf_gb_upstream_address(upstream->address, upstream->port, &peer))
+        return; /* the configuration's own check says so */
+    hf_err err = hf_connect_route(&peer, &ours);
+    if (err == HF_OK)
+        hf_address_text(&ours, text);
+    hf_doctor_judge_route(what, upstream->address, err, text, report);
+    if (upstream->local_port != 0 && upstream->transport == HF_CONFIG_GB_UP_UDP)
+        hf_doctor_judge_port(what, local, upstream->local_port,
+                             hf_udp_port_probe(local, (uint16_t)upstream->local_port), system, report);
+}
 
 static void examine(const struct hf_config *config, struct hf_doctor_report *report)
 {
@@ -39,6 +61,8 @@ static void examine(const struct hf_config *config, struct hf_doctor_report *rep
             hf_doctor_judge_port(what, listener->address, listener->port,
                                  hf_port_probe(listener->address, (uint16_t)listener->port), &system, report);
     }
+    for (size_t i = 0; config->gb28181.enabled && i < config->gb28181.upstreams.count; i++)
+        judge_upstream(&config->gb28181.upstreams.at[i], &system, report);
     if (config->admin.enabled)
         hf_doctor_judge_port("admin", config->admin.address, config->admin.port,
                              hf_port_probe(config->admin.address, (uint16_t)config->admin.port), &system,

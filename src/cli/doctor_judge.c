@@ -201,3 +201,14 @@ void hf_doctor_judge_port(const char *what, const char *address, uint64_t port, 
                   : err == HF_ERR_EXISTS ? "in use (by a running gateway?)"
                                          : hf_err_text(err));
 }
+
+void hf_doctor_judge_route(const char *what, const char *address, hf_err err, const char *local,
+                           struct hf_doctor_report *report)
+{
+    if (err == HF_OK)
+        hf_doctor_add(report, HF_DOCTOR_OK, "route", "", "%.80s: %.50s is reached from %.50s", what, address,
+                      local);
+    else
+        hf_doctor_add(report, HF_DOCTOR_FAIL, "route", "look at the address, and at `ip route get ADDRESS`",
+                      "%.80s: there is no route to %.50s", what, address);
+}

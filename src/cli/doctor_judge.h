@@ -15,8 +15,8 @@ struct hf_doctor_finding {
 };
 
 enum {
-    HF_DOCTOR_FINDINGS_MAX = 128
-}; /* 12 of the machine, one port each of 64 listeners and the admin's, two each of 16 for SIP */
+    HF_DOCTOR_FINDINGS_MAX = 192
+}; /* 12 of the machine, one port each of 64 listeners and the admin's, two each of 16 for SIP, two each of 32 upstreams */
 
 struct hf_doctor_report {
     struct hf_doctor_finding findings[HF_DOCTOR_FINDINGS_MAX];
@@ -31,6 +31,10 @@ void hf_doctor_judge_disk(const struct hf_config *config, hf_err err, const stru
 /* `err` is what hf_port_probe() returned; `what` is "listeners.http" or "admin". */
 void hf_doctor_judge_port(const char *what, const char *address, uint64_t port, hf_err err,
                           const struct hf_system_probe *probe, struct hf_doctor_report *report);
+
+/* `err` is what hf_connect_route() returned for a platform above, local its address of ours. */
+void hf_doctor_judge_route(const char *what, const char *address, hf_err err, const char *local,
+                           struct hf_doctor_report *report);
 
 void hf_doctor_add(struct hf_doctor_report *report, enum hf_doctor_level level, const char *check,
                    const char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));

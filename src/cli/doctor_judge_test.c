@@ -149,6 +149,19 @@ static void each_trouble_of_a_port_is_found(void **state)
     }
 }
 
+static void a_platform_above_needs_a_route(void **state)
+{
+    (void)state;
+    report.count = 0;
+    hf_doctor_judge_route("gb28181.upstreams.city", "192.0.2.1", HF_OK, "198.51.100.5:0", &report);
+    assert_int_equal(level_of("route"), HF_DOCTOR_OK);
+    report.count = 0;
+    hf_doctor_judge_route("gb28181.upstreams.city", "192.0.2.1", HF_ERR_IO, "", &report);
+    assert_int_equal(level_of("route"), HF_DOCTOR_FAIL);
+    assert_non_null(
+        strstr(report.findings[0].text, "gb28181.upstreams.city: there is no route to 192.0.2.1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +169,7 @@ int main(void)
         cmocka_unit_test(each_trouble_of_the_machine_is_found),
         cmocka_unit_test(each_trouble_of_the_disk_is_found),
         cmocka_unit_test(each_trouble_of_a_port_is_found),
+        cmocka_unit_test(a_platform_above_needs_a_route),
     };
 
     return cmocka_run_group_tests(tests, load, unload);

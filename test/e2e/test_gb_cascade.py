@@ -181,6 +181,15 @@ def test_two_gateways(gateways):
     eventually(lambda: upper.api().get(f"/v1/cameras/{US}")["state"] == "offline")
 
 
+def test_a_platform_cannot_be_above_and_below(gateways):
+    with Platform() as platform:
+        gateway = gateways(below(platform.port), env=ENV)
+        registered(gateway)
+        with Camera(sip.port(gateway), SERVER, "12345678") as camera:
+            camera.wait("refused", status=403)
+        assert "upstream_loop" in gateway.log() and SERVER in gateway.log()
+
+
 @pytest.mark.parametrize("changes, what", [
     ({"server_id": None}, "gb28181.upstreams.city.server_id is missing"),
     ({"server_id": "123"}, "gb28181.upstreams.city.server_id '123' is not 20 digits"),
@@ -392,3 +401,19 @@ def test_a_player_above_sees_the_camera_below(gateways, tmp_path):
         assert picture.body[:2] == b"\xff\xd8"
         camera.wait("hung_up")  # nobody watches any more: BYE goes all the way down
         eventually(lambda: lower.api().get(f"/v1/cameras/{RECORDER}/calls")["result"]["calls"] == [])
+
+
+def test_changes_below_are_seen_above(gateways):
+    """The upper gateway subscribes to the lower one's catalogue: nobody asks for the list again."""
+    upper = gateways(sip.cameras(server_id=SERVER, subscribe_catalog=True), env=sip.ENV)
+    lower = gateways(below(sip.port(upper)), env=ENV)
+    registered(lower)
+    eventually(lambda: row(lower)["counters"]["subscribes"] >= 1)
+
+    def above():
+        return {one["channel"]: one["state"] for one in upper.api().get(f"/v1/cameras/{US}/channels")["channels"]}
+    with Camera(sip.port(lower), RECORDER, "12345678", "-c", 2) as camera:
+        ids = channels_below(lower, 2)
+        eventually(lambda: set(above()) == {RECORDER, *ids} and set(above().values()) == {"online"}, timeout_s=20)
+        assert camera.end() == 0
+    eventually(lambda: set(above().values()) == {"offline"}, timeout_s=20)

@@ -260,6 +260,28 @@ static void a_deep_tree_is_cut(void **state)
     assert_int_equal(ids, 300); /* nobody is lost */
 }
 
+static void platforms(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out)
+{
+    assert_ptr_equal(backend, &g.backend);
+    hf_json_out_object(out, NULL);
+    hf_json_out_text(out, "tenant", tenant);
+    hf_json_out_end(out);
+}
+
+static void platforms_above(void **state)
+{
+    struct hf_backend_ops ops = *g.backend.ops;
+
+    (void)state;
+    assert_int_equal(request("GET", "/v1/upstreams", NULL), 200);
+    assert_true(answer_has("{\"upstreams\":[]}"));
+    ops.upstreams = platforms;
+    g.backend.ops = &ops;
+    assert_int_equal(request("GET", "/v1/upstreams", NULL), 200);
+    assert_true(answer_has("{\"upstreams\":[{\"tenant\":\"acme\"}]}"));
+    assert_int_equal(request("POST", "/v1/upstreams", "{}"), 405);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -272,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_queries_are_named, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(what_hangs_where, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(a_deep_tree_is_cut, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(platforms_above, gateway_setup, gateway_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

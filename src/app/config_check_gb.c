@@ -71,6 +71,15 @@ static void check_domain(const struct hf_config *config, struct hf_config_errors
         hf_config_error(errors, NULL, "gb28181.external_host '%s' is no numeric address", gb->external_host);
     if (gb->external_port != 0 && gb->external_host == NULL)
         hf_config_error(errors, NULL, "gb28181.external_port has no effect without external_host; set both");
+    if (gb->redirect_host != NULL && !hf_config_address_is_valid(gb->redirect_host))
+        hf_config_error(errors, NULL, "gb28181.redirect_host '%s' is no numeric address", gb->redirect_host);
+    if (gb->redirect_server_id != NULL &&
+        !hf_gbid_valid(hf_slice_of(gb->redirect_server_id), HF_GBID_RULE_STRICT))
+        hf_config_error(errors, NULL, "gb28181.redirect_server_id '%s' is not " IN_DIGITS,
+                        gb->redirect_server_id);
+    if (gb->redirect_host == NULL && gb->redirect_server_id != NULL)
+        hf_config_error(errors, NULL,
+                        "gb28181.redirect_server_id has no effect without redirect_host; set both");
     if (gb->tenant == NULL && config->tenants.count > 1)
         hf_config_error(errors, NULL,
                         "gb28181.tenant is missing; there are %zu tenants, say whose the cameras are",

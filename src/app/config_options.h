@@ -263,6 +263,10 @@
     X(LIST, gb_device, devices, "", 0, 131072, LIVE, "Devices with a password or settings of their own.") \
     X(LIST, gb_quirk, quirks, "", 0, 256, LIVE, "Profiles for peculiarities of makes and models. The first that fits a device counts, behind what its row in devices says.") \
     X(LIST, gb_upstream, upstreams, "", 0, 32, LIVE, "Platforms above, at which we register as a lower platform (cascading).") \
+    X(TEXT, _, redirect_host, "", 0, 63, LIVE, "Numeric address of another node to which new devices of edition 2022 are sent (302). Empty: none is.") \
+    X(U64, _, redirect_port, "5060", 1, 65535, LIVE, "Its SIP port.") \
+    X(TEXT, _, redirect_server_id, "", 0, 20, LIVE, "Its id, 20 digits. Empty: server_id.") \
+    X(U64, _, redirect_above, "0", 0, 131072, LIVE, "Only while one worker has at least so many registered devices. 0: all new ones.") \
     X(MS, _, expires_default_ms, "1h", 1000, 86400000, LIVE, "How long a registration lasts that does not say.") \
     X(MS, _, expires_max_ms, "24h", 1000, 604800000, LIVE, "Longer registrations are shortened to this.") \
     X(MS, _, keepalive_ms, "60s", 5000, 3600000, LIVE, "Interval of keepalives that devices are set to.") \

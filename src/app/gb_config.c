@@ -89,5 +89,11 @@ void hf_gb_limits_of(const struct hf_config *config, struct hf_gb_limits *ret_li
         .nonce_binds_address = gb->nonce_binds_address,
         .strict_ids = gb->strict_ids,
         .silent_to_strangers = gb->silent_to_strangers,
+        .redirect_port = (uint16_t)gb->redirect_port,
+        .redirect_above = (uint32_t)gb->redirect_above,
     };
+    (void)snprintf(ret_limits->redirect_host, sizeof(ret_limits->redirect_host), "%s",
+                   gb->redirect_host != NULL ? gb->redirect_host : "");
+    (void)snprintf(ret_limits->redirect_server_id, sizeof(ret_limits->redirect_server_id), "%s",
+                   gb->redirect_server_id != NULL ? gb->redirect_server_id : "");
 }

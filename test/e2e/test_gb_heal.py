@@ -45,6 +45,21 @@ def test_a_silent_camera_opens_its_breaker(gateways):
         assert not api.events(type="offline", device=device)
 
 
+def test_a_full_node_sends_new_cameras_on(gateways, tmp_path):
+    """302 with the other node; who comes back at once is let in. sipp shows the password and checks the status."""
+    gw = gateways(sip.cameras(redirect_host="127.0.0.1", redirect_port=5099, redirect_server_id="34020000002000000002"), env=sip.ENV)
+    device, version = sip.device_id(4), "X-GB-Ver: 3.0\n"
+    sent_on = sip.register(answer=302, more=version).replace(
+        '<recv response="302" timeout="8000"/>', '<recv response="302" timeout="8000"><action><ereg regexp="sip:34020000002000000002@127.0.0.1:5099" '
+        'search_in="hdr" header="Contact:" check_it="true" assign_to="to"/></action></recv><Reference variables="to"/>')
+    assert 'assign_to="to"' in sent_on
+    sip.Sipp(tmp_path / "new", sip.port(gw), [(device, PASSWORD)], sent_on).wait()
+    assert not gw.api().events(device=device)
+    sip.Sipp(tmp_path / "back", sip.port(gw), [(device, PASSWORD)], sip.register(more=version, cseq=30)).wait()
+    sip.Sipp(tmp_path / "older", sip.port(gw), [(sip.device_id(5), PASSWORD)], sip.register()).wait()
+    eventually(lambda: (gw.metric("holdfast_gb_redirected_total"), gw.metric("holdfast_gb_redirects_returned_total")) == (1, 1))
+
+
 # ---- kill -9 while a camera sends ----
 
 def film(folder):
@@ -114,3 +129,15 @@ def test_what_goes_to_a_media_server_goes_on(gateways, tmp_path):
         killed_and_back(gw)  # it is over, and stays so
         eventually(lambda: gw.metric("holdfast_gb_restored_total") == 1)
         assert gw.metric("holdfast_gb_calls_resumed_total") == gw.metric("holdfast_gb_calls_restart_ended_total") == 0
+
+
+@pytest.mark.parametrize("changes, what", [
+    ({"redirect_host": "other.example"}, "gb28181.redirect_host 'other.example' is no numeric address"),
+    ({"redirect_host": "192.0.2.9", "redirect_server_id": "99"}, "gb28181.redirect_server_id '99' is not 20 digits"),
+    ({"redirect_server_id": "34020000002000000002"}, "gb28181.redirect_server_id has no effect without redirect_host"),
+])
+def test_where_nobody_can_be_sent_is_named(gateways, changes, what):
+    gw = gateways(sip.cameras(**changes), start=False)
+    with pytest.raises(AssertionError, match="did not start") as error:
+        gw.start(sip.ENV)
+    assert what in str(error.value)

@@ -81,6 +81,7 @@ struct hf_gb_device {
     struct hf_gb_life life;
     uint64_t ended_ms; /* OFFLINE: since */
     uint64_t registered_ms, probed_ms /* 0 = never */;
+    uint64_t redirected_ms;        /* it was sent to another node; 0 = never */
     struct hf_gb_link *link;       /* health.c; owns. NULL: nothing was asked lately */
     uint64_t heal_ms;              /* SUSPECT: when it is asked again; 0 = it is not */
     uint64_t bound_hash, bound_ms; /* restore.c: of its last record; 0 = there is none */
@@ -401,7 +402,7 @@ struct hf_gb_answer { /* to REGISTER */
     const struct hf_gb_account *account; /* NULL: nothing is known of the device */
     struct hf_slice nonce;               /* 401 */
     bool stale, version;
-    uint32_t expires_s;     /* 200 */
+    uint32_t expires_s;     /* 200, 302 */
     unsigned retry_after_s; /* 503 */
 };
 /* Into site->sip; absent: it does not fit. */

@@ -341,6 +341,25 @@ static uint32_t expires_of(struct hf_gb_site *site, const struct hf_sip_msg *msg
     return site->limits.expires_max_s;
 }
 
+/* To another node, for want of load here (GB-15): who is not there yet, and knows what 302 means. Who comes back soon was not let in there, or found nobody. */
+static bool redirected(const struct coming *coming, struct hf_gb_device *device)
+{
+    struct hf_gb_site *site = coming->site;
+    uint16_t version = coming->account.version ? coming->account.version : version_of(coming->msg);
+    uint64_t now_ms = hf_gb_now(site);
+
+    if (site->limits.redirect_host[0] == '\0' || hf_gb_device_there(device) || version < HF_GB_VERSION_2022 ||
+        site->stats.devices < site->limits.redirect_above)
+        return false;
+    if (device->redirected_ms != 0 && now_ms - device->redirected_ms < HF_GB_REDIRECT_AGAIN_MS) {
+        site->stats.redirects_returned++;
+        return false;
+    }
+    device->redirected_ms = now_ms;
+    site->stats.redirected++;
+    return true;
+}
+
 /* Its nonce is good, or none is needed. */
 static void take(const struct coming *coming, struct hf_gb_device *device,
                  const struct hf_sip_credentials *credentials, const struct hf_sip_nonce *nonce)
@@ -372,9 +391,12 @@ static void take(const struct coming *coming, struct hf_gb_device *device,
     }
     if (!open)
         hf_sip_replay_take(&device->replay, nonce, credentials->nc_value);
-    if (expires_s == 0)
+    if (expires_s == 0) {
         leave(coming, device);
-    else
+    } else if (redirected(coming, device)) {
+        settle(coming, device, 302, expires_s);
+        hf_gb_device_arm(device);
+    } else
         accept_device(coming, device, expires_s);
 }
 

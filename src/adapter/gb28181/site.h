@@ -56,6 +56,7 @@ enum {
     HF_GB_CALLS_MAX = 16384,          /* media sessions of a worker */
     HF_GB_DEVICE_CALLS_MAX = 1024,    /* of one device: a lower platform has many channels */
     HF_GB_POINTS_MAX = 64, /* media servers that a worker has calls to at a time, each with 20,000 SSRCs */
+    HF_GB_REDIRECT_AGAIN_MS = 600000,  /* who comes back earlier is let in: the other node did not */
     HF_GB_CALL_REMEMBER_MS = 86400000, /* a session of before a restart whose device does not come back */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };
@@ -137,9 +138,14 @@ struct hf_gb_limits {
     uint32_t call_setup_ms;       /* 10,000: from Play and its kin to the answer; clamped to 1,000..32,000 */
     struct hf_rate_limit
         refusals; /* answers to strangers' requests, of a worker: 100/s, 200; above it they get none */
-    int16_t zone_minutes;     /* of times in bodies and of Date, east of UTC: 480. HF_GB_ZONE_UTC for 0 */
-    bool version_always;      /* X-GB-Ver in answers also to devices that did not send it */
-    bool no_date;             /* no Date header: the clock of this machine is not to be trusted */
+    char redirect_host
+        [64]; /* REGISTERs of new devices of edition 2022 are answered 302, to this numeric address; "" = none is */
+    char redirect_server_id[21]; /* "" = ours */
+    uint16_t redirect_port;      /* 0 = none in the answer */
+    uint32_t redirect_above;     /* from so many registered devices on */
+    int16_t zone_minutes;        /* of times in bodies and of Date, east of UTC: 480. HF_GB_ZONE_UTC for 0 */
+    bool version_always;         /* X-GB-Ver in answers also to devices that did not send it */
+    bool no_date;                /* no Date header: the clock of this machine is not to be trusted */
     bool nonce_binds_address; /* the answer to a challenge must come from the address that was challenged */
     bool strict_ids;          /* 20 digits; otherwise 18 to 20 */
     bool silent_to_strangers; /* requests of devices that are not registered get no answer instead of 403 */
@@ -218,6 +224,8 @@ struct hf_gb_options {
     X(locks_forgotten, "pairs forgotten because there were too many")                    \
     X(register_bad, "REGISTERs answered 400: no device id, two bindings, and the like")  \
     X(register_shed, "REGISTERs answered 503")                                           \
+    X(redirected, "REGISTERs answered 302: to another node")                             \
+    X(redirects_returned, "devices that came back from there soon, and were let in")     \
     X(register_refused, "REGISTERs with the right password that the hub refused")        \
     X(devices_full, "REGISTERs refused because of devices_max or for want of memory")    \
     X(expires_clamped, "Expires above the maximum")                                      \

@@ -164,6 +164,20 @@ static void write_contact(const struct hf_sip_msg *msg, struct hf_sb *sb)
         (void)hf_sip_write_address(sb, HF_SIP_CONTACT, contact.address.uri.text, (struct hf_slice){NULL, 0});
 }
 
+static void write_other_node(const struct hf_gb_site *site, struct hf_sb *sb)
+{
+    const struct hf_gb_limits *limits = &site->limits;
+    struct hf_slice host = hf_slice_of(limits->redirect_host);
+    struct hf_slice user = limits->redirect_server_id[0] != '\0' ? hf_slice_of(limits->redirect_server_id)
+                                                                 : site->options.server_id;
+    char uri[160];
+
+    (void)hf_sip_write_address(sb, HF_SIP_CONTACT,
+                               hf_gb_uri(uri, sizeof(uri), user, host, limits->redirect_port,
+                                         memchr(host.at, ':', host.bytes) != NULL),
+                               (struct hf_slice){NULL, 0});
+}
+
 struct hf_slice hf_gb_write_answer(struct hf_gb_site *site, const struct hf_sip_flow *flow,
                                    const struct hf_sip_msg *msg, const struct hf_gb_answer *answer)
 {
@@ -186,6 +200,10 @@ struct hf_slice hf_gb_write_answer(struct hf_gb_site *site, const struct hf_sip_
         (void)hf_sip_write_u64(&sb, HF_SIP_EXPIRES, answer->expires_s);
         if (!site->limits.no_date && (account == NULL || !account->no_date))
             write_date(site, &sb);
+    }
+    if (answer->status == 302) {
+        write_other_node(site, &sb);
+        (void)hf_sip_write_u64(&sb, HF_SIP_EXPIRES, answer->expires_s);
     }
     if (answer->retry_after_s != 0)
         (void)hf_sip_write_u64(&sb, HF_SIP_RETRY_AFTER, answer->retry_after_s);

@@ -22,7 +22,7 @@ def test_a_silent_camera_opens_its_breaker(gateways):
     device = sip.device_id(1)
     with Camera(port, device, PASSWORD, "--silent") as camera:
         camera.wait("registered")
-        for _ in range(8):
+        for _ in range(12):
             answer = api.command(device, "PTZCmd", PTZ, wait_ms=5000)
             if answer["state"] == "failed":
                 break
@@ -32,7 +32,7 @@ def test_a_silent_camera_opens_its_breaker(gateways):
         assert (refused.status, refused.json["reason"]) == (503, "breaker_open")
         assert breaker(api, device) in ("open", "half_open")
         said = api.wait("message", device=device, where=lambda event: event["topic"] == "gb/breaker")
-        assert said["payload"]["state"] == "open" and said["payload"]["good"] == 0
+        assert said["payload"]["state"] == "open" and 5 * said["payload"]["good"] < said["payload"]["results"]  # a beat may have come
         eventually(lambda: gw.metric("holdfast_gb_breaker_probes_total") >= 2)
         eventually(lambda: gw.metric("holdfast_gb_breakers_open") == 1)
         eventually(lambda: "breaker_open" in gw.log())
@@ -129,6 +129,23 @@ def test_what_goes_to_a_media_server_goes_on(gateways, tmp_path):
         killed_and_back(gw)  # it is over, and stays so
         eventually(lambda: gw.metric("holdfast_gb_restored_total") == 1)
         assert gw.metric("holdfast_gb_calls_resumed_total") == gw.metric("holdfast_gb_calls_restart_ended_total") == 0
+
+
+def test_a_session_that_its_camera_has_forgotten_is_over(gateways, tmp_path):
+    """The camera is switched off and on; its new REGISTER says so, and the OPTIONS in the dialog of before."""
+    gw = gateways(sip.cameras(), env=sip.ENV)
+    device = sip.device_id(6)
+    with Camera(sip.port(gw), device, PASSWORD, "--media", film(tmp_path)) as camera:
+        camera.wait("registered")
+        called = gw.api().command(device, "Play", {"channel": sip.device_id(6).replace("132", "131", 1),
+                                                   "to": {"host": "127.0.0.1", "port": 9}}, wait_ms=8000)
+        assert called["state"] == "done", called
+        camera.process.kill()
+    with Camera(sip.port(gw), device, PASSWORD) as camera:
+        camera.wait("registered")
+        ended = gw.api().wait("message", device=device, timeout_s=30,
+                              where=lambda e: e["topic"] == "gb/call" and e["payload"]["event"] == "ended")["payload"]
+        assert (ended["call"], ended["by"], ended["reason"]) == (called["result"]["call"], "device", "forgotten")
 
 
 @pytest.mark.parametrize("changes, what", [

@@ -134,6 +134,7 @@ static void free_call(struct hf_gb_call *call)
     HF_ASSERT(call->invite == NULL && call->pins == 0);
     struct hf_gb_call_step step = hf_gb_call_step(&call->state, HF_GB_CALL_FREED);
     HF_ASSERT(!step.forbidden);
+    hf_gb_call_keep_over(call);
     hf_gb_call_unrecord(call);
     hf_gb_call_give_ssrc(call);
     hf_sip_dialog_end(&call->dialog);
@@ -193,6 +194,7 @@ static void ended(struct hf_gb_call *call, enum hf_gb_call_state before, enum hf
     call->end = (uint8_t)end;
     call->times.ended_ms = hf_gb_now(site);
     hf_list_remove(&call->talk);
+    hf_gb_call_keep_over(call);
     close_leg(call);
     if (call->events) {
         hf_gb_call_event(call, "ended");

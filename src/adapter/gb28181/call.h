@@ -11,6 +11,7 @@
  *   call_control.c  Pause, Resume, Speed, Seek: MANSRTSP in INFO
  *   call_talk.c     Broadcast: the device calls us
  *   call_text.c     results, events
+ *   call_keep.c     whether those whose media we do not see still stand
  *   call_record.c   what stands is written down
  *   call_restore.c  and taken up again, or ended, after a restart
  *
@@ -67,6 +68,7 @@ const char *hf_gb_call_kind_name(unsigned kind); /* "playback" */
     X(HF_GB_CALL_END_OF_FILE, "end_of_file", "device", calls_at_end)         \
     X(HF_GB_CALL_END_PLAYED, "played", "us", calls_at_end)                   \
     X(HF_GB_CALL_END_EXPIRED, "session_expired", "device", calls_lost)       \
+    X(HF_GB_CALL_END_FORGOTTEN, "forgotten", "device", calls_lost)           \
     X(HF_GB_CALL_END_DEVICE_OFFLINE, "device_offline", "device", calls_lost) \
     X(HF_GB_CALL_END_DEVICE_MOVED, "device_moved", "device", calls_lost)     \
     X(HF_GB_CALL_END_RESTARTED, "gateway_restarted", "us", calls_by_us)      \
@@ -103,6 +105,9 @@ struct hf_gb_point {              /* a media server, or the relay (no host) */
 
 struct hf_gb_call {
     struct hf_gb_user user;   /* first: of the INVITE, ours or theirs */
+    struct hf_gb_user keeper; /* call_keep.c, as these two: */
+    struct hf_sip_tx *keeping;
+    uint64_t keep_ms;         /* when it is asked next; 0 = not settled yet */
     struct hf_list_node node; /* device->calls */
     struct hf_list_node talk; /* site->talks, of a broadcast until it is over */
     struct hf_map_node by_id; /* site->calls */
@@ -246,6 +251,11 @@ static inline bool hf_gb_call_is_history(const struct hf_gb_call *call)
 /* One of before the restart, by its id: IDLE. NULL: a bound or no memory; counted. */
 struct hf_gb_call *hf_gb_call_again(struct hf_gb_device *device, enum hf_gb_call_kind kind, uint64_t id);
 void hf_gb_call_stands(struct hf_gb_call *call); /* IDLE: it is CONNECTED, as it was */
+
+/* call_keep.c */
+bool hf_gb_call_keep(struct hf_gb_call *call); /* at each look of the audit. True: it was asked */
+void hf_gb_call_keep_soon(struct hf_gb_call *call);
+void hf_gb_call_keep_over(struct hf_gb_call *call);
 
 /* call_record.c */
 void hf_gb_call_record(struct hf_gb_call *call);   /* harmless unless it stands */

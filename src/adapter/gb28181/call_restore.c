@@ -179,6 +179,7 @@ static void go_on(struct hf_gb_call *call)
     if (!call->times.watched && call->device->restored) {
         if (call->source_bytes > 0)
             hf_list_push_back(&site->talks, &call->talk);
+        hf_gb_call_keep_soon(call); /* it may be over for the device */
         site->stats.calls_resumed++;
         hf_gb_call_event(call, "resumed");
         hf_gb_call_arm(call);

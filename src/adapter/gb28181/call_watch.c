@@ -119,6 +119,7 @@ struct look {
     struct hf_gb_site *site;
     struct hf_gb_audit audit;
     struct hf_gb_call *reclaimed; /* one at a time: freeing may free others */
+    unsigned asked;
 };
 
 static bool look_at(struct hf_map_node *node, void *context)
@@ -130,6 +131,8 @@ static bool look_at(struct hf_map_node *node, void *context)
 
     if (hf_gb_audit_look(&look->audit, &call->orphaned_ms, lives, now_ms) == HF_GB_OWNED_RECLAIMED)
         look->reclaimed = call;
+    else if (look->asked < HF_GB_CALL_KEEPS_PER_LOOK)
+        look->asked += hf_gb_call_keep(call);
     return look->reclaimed == NULL;
 }
 

@@ -81,6 +81,8 @@ struct hf_gb_device {
     struct hf_gb_life life;
     uint64_t ended_ms; /* OFFLINE: since */
     uint64_t registered_ms, probed_ms /* 0 = never */;
+    uint64_t
+        register_id; /* a hash of the Call-ID of its last REGISTER: 0 = unknown. A device that begins anew has another one */
     uint64_t redirected_ms;        /* it was sent to another node; 0 = never */
     struct hf_gb_link *link;       /* health.c; owns. NULL: nothing was asked lately */
     uint64_t heal_ms;              /* SUSPECT: when it is asked again; 0 = it is not */
@@ -324,6 +326,9 @@ void hf_gb_link_members(const struct hf_gb_device *device, struct hf_json_out *o
 /* restore.c */
 /* Its place or its terms may have changed: recorded, if so. port_only: the address has not, which is recorded now and then only. */
 void hf_gb_bound(struct hf_gb_device *device, bool port_only);
+
+/* call_keep.c: it seems to have been restarted: its sessions are asked for. */
+void hf_gb_calls_keep_soon(struct hf_gb_device *device);
 
 /* call_restore.c: there is a way to it: its sessions of before our restart. */
 void hf_gb_calls_return(struct hf_gb_device *device);

@@ -357,9 +357,63 @@ static void nobody_waits_any_more(void **state)
     end();
 }
 
+/* Media that we do not see: the device is asked, and 481 is the one answer that counts. */
+static void the_device_is_asked_whether_it_stands(void **state)
+{
+    (void)state;
+    begin();
+    play();
+    unsigned cseq = (unsigned)invite.msg.cseq.number;
+    for (unsigned i = 0; i < 6; i++) { /* alive all the time */
+        kit_pass(59000);
+        assert_int_equal(kit_keepalive(), 200);
+        if (i < 4)
+            assert_int_equal(drain("OPTIONS"), 0);
+    }
+    assert_int_equal(kit_stats()->calls_asked, 1);
+    device_says("INFO", "", ""); /* something in between */
+    (void)drain("");
+    kit_pass(40000);
+    (void)drain("");
+    assert_int_equal(kit_stats()->calls_now, 1); /* no answer says nothing */
+    for (unsigned i = 0; i < 6 && kit_stats()->calls_asked < 2; i++) {
+        assert_int_equal(kit_keepalive(), 200);
+        kit_pass(59000);
+    }
+    read_method("OPTIONS");
+    char line[64];
+    (void)snprintf(line, sizeof(line), "CSeq: %u OPTIONS\r\n", cseq + 2);
+    assert_true(kit_has(line));
+    assert_true(hf_slice_is(kit.msg.to.tag, "cam"));
+    kit_reply(405, "Method Not Allowed");
+    assert_int_equal(kit_stats()->calls_now, 1);
+    end();
+}
+
+static void a_device_that_begins_anew_has_forgotten(void **state)
+{
+    (void)state;
+    begin();
+    play();
+    kit_pass(11000);
+    assert_int_equal(drain("OPTIONS"), 0);
+    assert_int_equal(kit_register(CAMERA, 3600), 200); /* with another Call-ID, from the same address */
+    kit_pass(11000);
+    read_method("OPTIONS");
+    kit_reply(481, "Call/Transaction Does Not Exist");
+    expect_event("\"by\":\"device\",\"reason\":\"forgotten\"");
+    kit_pass(100);
+    assert_int_equal(kit_stats()->calls_now, 0);
+    assert_int_equal(drain("BYE"), 0); /* to what it does not know */
+    assert_int_equal(kit_stats()->calls_lost, 1);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_device_is_asked_whether_it_stands),
+        cmocka_unit_test(a_device_that_begins_anew_has_forgotten),
         cmocka_unit_test(silence_names_the_timer),
         cmocka_unit_test(ringing_for_too_long_is_cancelled),
         cmocka_unit_test(a_first_answer_after_the_end_is_cancelled_then),

@@ -262,9 +262,54 @@ static void all_of_many(void **state)
     kit_end();
 }
 
+static unsigned subscribes(void)
+{
+    static char branch[64];
+    unsigned count = 0;
+
+    while (kit_read())
+        if (kit.msg.kind == HF_SIP_REQUEST && hf_slice_is(kit.msg.method_text, "SUBSCRIBE") &&
+            !hf_slice_is(kit.msg.via.branch, branch)) { /* no repeat */
+            (void)snprintf(branch, sizeof(branch), "%.*s", (int)kit.msg.via.branch.bytes,
+                           kit.msg.via.branch.at);
+            kit_reply(200, "OK");
+            count++;
+        }
+    return count;
+}
+
+/* What is wanted is a setting: made anew once after our restart, whatever the device says meanwhile. */
+static void subscriptions_are_made_anew_once(void **state)
+{
+    struct tk_reply reply;
+
+    (void)state;
+    kit_begin(NULL);
+    assert_int_equal(kit_register(CAMERA, 3600), 200);
+    kit_command(&reply, CAMERA, "Subscribe", "{\"event\":\"alarm\"}");
+    kit_pass(3000);
+    assert_int_equal(subscribes(), 1);
+    kit_pass(100);
+    crash(5000);
+    kit_pass(1);
+    assert_int_equal(kit_keepalive(), 200);
+    kit_pass(1);
+    assert_int_equal(kit_ask(CAMERA, 3600), 401);
+    assert_int_equal(kit_answer(CAMERA, 3600), 200);
+    unsigned made = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        kit_pass(1000);
+        made += subscribes();
+    }
+    assert_int_equal(made, 1);
+    assert_int_equal(kit_stats()->subscriptions_active, 1);
+    kit_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(subscriptions_are_made_anew_once),
         cmocka_unit_test(a_keepalive_is_enough),
         cmocka_unit_test(a_drain_is_no_end),
         cmocka_unit_test(silence_ends_it_in_its_time),

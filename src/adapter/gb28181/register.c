@@ -286,6 +286,7 @@ static void accept_device(const struct coming *coming, struct hf_gb_device *devi
 {
     struct hf_gb_site *site = coming->site;
     bool there = hf_gb_device_there(device);
+    uint64_t register_id = hf_hash(site->hash_key, coming->msg->call_id.at, coming->msg->call_id.bytes) | 1;
     enum hf_reason reason = HF_REASON_NONE;
 
     take_settings(device, coming->msg, &coming->account, expires_s);
@@ -315,6 +316,9 @@ static void accept_device(const struct coming *coming, struct hf_gb_device *devi
         site->options.ops->proven(site->options.context, coming->flow);
     settle(coming, device, 200, expires_s);
     hf_gb_calls_return(device);
+    if (there && device->register_id != 0 && device->register_id != register_id)
+        hf_gb_calls_keep_soon(device);
+    device->register_id = register_id;
 }
 
 static void leave(const struct coming *coming, struct hf_gb_device *device)

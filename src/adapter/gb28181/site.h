@@ -56,6 +56,8 @@ enum {
     HF_GB_CALLS_MAX = 16384,          /* media sessions of a worker */
     HF_GB_DEVICE_CALLS_MAX = 1024,    /* of one device: a lower platform has many channels */
     HF_GB_POINTS_MAX = 64, /* media servers that a worker has calls to at a time, each with 20,000 SSRCs */
+    HF_GB_CALL_KEEP_MS = 300000, /* between questions whether a session stands whose media we do not see */
+    HF_GB_CALL_KEEPS_PER_LOOK = 512,   /* such questions at each look of the audit (10 s), of a worker */
     HF_GB_REDIRECT_AGAIN_MS = 600000,  /* who comes back earlier is let in: the other node did not */
     HF_GB_CALL_REMEMBER_MS = 86400000, /* a session of before a restart whose device does not come back */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
@@ -195,6 +197,7 @@ struct hf_gb_options {
     X(invites_refused, "INVITEs of devices that nobody asked for, and changes of sessions")                \
     X(byes_unknown, "BYEs of devices to sessions that are not there")                                      \
     X(call_events_lost, "events of sessions that the log or an access rule did not take")                  \
+    X(calls_asked, "questions to devices whether a session stands whose media we do not see")              \
     X(calls_unrecorded, "times that the log did not take what is needed to end a session after a restart") \
     X(calls_resumed, "sessions to media servers that went on after our restart")                           \
     X(calls_restart_ended, "sessions of before our restart that were ended by BYE")                        \

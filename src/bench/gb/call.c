@@ -411,6 +411,8 @@ void hf_cam_serve_in_call(struct hf_cam *cam, const struct hf_sip_msg *msg, bool
 
     if (call == NULL) {
         hf_cam_reply(cam, msg, again && msg->method == HF_SIP_BYE ? 200 : 481);
+    } else if (msg->method == HF_SIP_OPTIONS) { /* it stands */
+        hf_cam_reply(cam, msg, 200);
     } else if (msg->method == HF_SIP_INFO) {
         serve_info(cam, call, msg, again);
     } else if (msg->method == HF_SIP_CANCEL) { /* behind the answer it changes nothing */

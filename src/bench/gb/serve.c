@@ -56,7 +56,12 @@ static void request_came(struct hf_cam *cam, const struct hf_sip_msg *msg)
     case HF_SIP_BYE:
     case HF_SIP_CANCEL:
     case HF_SIP_INFO: hf_cam_serve_in_call(cam, msg, again); break;
-    case HF_SIP_OPTIONS: hf_cam_reply(cam, msg, 200); break;
+    case HF_SIP_OPTIONS:
+        if (msg->to.tag.bytes > 0)
+            hf_cam_serve_in_call(cam, msg, again);
+        else
+            hf_cam_reply(cam, msg, 200);
+        break;
     default: hf_cam_reply(cam, msg, 405); break;
     }
 }

@@ -154,6 +154,10 @@ void hf_gbw_metrics(struct hf_page *page, const struct hf_gateway *gateway,
 
 /* gb_udp.c */
 /* local of another family, or none: not known. */
+/* Of a datagram: its interface, too, when the peer is known by no more than that (fe80::/10). Begin with {0}. */
+void hf_gbw_flow_of_datagram(struct hf_sip_flow *flow, const union hf_address *peer,
+                             const union hf_address *local);
+union hf_address hf_gbw_flow_peer(const struct hf_sip_flow *flow); /* back again, for a datagram */
 void hf_gbw_flow_addresses(struct hf_sip_flow *flow, const union hf_address *peer,
                            const union hf_address *local);
 hf_err hf_gbw_udp_open(struct hf_gbw *gb, unsigned door);

@@ -1,6 +1,8 @@
 /* What crosses between two workers, up to each bound: the receiver stands still while the sender goes on. No threads: the test is both. */
 #include "app/gb_testkit.h"
 
+#include <arpa/inet.h>
+
 static struct hf_sip_flow flow_of(enum hf_sip_transport transport)
 {
     return (struct hf_sip_flow){.transport = (uint8_t)transport,
@@ -98,9 +100,36 @@ static void a_word_that_must_arrive_waits_a_hint_does_not(void **state)
     assert_int_equal(kit_drain(), ENTRIES + 10);
 }
 
+/* Two cameras may have the same link-local address, each on its own interface; what goes back has to name it. */
+static void a_link_local_peer_keeps_its_interface(void **state)
+{
+    static const struct {
+        const char *address;
+        uint32_t interface, kept;
+    } rows[] = {{"fe80::1", 3, 3}, {"fe80::1", 4, 4}, {"2001:db8::1", 3, 0}};
+    struct hf_sip_flow flows[HF_COUNT_OF(rows)];
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        union hf_address peer = {
+            .v6 = {.sin6_family = AF_INET6, .sin6_port = htons(5060), .sin6_scope_id = rows[i].interface}};
+
+        assert_int_equal(inet_pton(AF_INET6, rows[i].address, &peer.v6.sin6_addr), 1);
+        flows[i] = (struct hf_sip_flow){.transport = HF_SIP_UDP};
+        hf_gbw_flow_of_datagram(&flows[i], &peer, &peer);
+        union hf_address back = hf_gbw_flow_peer(&flows[i]);
+        assert_int_equal(back.v6.sin6_scope_id, rows[i].kept);
+        assert_int_equal(hf_address_port(&back), 5060);
+        assert_memory_equal(&back.v6.sin6_addr, &peer.v6.sin6_addr, 16);
+        assert_true(hf_sip_flow_same_peer(&flows[i], &flows[i]));
+    }
+    assert_false(hf_sip_flow_same_peer(&flows[0], &flows[1]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_local_peer_keeps_its_interface),
         cmocka_unit_test_setup_teardown(datagrams_leave_a_quarter_of_the_mailbox, kit_set_up, kit_tear_down),
         cmocka_unit_test_setup_teardown(messages_of_streams_wait_and_then_streams_are_not_read, kit_set_up,
                                         kit_tear_down),

@@ -41,6 +41,23 @@ void hf_gbw_flow_addresses(struct hf_sip_flow *flow, const union hf_address *pee
         address_into(local, flow->local, &flow->local_port);
 }
 
+void hf_gbw_flow_of_datagram(struct hf_sip_flow *flow, const union hf_address *peer,
+                             const union hf_address *local)
+{
+    hf_gbw_flow_addresses(flow, peer, local);
+    if (peer->any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&peer->v6.sin6_addr))
+        flow->connection = peer->v6.sin6_scope_id;
+}
+
+union hf_address hf_gbw_flow_peer(const struct hf_sip_flow *flow)
+{
+    union hf_address peer = address_from(flow->family, flow->peer, flow->peer_port);
+
+    if (flow->family == 6)
+        peer.v6.sin6_scope_id = (uint32_t)flow->connection;
+    return peer;
+}
+
 static struct hf_gbw_door_here *door_of(struct hf_udp *udp)
 {
     return hf_udp_user(udp);
@@ -52,7 +69,7 @@ static void on_datagram(struct hf_udp *udp, const struct hf_datagram *datagram)
     struct hf_sip_flow flow = {.transport = HF_SIP_UDP, .endpoint = (uint16_t)here->door};
     unsigned home;
 
-    hf_gbw_flow_addresses(&flow, datagram->peer, datagram->local);
+    hf_gbw_flow_of_datagram(&flow, datagram->peer, datagram->local);
     (void)hf_gbw_deliver(here->gb, &flow, datagram->data, &home);
 }
 
@@ -66,7 +83,7 @@ static void on_error(struct hf_udp *udp, const union hf_address *peer, int sys_e
 
     if (sys_errno != ECONNREFUSED && sys_errno != EHOSTUNREACH && sys_errno != ENETUNREACH)
         return; /* of a message, or of ours: says nothing about the peer */
-    hf_gbw_flow_addresses(&flow, peer, &nowhere);
+    hf_gbw_flow_of_datagram(&flow, peer, &nowhere);
     gb->stats.flows_failed++;
     hf_gb_flow_closed(gb->site, &flow);
     for (unsigned i = 0; i < gb->worker->gateway->worker_count; i++)
@@ -93,7 +110,7 @@ hf_err hf_gbw_udp_open(struct hf_gbw *gb, unsigned door)
 
 hf_err hf_gbw_udp_send(struct hf_gbw *gb, const struct hf_sip_flow *flow, struct hf_slice bytes)
 {
-    union hf_address peer = address_from(flow->family, flow->peer, flow->peer_port), local;
+    union hf_address peer = hf_gbw_flow_peer(flow), local;
 
     if (flow->endpoint >=
         HF_GBW_DOORS_MAX) /* of a registration that was restored; there were more doors then */

@@ -211,6 +211,25 @@ def test_one_listener_for_both_families(gateways):
                     assert answer.startswith(b"SIP/2.0 401 ") and f"received={host}".encode() in answer
 
 
+def link_local():
+    """(address, interface) of this machine, as the kernel lists them."""
+    with open("/proc/net/if_inet6") as lines:
+        rows = [line.split() for line in lines]
+    return [(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])), int(row[1], 16)) for row in rows if row[3] == "20"]
+
+
+@pytest.mark.skipif(not link_local(), reason="no interface of this machine has a link-local address")
+def test_a_camera_on_the_same_link(gateways):
+    gw = gateways(sip.cameras(listeners=[{"name": "sip", "address": "::", "port": 0}]), env=sip.ENV)
+    address, interface = link_local()[0]
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as peer:
+        peer.bind((address, 0, 0, interface))
+        peer.settimeout(10)
+        peer.sendto(sip.request("REGISTER", sip.device_id(1), more="Expires: 60\r\n"), (address, sip.port(gw), 0, interface))
+        answer = peer.recv(65535)
+        assert answer.startswith(b"SIP/2.0 401 ") and f"received={address}".encode() in answer, answer
+
+
 def test_a_listener_of_one_transport(gateways):
     gw = gateways(sip.cameras(listeners=[{"name": "u", "address": "127.0.0.1", "port": 0, "transport": "udp"},
                                          {"name": "t", "address": "127.0.0.1", "port": 0, "transport": "tcp"}]), env=sip.ENV)

@@ -53,6 +53,32 @@ static void a_keepalive_is_enough(void **state)
     kit_end();
 }
 
+/* The address of a camera on the same link says nothing without the interface. */
+static void a_link_local_camera_is_asked_on_its_interface(void **state)
+{
+    struct tk_reply reply;
+
+    (void)state;
+    kit_begin(NULL);
+    kit.flow = (struct hf_sip_flow){.connection = 3,
+                                    .peer = {0xfe, 0x80, [15] = 1},
+                                    .local = {0xfe, 0x80, [15] = 2},
+                                    .peer_port = 5060,
+                                    .local_port = 5060,
+                                    .transport = HF_SIP_UDP,
+                                    .family = 6};
+    assert_int_equal(kit_register(CAMERA, 3600), 200);
+    crash(1000);
+    assert_int_equal(kit_stats()->restored, 1);
+    kit_command(&reply, CAMERA, "DeviceInfo", "{}");
+    do
+        assert_true(kit_read());
+    while (!kit_has("<CmdType>DeviceInfo</CmdType>"));
+    assert_int_equal(kit.to.connection, 3);
+    assert_true(hf_sip_flow_same_peer(&kit.to, &kit.flow));
+    kit_end();
+}
+
 /* A planned restart: the node says so, and the registration goes on all the same. */
 static void a_drain_is_no_end(void **state)
 {
@@ -311,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(subscriptions_are_made_anew_once),
         cmocka_unit_test(a_keepalive_is_enough),
+        cmocka_unit_test(a_link_local_camera_is_asked_on_its_interface),
         cmocka_unit_test(a_drain_is_no_end),
         cmocka_unit_test(silence_ends_it_in_its_time),
         cmocka_unit_test(nobody_speaks_in_its_name),

@@ -34,6 +34,8 @@ static struct hf_slice write_binding(const struct hf_gb_device *device, char sto
     hf_json_out_object(&out, NULL);
     hf_json_out_text(&out, "peer", hf_sip_flow_peer_host(flow, host));
     hf_json_out_u64(&out, "port", flow->peer_port);
+    if (!hf_sip_flow_reliable(flow) && flow->connection != 0)
+        hf_json_out_u64(&out, "interface", flow->connection);
     hf_json_out_cstr(&out, "transport", transports[flow->transport]);
     hf_json_out_text(&out, "local", hf_sip_flow_local_host(flow, host));
     hf_json_out_u64(&out, "local_port", flow->local_port);
@@ -63,7 +65,8 @@ static uint64_t hash_binding(const struct hf_gb_device *device)
              .charset = device->charset};
 
     _Static_assert(sizeof(all) == sizeof(struct hf_sip_flow) + 16, "no hole");
-    all.flow.connection = 0; /* it ends with the process, and with itself */
+    if (hf_sip_flow_reliable(&device->flow))
+        all.flow.connection = 0; /* it ends with the process, and with itself */
     return hf_hash(device->site->hash_key, &all, sizeof(all));
 }
 
@@ -109,7 +112,7 @@ static bool read_flow(const cJSON *json, struct hf_sip_flow *ret_flow)
     const char *transport = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "transport"));
     uint64_t port, local_port, endpoint;
 
-    *ret_flow = (struct hf_sip_flow){0}; /* no connection: it ended with the process */
+    *ret_flow = (struct hf_sip_flow){0}; /* no connection of a stream: it ended with the process */
     if (peer == NULL || transport == NULL || !read_number(json, "port", UINT16_MAX, &port) ||
         !read_number(json, "local_port", UINT16_MAX, &local_port) ||
         !read_number(json, "endpoint", UINT16_MAX, &endpoint))
@@ -118,6 +121,8 @@ static bool read_flow(const cJSON *json, struct hf_sip_flow *ret_flow)
     for (size_t i = 0; i < HF_COUNT_OF(transports); i++)
         if (strcmp(transport, transports[i]) == 0)
             ret_flow->transport = (uint8_t)i;
+    if (!hf_sip_flow_reliable(ret_flow))
+        (void)read_number(json, "interface", UINT32_MAX, &ret_flow->connection); /* most have none */
     ret_flow->family = strchr(peer, ':') != NULL ? 6 : 4;
     ret_flow->peer_port = (uint16_t)port;
     ret_flow->local_port = (uint16_t)local_port;

@@ -9,10 +9,10 @@ bool hf_sip_flow_same_peer(const struct hf_sip_flow *a, const struct hf_sip_flow
 {
     if (hf_sip_flow_reliable(a) != hf_sip_flow_reliable(b))
         return false;
-    if (hf_sip_flow_reliable(a))
-        return a->connection == b->connection;
-    return a->family == b->family && a->peer_port == b->peer_port &&
-           memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
+    if (a->connection != b->connection)
+        return false;
+    return hf_sip_flow_reliable(a) || (a->family == b->family && a->peer_port == b->peer_port &&
+                                       memcmp(a->peer, b->peer, sizeof(a->peer)) == 0);
 }
 
 /* inet_ntop does it by sprintf, and each answer names its peer. */

@@ -11,9 +11,11 @@
 
 /* 48 bytes without a hole, so that equal flows are equal byte for byte; begin with {0}. */
 struct hf_sip_flow {
-    uint64_t connection; /* streams: the owner's id of the connection, never used twice; 0 for datagrams */
-    uint8_t peer[16];    /* IPv4 in the first four bytes, the others 0 */
-    uint8_t local[16];   /* the address of ours that the peer reaches; 0 = not known */
+    /* Streams: the owner's id of the connection, never used twice. Datagrams: the interface of a link-local IPv6 peer
+     * (RFC 4007), which its address does not tell; 0 for any other. */
+    uint64_t connection;
+    uint8_t peer[16];               /* IPv4 in the first four bytes, the others 0 */
+    uint8_t local[16];              /* the address of ours that the peer reaches; 0 = not known */
     uint16_t peer_port, local_port; /* in the order of the host */
     uint16_t endpoint;              /* datagrams: the owner's number of the socket */
     uint8_t transport;              /* enum hf_sip_transport */
@@ -33,7 +35,7 @@ static inline bool hf_sip_flow_equal(const struct hf_sip_flow *a, const struct h
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* The same connection, or datagrams of the same peer address and port. */
+/* The same connection, or datagrams of the same peer address (with its interface) and port. */
 bool hf_sip_flow_same_peer(const struct hf_sip_flow *a, const struct hf_sip_flow *b);
 
 /* The address as text, IPv6 without brackets. The slice points into ret_text. */

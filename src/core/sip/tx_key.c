@@ -148,11 +148,9 @@ struct hf_sip_key hf_sip_key_server_call(const struct hf_sip_layer *layer, const
 
 uint64_t hf_sip_key_flow(const struct hf_sip_layer *layer, const struct hf_sip_flow *flow)
 {
-    struct hf_sip_flow peer = {0}; /* what hf_sip_flow_same_peer looks at */
+    struct hf_sip_flow peer = {.connection = flow->connection}; /* what hf_sip_flow_same_peer looks at */
 
-    if (hf_sip_flow_reliable(flow)) {
-        peer.connection = flow->connection;
-    } else {
+    if (!hf_sip_flow_reliable(flow)) {
         memcpy(peer.peer, flow->peer, sizeof(peer.peer));
         peer.peer_port = flow->peer_port;
         peer.family = flow->family;

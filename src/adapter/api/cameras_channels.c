@@ -1,10 +1,10 @@
 /* adapter/api/cameras_channels.c - the channels of a camera: in pages, as a tree, one. Read after everything that was durable when the request came, so that an application sees
  * what an event told it. */
 #include "adapter/api/cameras.h"
-#include "base/base64.h"
+#include "adapter/api/page.h"
 #include "codec/manscdp/gbid.h"
 
-enum { CHANNEL_JSON_BYTES = 640, CURSOR_CHARS_MAX = HF_BASE64URL_BYTES(HF_CHANNEL_ID_BYTES_MAX) };
+enum { CHANNEL_JSON_BYTES = 640 };
 
 bool hf_api_channel_argument(struct hf_api_request *request, size_t n, struct hf_slice *ret_channel)
 {
@@ -46,13 +46,12 @@ void hf_api_channel_members(struct hf_json_out *out, struct hf_slice id, const s
 /* ---- what is asked ---- */
 
 struct list {
-    struct hf_slice device, parent, name, after;
-    uint64_t limit;
+    struct hf_slice device, parent, name;
+    struct hf_api_page page;
     bool by_status, by_state, tree;
     enum hf_channel_status status;
     enum hf_presence state;
-    char parent_storage[HF_CHANNEL_ID_BYTES_MAX + 1], name_storage[256],
-        after_storage[HF_CHANNEL_ID_BYTES_MAX];
+    char parent_storage[HF_CHANNEL_ID_BYTES_MAX + 1], name_storage[256];
     /* at work */
     struct hf_kv_txn *txn;
     struct hf_catalog_row catalog;
@@ -72,45 +71,12 @@ static bool take_status(struct hf_api_request *request, struct list *list)
            hf_api_bad(request, "status", "status must be ON, OFF, VLOST or DEFECT");
 }
 
-static bool take_state(struct hf_api_request *request, struct list *list)
-{
-    char storage[16];
-    struct hf_slice text;
-
-    if (!hf_api_param(request, "state", storage, sizeof(storage), &text))
-        return false;
-    list->by_state = text.at != NULL;
-    for (unsigned i = 0; i < HF_PRESENCES; i++)
-        if (text.at != NULL && hf_slice_is(text, hf_presence_name(i))) {
-            list->state = (enum hf_presence)i;
-            return true;
-        }
-    return text.at == NULL || hf_api_bad(request, "state", "state must be online, offline or unknown");
-}
-
-static bool take_cursor(struct hf_api_request *request, struct list *list)
-{
-    char storage[CURSOR_CHARS_MAX + 1];
-    struct hf_slice text;
-    size_t bytes = 0;
-
-    if (!hf_api_param(request, "cursor", storage, sizeof(storage), &text))
-        return false;
-    if (text.at == NULL)
-        return true;
-    list->after = (struct hf_slice){list->after_storage, 0};
-    if (hf_base64url_decode(text, list->after_storage, sizeof(list->after_storage), &bytes) == HF_OK)
-        list->after.bytes = bytes;
-    return hf_id_valid(list->after, HF_CHANNEL_ID_BYTES_MAX) ||
-           hf_api_bad(request, "cursor", "cursor must be the next_cursor of the page before");
-}
-
 static bool take_filters(struct hf_api_request *request, struct list *list)
 {
-    *list = (struct list){.limit = HF_MIN(HF_API_PAGE_ITEMS, request->api->limits.page_items_max)};
+    *list = (struct list){0};
     if (!hf_api_device_argument(request, &list->device) ||
-        !hf_api_param_u64(request, "limit", 1, request->api->limits.page_items_max, &list->limit) ||
-        !take_status(request, list) || !take_state(request, list) || !take_cursor(request, list) ||
+        !hf_api_page_take(request, HF_CHANNEL_ID_BYTES_MAX, &list->page) || !take_status(request, list) ||
+        !hf_api_param_presence(request, &list->by_state, &list->state) ||
         !hf_api_param(request, "parent", list->parent_storage, sizeof(list->parent_storage), &list->parent) ||
         !hf_api_param(request, "name", list->name_storage, sizeof(list->name_storage), &list->name) ||
         !hf_api_param_bool(request, "tree", &list->tree))
@@ -118,7 +84,7 @@ static bool take_filters(struct hf_api_request *request, struct list *list)
     if (list->parent.at != NULL && !hf_id_valid(list->parent, HF_CHANNEL_ID_BYTES_MAX))
         return hf_api_bad(request, "parent", "parent must be the id of a channel, group or region");
     if (list->tree &&
-        (list->by_status || list->by_state || list->parent.at || list->name.at || list->after.at))
+        (list->by_status || list->by_state || list->parent.at || list->name.at || list->page.after.at))
         return hf_api_bad(request, "tree", "a tree is whole: it has neither filters nor pages");
     return true;
 }
@@ -157,32 +123,22 @@ static bool wanted(const struct list *list, const struct hf_channel_row *row)
 static void write_page(struct hf_json_out *out, struct list *list, struct hf_kv_cursor *cursor,
                        const struct hf_channel_key *prefix)
 {
-    char last[HF_CHANNEL_ID_BYTES_MAX], text[CURSOR_CHARS_MAX];
-    size_t last_bytes = 0, items = 0, rows = 0, bytes = 0;
+    struct hf_api_page *page = &list->page;
     struct hf_channel_row row;
     struct hf_slice id;
     hf_err err = HF_OK;
 
     hf_json_out_array(out, "channels");
-    while (items < list->limit && rows < HF_API_SCAN_ROWS_MAX &&
-           (err = hf_channels_next(cursor, prefix, &id, &row)) == HF_OK) {
-        rows++;
-        last_bytes = HF_MIN(id.bytes, sizeof(last));
-        memcpy(last, id.at, last_bytes);
+    while (hf_api_page_open(page) && (err = hf_channels_next(cursor, prefix, &id, &row)) == HF_OK) {
+        hf_api_page_row(page, id);
         if (!wanted(list, &row))
             continue;
-        items++;
+        page->items++;
         hf_json_out_object(out, NULL);
         hf_api_channel_members(out, id, &row, list->presence, true);
         hf_json_out_end(out);
     }
-    hf_json_out_end(out);
-    if (err == HF_OK && last_bytes > 0) { /* stopped before the end */
-        (void)hf_base64url_encode(last, last_bytes, text, sizeof(text), &bytes);
-        hf_json_out_text(out, "next_cursor", (struct hf_slice){text, bytes});
-    } else if (err != HF_OK && err != HF_ERR_NOT_FOUND) {
-        list->err = err;
-    }
+    list->err = hf_api_page_end(page, out, err);
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -203,7 +159,7 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
         list->err =
             hf_api_channels_tree(list->txn, &prefix, list->catalog.count, list->presence, list->device, out);
     else if (list->err == HF_OK &&
-             (list->err = hf_channels_scan(list->txn, &prefix, list->after, &cursor)) == HF_OK) {
+             (list->err = hf_channels_scan(list->txn, &prefix, list->page.after, &cursor)) == HF_OK) {
         write_page(out, list, &cursor, &prefix);
         hf_kv_scan_end(&cursor);
     }
@@ -246,7 +202,7 @@ static void on_list_applied(struct hf_api_request *request)
         hf_api_fail_err(request, err);
         return;
     }
-    uint64_t items = list.tree ? list.catalog.count : HF_MIN(list.limit, list.catalog.count);
+    uint64_t items = list.tree ? list.catalog.count : HF_MIN(list.page.limit, list.catalog.count);
     hf_api_reply_json(request,
                       &(struct hf_api_reply){.status = 200, .bytes_hint = 512 + items * CHANNEL_JSON_BYTES},
                       write_list, &list);

@@ -1,65 +1,30 @@
 /* adapter/api/devices.c - list, get, disconnect. */
-#include "adapter/api/request.h"
-#include "base/base64.h"
+#include "adapter/api/page.h"
 #include "codec/ws/close.h"
 #include "core/kvkey.h"
 #include "core/presence.h"
 #include "core/rows.h"
 
-enum { DEVICE_JSON_BYTES = 512, CURSOR_CHARS_MAX = HF_BASE64URL_BYTES(HF_DEVICE_BYTES_MAX) };
+enum { DEVICE_JSON_BYTES = 512 };
 
 /* ---- the list ---- */
 
 struct list {
     const char *array;        /* the list's name in the answer */
     hf_api_device_more *more; /* what is shown besides; may be NULL */
-    uint64_t limit;
+    struct hf_api_page page;
     bool by_state;
     enum hf_presence state;
-    struct hf_slice protocol, prefix, after; /* after: the last device of the page before */
-    char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1], after_storage[HF_DEVICE_BYTES_MAX];
+    struct hf_slice protocol, prefix;
+    char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1];
     struct hf_kv_txn *txn;
     hf_err err;
 };
 
-static bool take_state(struct hf_api_request *request, struct list *list)
-{
-    char storage[16];
-    struct hf_slice text;
-
-    if (!hf_api_param(request, "state", storage, sizeof(storage), &text))
-        return false;
-    list->by_state = text.at != NULL;
-    for (unsigned i = 0; i < HF_PRESENCES; i++)
-        if (text.at != NULL && hf_slice_is(text, hf_presence_name(i))) {
-            list->state = (enum hf_presence)i;
-            return true;
-        }
-    return text.at == NULL || hf_api_bad(request, "state", "state must be online, offline or unknown");
-}
-
-static bool take_cursor(struct hf_api_request *request, struct list *list)
-{
-    char storage[CURSOR_CHARS_MAX + 1];
-    struct hf_slice text;
-    size_t bytes = 0;
-
-    if (!hf_api_param(request, "cursor", storage, sizeof(storage), &text))
-        return false;
-    if (text.at == NULL)
-        return true;
-    list->after = (struct hf_slice){list->after_storage, 0};
-    if (hf_base64url_decode(text, list->after_storage, sizeof(list->after_storage), &bytes) == HF_OK)
-        list->after.bytes = bytes;
-    return hf_id_valid(list->after, HF_DEVICE_BYTES_MAX) ||
-           hf_api_bad(request, "cursor", "cursor must be the next_cursor of the page before");
-}
-
 static bool take_filters(struct hf_api_request *request, struct list *list)
 {
-    list->limit = HF_MIN(HF_API_PAGE_ITEMS, request->api->limits.page_items_max);
-    return hf_api_param_u64(request, "limit", 1, request->api->limits.page_items_max, &list->limit) &&
-           take_state(request, list) && take_cursor(request, list) &&
+    return hf_api_page_take(request, HF_DEVICE_BYTES_MAX, &list->page) &&
+           hf_api_param_presence(request, &list->by_state, &list->state) &&
            (list->protocol.at != NULL || hf_api_param(request, "protocol", list->protocol_storage,
                                                       sizeof(list->protocol_storage), &list->protocol)) &&
            hf_api_param(request, "prefix", list->prefix_storage, sizeof(list->prefix_storage), &list->prefix);
@@ -71,49 +36,33 @@ static bool wanted(const struct hf_api *api, const struct list *list, const stru
            (list->protocol.at == NULL || hf_slice_eq(list->protocol, row->protocol));
 }
 
-static void write_cursor(struct hf_json_out *out, struct hf_slice device)
-{
-    char text[CURSOR_CHARS_MAX];
-    size_t bytes = 0;
-
-    (void)hf_base64url_encode(device.at, device.bytes, text, sizeof(text), &bytes);
-    hf_json_out_text(out, "next_cursor", (struct hf_slice){text, bytes});
-}
-
-/* Walks at most HF_API_SCAN_ROWS_MAX rows; where it stopped is the cursor. */
 static void write_rows(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
                        struct hf_kv_cursor *cursor)
 {
     struct hf_slice key, value, tenant, device, rest;
-    char last[HF_DEVICE_BYTES_MAX];
-    size_t last_bytes = 0, items = 0, rows = 0;
+    struct hf_api_page *page = &list->page;
     hf_err err = HF_OK;
 
     hf_json_out_array(out, list->array);
-    while (items < list->limit && rows < HF_API_SCAN_ROWS_MAX &&
-           (err = hf_kv_next(cursor, &key, &value)) == HF_OK) {
+    while (hf_api_page_open(page) && (err = hf_kv_next(cursor, &key, &value)) == HF_OK) {
         struct hf_device_row row;
 
-        rows++;
         if (hf_kvkey_parse(key, &tenant, &device, &rest) != HF_OK ||
-            hf_device_row_decode(value, &row) != HF_OK)
+            hf_device_row_decode(value, &row) != HF_OK) {
+            page->rows++;
             continue;
-        last_bytes = device.bytes;
-        memcpy(last, device.at, device.bytes);
+        }
+        hf_api_page_row(page, device);
         if (!wanted(request->api, list, &row))
             continue;
-        items++;
+        page->items++;
         hf_json_out_object(out, NULL);
         hf_api_device_members(request->api, out, device, &row, NULL);
         if (list->more != NULL)
-            list->more(request, out, (struct hf_slice){last, last_bytes}, list->txn);
+            list->more(request, out, (struct hf_slice){page->last, page->last_bytes}, list->txn);
         hf_json_out_end(out);
     }
-    hf_json_out_end(out);
-    if (err == HF_OK && last_bytes > 0) /* stopped before the end */
-        write_cursor(out, (struct hf_slice){last, last_bytes});
-    else if (err != HF_OK && err != HF_ERR_NOT_FOUND)
-        list->err = err;
+    list->err = hf_api_page_end(page, out, err);
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -131,8 +80,8 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
         hf_sb_slice(&prefix_sb, hf_kvkey_slice(&tenant));
         hf_sb_slice(&prefix_sb, list->prefix);
     }
-    if (list->err == HF_OK && list->after.at != NULL) {
-        list->err = hf_kvkey_device(&from, request->tenant, list->after);
+    if (list->err == HF_OK && list->page.after.at != NULL) {
+        list->err = hf_kvkey_device(&from, request->tenant, list->page.after);
         hf_sb_slice(&start_sb, hf_kvkey_slice(&from));
         hf_sb_char(&start_sb, 0); /* the smallest key behind it */
     }
@@ -166,9 +115,9 @@ void hf_api_list_devices(struct hf_api_request *request, const char *array, cons
         hf_api_fail_err(request, err);
         return;
     }
-    hf_api_reply_json(request,
-                      &(struct hf_api_reply){.status = 200, .bytes_hint = list.limit * DEVICE_JSON_BYTES},
-                      write_list, &list);
+    hf_api_reply_json(
+        request, &(struct hf_api_reply){.status = 200, .bytes_hint = list.page.limit * DEVICE_JSON_BYTES},
+        write_list, &list);
     hf_kv_end(list.txn);
 }
 

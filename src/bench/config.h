@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "bench/schedule.h"
+#include "bench/options.h"
 
 enum {
     HF_BENCH_PROCESSES_MAX = 64,
@@ -19,7 +19,6 @@ enum {
     HF_BENCH_RUNS_MAX = 30,
     HF_BENCH_BROADCASTS_MAX = 100000,
     HF_BENCH_EXPECT_MAX = 1000000,
-    HF_BENCH_ERROR_BYTES = 256,
 };
 
 /* Columns: identifier, name, what it measures. */
@@ -42,8 +41,6 @@ enum hf_bench_mode { HF_BENCH_MODE_MAP(HF_BENCH_MODE_ENUM) HF_BENCH_MODES };
 #undef HF_BENCH_MODE_ENUM
 
 const char *hf_bench_mode_name(enum hf_bench_mode mode);
-
-enum hf_bench_kind { HF_BENCH_FLAG, HF_BENCH_U64, HF_BENCH_REAL, HF_BENCH_NS, HF_BENCH_TEXT, HF_BENCH_RAMP };
 
 /* Columns: kind, field, option, metavar, default, min, max (U64, REAL and, in seconds, NS), help. The default is what
  * the parser reads; "none" (TEXT) and "off" (FLAG) say that there is none. */
@@ -96,13 +93,6 @@ enum hf_bench_kind { HF_BENCH_FLAG, HF_BENCH_U64, HF_BENCH_REAL, HF_BENCH_NS, HF
     X(FLAG, quiet, "quiet", "", "off", 0, 0, "no progress lines")
 /* clang-format on */
 
-#define HF_BENCH_FIELD_FLAG bool
-#define HF_BENCH_FIELD_U64  uint64_t
-#define HF_BENCH_FIELD_REAL double
-#define HF_BENCH_FIELD_NS   uint64_t
-#define HF_BENCH_FIELD_TEXT const char *
-#define HF_BENCH_FIELD_RAMP enum hf_bench_ramp
-
 struct hf_bench_config {
     enum hf_bench_mode mode;
     const char *url;
@@ -115,9 +105,6 @@ struct hf_bench_config {
  * wrong with it. The combination is checked too. */
 hf_err hf_bench_config_parse(int argc, char **argv, struct hf_bench_config *ret_config,
                              char error[HF_BENCH_ERROR_BYTES]);
-
-/* "1.5s" -> nanoseconds. HF_ERR_INVALID without a known unit (ns, us, ms, s, m, h) or out of range. */
-hf_err hf_bench_duration_parse(const char *text, uint64_t *ret_ns);
 
 /* What --help says: modes, options with their defaults, examples. A literal, so that a table of commands can hold it. */
 #define HF_BENCH_HELP_MODE(id, name, text) "  " #name "\n        " text "\n"

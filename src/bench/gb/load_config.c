@@ -1,5 +1,3 @@
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,86 +14,18 @@ static const struct {
 #undef MODE_ROW
 };
 
-static const struct option {
-    enum hf_bench_kind kind;
-    size_t offset;
-    const char *name, *value;
-    double min, max;
-} options[] = {
+static const struct hf_bench_option rows[] = {
 #define OPTION_ROW(kind, field, name, metavar, value, min, max, help) \
     {HF_BENCH_##kind, offsetof(struct hf_gb_load_config, field), name, value, min, max},
     HF_GB_LOAD_OPTION_MAP(OPTION_ROW)
 #undef OPTION_ROW
 };
+static const struct hf_bench_options options = {rows, HF_COUNT_OF(rows), "HOST:PORT"};
 
 const char *hf_gb_load_mode_name(enum hf_gb_load_mode mode)
 {
     HF_ASSERT(mode < HF_GB_LOAD_MODES);
     return modes[mode].name;
-}
-
-static bool number_set(const struct option *option, void *field, const char *value)
-{
-    double number;
-    char *end;
-
-    if (option->kind == HF_BENCH_NS) {
-        if (hf_bench_duration_parse(value, field) != HF_OK)
-            return false;
-        number = (double)*(uint64_t *)field / 1e9;
-        return number >= option->min && number <= option->max;
-    }
-    errno = 0;
-    number = strtod(value, &end);
-    if (end == value || *end != 0 || errno != 0 || !(number >= option->min && number <= option->max))
-        return false;
-    if (option->kind == HF_BENCH_REAL)
-        *(double *)field = number;
-    else if (number == (double)(uint64_t)number)
-        *(uint64_t *)field = (uint64_t)number;
-    else
-        return false;
-    return true;
-}
-
-static bool option_set(struct hf_gb_load_config *config, const struct option *option, const char *value)
-{
-    void *field = (char *)config + option->offset;
-
-    if (option->kind == HF_BENCH_FLAG)
-        *(bool *)field = true;
-    else if (option->kind == HF_BENCH_TEXT)
-        *(const char **)field = value;
-    else
-        return number_set(option, field, value);
-    return true;
-}
-
-/* Takes one `--name value` or `--name=value`; returns how many arguments it was, 0 after an error. */
-static int take_option(struct hf_gb_load_config *config, int argc, char **argv, char *error)
-{
-    const char *name = argv[0] + 2, *equals = strchr(name, '=');
-    size_t name_bytes = equals ? (size_t)(equals - name) : strlen(name);
-    const char *value = equals ? equals + 1 : argc > 1 ? argv[1] : NULL;
-    const struct option *option = NULL;
-
-    for (size_t i = 0; i < HF_COUNT_OF(options); i++)
-        if (strlen(options[i].name) == name_bytes && memcmp(options[i].name, name, name_bytes) == 0)
-            option = &options[i];
-    if (option == NULL) {
-        snprintf(error, HF_BENCH_ERROR_BYTES, "no such option: %s", argv[0]);
-        return 0;
-    }
-    if (option->kind == HF_BENCH_FLAG)
-        value = equals ? NULL : "";
-    if (value == NULL || !option_set(config, option, value)) {
-        snprintf(error, HF_BENCH_ERROR_BYTES, "--%s: '%s' is not %s between %g and %g", option->name,
-                 value != NULL ? value : "",
-                 option->kind == HF_BENCH_NS ? "a time with its unit, in seconds" : "a value", option->min,
-                 option->max);
-        return 0;
-    }
-    return option->kind == HF_BENCH_FLAG || equals ? 1 : 2;
 }
 
 static const char *combination_fault(const struct hf_gb_load_config *config)
@@ -132,9 +62,7 @@ hf_err hf_gb_load_parse(int argc, char **argv, struct hf_gb_load_config *ret_con
     const char *fault;
 
     *ret_config = (struct hf_gb_load_config){.mode = HF_GB_LOAD_MODES};
-    for (size_t i = 0; i < HF_COUNT_OF(options); i++)
-        if (options[i].kind != HF_BENCH_FLAG && strcmp(options[i].value, "none") != 0)
-            HF_ASSERT(option_set(ret_config, &options[i], options[i].value));
+    hf_bench_options_default(&options, ret_config);
     for (unsigned i = 0; argc > 0 && i < HF_GB_LOAD_MODES; i++)
         if (strcmp(argv[0], modes[i].name) == 0)
             ret_config->mode = (enum hf_gb_load_mode)i;
@@ -143,19 +71,8 @@ hf_err hf_gb_load_parse(int argc, char **argv, struct hf_gb_load_config *ret_con
                  argc > 0 ? "no such mode: " : "no mode", argc > 0 ? argv[0] : "");
         return HF_ERR_INVALID;
     }
-    for (int at = 1, taken; at < argc; at += taken) {
-        taken = 1;
-        if (strncmp(argv[at], "--", 2) == 0) {
-            taken = take_option(ret_config, argc - at, argv + at, error);
-        } else if (ret_config->server == NULL) {
-            ret_config->server = argv[at];
-        } else {
-            snprintf(error, HF_BENCH_ERROR_BYTES, "one HOST:PORT is enough: %s", argv[at]);
-            taken = 0;
-        }
-        if (taken == 0)
-            return HF_ERR_INVALID;
-    }
+    if (hf_bench_options_read(&options, ret_config, argc - 1, argv + 1, &ret_config->server, error) != HF_OK)
+        return HF_ERR_INVALID;
     fault =
         ret_config->server == NULL ? "HOST:PORT of the platform is missing" : combination_fault(ret_config);
     if (fault != NULL)
@@ -166,20 +83,5 @@ hf_err hf_gb_load_parse(int argc, char **argv, struct hf_gb_load_config *ret_con
 void hf_gb_load_each(const struct hf_gb_load_config *config,
                      void (*visit)(void *user, const char *option, const char *value), void *user)
 {
-    for (size_t i = 0; i < HF_COUNT_OF(options); i++) {
-        const void *field = (const char *)config + options[i].offset;
-        char text[64];
-        const char *value = text;
-
-        switch (options[i].kind) {
-        case HF_BENCH_FLAG: value = *(const bool *)field ? "true" : "false"; break;
-        case HF_BENCH_TEXT: value = *(const char *const *)field; break;
-        case HF_BENCH_U64: snprintf(text, sizeof(text), "%" PRIu64, *(const uint64_t *)field); break;
-        case HF_BENCH_REAL: snprintf(text, sizeof(text), "%g", *(const double *)field); break;
-        case HF_BENCH_NS: snprintf(text, sizeof(text), "%gs", (double)*(const uint64_t *)field / 1e9); break;
-        case HF_BENCH_RAMP: HF_UNREACHABLE();
-        }
-        if (value != NULL)
-            visit(user, options[i].name, value);
-    }
+    hf_bench_options_each(&options, config, visit, user);
 }

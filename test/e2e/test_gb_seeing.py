@@ -207,3 +207,17 @@ def test_the_example_of_profiles_is_right():
                            *(word for one in rest for word in ("--set", one))],
                           env={**os.environ, **sip.ENV}, capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
+
+
+def test_traces_take_what_they_were_given(gateways, camera):
+    """64 KiB for each of two workers: the newest messages are there, the oldest are not, and the size is what /metrics says."""
+    gw = gateways(sip.cameras(trace_bytes_max="64KiB"), env=sip.ENV)
+    api, port = gw.api(), sip.port(gw)
+    one = camera(5)
+    for _ in range(60):
+        while one.register(port) != 200:  # two nonces of one millisecond: the second is as good as used, and the device is asked again
+            pass
+    messages = eventually(lambda: (rows := api.get(f"/v1/devices/{one.device}/sip")["messages"]) and rows)
+    assert messages[0]["first_line"].startswith("SIP/2.0 200") and 20 < len(messages) <= 64
+    eventually(lambda: gw.metric("holdfast_sip_trace_bytes_max") == 2 * 65536)
+    eventually(lambda: gw.metric("holdfast_sip_traced_overwritten_total") > 60)

@@ -251,6 +251,24 @@ static void an_item_larger_than_a_datagram_goes_alone(void **state)
     kit_end();
 }
 
+static void a_short_answer_does_not_wait_for_a_long_one(void **state)
+{
+    (void)state;
+    kit_begin(NULL);
+    recorder(20);
+    kit_register();
+    ask(US);
+    kit_request(HF_SIP_MESSAGE); /* the first part, which stays without an answer */
+    kit_ask("MESSAGE", "Max-Forwards: 70\r\n",
+            "<Query><CmdType>DeviceStatus</CmdType><SN>5</SN><DeviceID>" US "</DeviceID></Query>");
+    assert_int_equal(kit_status(), 200);
+    assert_true(kit_read());
+    assert_true(kit_has("<CmdType>DeviceStatus</CmdType>") && kit_has("<Online>ONLINE</Online>"));
+    kit_answer(200, "");
+    kit_nothing();
+    kit_end();
+}
+
 /* GB-18: while it answers nothing we send nothing but beats, and one of them finds out that it is back. */
 static void a_platform_that_answers_nothing(void **state)
 {
@@ -294,6 +312,7 @@ int main(void)
         cmocka_unit_test(too_many_questions),
         cmocka_unit_test(an_item_larger_than_a_datagram_goes_alone),
         cmocka_unit_test(a_platform_that_answers_nothing),
+        cmocka_unit_test(a_short_answer_does_not_wait_for_a_long_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,16 +150,24 @@ static void on_part(struct hf_gb_upstream *up, struct hf_gb_up_ask *ask, const s
         ended(job, true, 0);
 }
 
+/* Lists and changes go one after the other; what is one message does not wait for them. */
 static void next(struct hf_gb_upstream *up)
 {
-    if (hf_list_empty(&up->jobs))
+    for (struct hf_list_node *node = up->jobs.next; node != &up->jobs; node = node->next) {
+        struct hf_gb_up_job *job = HF_CONTAINER_OF(node, struct hf_gb_up_job, node);
+
+        if (job->kind == HF_GB_UP_JOB_ONE)
+            continue;
+        if (job->ask == NULL)
+            send(job);
         return;
-    struct hf_gb_up_job *job = HF_CONTAINER_OF(up->jobs.next, struct hf_gb_up_job, node);
-    if (job->ask == NULL)
-        send(job);
+    }
 }
 
 void hf_gb_up_job_go(struct hf_gb_up_job *job)
 {
-    next(job->up);
+    if (job->kind == HF_GB_UP_JOB_ONE)
+        send(job);
+    else
+        next(job->up);
 }

@@ -139,7 +139,7 @@ struct hf_gb_up_sub;
 struct hf_gb_up_change;
 /* An answer of ours in one message or several, sent one after the other, each when the one before was taken. */
 struct hf_gb_up_job {
-    struct hf_list_node node; /* up->jobs; the first is being sent */
+    struct hf_list_node node; /* up->jobs; the first of those that are not ONE is being sent */
     struct hf_gb_upstream *up;
     struct hf_gb_up_ask *ask;      /* of the part under way; NULL: not begun */
     uint8_t kind, command, result; /* result: enum hf_cdp_health_word, 0 = none */

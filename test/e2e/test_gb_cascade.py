@@ -1,5 +1,6 @@
 """Cascading upwards: the gateway as a lower platform. Above it a platform in Python (lib/gbplatform.py), sipp, or another gateway; below it the simulated camera."""
 import signal
+import socket
 import xml.etree.ElementTree as tree
 
 import pytest
@@ -68,6 +69,16 @@ def test_a_wrong_password_is_said_and_waited_out(gateways):
         assert 60000 <= int(fields["next_ms"]) <= 90000
         assert gateway.metric("holdfast_gb_upstream_refused_total", upstream="city") == 1
         assert gateway.stop() == 0
+
+
+def test_a_port_of_our_own(gateways):
+    port = sip.free_port(socket.SOCK_DGRAM)
+    with Platform() as platform:
+        gateway = gateways(below(platform.port, local_port=port, local_address="127.0.0.1", external_host="192.0.2.99", external_port=7000), env=ENV)
+        register = platform.next("REGISTER")
+        assert platform.peers[0] == ("127.0.0.1", port)
+        assert "192.0.2.99:7000" in register["Via"] and "192.0.2.99:7000" in register["Contact"]
+        registered(gateway)
 
 
 def test_nobody_there(gateways):
@@ -162,6 +173,52 @@ Content-Length: 0
 ]]></send>
 <label id="over"/>
 """
+
+
+ASKS = """<send><![CDATA[
+OPTIONS sip:34010000002000000009@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+From: <sip:34020000002000000001@3402000000>;tag=o
+To: <sip:34010000002000000009@3402000000>
+Call-ID: o///[call_id]
+CSeq: 1 OPTIONS
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+<recv response="200" timeout="8000"/>
+<send><![CDATA[
+MESSAGE sip:34010000002000000009@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+From: <sip:34020000002000000001@3402000000>;tag=m
+To: <sip:34010000002000000009@3402000000>
+Call-ID: m///[call_id]
+CSeq: 2 MESSAGE
+Max-Forwards: 70
+Content-Type: Application/MANSCDP+xml
+Content-Length: [len]
+
+<?xml version="1.0" encoding="GB2312"?>
+<Query>
+<CmdType>Catalog</CmdType>
+<SN>5</SN>
+<DeviceID>34010000002000000009</DeviceID>
+</Query>
+]]></send>
+<recv response="200" timeout="8000"/>
+<nop next="over"/>
+"""
+
+
+def test_sipp_asks(gateways, tmp_path):
+    """OPTIONS and the catalogue, whose parts it takes one by one: each is a call of its scenario."""
+    asks = REGISTRAR.replace('<nop next="over"/>\n<label id="alive"/>', ASKS + '<label id="alive"/>')
+    with sip.Registrar(tmp_path / "sipp", asks, calls=100) as above:
+        gateway = gateways(below(above.port), start=False)
+        gateway.start(ENV)
+        registered(gateway)
+        counters = eventually(lambda: (row(gateway)["counters"]["answers"] == 1) and row(gateway)["counters"])
+        assert counters["queries"] == 1 and counters["answers_failed"] == 0 and counters["requests"] == 2, above.said()
 
 
 @pytest.mark.parametrize("transport", [sip.UDP, sip.ONE_TCP])

@@ -132,10 +132,11 @@ struct hf_gb_call {
     uint16_t port, from_port; /* where media goes to, and where the device sends from */
     uint16_t status;          /* of a refusal */
     uint8_t kind, transport, stream, type, speed;
-    uint8_t end;       /* enum hf_gb_call_end */
-    uint8_t due;       /* enum hf_gb_call_due: the timer that ended it */
-    uint8_t sip_timer; /* or enum hf_sip_timer */
-    hf_err err;        /* or what the flow or the relay said */
+    uint8_t max_forwards; /* of the INVITE that this one follows from, less one; 0 = it begins here */
+    uint8_t end;          /* enum hf_gb_call_end */
+    uint8_t due;          /* enum hf_gb_call_due: the timer that ended it */
+    uint8_t sip_timer;    /* or enum hf_sip_timer */
+    hf_err err;           /* or what the flow or the relay said */
     uint8_t payload_type, setup, video_codec, audio_codec;
     bool recorded;         /* call_record.c: the log says that it stands */
     bool relayed;          /* media goes through the relay, whose leg is open until the end */
@@ -176,6 +177,7 @@ struct hf_gb_call_args {
     double range_start_s, range_end_s;
     uint16_t port;
     uint8_t stream, type, speed, transport, channel_bytes;
+    uint8_t max_forwards; /* 0 = not said */
     bool force;
     char channel[HF_GBID_DIGITS];
     char host[HF_SIP_FLOW_HOST_MAX];
@@ -194,6 +196,7 @@ enum {
     HF_GB_ARG_SPEED,
     HF_GB_ARG_SCALE,
     HF_GB_ARG_RANGE,
+    HF_GB_ARG_MAX_FORWARDS,
     HF_GB_ARG_FORCE,
     HF_GB_ARGS
 };

@@ -46,6 +46,7 @@ static const struct row {
     [HF_GB_ARG_SPEED] = {"speed", V(DOWNLOAD), 0, "1 to 32"},
     [HF_GB_ARG_SCALE] = {"scale", V(SPEED), V(SPEED), "0.25 to 4, or -4 to -0.25"},
     [HF_GB_ARG_RANGE] = {"range", V(SEEK), V(SEEK), "0 to 2678400, seconds from the start, or now"},
+    [HF_GB_ARG_MAX_FORWARDS] = {"max_forwards", V(PLAY) | HISTORY, 0, "1 to 70"},
     [HF_GB_ARG_FORCE] = {"force", V(STOP), 0, "true or false"},
 };
 
@@ -207,6 +208,7 @@ static bool read_member(enum hf_gb_call_verb verb, unsigned row, const struct hf
     case HF_GB_ARG_TYPE: return small(field, 0, 3, &args->type);
     case HF_GB_ARG_SPEED: return small(field, 1, 32, &args->speed);
     case HF_GB_ARG_SCALE: return scale(field, args);
+    case HF_GB_ARG_MAX_FORWARDS: return small(field, 1, HF_SIP_MAX_FORWARDS_DEFAULT, &args->max_forwards);
     case HF_GB_ARG_RANGE: return point(field, &args->range_start, &args->range_start_s);
     default: return hf_json_to_bool(field, &args->force) == HF_OK;
     }

@@ -74,6 +74,7 @@ static void fill(struct hf_gb_call *call, const struct hf_gb_call_args *args, st
     call->transport = args->transport;
     call->type = args->type;
     call->speed = args->speed;
+    call->max_forwards = args->max_forwards;
     if (hf_gb_call_is_history(call)) {
         call->from_s = args->from_ms / 1000;
         call->until_s = args->until_ms / 1000;

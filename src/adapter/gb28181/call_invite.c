@@ -57,7 +57,8 @@ static bool write_invite(struct hf_gb_call *call, struct hf_slice sdp, struct hf
     (void)hf_sip_write_id(sb, HF_SIP_CALL_ID, hf_slice_of(call_id));
     device->cseq = device->cseq % 0x7fffffff + 1;
     (void)hf_sip_write_cseq(sb, device->cseq, HF_SLICE("INVITE"));
-    (void)hf_sip_write_u64(sb, HF_SIP_MAX_FORWARDS, HF_SIP_MAX_FORWARDS_DEFAULT);
+    (void)hf_sip_write_u64(sb, HF_SIP_MAX_FORWARDS,
+                           call->max_forwards ? call->max_forwards : (uint8_t)HF_SIP_MAX_FORWARDS_DEFAULT);
     (void)hf_sip_write_address(
         sb, HF_SIP_CONTACT,
         hf_gb_uri(contact, sizeof(contact), site->options.server_id, ours.host, ours.port, ours.ipv6),

@@ -86,6 +86,22 @@ static void the_device_may_end_it(void **state)
     end();
 }
 
+/* A call that follows from another platform's must come to an end where platforms stand in a circle. */
+static void it_goes_no_further_than_it_is_told(void **state)
+{
+    (void)state;
+    begin();
+    command("Play", "{\"channel\":\"" CHANNEL
+                    "\",\"to\":{\"host\":\"203.0.113.7\",\"port\":30000},\"max_forwards\":5}");
+    read_invite();
+    assert_true(kit_has("Max-Forwards: 5\r\n"));
+    end();
+    begin();
+    command("Play", "{\"channel\":\"" CHANNEL "\",\"max_forwards\":71}");
+    expect("\"reason\":\"bad_request\",\"element\":\"max_forwards\"");
+    end();
+}
+
 static void a_second_play_joins_the_first(void **state)
 {
     static struct tk_reply second;
@@ -216,6 +232,7 @@ int main(void)
         cmocka_unit_test(play_is_an_invite_and_its_result_says_what_was_agreed),
         cmocka_unit_test(stop_is_bye_and_everything_comes_back),
         cmocka_unit_test(the_device_may_end_it),
+        cmocka_unit_test(it_goes_no_further_than_it_is_told),
         cmocka_unit_test(a_second_play_joins_the_first),
         cmocka_unit_test(force_ends_it_for_all),
         cmocka_unit_test(a_refusal_is_told_as_it_was_said),

@@ -97,27 +97,27 @@ static void offers_become_commands(void **state)
         const char *sdp, *verb, *payload;
     } rows[] = {
         {LIVE, "Play",
-         "{\"channel\":\"" CHANNEL
-         "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"udp\",\"ssrc\":\"0200000777\"}"},
+         "{\"channel\":\"" CHANNEL "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"udp\","
+         "\"ssrc\":\"0200000777\",\"max_forwards\":69}"},
         {SDP_HEAD("Play", "") SDP_TAIL("t=0 0\r\nm=video 30000 TCP/RTP/AVP 96\r\na=setup:passive\r\n"),
          "Play",
-         "{\"channel\":\"" CHANNEL
-         "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"tcp_passive\"}"},
+         "{\"channel\":\"" CHANNEL "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"tcp_"
+         "passive\",\"max_forwards\":69}"},
         {SDP_HEAD("Play", "") SDP_TAIL("t=0 0\r\nm=video 30000 TCP/RTP/AVP 96\r\na=setup:active\r\n"), "Play",
-         "{\"channel\":\"" CHANNEL
-         "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"tcp_active\"}"},
+         "{\"channel\":\"" CHANNEL "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"tcp_"
+         "active\",\"max_forwards\":69}"},
         {SDP_HEAD("Playback", "")
              SDP_TAIL("t=1700000000 1700000600\r\nm=video 30000 RTP/AVP 96\r\n") "y=1200000777\r\n",
          "Playback",
          "{\"channel\":\"" CHANNEL
          "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"udp\",\"ssrc\":\"1200000777\","
-         "\"from\":1700000000,\"until\":1700000600}"},
+         "\"from\":1700000000,\"until\":1700000600,\"max_forwards\":69}"},
         {SDP_HEAD("Download", "")
              SDP_TAIL("t=1700000000 1700000600\r\nm=video 30000 RTP/AVP 96\r\na=downloadspeed:4\r\n"),
          "Download",
          "{\"channel\":\"" CHANNEL
          "\",\"to\":{\"host\":\"192.0.2.7\",\"port\":30000},\"transport\":\"udp\",\"from\":1700000000,"
-         "\"until\":1700000600,\"speed\":4}"},
+         "\"until\":1700000600,\"speed\":4,\"max_forwards\":69}"},
     };
 
     (void)state;
@@ -170,7 +170,7 @@ static void what_is_refused_at_once(void **state)
         kit_forget();
     }
     assert_int_equal(kit.calls, 0);
-    say("INVITE", 5, 1, "", ABOVE, "Max-Forwards: 0\r\nContent-Type: application/sdp\r\n", LIVE);
+    say("INVITE", 5, 1, "", ABOVE, "Max-Forwards: 1\r\nContent-Type: application/sdp\r\n", LIVE);
     assert_int_equal(kit_status(), 483);
     kit_device(RECORDER, false, "gb28181");
     kit_forget();

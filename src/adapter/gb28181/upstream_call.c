@@ -290,8 +290,8 @@ static void told(struct hf_gb_user *user, const struct hf_sip_tx_event *event)
 }
 
 /* What Play gets: where to, which SSRC, and when. False: nothing can be done with the offer. */
-static bool write_play(struct hf_gb_up_call *call, struct hf_slice channel, const struct hf_sdp *sdp,
-                       struct hf_sb *sb)
+static bool write_play(struct hf_gb_up_call *call, struct hf_slice channel, unsigned max_forwards,
+                       const struct hf_sdp *sdp, struct hf_sb *sb)
 {
     const struct hf_sdp_media *media = &sdp->media[0];
     struct hf_slice host = hf_sdp_media_address(sdp, media);
@@ -327,6 +327,9 @@ static bool write_play(struct hf_gb_up_call *call, struct hf_slice channel, cons
     if (sdp->session == HF_SDP_DOWNLOAD && hf_slice_to_u64(sdp->download_speed, &speed) && speed >= 1 &&
         speed <= 32)
         hf_json_out_u64(&out, "speed", speed);
+    hf_json_out_u64(
+        &out, "max_forwards",
+        max_forwards); /* platforms that show each other the same channel in a circle come to an end */
     hf_json_out_end(&out);
     return hf_json_out_complete(&out);
 }
@@ -367,7 +370,7 @@ static unsigned play(struct hf_gb_up_call *call, const struct hf_sip_tx_event *e
 
     hf_sb_init(&sb, json, sizeof(json));
     if (hf_sdp_parse(event->msg->body, &sdp) != HF_OK || sdp.media_count == 0 ||
-        !write_play(call, channel, &sdp, &sb))
+        !write_play(call, channel, event->msg->max_forwards - 1u, &sdp, &sb))
         return 488;
     hf_err err = hf_sip_dialog_uas(&call->dialog, &up->dialog_keep, event->msg,
                                    hf_sip_layer_tag(up->layer, event->msg, tag), false);
@@ -398,8 +401,8 @@ static unsigned invited(struct hf_gb_upstream *up, const struct hf_sip_tx_event 
 {
     const struct hf_gb_up_node *node;
 
-    if (event->msg->max_forwards == 0)
-        return 483;
+    if (event->msg->max_forwards <= 1)
+        return 483; /* it would have to go on, to the device */
     node = hf_gb_up_find(up, event->msg->uri.user);
     if (node == NULL)
         node = hf_gb_up_find(up, event->msg->to.uri.user);

@@ -57,12 +57,38 @@ static void flush(struct sim_camera *camera)
     memmove(camera->out, camera->out + taken, camera->out_bytes);
 }
 
+/* Somebody listens, and says a goodbye once more when nobody waits for its repeat: behind timer J, before its nonce is old. */
+static void overhear(struct sim_camera *camera, struct hf_slice bytes)
+{
+    if (bytes.bytes < 9 || memcmp(bytes.at, "REGISTER ", 9) != 0 || sim_armed(&camera->replay) ||
+        memmem(bytes.at, bytes.bytes, "\r\nExpires: 0\r\n", 14) == NULL ||
+        memmem(bytes.at, bytes.bytes, "\r\nAuthorization:", 16) == NULL)
+        return;
+    free(camera->heard);
+    camera->heard = malloc(bytes.bytes);
+    HF_ASSERT(camera->heard != NULL);
+    memcpy(camera->heard, bytes.at, bytes.bytes);
+    camera->heard_bytes = bytes.bytes;
+    sim_in(&camera->sim->events, &camera->replay, sim_between(&camera->rng, 33 * S, 59 * S));
+}
+
+static void on_replay(struct sim_event *event)
+{
+    struct sim_camera *camera = HF_CONTAINER_OF(event, struct sim_camera, replay);
+
+    if (camera->sim->calm)
+        return;
+    sim_trace(&camera->sim->trace, camera->who, "has its goodbye said again by somebody");
+    sim_udp_send_up(&camera->udp, (struct hf_slice){camera->heard, camera->heard_bytes});
+}
+
 static bool cam_send(void *context, struct hf_cam *cam, struct hf_slice bytes)
 {
     struct sim_camera *camera = context;
 
     (void)cam;
     if (camera->profile.transport == HF_SIP_UDP) {
+        overhear(camera, bytes);
         sim_udp_send_up(&camera->udp, bytes);
         return true;
     }
@@ -367,7 +393,8 @@ void sim_camera_init(struct sim_camera *camera, struct sim *sim, unsigned index)
                                   .index = index,
                                   .tick = {.on_due = on_tick},
                                   .boot = {.on_due = on_boot},
-                                  .act = {.on_due = on_act}};
+                                  .act = {.on_due = on_act},
+                                  .replay = {.on_due = on_replay}};
     (void)snprintf(camera->who, sizeof(camera->who), "cam%u", index);
     (void)snprintf(camera->id, sizeof(camera->id), "340200000013200%05u", 1 + index);
     hf_rng_seed(&camera->rng, hf_rng_u64(&sim->rng));
@@ -431,8 +458,10 @@ void sim_camera_deinit(struct sim_camera *camera)
     sim_cancel(events, &camera->tick);
     sim_cancel(events, &camera->boot);
     sim_cancel(events, &camera->act);
+    sim_cancel(events, &camera->replay);
     sim_udp_deinit(&camera->udp);
     sim_path_deinit(&camera->path);
     free(camera->in);
     free(camera->out);
+    free(camera->heard);
 }

@@ -46,19 +46,28 @@ struct sim_call { /* as the log has it */
     char id[20];
 };
 
+struct sim_camera_mark {
+    uint64_t hash, us;
+};
+
 /* What the oracle knows of it. Times are the world's, 0 = never. */
 struct sim_camera_seen {
     uint64_t epoch, conn, conn_boot;
     uint8_t presence; /* of the last record, since since_us */
     uint64_t since_us;
-    bool ended;             /* the end of conn was recorded */
-    bool bound;             /* where it is was recorded, for conn */
-    uint64_t came_us;       /* the last message of its that a worker has read */
-    uint64_t life_us;       /* the last one that was taken: its REGISTER or MESSAGE had a 200 */
+    bool ended;         /* the end of conn was recorded */
+    bool bound;         /* where it is was recorded, for conn */
+    uint64_t came_us;   /* the last message of its that a worker has read */
+    uint64_t life_us;   /* the last one that was taken: its REGISTER or MESSAGE had a 200 */
+    uint64_t lives[16]; /* the last ones */
+    uint32_t life_next;
     uint64_t registered_us; /* of a REGISTER */
     uint32_t ends_due;      /* the site has ended it, and the log has no record of that */
     uint64_t answered[64];  /* hashes of branches of its last messages that had a 200 */
     uint32_t answered_next;
+    struct sim_camera_mark nonces[32], proofs[32],
+        goodbyes[32]; /* nonces: given; proofs: branch and age of the nonce */
+    uint32_t nonce_next, proof_next, goodbye_next;
     bool goodbye; /* a REGISTER with Expires 0 has come */
     bool moved;   /* to another address, since it registered */
 };
@@ -73,7 +82,9 @@ struct sim_camera {
     struct sim_clock clock;
     struct hf_rng rng;
     struct sim_udp udp;
-    struct sim_event tick, boot, act;
+    struct sim_event tick, boot, act, replay;
+    char *heard; /* owns: a REGISTER that somebody on the way has kept, to say it again */
+    size_t heard_bytes;
     struct hf_wheel wheel;
     struct hf_cam_profile profile;
     struct hf_cam_world world;

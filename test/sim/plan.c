@@ -119,6 +119,7 @@ static void draw_cameras(struct sim_plan *plan, const struct sim_scenario *scena
         .expires_max_s = SIM_SIP_EXPIRES_S,
         .keepalive_ms = SIM_SIP_KEEPALIVE_MS,
         .keepalive_count = SIM_SIP_KEEPALIVE_COUNT,
+        .nonce_lifetime_ms = sim_percent(rng, 50) ? 4000 : HF_SIP_NONCE_LIFETIME_MS,
         .list_wait_ms = 20000,
         .list_idle_ms = 5000,
         .catalog_max_age_s = 20,

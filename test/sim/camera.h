@@ -65,9 +65,9 @@ struct sim_camera_seen {
     uint32_t ends_due;      /* the site has ended it, and the log has no record of that */
     uint64_t answered[64];  /* hashes of branches of its last messages that had a 200 */
     uint32_t answered_next;
-    struct sim_camera_mark nonces[32], proofs[32],
-        goodbyes[32]; /* nonces: given; proofs: branch and age of the nonce */
-    uint32_t nonce_next, proof_next, goodbye_next;
+    struct sim_camera_mark nonces[32], proofs[32], goodbyes[32],
+        byes[32]; /* nonces: given; proofs: branch and age of the nonce */
+    uint32_t nonce_next, proof_next, goodbye_next, bye_next;
     bool goodbye; /* a REGISTER with Expires 0 has come */
     bool moved;   /* to another address, since it registered */
 };

@@ -3,6 +3,7 @@
  *   who is heard within the rule is not ended, and every end has a reason that is true       GB-6
  *   who is not heard is not online after 1.5 intervals, and is offline after three           GB-6, TWIN-6
  *   nobody is let in by a nonce that is old, nor sent away by a goodbye that is said again   GB-3
+ *   no camera goes on to show what nobody knows of                                           GB-17, GB-20
  *   a restart ends nobody whose registration was recorded                                    GB-7
  *   epochs grow by one, presence events follow one another                                   TWIN-7
  *   once nobody speaks any more, nothing is left: no transaction, request, call, SSRC, list  GB-13, MEM-6
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "bench/gb/camera_parts.h"
 #include "core/gb/registration.h"
 #include "sim/camera.h"
 #include "sim/sim.h"
@@ -161,6 +163,8 @@ void sim_oracle_camera_answered(struct sim *sim, const struct hf_sip_flow *flow,
         return;
     sim_trace(&sim->trace, camera->who, "<- %.*s %.*s %" PRIu32, (int)HF_MIN(msg.text.bytes, (size_t)12),
               msg.text.at, (int)msg.call_id.bytes, msg.call_id.at, msg.cseq.number);
+    if (msg.kind == HF_SIP_REQUEST && msg.method == HF_SIP_BYE)
+        mark(camera->seen.byes, &camera->seen.bye_next, msg.call_id, sim->events.now_us);
     if (msg.kind == HF_SIP_RESPONSE && msg.status == 401)
         note_challenge(sim, &camera->seen, &msg);
     if (msg.kind != HF_SIP_RESPONSE || msg.status != 200 || !is_first(&camera->seen, &msg))
@@ -350,9 +354,19 @@ static bool not_yet(char *why, size_t why_bytes, const char *format, ...)
     return false;
 }
 
+/* Sessions that it shows something in, less those that it was told to end: it may have been away for as long as SIP repeats that. */
+static unsigned shown_by(const struct sim_camera *camera)
+{
+    unsigned count = 0;
+
+    for (const struct hf_cam_call *call = camera->cam.calls; call != NULL; call = call->next)
+        count += marked(camera->seen.byes, call->call_id) == NULL;
+    return count;
+}
+
 bool sim_oracle_cameras_done(struct sim *sim, char *why, size_t why_bytes)
 {
-    uint64_t devices = 0;
+    uint64_t devices = 0, shown = 0, known = 0;
 
     for (unsigned i = 0; i < sim->plan.cameras; i++) {
         const struct sim_camera *camera = &sim->cameras[i];
@@ -361,11 +375,21 @@ bool sim_oracle_cameras_done(struct sim *sim, char *why, size_t why_bytes)
             return not_yet(why, why_bytes, "%s is not registered", camera->who);
         if (camera->seen.presence != HF_ONLINE || camera->seen.conn_boot != sim->gateway.boot)
             return not_yet(why, why_bytes, "%s is registered and not online", camera->who);
+        shown += shown_by(camera);
     }
-    for (unsigned i = 0; sim->plan.cameras > 0 && i < sim->gateway.worker_count; i++)
-        devices += hf_gb_site_stats(sim->gateway.workers[i].gb.site)->devices;
+    for (unsigned i = 0; sim->plan.cameras > 0 && i < sim->gateway.worker_count; i++) {
+        const struct hf_gb_stats *stats = hf_gb_site_stats(sim->gateway.workers[i].gb.site);
+
+        devices += stats->devices;
+        known += stats->calls_now;
+    }
     if (devices != sim->plan.cameras)
         return not_yet(why, why_bytes, "%" PRIu64 " cameras are counted", devices);
+    if (shown > known)
+        return not_yet(why, why_bytes,
+                       "cameras show %" PRIu64
+                       " sessions that nobody has ended, and the gateway knows of %" PRIu64,
+                       shown, known);
     return sim_oracle_camera_log_done(sim, why, why_bytes);
 }
 

@@ -181,6 +181,7 @@ static void go_on(struct hf_gb_call *call)
             hf_list_push_back(&site->talks, &call->talk);
         hf_gb_call_keep_soon(call); /* it may be over for the device */
         site->stats.calls_resumed++;
+        hf_gb_call_record(call); /* by this start of the node */
         hf_gb_call_event(call, "resumed");
         hf_gb_call_arm(call);
         return;
@@ -231,7 +232,7 @@ static void look_at(struct hf_gb_site *site, const struct row *row)
     uint64_t utc_ms = site->options.hub->utc_ms;
 
     if (hf_gb_device_there(device) && device->life.lost_ms == 0)
-        (void)take_up(device, row);
+        site->stats.calls_orphaned_now += !take_up(device, row);
     else if (utc_ms > row->time_ms && utc_ms - row->time_ms > HF_GB_CALL_REMEMBER_MS)
         forget(site, row);
     else
@@ -295,6 +296,8 @@ void hf_gb_calls_on_restore(struct hf_timer *timer, uint64_t now_ms)
     struct row *rows = malloc(ROWS_PER_STEP * sizeof(*rows));
     struct hf_kvkey prefix;
     unsigned count = 0;
+    if (site->calls_from.bytes == 0)
+        site->stats.calls_orphaned_now = 0; /* counted anew */
     hf_err err = rows != NULL ? hf_kvkey_tenant(&prefix, site->options.tenant->name) : HF_ERR_NOMEM;
 
     if (err == HF_OK)
@@ -306,6 +309,27 @@ void hf_gb_calls_on_restore(struct hf_timer *timer, uint64_t now_ms)
         hf_wheel_arm(site->options.wheel, timer, now_ms + 1);
     else if (err != HF_ERR_NOT_FOUND) /* memory, readers: there will be some */
         hf_wheel_arm(site->options.wheel, timer, now_ms + HF_GB_RETRY_MS);
+    else if (site->stats.calls_orphaned_now > 0) { /* the day of some will be over, or there will be room */
+        site->calls_from.bytes = 0;
+        hf_wheel_arm(site->options.wheel, timer, now_ms + HF_GB_CALLS_LOOK_MS);
+    }
+}
+
+/* Devices come by the thousand, and few of them have one: a look costs little. */
+static bool has_row(struct hf_gb_site *site, const struct hf_kvkey *prefix)
+{
+    struct hf_slice key, value, none = {NULL, 0};
+    struct hf_kv_cursor cursor;
+    struct hf_kv_txn *txn;
+    hf_err err = hf_kv_read(site->options.hub->options.kv, &txn);
+
+    if (err != HF_OK)
+        return false; /* with the next message, or look */
+    err = hf_kv_scan(txn, HF_KV_CALLS, hf_kvkey_slice(prefix), none, false, &cursor);
+    if (err == HF_OK)
+        err = hf_kv_next(&cursor, &key, &value);
+    hf_kv_end(txn);
+    return err == HF_OK;
 }
 
 void hf_gb_calls_return(struct hf_gb_device *device)
@@ -317,9 +341,12 @@ void hf_gb_calls_return(struct hf_gb_device *device)
 
     if (site->stats.calls_orphaned_now == 0 || !hf_gb_device_there(device))
         return;
+    err = hf_kvkey_device(&prefix, site->options.tenant->name, hf_gb_device_id(device));
+    if (err != HF_OK || !has_row(site, &prefix))
+        return;
     rows = malloc(ROWS_PER_STEP * sizeof(*rows));
-    err = rows != NULL ? hf_kvkey_device(&prefix, site->options.tenant->name, hf_gb_device_id(device))
-                       : HF_ERR_NOMEM;
+    if (rows == NULL)
+        return;
     while (err == HF_OK) { /* of one device there are HF_GB_DEVICE_CALLS_MAX at most */
         unsigned count;
 

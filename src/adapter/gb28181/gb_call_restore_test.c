@@ -229,6 +229,27 @@ static void after_a_day_it_is_forgotten(void **state)
     end();
 }
 
+/* The gateway that runs for long forgets it, too. */
+static void it_is_forgotten_in_time(void **state)
+{
+    (void)state;
+    begin();
+    play();
+    crash(4000000, NULL); /* its registration is over */
+    assert_int_equal(kit_stats()->calls_orphaned_now, 1);
+    for (unsigned hours = 0; hours < 25; hours++) {
+        assert_int_equal(kit_stats()->calls_forgotten, hours < 23 ? 0 : kit_stats()->calls_forgotten);
+        kit_pass(HF_GB_CALLS_LOOK_MS);
+        kit_pass(100);
+    }
+    assert_int_equal(kit_stats()->calls_forgotten, 1);
+    assert_int_equal(kit_stats()->calls_orphaned_now, 0);
+    assert_int_equal(kit_register(CAMERA, 3600), 200);
+    assert_int_equal(drain("BYE"), 0);
+    expect_nothing_left(NULL);
+    end();
+}
+
 /* More than one step looks at. */
 static void all_of_them(void **state)
 {
@@ -297,6 +318,7 @@ static void no_room_loses_nothing(void **state)
     crash(100, &narrow);
     assert_int_equal(kit_stats()->calls_resumed, 1);
     assert_int_equal(kit_stats()->calls_full, 1);
+    assert_int_equal(kit_stats()->calls_orphaned_now, 1); /* looked at again in an hour */
     crash(100, NULL);
     resumed += (unsigned)kit_stats()->calls_resumed;
     assert_int_equal(resumed, 2);
@@ -314,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_is_lost_is_waited_for),
         cmocka_unit_test(whoever_comes_back_later_is_told_to_stop),
         cmocka_unit_test(after_a_day_it_is_forgotten),
+        cmocka_unit_test(it_is_forgotten_in_time),
         cmocka_unit_test(all_of_them),
         cmocka_unit_test(records_that_are_none),
         cmocka_unit_test(no_room_loses_nothing),

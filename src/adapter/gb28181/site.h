@@ -57,8 +57,10 @@ enum {
     HF_GB_DEVICE_CALLS_MAX = 1024,    /* of one device: a lower platform has many channels */
     HF_GB_POINTS_MAX = 64, /* media servers that a worker has calls to at a time, each with 20,000 SSRCs */
     HF_GB_CALL_KEEP_MS = 300000, /* between questions whether a session stands whose media we do not see */
-    HF_GB_CALL_KEEPS_PER_LOOK = 512,   /* such questions at each look of the audit (10 s), of a worker */
-    HF_GB_REDIRECT_AGAIN_MS = 600000,  /* who comes back earlier is let in: the other node did not */
+    HF_GB_CALL_KEEPS_PER_LOOK = 512,  /* such questions at each look of the audit (10 s), of a worker */
+    HF_GB_REDIRECT_AGAIN_MS = 600000, /* who comes back earlier is let in: the other node did not */
+    HF_GB_CALLS_LOOK_MS =
+        3600000, /* between looks at sessions of before a restart that wait for their device */
     HF_GB_CALL_REMEMBER_MS = 86400000, /* a session of before a restart whose device does not come back */
     HF_GB_PROBE_INTERVAL_MS = 10000, /* between questions to addresses that a device seems to have moved to */
 };

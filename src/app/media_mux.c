@@ -214,7 +214,7 @@ static void name_codecs(struct hf_media_mux *mux, const struct hf_media_unit *fi
     if (mux->form != HF_VIEW_MP4 ||
         (mux->video.stream != NULL &&
          !hf_es_codecs((enum hf_es_codec)first->codec, first->data, first->bytes, video)) ||
-        (mux->sound.stream != NULL &&
+        (mux->sound.stream != NULL && sound != NULL &&
          !hf_es_codecs((enum hf_es_codec)sound->codec, sound->data, sound->bytes, audio)))
         return;
     snprintf(mux->codecs, sizeof(mux->codecs), "%s%s%s", video,

@@ -111,6 +111,7 @@ static void challenged(struct hf_gb_upstream *up, const struct hf_sip_msg *msg)
     up->stale_seen = up->proven;
     up->proven = true;
     up->proxy = msg->status == 407;
+    /* cppcheck-suppress autoVariables ; for the length of the event, which answers it */
     up->challenge = &challenge;
     hf_gb_up_event(up, HF_GB_UP_EV_AGAIN, (struct hf_gb_up_news){0});
     up->challenge = NULL;

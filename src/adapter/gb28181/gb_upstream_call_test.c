@@ -354,6 +354,35 @@ static void it_is_taken_back_when_nobody_can_stop_it(void **state)
     kit_end();
 }
 
+static struct hf_call *canceled;
+
+/* The hub ends a command that is canceled before the cancel itself is answered. */
+static hf_err cancels_at_once(void *context, struct hf_call *call)
+{
+    if (call->type == HF_CALL_CANCEL && canceled != NULL)
+        done(&canceled, HF_FATE_CANCELED, NULL);
+    return kit_call(context, call);
+}
+
+static void what_is_taken_back_may_end_at_once(void **state)
+{
+    struct hf_gb_upstream_ops ops = kit_ops;
+
+    (void)state;
+    ops.call = cancels_at_once;
+    kit_begin(&(struct hf_gb_upstream_options){.ops = &ops, .shown = {.aliases = aliases, .alias_count = 1}});
+    kit_device(RECORDER, true, "gb28181");
+    kit_channel(RECORDER, CHANNEL, HF_CHANNEL_ON, "door", RECORDER, "{}");
+    kit_register();
+    invite(ABOVE, LIVE);
+    canceled = kit.call;
+    kit.call = NULL;
+    hf_gb_upstream_free(kit.up);
+    kit.up = NULL;
+    assert_null(canceled);
+    kit_end();
+}
+
 static void a_playback_is_steered(void **state)
 {
     static const struct {
@@ -462,6 +491,7 @@ int main(void)
         cmocka_unit_test(the_platform_is_lost),
         cmocka_unit_test(we_leave),
         cmocka_unit_test(it_is_taken_back_when_nobody_can_stop_it),
+        cmocka_unit_test(what_is_taken_back_may_end_at_once),
         cmocka_unit_test(a_playback_is_steered),
         cmocka_unit_test(more_than_fit),
         cmocka_unit_test(a_stop_that_cannot_be_sent_is_sent_later),

@@ -118,18 +118,19 @@ void hf_gb_up_calls_end(struct hf_gb_upstream *up, bool above)
     }
 }
 
-/* Nobody is there any more to stop what Play begins: the command is taken back, and with it the session. */
+/* Nobody is there any more to stop what Play begins: the command is taken back, and with it the session. The call is let go first: it may be told of its end at once. */
 static void take_back(struct hf_gb_up_call *call)
 {
     struct hf_gb_upstream *up = call->up;
     struct hf_call *cancel = hf_gb_up_command(up, hf_gb_up_call_device(call), NULL, HF_SLICE(""), 0);
 
-    if (cancel == NULL)
-        return;
-    cancel->type = HF_CALL_CANCEL;
-    memcpy(cancel->id, call->asked->id, sizeof(cancel->id));
-    cancel->on_done = on_forgotten;
-    if (up->options.ops->call(up->options.context, cancel) != HF_OK)
+    if (cancel != NULL) {
+        cancel->type = HF_CALL_CANCEL;
+        memcpy(cancel->id, call->asked->id, sizeof(cancel->id));
+        cancel->on_done = on_forgotten;
+    }
+    call_free(call);
+    if (cancel != NULL && up->options.ops->call(up->options.context, cancel) != HF_OK)
         hf_call_free(cancel);
 }
 
@@ -138,11 +139,12 @@ void hf_gb_up_calls_free(struct hf_gb_upstream *up)
     while (!hf_list_empty(&up->calls)) {
         struct hf_gb_up_call *call = HF_CONTAINER_OF(up->calls.next, struct hf_gb_up_call, node);
 
-        if (call->asked != NULL)
+        if (call->asked != NULL) {
             take_back(call);
-        else
+        } else {
             (void)stopped(call);
-        call_free(call);
+            call_free(call);
+        }
     }
     hf_wheel_cancel(up->options.wheel, &up->retry);
 }

@@ -42,15 +42,20 @@ enum hf_view_form {
     HF_VIEW_JPEG,
     HF_VIEW_RTP,   /* packets go to `to`; chunks are a line of JSON a second */
     HF_VIEW_STATS, /* one line of JSON of what is pulled now; HF_ERR_NOT_FOUND */
+    HF_VIEW_SPEAK, /* `sound` is said to the device of a talk that stands; one such line when all of it is taken. HF_ERR_NOT_FOUND: there is no talk; HF_ERR_EXISTS: somebody else is speaking;
+                      HF_ERR_UNSUPPORTED: the talk has another codec; HF_ERR_CLOSED: it ended first */
 };
 struct hf_view_request {
     struct hf_slice tenant, device, channel;
     enum hf_view_form form;
     uint8_t
-        kind; /* of session: 0 live, 1 playback, 2 download, as struct hf_gb_media_request has it. Others than live are never `absent`: HF_ERR_NOT_FOUND */
+        kind; /* of session: 0 live, 1 playback, 2 download, 3 talk, as struct hf_gb_media_request has it. Others than live are never `absent`: HF_ERR_NOT_FOUND */
     bool
         picture_in_head; /* MP4 without sound: the first picture stands in the file's head and not in a fragment: what a media element shows sooner, and a MediaSource would not see */
-    struct hf_slice to;  /* RTP: numeric address and port; HF_ERR_INVALID for what is none */
+    struct hf_slice sound; /* SPEAK: G.711, 8,000 bytes a second; copied */
+    uint8_t sound_codec;   /* enum hf_es_codec: HF_ES_G711A, HF_ES_G711U */
+    bool sound_last;       /* the talk ends when it has been heard */
+    struct hf_slice to;    /* RTP: numeric address and port; HF_ERR_INVALID for what is none */
 };
 struct hf_view; /* opaque */
 struct hf_view_chunk {

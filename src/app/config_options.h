@@ -321,7 +321,8 @@
     X(U64, _, queue_units_max, "512", 16, 2048, RESTART, "Frames that wait for one watcher; above, it loses whole ones up to the next key frame.") \
     X(BYTES, _, queue_bytes_max, "8MiB", 65536, 1073741824, RESTART, "And their bytes.") \
     X(BYTES, _, gop_bytes_max, "8MiB", 0, 1073741824, RESTART, "From the last key frame on, kept of each stream so that a watcher has a picture at once. 0: none is kept.") \
-    X(BYTES, _, unit_bytes_max, "2MiB", 65536, 67108864, RESTART, "The largest frame; larger ones are dropped.")
+    X(BYTES, _, unit_bytes_max, "2MiB", 65536, 67108864, RESTART, "The largest frame; larger ones are dropped.") \
+    X(BYTES, _, talk_bytes_max, "32KiB", 1600, 1048576, RESTART, "Of sound that waits to be heard by a camera; 8,000 bytes are a second.")
 
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \

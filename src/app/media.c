@@ -97,8 +97,7 @@ static union hf_address address_of(struct hf_slice host, uint16_t port)
     return address;
 }
 
-static void order_answered(void *context, uint64_t token, struct hf_slice host, uint16_t port, uint32_t ssrc,
-                           uint8_t payload_type, struct hf_slice format)
+static void order_answered(void *context, uint64_t token, const struct hf_gb_media_answer *answer)
 {
     struct hf_media *media = context;
     struct hf_mailbox *mailbox = mailbox_of(media, token);
@@ -107,10 +106,11 @@ static void order_answered(void *context, uint64_t token, struct hf_slice host, 
 
     if (order == NULL)
         return; /* as an answer that was lost: packets that come are believed all the same */
-    order->peer = address_of(host, port);
-    order->ssrc = ssrc;
-    order->payload_type = payload_type;
-    if (!keep(order->format, sizeof(order->format), format))
+    order->peer = address_of(answer->host, answer->port);
+    order->ssrc = answer->ssrc;
+    order->transport = answer->transport;
+    order->payload_type = answer->payload_type;
+    if (!keep(order->format, sizeof(order->format), answer->format))
         order->format[0] = '\0';
     if (hf_mailbox_post(mailbox, tag(order, TAG_ORDER)) != HF_OK)
         free(order);
@@ -184,6 +184,16 @@ hf_err hf_view_new(struct hf_media *media, unsigned worker, const struct hf_view
         free(view);
         return HF_ERR_INVALID;
     }
+    if (request->sound.bytes > 0 && (view->sound = malloc(request->sound.bytes)) == NULL) {
+        atomic_fetch_sub(&media->views, 1);
+        free(view);
+        return HF_ERR_NOMEM;
+    }
+    if (request->sound.bytes > 0)
+        memcpy(view->sound, request->sound.at, request->sound.bytes);
+    view->sound_bytes = request->sound.bytes;
+    view->sound_codec = request->sound_codec;
+    view->sound_last = request->sound_last;
     view->media = media;
     view->worker = worker;
     view->form = request->form;

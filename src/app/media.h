@@ -5,7 +5,7 @@
  *   media -> worker   what became of a leg, chunks
  *
  * A leg is one receiver of one call. Of the live leg of a channel any number of watchers are served: RTP over UDP to other addresses, packets as they came; HTTP, remuxed. A slow watcher loses
- * whole access units, up to the next key frame; it never holds up others. Requirement GB-11. */
+ * whole access units, up to the next key frame; it never holds up others. The leg of a talk sends what is said to the device. Requirements GB-11, GB-14. */
 #ifndef HF_APP_MEDIA_H
 #define HF_APP_MEDIA_H
 
@@ -43,7 +43,7 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     uint32_t legs_max, views_max;
     uint32_t first_packet_ms, silence_ms, unwatched_ms, start_ms;
     uint32_t queue_units_max;
-    size_t queue_bytes_max, gop_bytes_max, unit_bytes_max;
+    size_t queue_bytes_max, gop_bytes_max, unit_bytes_max, talk_bytes_max;
     bool strict_ssrc;
 };
 
@@ -72,6 +72,10 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     X(views_timed_out, "watchers to whom no key frame came in time")             \
     X(view_bytes, "bytes given to watchers")                                     \
     X(view_units_lost, "access units that slow watchers lost")                   \
+    X(talk_packets, "RTP packets of sound sent to devices")                      \
+    X(talk_bytes, "bytes of these")                                              \
+    X(talk_lost, "of these, those that the kernel or a connection did not take") \
+    X(talk_gaps, "times that sound ran out while a device listened")             \
     X(snapshots, "pictures made")                                                \
     X(snapshots_failed, "pictures that could not be made")                       \
     X(tells_late, "tells that found a worker's mailbox full and were repeated")

@@ -26,6 +26,7 @@ hf_err hf_gateway_media_init(struct hf_gateway *gateway, const struct hf_config 
         .queue_bytes_max = media->queue_bytes_max,
         .gop_bytes_max = media->gop_bytes_max,
         .unit_bytes_max = media->unit_bytes_max,
+        .talk_bytes_max = media->talk_bytes_max,
         .strict_ssrc = media->strict_ssrc,
     };
 

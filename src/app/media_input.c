@@ -263,7 +263,8 @@ static void take_packet(struct hf_media_leg *leg, const uint8_t *in, size_t byte
     case HF_MEDIA_REFUSE: leg->media->stats.strange_source++; return;
     case HF_MEDIA_TAKE_NEW: hf_media_stream_reset(leg); /* fall through */
     case HF_MEDIA_TAKE_MOVED:
-        if (leg->rtp != NULL) { /* where reports go until its own come from somewhere */
+        /* Where reports go until its own come from somewhere. What is said goes where its packets come from (NAT), if it knows the SSRC. */
+        if (leg->rtp != NULL && (leg->voice == NULL || leg->source.known)) {
             leg->remote = *peer;
             leg->rtcp_peer.any.sa_family = AF_UNSPEC;
         }

@@ -47,6 +47,13 @@ static hf_err open_udp(struct hf_media_leg *leg)
     return err;
 }
 
+static void close_udp(struct hf_media_leg *leg)
+{
+    hf_udp_close(leg->rtp);
+    hf_udp_close(leg->rtcp);
+    leg->rtp = leg->rtcp = NULL;
+}
+
 static void connection_begins(struct hf_media_leg *leg, struct hf_stream *stream)
 {
     leg->stream = stream;
@@ -54,6 +61,7 @@ static void connection_begins(struct hf_media_leg *leg, struct hf_stream *stream
     leg->partial_bytes = 0;
     leg->lost_ms = 0;
     leg->media->stats.connections++;
+    hf_media_voice_go(leg);
 }
 
 /* One connection at a time. A device that comes again, while the old one has been silent, has lost that. */
@@ -106,10 +114,15 @@ static hf_err open_port(struct hf_media_leg *leg)
         err = hf_media_ports_take(&media->ports, media->loop->now_ms, &leg->port);
         if (err != HF_OK)
             return err;
-        if (leg->transport == HF_GB_MEDIA_UDP)
+        bool any = leg->transport == HF_GB_MEDIA_ANY;
+
+        if (any || leg->transport == HF_GB_MEDIA_UDP)
             err = open_udp(leg);
-        else if (leg->transport == HF_GB_MEDIA_TCP_PASSIVE)
+        if (err == HF_OK && (any || leg->transport == HF_GB_MEDIA_TCP_PASSIVE)) {
             err = open_listener(leg);
+            if (err != HF_OK)
+                close_udp(leg);
+        }
         if (err == HF_OK)
             return HF_OK;
         if (err != HF_ERR_EXISTS) {
@@ -157,7 +170,11 @@ void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *orde
     err = hf_map_insert(&media->legs_by_token, &leg->by_token, leg->token);
     HF_ASSERT(err == HF_OK);
     media->leg_count++;
-    err = media->leg_count > media->options.legs_max ? HF_ERR_LIMIT : open_port(leg);
+    err = media->leg_count > media->options.legs_max ? HF_ERR_LIMIT : HF_OK;
+    if (err == HF_OK && leg->kind == HF_GB_MEDIA_KIND_TALK)
+        err = hf_media_voice_new(leg);
+    if (err == HF_OK)
+        err = open_port(leg);
     if (err != HF_OK) {
         refuse(leg, err);
         return;
@@ -196,6 +213,23 @@ static void try_connect(struct hf_media_leg *leg)
     connection_begins(leg, stream);
 }
 
+/* The other door is closed; who came in by it goes. */
+static void choose(struct hf_media_leg *leg, uint8_t transport)
+{
+    leg->transport = transport;
+    if (transport != HF_GB_MEDIA_UDP)
+        close_udp(leg);
+    if (transport != HF_GB_MEDIA_TCP_PASSIVE) {
+        hf_listener_close(leg->listener);
+        leg->listener = NULL;
+        if (leg->stream != NULL)
+            leg->stream->link.ops->abort(&leg->stream->link);
+        leg->stream = NULL;
+        leg->partial_bytes = 0;
+        leg->lost_ms = 0;
+    }
+}
+
 void hf_media_leg_answered(struct hf_media_leg *leg, const struct hf_media_order *order)
 {
     static const char *const streams[] = {"", "PS", "MP2P"};
@@ -204,6 +238,8 @@ void hf_media_leg_answered(struct hf_media_leg *leg, const struct hf_media_order
     for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
         ps = ps || hf_slice_eq_nocase(hf_slice_of(order->format), hf_slice_of(streams[i]));
     leg->raw = !ps;
+    if (leg->transport == HF_GB_MEDIA_ANY)
+        choose(leg, order->transport);
     leg->source.answered = order->ssrc != 0 ? order->ssrc : leg->source.offered;
     leg->remote = order->peer;
     leg->answered_ms = leg->media->loop->now_ms;
@@ -214,6 +250,8 @@ void hf_media_leg_answered(struct hf_media_leg *leg, const struct hf_media_order
             try_connect(leg);
     }
     leg->answered = true;
+    if (leg->voice != NULL)
+        hf_media_voice_answered(leg, order->payload_type, hf_slice_of(order->format));
 }
 
 /* ---- the end ---- */
@@ -230,12 +268,11 @@ void hf_media_leg_close(struct hf_media_leg *leg)
     struct hf_media *media = leg->media;
 
     hf_media_views_end(leg);
-    hf_udp_close(leg->rtp);
-    hf_udp_close(leg->rtcp);
+    hf_media_voice_free(leg);
+    close_udp(leg);
     hf_listener_close(leg->listener);
     if (leg->stream != NULL)
         leg->stream->link.ops->abort(&leg->stream->link);
-    leg->rtp = leg->rtcp = NULL;
     leg->listener = NULL;
     leg->stream = NULL;
     if (leg->port != 0)
@@ -292,7 +329,7 @@ static void repeat_untold(struct hf_media_leg *leg)
     uint32_t untold = leg->untold;
 
     leg->untold = 0;
-    for (unsigned kind = HF_GB_MEDIA_OPENED; kind <= HF_GB_MEDIA_UNWATCHED; kind++)
+    for (unsigned kind = HF_GB_MEDIA_OPENED; kind <= HF_GB_MEDIA_PLAYED; kind++)
         if (untold >> kind & 1)
             hf_media_tell(leg, (enum hf_gb_media_tell)kind, leg->untold_err);
 }
@@ -302,7 +339,7 @@ static void look_for_silence(struct hf_media_leg *leg, uint64_t now_ms)
     const struct hf_media_options *options = &leg->media->options;
     uint64_t since_ms = leg->heard ? leg->heard_ms : leg->answered_ms;
 
-    if (leg->silent_told || !leg->answered ||
+    if (leg->silent_told || !leg->answered || leg->voice != NULL || /* who listens need not speak */
         now_ms - since_ms < (leg->heard ? options->silence_ms : options->first_packet_ms))
         return;
     leg->silent_told = true; /* once, until a packet comes */
@@ -336,6 +373,8 @@ void hf_media_leg_sweep(struct hf_media_leg *leg, uint64_t now_ms)
         return;
     }
     look_for_silence(leg, now_ms);
+    if (leg->voice != NULL)
+        hf_media_voice_sweep(leg);
     if (leg->connect_ms != 0 && now_ms >= leg->connect_ms)
         try_connect(leg);
     if (leg->lost_ms != 0 && leg->transport == HF_GB_MEDIA_TCP_PASSIVE &&

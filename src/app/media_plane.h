@@ -1,4 +1,4 @@
-/* app/media_plane.h - inside of the media thread: media.c (thread and mailboxes), media_leg.c (legs' lives), media_input.c (packets), media_view.c (watchers). */
+/* app/media_plane.h - inside of the media thread: media.c (thread and mailboxes), media_leg.c (legs' lives), media_input.c (packets), media_view.c (watchers), media_voice.c (what is said to devices). */
 #ifndef HF_APP_MEDIA_PLANE_H
 #define HF_APP_MEDIA_PLANE_H
 
@@ -7,6 +7,7 @@
 #include "app/media.h"
 #include "app/media_mux.h"
 #include "base/map.h"
+#include "codec/json/out.h"
 #include "codec/ps/ps.h"
 #include "codec/rtp/framing.h"
 #include "codec/rtp/receiver.h"
@@ -37,7 +38,7 @@ struct hf_media_order { /* worker -> media, malloc'ed; and a tell on its way bac
     char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
     union hf_address peer; /* ANSWERED: AF_UNSPEC = not said; RELAY */
     uint32_t ssrc;
-    uint8_t payload_type;
+    uint8_t transport, payload_type;
     char format[16];
     bool on;
 };
@@ -52,6 +53,22 @@ struct hf_media_tell { /* media -> worker, malloc'ed */
 struct hf_media_kept { /* a packet that waits for those before it */
     uint8_t *bytes;    /* owns */
     uint32_t count;
+};
+
+struct hf_media_voice {    /* fields are media_voice.c's */
+    struct hf_timer timer; /* armed while packets go */
+    struct hf_media_leg *leg;
+    struct hf_view *speaker; /* whose sound is being taken; NULL: nobody's */
+    uint8_t *ring;           /* owns */
+    size_t room, at, count;
+    enum hf_es_codec codec; /* UNKNOWN until the answer */
+    bool in_ps, runs, last /* no sound will follow */, told /* the end was, or that nobody speaks */;
+    uint8_t payload_type;
+    uint16_t sequence;
+    uint64_t time;      /* of the next packet, 8 kHz */
+    uint64_t due_ms;    /* when it goes */
+    uint64_t spoken_ms; /* sound came last */
+    uint64_t packets, bytes, lost, gaps;
 };
 
 struct hf_media_consumer {
@@ -112,6 +129,7 @@ struct hf_media_leg {
     uint64_t unwatched_ms; /* since when nobody watches; 0 = somebody does, or it was told */
     struct hf_media_consumer consumers[HF_MEDIA_LEG_CONSUMERS_MAX];
     uint32_t consumer_count;
+    struct hf_media_voice *voice; /* owns: of a talk; else NULL */
 };
 
 struct hf_media {
@@ -164,6 +182,11 @@ struct hf_view {
     uint64_t reported_ms;
     hf_err err;
     bool snapping;
+    struct hf_media_voice *voice; /* that takes its sound */
+    uint8_t *sound;               /* owns */
+    size_t sound_bytes, sound_taken;
+    uint8_t sound_codec; /* enum hf_es_codec */
+    bool sound_last;
     /* what travels */
     struct hf_view_chunk chunk;
     uint8_t *data; /* owns */
@@ -212,6 +235,19 @@ void hf_media_views_attach(struct hf_media_leg *leg); /* those that wait for it 
 void hf_media_views_end(struct hf_media_leg *leg);
 void hf_media_views_sweep(struct hf_media *media, uint64_t now_ms);
 void hf_media_view_free(struct hf_view *view);
+void hf_media_view_spoke(struct hf_view *view, const struct hf_media_leg *leg,
+                         hf_err err); /* its sound was taken, or will not be */
+
+/* media_voice.c: only of legs that have one, but for free and go. */
+hf_err hf_media_voice_new(struct hf_media_leg *leg);
+void hf_media_voice_free(struct hf_media_leg *leg);
+void hf_media_voice_answered(struct hf_media_leg *leg, unsigned payload_type, struct hf_slice format);
+void hf_media_voice_go(struct hf_media_leg *leg); /* there is a connection */
+/* HF_ERR_EXISTS: somebody is speaking. Otherwise hf_media_view_spoke() follows, perhaps before it returns, unless the view leaves. */
+hf_err hf_media_voice_speak(struct hf_media_leg *leg, struct hf_view *view);
+void hf_media_voice_left(struct hf_view *view);
+void hf_media_voice_sweep(struct hf_media_leg *leg);
+void hf_media_voice_report(const struct hf_media_leg *leg, struct hf_json_out *out);
 
 /* media_snap.c: a thread that decodes. */
 hf_err hf_media_snaps_new(struct hf_media *media, struct hf_media_snaps **ret_snaps);

@@ -1,12 +1,11 @@
 /* app/media_report.c - what is known of a stream, as JSON. */
 #include "app/media_plane.h"
 #include "base/assert.h"
-#include "codec/json/out.h"
 #include "codec/sdp/ssrc.h"
 
 static const char *transport_name(unsigned transport)
 {
-    static const char *const names[] = {"udp", "tcp_passive", "tcp_active"};
+    static const char *const names[] = {"udp", "tcp_passive", "tcp_active", "any"};
 
     return transport < HF_COUNT_OF(names) ? names[transport] : "unknown";
 }
@@ -64,6 +63,8 @@ size_t hf_media_report(const struct hf_media_leg *leg, const union hf_address *t
                         leg->ps->video.stats.dropped + leg->ps->video.stats.refused_large);
         hf_json_out_u64(&out, "resyncs", leg->ps->stats.resyncs);
     }
+    if (leg->voice != NULL)
+        hf_media_voice_report(leg, &out);
     if (leg->sound != NULL)
         hf_json_out_cstr(&out, "sound", hf_es_codec_name((enum hf_es_codec)leg->sound->codec));
     hf_json_out_u64(&out, "watchers", leg->view_count);

@@ -90,6 +90,7 @@ static const struct hf_media_options defaults = {
     .queue_bytes_max = 4 << 20,
     .gop_bytes_max = 4 << 20,
     .unit_bytes_max = 2 << 20,
+    .talk_bytes_max = 16000,
 };
 
 static inline void begin(const struct hf_media_options *options)
@@ -198,9 +199,18 @@ static inline uint64_t open_leg(uint8_t transport, const char *channel)
     return token;
 }
 
+static uint8_t answer_transport; /* of one that may choose */
+
 static inline void answer(uint64_t token, uint16_t port, const char *format)
 {
-    hf_media_ops.answered(kit.media, token, HF_SLICE("127.0.0.1"), port, SSRC, 96, hf_slice_of(format));
+    struct hf_gb_media_answer answer = {.host = HF_SLICE("127.0.0.1"),
+                                        .port = port,
+                                        .ssrc = SSRC,
+                                        .transport = answer_transport,
+                                        .payload_type = 96,
+                                        .format = hf_slice_of(format)};
+
+    hf_media_ops.answered(kit.media, token, &answer);
 }
 
 /* ---- the device ---- */

@@ -128,6 +128,11 @@ static void serve(struct hf_view *view)
         serve_picture(view);
         return;
     }
+    if (view->form == HF_VIEW_SPEAK) {
+        if (view->ended)
+            give(view, false, true);
+        return;
+    }
     if (view->mux == NULL && view->leg != NULL && !sound_is_known(view->leg, view->media->loop->now_ms))
         return;
     while (view->err == HF_OK && view->bytes < HF_MEDIA_CHUNK_BYTES &&
@@ -200,6 +205,23 @@ static void report_once(struct hf_view *view, const struct hf_media_leg *leg)
         end(view, HF_OK);
 }
 
+static void speak(struct hf_view *view, struct hf_media_leg *leg)
+{
+    hf_err err = leg == NULL ? HF_ERR_NOT_FOUND : hf_media_voice_speak(leg, view);
+
+    if (err != HF_OK)
+        end(view, err);
+}
+
+void hf_media_view_spoke(struct hf_view *view, const struct hf_media_leg *leg, hf_err err)
+{
+    if (err == HF_OK)
+        report_once(view, leg);
+    else
+        end(view, err);
+    serve(view);
+}
+
 static void begin(struct hf_view *view)
 {
     struct hf_media *media = view->media;
@@ -214,6 +236,8 @@ static void begin(struct hf_view *view)
         end(view, HF_ERR_NOMEM);
     else if (view->form == HF_VIEW_STATS)
         report_once(view, leg);
+    else if (view->form == HF_VIEW_SPEAK)
+        speak(view, leg);
     else if (leg != NULL && leg->raw && !is_relay(view))
         end(view, HF_ERR_UNSUPPORTED); /* no program stream */
     else if (leg != NULL)
@@ -237,7 +261,7 @@ void hf_media_view_asked(struct hf_view *view)
     }
     if (!view->known)
         begin(view);
-    if (!view->ended && view->leg == NULL && !view->told_absent) {
+    if (!view->ended && view->leg == NULL && !view->told_absent && view->form != HF_VIEW_SPEAK) {
         view->told_absent = true;
         give(view, true, false);
     }
@@ -264,6 +288,7 @@ static void detach(struct hf_view *view)
 void hf_media_view_left(struct hf_view *view)
 {
     detach(view);
+    hf_media_voice_left(view);
     view->media->stats.view_units_lost += view->queue.lost - view->lost_before;
     hf_media_mux_free(view->mux);
     hf_media_queue_deinit(&view->queue);
@@ -278,6 +303,7 @@ void hf_media_view_free(struct hf_view *view)
 {
     atomic_fetch_sub(&view->media->views, 1);
     free(view->data);
+    free(view->sound);
     free(view);
 }
 

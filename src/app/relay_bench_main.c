@@ -293,7 +293,8 @@ static struct counts measure_relay(const uint16_t ports[CONSUMERS_MAX])
                                       .queue_units_max = 64,
                                       .queue_bytes_max = 1 << 20,
                                       .gop_bytes_max = options.units ? 8 << 20 : 0,
-                                      .unit_bytes_max = 2 << 20};
+                                      .unit_bytes_max = 2 << 20,
+                                      .talk_bytes_max = 16000};
     struct hf_gb_media_request request = {
         .tenant = &tenant, .device = HF_SLICE("d"), .channel = HF_SLICE("c"), .ssrc = SSRC, .family = 4};
     struct counts counts = {0};

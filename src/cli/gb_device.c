@@ -21,7 +21,7 @@ enum { PORT_DEFAULT = 5060, LEAVE_MS = 3000, LINE_BYTES_MAX = 4096, HOST_BYTES =
 #define FOR_EVER UINT64_MAX
 
 struct request {
-    const char *server, *id, *server_id, *realm, *password_file, *password_env, *media;
+    const char *server, *id, *server_id, *realm, *password_file, *password_env, *media, *sound;
     struct hf_cam_profile profile;
     struct hf_cli_gb_print print;
     uint64_t stay_ms; /* from the start; FOR_EVER */
@@ -36,6 +36,7 @@ struct run {
     size_t line_bytes;
     int input, signals;
     bool leaving, over, failed, was_registered;
+    FILE *sound; /* what it hears */
     char line[LINE_BYTES_MAX];
 };
 
@@ -62,6 +63,20 @@ static void on_message(void *context, uint32_t index, bool out, struct hf_slice 
 
     (void)index;
     hf_cli_gb_print_message(&run->request->print, out, bytes);
+}
+
+static void on_sound(void *context, uint32_t index, struct hf_slice bytes)
+{
+    struct run *run = context;
+
+    (void)index;
+    if (run->sound != NULL &&
+        (fwrite(bytes.at, 1, bytes.bytes, run->sound) != bytes.bytes || fflush(run->sound) != 0)) {
+        hf_cli_gb_print_note(&run->request->print, "trouble", "cannot write '%s': %s", run->request->sound,
+                             strerror(errno));
+        (void)fclose(run->sound);
+        run->sound = NULL;
+    }
 }
 
 static void on_trouble(void *context, uint32_t index, const char *what, int sys_errno)
@@ -236,12 +251,15 @@ static int open_and_live(const struct request *request, const char *argv0)
                                        .on_event = on_event,
                                        .on_message = request->print.trace ? on_message : NULL,
                                        .on_trouble = on_trouble,
+                                       .on_sound = on_sound,
                                        .context = &run};
     sigset_t set;
     hf_err err = resolve(request, &options.server);
 
     if (err != HF_OK)
         return hf_cli_failed(argv0, "cannot resolve '%s'", request->server);
+    if (request->sound != NULL && (run.sound = fopen(request->sound, "wbe")) == NULL)
+        return hf_cli_failed(argv0, "cannot write '%s': %s", request->sound, strerror(errno));
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
@@ -256,6 +274,8 @@ static int open_and_live(const struct request *request, const char *argv0)
     if (err == HF_OK)
         live(&run);
     hf_fleet_free(run.fleet);
+    if (run.sound != NULL)
+        (void)fclose(run.sound);
     if (run.signals >= 0)
         (void)close(run.signals);
     if (err != HF_OK)
@@ -315,6 +335,8 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 'S': request->server_id = optarg; break;
     case 'd': request->realm = optarg; break;
     case 'm': request->media = optarg; break;
+    case 'o': request->sound = optarg; break;
+    case 'H': profile->hears_tcp = true; break;
     case 'P': request->password_file = optarg; break;
     case 'E': request->password_env = optarg; break;
     case 't':
@@ -358,6 +380,8 @@ static int parse(int argc, char **argv, struct request *request)
         {"password-file", required_argument, NULL, 'P'},
         {"password-env", required_argument, NULL, 'E'},
         {"media", required_argument, NULL, 'm'},
+        {"sound", required_argument, NULL, 'o'},
+        {"sound-tcp", no_argument, NULL, 'H'},
         {"transport", required_argument, NULL, 't'},
         {"edition", required_argument, NULL, 'e'},
         {"charset", required_argument, NULL, 'C'},
@@ -490,6 +514,10 @@ const struct hf_cli_command hf_cli_gb_device = {
         "                            ffmpeg -f lavfi -i testsrc2=size=640x360:rate=25 -c:v libx264 -g 25 -bf "
         "0 "
         "-t 10 -f vob FILE\n"
+        "      --sound FILE          where what it hears is written (a broadcast, a talk): G.711 A-law, "
+        "8,000\n"
+        "                            bytes a second\n"
+        "      --sound-tcp           hears it over a TCP connection that it makes, instead of UDP\n"
         "  -t, --transport KIND      of SIP: udp (default), tcp\n"
         "  -e, --edition YEAR        2016 (default), 2022\n"
         "  -c, --channels N          1 [1] to 10000\n"

@@ -98,6 +98,7 @@ static void event_line(const struct hf_cam *cam, const struct hf_cam_event *even
     case HF_CAM_TELL_ANSWERED:
     case HF_CAM_TELL_UNANSWERED: (void)printf(" in %" PRIu32 " message(s)", event->number); break;
     case HF_CAM_TELL_MISSED: (void)printf(" %" PRIu32 " in a row", event->number); break;
+    case HF_CAM_TELL_LISTENED:
     case HF_CAM_TELL_HUNG_UP: (void)printf(" after %" PRIu32 " packet(s)", event->number); break;
     default: break;
     }

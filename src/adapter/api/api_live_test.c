@@ -1,7 +1,9 @@
 /* A channel as it is now: live.ps, .flv, .mp4 and snapshot.jpg. What watches is the test's. */
 #include "adapter/api/gateway_testkit.h"
+#include "codec/ps/es.h"
 
-#define LIVE "/v1/cameras/34020000001110000001/34020000001310000001/live"
+#define SOUND "/v1/cameras/34020000001110000001/34020000001310000001/sound"
+#define LIVE  "/v1/cameras/34020000001110000001/34020000001310000001/live"
 
 struct hf_view {
     struct hf_view_request request;
@@ -257,6 +259,66 @@ static void wishes_are_looked_at(void **state)
     assert_int_equal(request("GET", LIVE ".flv", NULL), 503);
 }
 
+static void sound_is_said(void **state)
+{
+    static const struct {
+        const char *headers, *query;
+        enum hf_es_codec codec;
+        bool last;
+    } rows[] = {
+        {"Content-Type: audio/PCMA\r\n", "", HF_ES_G711A, false},
+        {"Content-Type: audio/pcma; rate=8000\r\n", "?last=true", HF_ES_G711A, true},
+        {"Content-Type: audio/PCMU\r\n", "?last=false", HF_ES_G711U, false},
+        {"Content-Type: audio/basic\r\n", "", HF_ES_G711U, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        char path[128];
+
+        snprintf(path, sizeof(path), SOUND "%s", rows[i].query);
+        assert_int_equal(request_with("POST", path, rows[i].headers, "la la"), 0); /* until it is taken */
+        assert_int_equal(view.request.form, HF_VIEW_SPEAK);
+        assert_int_equal(view.request.kind, 3);
+        assert_int_equal(view.request.sound.bytes, 5);
+        assert_int_equal(view.request.sound_codec, rows[i].codec);
+        assert_int_equal(view.request.sound_last, rows[i].last);
+        chunk("{\"said\":{}}\n", false, true, HF_OK);
+        assert_int_equal(fake_status(&g.link), 200);
+        assert_true(answer_has("Content-Type: application/json\r\n"));
+        assert_true(answer_has("{\"said\":{}}\n"));
+        assert_false(view.open);
+    }
+    assert_int_equal(g.call_count, 0);
+}
+
+static void what_cannot_be_said_is_a_problem(void **state)
+{
+    static const struct {
+        hf_err err;
+        unsigned status;
+        const char *text;
+    } rows[] = {
+        {HF_ERR_NOT_FOUND, 404, "POST talk begins one"}, {HF_ERR_CLOSED, 404, "ended before"},
+        {HF_ERR_EXISTS, 409, "somebody else"},           {HF_ERR_UNSUPPORTED, 415, "other codec"},
+        {HF_ERR_TIMEOUT, 504, "no connection"},          {HF_ERR_NOMEM, 503, "memory_limit"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        assert_int_equal(request_with("POST", SOUND, "Content-Type: audio/PCMA\r\n", "la"), 0);
+        chunk("", false, true, rows[i].err);
+        assert_int_equal(fake_status(&g.link), rows[i].status);
+        assert_true(answer_has(rows[i].text));
+    }
+    assert_int_equal(request_with("POST", SOUND, "Content-Type: audio/mpeg\r\n", "la"), 415);
+    assert_int_equal(request_with("POST", SOUND, "", "la"), 415);
+    assert_int_equal(request_with("POST", SOUND "?last=2", "Content-Type: audio/PCMA\r\n", "la"), 400);
+    assert_int_equal(request_with("POST", "/v1/cameras/c/ch%20x/sound", "Content-Type: audio/PCMA\r\n", "la"),
+                     400);
+    assert_int_equal(request("GET", SOUND, NULL), 405);
+}
+
 static void a_slow_watcher_is_asked_for_nothing_more_and_ends_with_its_key(void **state)
 {
     (void)state;
@@ -282,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_late_answer_harms_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(what_goes_wrong_before_the_first_byte_is_a_problem, setup, teardown),
         cmocka_unit_test_setup_teardown(wishes_are_looked_at, setup, teardown),
+        cmocka_unit_test_setup_teardown(sound_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_said_is_a_problem, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slow_watcher_is_asked_for_nothing_more_and_ends_with_its_key, setup,
                                         teardown),
     };

@@ -1,11 +1,18 @@
-/* adapter/api/cameras_live.c - GET /v1/cameras/{}/{}/live.ps, .flv, .mp4, .rtp, snapshot.jpg, media: a channel as it is now. The next chunk is asked for when the kernel has taken the one before, as with events. Where nobody
+/* adapter/api/cameras_live.c - GET /v1/cameras/{}/{}/live.ps, .flv, .mp4, .rtp, snapshot.jpg, media: a channel as it is now; POST sound: what is said to it. The next chunk is asked for when the kernel has taken the one before, as with events. Where nobody
  * pulls the channel the device is asked to Play first; the head of the answer waits for the first bytes, so that whatever goes wrong before is a problem document. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "adapter/api/stream.h"
+#include "codec/ps/es.h"
 
-enum { PLAY_WAIT_MS = 15000, ID_BYTES_MAX = 64, TO_BYTES_MAX = 64, TYPE_BYTES_MAX = 160 };
+enum {
+    PLAY_WAIT_MS = 15000,
+    ID_BYTES_MAX = 64,
+    TO_BYTES_MAX = 64,
+    TYPE_BYTES_MAX = 160,
+    KIND_TALK = 3 /* of hf_view_request */
+};
 
 struct live { /* first: the stream, which is freed with free() */
     struct hf_api_stream stream;
@@ -29,15 +36,49 @@ static const char *content_type(enum hf_view_form form)
     case HF_VIEW_MP4: return "video/mp4";
     case HF_VIEW_JPEG: return "image/jpeg";
     case HF_VIEW_RTP: return "application/jsonl";
-    case HF_VIEW_STATS: return "application/json";
+    case HF_VIEW_STATS:
+    case HF_VIEW_SPEAK: return "application/json";
     }
     return "application/octet-stream";
+}
+
+/* Of sound. False: the others' words will do. */
+static bool fail_talk(struct hf_api_request *request, hf_err err)
+{
+    struct hf_api_trouble trouble = {.reason = HF_REASON_NOT_FOUND};
+
+    switch (err) {
+    case HF_ERR_UNSUPPORTED:
+        trouble.reason = HF_REASON_UNSUPPORTED_DATA;
+        hf_api_fail(request, &trouble,
+                    "the talk has the other codec of G.711 (format, in the result of talk)");
+        return true;
+    case HF_ERR_NOT_FOUND:
+        hf_api_fail(request, &trouble,
+                    "there is no talk with this channel that goes through the gateway; POST talk begins one");
+        return true;
+    case HF_ERR_TIMEOUT:
+        trouble.reason = HF_REASON_DEADLINE_EXCEEDED;
+        hf_api_fail(request, &trouble,
+                    "the camera made no connection for the sound in time (media.start_ms)");
+        return true;
+    case HF_ERR_EXISTS:
+        trouble.reason = HF_REASON_IN_PROGRESS;
+        hf_api_fail(request, &trouble, "somebody else is speaking");
+        return true;
+    case HF_ERR_CLOSED:
+        hf_api_fail(request, &trouble, "the talk ended before all of it was taken");
+        return true;
+    default: return false;
+    }
 }
 
 static void fail(struct hf_api_request *request, enum hf_view_form form, hf_err err)
 {
     struct hf_api_trouble trouble = {.reason = HF_REASON_INTERNAL_ERROR};
 
+    if (form == HF_VIEW_SPEAK && fail_talk(request, err))
+        return;
     switch (err) {
     case HF_ERR_UNSUPPORTED:
         trouble.reason = HF_REASON_NOT_IMPLEMENTED;
@@ -234,15 +275,15 @@ static bool id_ok(struct hf_api_request *request, const char *field, struct hf_s
                       ID_BYTES_MAX);
 }
 
-static bool take_kind(struct hf_api_request *request, uint8_t *ret_kind)
+static bool take_kind(struct hf_api_request *request, enum hf_view_form form, uint8_t *ret_kind)
 {
-    static const char *const kinds[] = {"play", "playback", "download"};
+    static const char *const kinds[] = {"play", "playback", "download", "talk"};
     struct hf_slice text;
     char storage[16];
 
     if (!hf_api_param(request, "kind", storage, sizeof(storage), &text))
         return false;
-    for (size_t i = 0; i < HF_COUNT_OF(kinds); i++)
+    for (size_t i = 0; i < (form == HF_VIEW_STATS ? 4u : 3u); i++)
         if (text.at == NULL || hf_slice_is(text, kinds[i])) {
             *ret_kind = (uint8_t)i;
             return true;
@@ -250,21 +291,22 @@ static bool take_kind(struct hf_api_request *request, uint8_t *ret_kind)
     return hf_api_bad(request, "kind", "kind must be play, playback or download");
 }
 
-static void watch(struct hf_api_request *request, enum hf_view_form form)
+static struct hf_view_request wish_of(const struct hf_api_request *request, enum hf_view_form form)
+{
+    return (struct hf_view_request){.tenant = request->tenant,
+                                    .device = hf_api_argument(request, 0),
+                                    .channel = hf_api_argument(request, 1),
+                                    .form = form,
+                                    .picture_in_head = form == HF_VIEW_MP4 && request->has_range};
+}
+
+static void open_view(struct hf_api_request *request, const struct hf_view_request *asked)
 {
     struct hf_api *api = request->api;
-    struct hf_view_request wish = {.tenant = request->tenant,
-                                   .device = hf_api_argument(request, 0),
-                                   .channel = hf_api_argument(request, 1),
-                                   .form = form,
-                                   .picture_in_head = form == HF_VIEW_MP4 && request->has_range};
-    char to[TO_BYTES_MAX];
+    struct hf_view_request wish = *asked;
+    enum hf_view_form form = wish.form;
     struct live *live;
 
-    if (form == HF_VIEW_RTP && !hf_api_param(request, "to", to, sizeof(to), &wish.to))
-        return;
-    if (!take_kind(request, &wish.kind))
-        return;
     if (!id_ok(request, "camera", wish.device) || !id_ok(request, "channel", wish.channel))
         return;
     if (api->stats.readers_now >= api->limits.readers_max) {
@@ -291,6 +333,51 @@ static void watch(struct hf_api_request *request, enum hf_view_form form)
     live->form = form;
     hf_api_stream_add(request, &live->stream, &live_ops);
     hf_api_stream_go_on(&live->stream);
+}
+
+static void watch(struct hf_api_request *request, enum hf_view_form form)
+{
+    struct hf_view_request wish = wish_of(request, form);
+    char to[TO_BYTES_MAX];
+
+    if ((form != HF_VIEW_RTP || hf_api_param(request, "to", to, sizeof(to), &wish.to)) &&
+        take_kind(request, form, &wish.kind))
+        open_view(request, &wish);
+}
+
+/* Raw G.711: what its name says, or the type that everybody uses for the other law. */
+static bool take_codec(struct hf_api_request *request, uint8_t *ret_codec)
+{
+    static const struct {
+        const char *type;
+        enum hf_es_codec codec;
+    } rows[] = {{"audio/PCMA", HF_ES_G711A}, {"audio/PCMU", HF_ES_G711U}, {"audio/basic", HF_ES_G711U}};
+    const char *semicolon = request->content_type.bytes > 0
+                                ? memchr(request->content_type.at, ';', request->content_type.bytes)
+                                : NULL;
+    struct hf_slice type = {request->content_type.at, semicolon != NULL
+                                                          ? (size_t)(semicolon - request->content_type.at)
+                                                          : request->content_type.bytes};
+
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++)
+        if (hf_slice_eq_nocase(hf_slice_trim(type), hf_slice_of(rows[i].type))) {
+            *ret_codec = (uint8_t)rows[i].codec;
+            return true;
+        }
+    hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_UNSUPPORTED_DATA},
+                "sound is G.711, 8,000 bytes a second: audio/PCMA, or audio/PCMU");
+    return false;
+}
+
+/* It is answered when its last byte has found room: whoever sends faster than it is heard waits for the answer. */
+void hf_api_channel_sound(struct hf_api_request *request)
+{
+    struct hf_view_request wish = wish_of(request, HF_VIEW_SPEAK);
+
+    wish.kind = KIND_TALK;
+    wish.sound = request->body;
+    if (take_codec(request, &wish.sound_codec) && hf_api_param_bool(request, "last", &wish.sound_last))
+        open_view(request, &wish);
 }
 
 void hf_api_live_ps(struct hf_api_request *request)

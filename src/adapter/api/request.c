@@ -69,6 +69,7 @@ const struct hf_api_route hf_api_routes[] = {
     {POST,  "/v1/cameras/{}/{}/playback",           COMMANDS,              TENANT,                            hf_api_camera_command},
     {POST,  "/v1/cameras/{}/{}/download",           COMMANDS,              TENANT,                            hf_api_camera_command},
     {POST,  "/v1/cameras/{}/{}/talk",               COMMANDS,              TENANT,                            hf_api_camera_command},
+    {POST,  "/v1/cameras/{}/{}/sound",              COMMANDS,              TENANT,                            hf_api_channel_sound},
     {POST,  "/v1/cameras/{}/{}/stop",               COMMANDS,              TENANT,                            hf_api_camera_command},
     {POST,  "/v1/cameras/{}/{}/pause",              COMMANDS,              TENANT,                            hf_api_camera_command},
     {POST,  "/v1/cameras/{}/{}/resume",             COMMANDS,              TENANT,                            hf_api_camera_command},

@@ -222,7 +222,7 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
 
 /* cameras_live.c */
 hf_api_handler hf_api_live_ps, hf_api_live_flv, hf_api_live_mp4, hf_api_live_rtp, hf_api_channel_media,
-    hf_api_snapshot, hf_api_upstreams;
+    hf_api_snapshot, hf_api_upstreams, hf_api_channel_sound;
 
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */

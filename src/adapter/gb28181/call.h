@@ -139,7 +139,8 @@ struct hf_gb_call {
     hf_err err;           /* or what the flow or the relay said */
     uint8_t payload_type, setup, video_codec, audio_codec;
     bool recorded;         /* call_record.c: the log says that it stands */
-    bool relayed;          /* media goes through the relay, whose leg is open until the end */
+    bool relayed;          /* the relay's leg is open, until the end */
+    bool through_us;       /* media goes, or went, through the relay */
     bool asked;            /* the INVITE is out; incoming: has come */
     bool answered;         /* incoming: our 2xx is out */
     bool heard;            /* our INVITE was answered, if only by a 1xx */
@@ -286,6 +287,7 @@ void hf_gb_points_free(struct hf_gb_site *site);
 hf_err hf_gb_call_invite(struct hf_gb_call *call);
 void hf_gb_call_cancel(struct hf_gb_call *call); /* theirs is refused, or ended by BYE when it was answered */
 void hf_gb_call_invite_told(struct hf_gb_call *call, const struct hf_sip_tx_event *event);
+void hf_gb_call_tell_relay(struct hf_gb_call *call); /* what its SDP came to, if media goes through it */
 void hf_gb_call_refreshed(struct hf_gb_call *call, const struct hf_sip_msg *msg); /* RFC 4028 */
 void hf_gb_call_id_text(const struct hf_gb_call *call, char ret_text[HF_GB_CALL_ID_TEXT]);
 
@@ -318,6 +320,7 @@ void hf_gb_call_controlled(struct hf_gb_request *request, const struct hf_sip_tx
 
 /* call_talk.c */
 hf_err hf_gb_call_ask_to_talk(struct hf_gb_request *request);
+void hf_gb_call_talk_opened(struct hf_gb_call *call); /* its leg is there: now the device is asked */
 void hf_gb_call_invited(struct hf_gb_device *device, const struct hf_sip_tx_event *event);
 void hf_gb_call_talk_told(struct hf_gb_call *call, const struct hf_sip_tx_event *event);
 void hf_gb_call_talk_refuse(struct hf_gb_call *call);

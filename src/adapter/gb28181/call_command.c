@@ -97,20 +97,23 @@ static hf_err undo(struct hf_gb_request *request, struct hf_gb_call *call, hf_er
     return hf_gb_request_sent(request, err);
 }
 
+_Static_assert((int)HF_GB_CALL_TALK == (int)HF_GB_MEDIA_KIND_TALK, "the relay knows it by its number");
+
 static hf_err open_leg(struct hf_gb_request *request, struct hf_gb_call *call)
 {
     struct hf_gb_site *site = call->device->site;
+    bool talk = call->kind == HF_GB_CALL_TALK;
     struct hf_gb_media_request leg = {.tenant = site->options.tenant,
                                       .device = hf_gb_device_id(call->device),
                                       .channel = hf_gb_call_channel(call),
                                       .ssrc = call->ssrc,
-                                      .transport = call->transport,
+                                      .transport = talk ? HF_GB_MEDIA_ANY : call->transport,
                                       .family = call->device->flow.family,
                                       .kind = call->kind};
 
     hf_gb_request_wait(request, HF_GB_WAIT_CALL);
-    call->times.watched = true;
-    call->relayed = true;
+    call->times.watched = !talk; /* nothing has to come of those */
+    call->relayed = call->through_us = true;
     call->err = site->options.media->open(site->options.media_context, call->token, &leg);
     if (call->err == HF_OK)
         return HF_OK;
@@ -123,7 +126,7 @@ static hf_err start(struct hf_gb_request *request, struct hf_gb_call *call, bool
 {
     hf_err err;
 
-    if (call->kind == HF_GB_CALL_TALK) {
+    if (call->kind == HF_GB_CALL_TALK && !relayed) {
         err = hf_gb_call_ask_to_talk(request);
         if (err == HF_OK)
             return HF_OK;
@@ -158,10 +161,11 @@ static hf_err begin(struct hf_gb_request *request, const struct hf_gb_call_args 
 
     if (call != NULL)
         return join(request, call);
-    if (relayed && (site->options.media == NULL || kind == HF_GB_CALL_TALK))
+    if (relayed && site->options.media == NULL)
         return fail(request, HF_REASON_BAD_REQUEST, "to",
-                    kind == HF_GB_CALL_TALK ? "name the server that the audio comes from"
-                                            : "there is no relay here: name the server that media goes to");
+                    kind == HF_GB_CALL_TALK
+                        ? "there is no relay here: name the server that the audio comes from"
+                        : "there is no relay here: name the server that media goes to");
     if (hf_gb_breaker_refuses(device))
         return fail(request, HF_REASON_BREAKER_OPEN, "", NULL);
     call = hf_gb_call_new(device, kind);

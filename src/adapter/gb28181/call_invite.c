@@ -142,6 +142,20 @@ static void leave_invite(struct hf_gb_call *call)
     call->invite = NULL;
 }
 
+void hf_gb_call_tell_relay(struct hf_gb_call *call)
+{
+    const struct hf_gb_site *site = call->device->site;
+    struct hf_gb_media_answer answer = {.host = hf_slice_of(call->from_host),
+                                        .port = call->from_port,
+                                        .ssrc = call->answer_ssrc ? call->answer_ssrc : call->ssrc,
+                                        .transport = call->transport,
+                                        .payload_type = call->payload_type,
+                                        .format = {call->format, call->format_bytes}};
+
+    if (call->relayed)
+        site->options.media->answered(site->options.media_context, call->token, &answer);
+}
+
 /* A 2xx for which there is a session: it stands, or is ended in good order. */
 static void accepted(struct hf_gb_call *call, const struct hf_sip_tx_event *event)
 {
@@ -172,11 +186,7 @@ static void accepted(struct hf_gb_call *call, const struct hf_sip_tx_event *even
         keep_text(call, hf_slice_of(element));
         (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, HF_GB_CALL_END_BAD_ANSWER);
     } else {
-        if (call->relayed)
-            site->options.media->answered(
-                site->options.media_context, call->token, hf_slice_of(call->from_host), call->from_port,
-                call->answer_ssrc ? call->answer_ssrc : call->ssrc, call->payload_type,
-                (struct hf_slice){call->format, call->format_bytes});
+        hf_gb_call_tell_relay(call);
         call->events = true;
         hf_gb_call_event(call, "started");
         hf_gb_call_record(call);

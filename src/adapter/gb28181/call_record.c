@@ -16,7 +16,7 @@ static void write_media(const struct hf_gb_call *call, struct hf_json_out *out)
     hf_json_out_text(out, "channel", hf_gb_call_channel(call));
     hf_json_out_u64(out, "stream", call->stream);
     hf_json_out_u64(out, "transport", call->transport);
-    hf_json_out_bool(out, "relayed", call->times.watched);
+    hf_json_out_bool(out, "relayed", call->through_us);
     hf_json_out_cstr(out, "host", call->host);
     hf_json_out_u64(out, "port", call->port);
     hf_json_out_cstr(out, "from_host", call->from_host);

@@ -66,7 +66,8 @@ static void read_media(struct reader *reader, struct hf_gb_call *call)
     call->channel_bytes = keep(call->channel, text(reader, "channel", sizeof(call->channel)));
     call->stream = (uint8_t)number(reader, "stream", HF_GB_CALL_NO_STREAM);
     call->transport = (uint8_t)number(reader, "transport", HF_GB_MEDIA_TCP_ACTIVE);
-    call->times.watched = flag(reader, "relayed");
+    call->through_us = flag(reader, "relayed");
+    call->times.watched = call->through_us && call->kind != HF_GB_CALL_TALK;
     (void)keep(call->host, text(reader, "host", sizeof(call->host) - 1));
     call->port = (uint16_t)number(reader, "port", UINT16_MAX);
     (void)keep(call->from_host, text(reader, "from_host", sizeof(call->from_host) - 1));
@@ -173,10 +174,9 @@ static void go_on(struct hf_gb_call *call)
     const char *why;
 
     /* Its number is not given to anybody else; one that is taken all the same, or that no pool has, is the media server's to sort out. */
-    (void)hf_gb_call_take_ssrc(call, hf_slice_of(call->times.watched ? "" : call->host), true, call->ssrc,
-                               &why);
+    (void)hf_gb_call_take_ssrc(call, hf_slice_of(call->through_us ? "" : call->host), true, call->ssrc, &why);
     call->events = true;
-    if (!call->times.watched && call->device->restored) {
+    if (!call->through_us && call->device->restored) {
         if (call->source_bytes > 0)
             hf_list_push_back(&site->talks, &call->talk);
         hf_gb_call_keep_soon(call); /* it may be over for the device */

@@ -35,7 +35,8 @@ static void make_source(struct hf_gb_call *call)
     call->source_bytes = HF_GBID_DIGITS;
 }
 
-hf_err hf_gb_call_ask_to_talk(struct hf_gb_request *request)
+/* What the device is told; from here on it may call. */
+static bool build_ask(struct hf_gb_request *request, struct hf_slice *ret_body)
 {
     struct hf_gb_call *call = request->call;
     struct hf_gb_site *site = call->device->site;
@@ -56,8 +57,54 @@ hf_err hf_gb_call_ask_to_talk(struct hf_gb_request *request)
     request->answer = HF_CDP_ANSWER_ONE;
     hf_sb_init(&sb, site->body, HF_GB_BODY_BYTES_MAX + 1);
     if (hf_cdp_build(&writer, notify, &sb, NULL) != HF_OK)
+        return false;
+    *ret_body = hf_sb_done(&sb);
+    return true;
+}
+
+hf_err hf_gb_call_ask_to_talk(struct hf_gb_request *request)
+{
+    struct hf_slice body;
+
+    return build_ask(request, &body) ? hf_gb_request_send(request, body) : HF_ERR_INVALID;
+}
+
+static hf_err ask_now(struct hf_gb_request *request)
+{
+    struct hf_gb_device *device = request->device;
+    struct hf_gb_site *site = device->site;
+    struct hf_slice body, text;
+
+    if (!build_ask(request, &body) ||
+        !hf_gb_write_message(device, &device->flow, (struct hf_slice){NULL, 0}, body, &text))
         return HF_ERR_INVALID;
-    return hf_gb_request_send(request, hf_sb_done(&sb));
+    hf_err err =
+        hf_sip_tx_request(site->layer, &device->flow, text, &request->user, hf_gb_now(site), &request->tx);
+
+    if (err != HF_OK)
+        request->tx = NULL;
+    request->sent_ms = hf_gb_now(site);
+    return err;
+}
+
+/* The hub has let go of the command: what goes wrong now ends the session, of which the command tells. */
+void hf_gb_call_talk_opened(struct hf_gb_call *call)
+{
+    struct hf_gb_device *device = call->device;
+
+    for (struct hf_list_node *node = device->requests.next; node != &device->requests; node = node->next) {
+        struct hf_gb_request *request = HF_CONTAINER_OF(node, struct hf_gb_request, node);
+
+        if (request->call != call || request->verb != HF_GB_CALL_VERB_TALK)
+            continue;
+        call->err = ask_now(request);
+        if (call->err != HF_OK)
+            hf_gb_call_discard(call, HF_GB_CALL_END_FLOW);
+        else
+            hf_gb_request_wait(request, HF_GB_WAIT_SIP);
+        return;
+    }
+    hf_gb_call_discard(call, HF_GB_CALL_END_UNCLAIMED); /* nobody asks for it any more */
 }
 
 /* ---- the device calls ---- */
@@ -162,6 +209,7 @@ void hf_gb_call_talk_told(struct hf_gb_call *call, const struct hf_sip_tx_event 
         call->invite = NULL;
         call->events = true;
         (void)hf_gb_call_happens(call, HF_GB_CALL_2XX, HF_GB_CALL_END_NONE);
+        hf_gb_call_tell_relay(call);
         hf_gb_call_event(call, "started");
         hf_gb_call_record(call);
         hf_gb_call_tell(call);

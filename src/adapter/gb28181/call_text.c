@@ -111,7 +111,7 @@ void hf_gb_call_members(const struct hf_gb_call *call, struct hf_json_out *out)
     hf_json_out_cstr(out, "state", hf_gb_call_state_name(hf_gb_call_state(&call->state)));
     hf_json_out_u64(out, "users", call->users);
     hf_json_out_cstr(out, "transport", transports[call->transport]);
-    hf_json_out_bool(out, "relayed", call->times.watched);
+    hf_json_out_bool(out, "relayed", call->through_us);
     if (call->host[0] != '\0')
         address(out, "to", call->host, call->port);
     if (hf_gb_call_is_history(call)) {

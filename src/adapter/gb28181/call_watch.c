@@ -72,6 +72,10 @@ void hf_gb_media_told(struct hf_gb_site *site, const struct hf_gb_media_told *te
         if (call->asked || call->incoming)
             return;
         take_address(call, tell);
+        if (call->kind == HF_GB_CALL_TALK) {
+            hf_gb_call_talk_opened(call);
+            return;
+        }
         call->err = hf_gb_call_invite(call);
         if (call->err != HF_OK) {
             (void)hf_gb_call_step(&call->state, HF_GB_CALL_INVITE);
@@ -96,6 +100,7 @@ void hf_gb_media_told(struct hf_gb_site *site, const struct hf_gb_media_told *te
     case HF_GB_MEDIA_UNWATCHED:
         (void)hf_gb_call_happens(call, HF_GB_CALL_STOP, HF_GB_CALL_END_UNWATCHED);
         return;
+    case HF_GB_MEDIA_PLAYED: (void)hf_gb_call_happens(call, HF_GB_CALL_STOP, HF_GB_CALL_END_PLAYED); return;
     }
 }
 

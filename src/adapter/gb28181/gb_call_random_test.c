@@ -69,10 +69,9 @@ static hf_err open_leg(void *context, uint64_t token, const struct hf_gb_media_r
     return HF_ERR_LIMIT;
 }
 
-static void answered_leg(void *context, uint64_t token, struct hf_slice host, uint16_t port, uint32_t ssrc,
-                         uint8_t payload_type, struct hf_slice format)
+static void answered_leg(void *context, uint64_t token, const struct hf_gb_media_answer *answer)
 {
-    (void)context, (void)token, (void)host, (void)port, (void)ssrc, (void)payload_type, (void)format;
+    (void)context, (void)token, (void)answer;
 }
 
 static void close_leg(void *context, uint64_t token)
@@ -310,6 +309,7 @@ static void ask(struct tk_reply *one)
         {"Download",
          "{\"channel\":\"" CHANNEL "\",\"from\":1767225600,\"until\":1767225660,\"speed\":4," TO "}"},
         {"Broadcast", "{\"channel\":\"" CHANNEL "\"," TO "}"},
+        {"Talk", "{\"channel\":\"" SECOND "\"}"},
         {"Stop", "{\"channel\":\"" CHANNEL "\"}"},
         {"Stop", "{\"channel\":\"" SECOND "\",\"force\":true}"},
         {"Calls", ""},
@@ -317,15 +317,15 @@ static void ask(struct tk_reply *one)
     static const char *const about_one[][2] = {
         {"Stop", ""},   {"Stop", ",\"force\":true"}, {"Pause", ""},
         {"Resume", ""}, {"Speed", ",\"scale\":2"},   {"Seek", ",\"range\":7"}};
-    unsigned pick = below(15), camera = below(CAMERAS);
+    unsigned pick = below(16), camera = below(CAMERAS);
     char json[256];
 
-    if (pick < 9) {
+    if (pick < 10) {
         kit_command(one, ids[camera], plain[pick][0], plain[pick][1]);
         return;
     }
-    some_call(json, sizeof(json), about_one[pick - 9][1]);
-    kit_command(one, ids[camera], about_one[pick - 9][0], json);
+    some_call(json, sizeof(json), about_one[pick - 10][1]);
+    kit_command(one, ids[camera], about_one[pick - 10][0], json);
 }
 
 static void run(uint64_t seed)

@@ -10,10 +10,8 @@
 static char source[32];
 static unsigned sn, cseq;
 
-/* Asks, and reads what the device is told. */
-static void ask(void)
+static void read_ask(void)
 {
-    command("Broadcast", TALK);
     read_method("MESSAGE");
     assert_true(kit_has("<Notify>"));
     assert_true(kit_has("<CmdType>Broadcast</CmdType>"));
@@ -23,6 +21,13 @@ static void ask(void)
     (void)snprintf(source, sizeof(source), "%.20s", at + 10);
     sn = kit_sn();
     cseq = 1;
+}
+
+/* Asks, and reads what the device is told. */
+static void ask(void)
+{
+    command("Broadcast", TALK);
+    read_ask();
 }
 
 static void agree(const char *result_text)
@@ -101,6 +106,140 @@ static void the_device_calls_and_is_answered(void **state)
     read_method("BYE");
     assert_true(kit_has("BYE sip:" CAMERA "@192.0.2.10:5060 SIP/2.0\r\n"));
     assert_true(kit_has(";tag=talk"));
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
+/* Without `to` the sound comes from the relay, which is asked for a way before the device is asked to call. */
+static void ask_through_the_relay(void)
+{
+    command("Talk", "{\"channel\":\"" SPEAKER "\"}");
+    kit_nothing();
+    assert_int_equal(relay.request.kind, HF_GB_MEDIA_KIND_TALK);
+    assert_int_equal(relay.request.transport, HF_GB_MEDIA_ANY);
+    assert_string_equal(relay.channel, SPEAKER);
+    relay_tells(HF_GB_MEDIA_OPENED);
+    read_ask();
+    relay_tells(HF_GB_MEDIA_OPENED); /* twice is once */
+    kit_nothing();
+}
+
+static void through_the_relay(void **state)
+{
+    static const struct {
+        const char *media, *want, *host;
+        uint8_t transport;
+    } rows[] = {
+        {"m=audio 16000 RTP/AVP 8\r\n", "m=audio 20000 RTP/AVP 8\r\n", "192.0.2.10", HF_GB_MEDIA_UDP},
+        {"m=audio 9 TCP/RTP/AVP 8\r\na=setup:active\r\n", "m=audio 20000 TCP/RTP/AVP 8\r\n", "192.0.2.10",
+         HF_GB_MEDIA_TCP_PASSIVE},
+        {"m=audio 16000 TCP/RTP/AVP 8\r\na=setup:passive\r\n", "m=audio 20000 TCP/RTP/AVP 8\r\n",
+         "192.0.2.10", HF_GB_MEDIA_TCP_ACTIVE},
+    };
+    char sdp[512];
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        begin_relayed();
+        ask_through_the_relay();
+        agree("OK");
+        (void)snprintf(sdp, sizeof(sdp),
+                       "v=0\r\no=" CAMERA
+                       " 0 0 IN IP4 192.0.2.10\r\ns=Play\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n%s"
+                       "a=rtpmap:8 PCMA/8000\r\n",
+                       rows[i].media);
+        assert_int_equal(invite_us(SPEAKER, source, sdp), 200);
+        assert_true(kit_has("c=IN IP4 198.51.100.6\r\n"));
+        assert_true(kit_has(rows[i].want));
+        assert_int_equal(relay.answered, 0); /* it may not have heard it */
+        acknowledge(SPEAKER, source);
+        assert_int_equal(relay.answered, 1);
+        assert_true(relay.answered_token == relay.token);
+        assert_string_equal(relay.host, rows[i].host);
+        assert_string_equal(relay.format, "PCMA");
+        assert_int_equal(relay.transport, rows[i].transport);
+        expect("\"relayed\":true");
+        kit_pass(60000); /* nothing has to come of who listens */
+        assert_int_equal(kit_stats()->calls_now, 1);
+        relay_tells(i == 0 ? HF_GB_MEDIA_PLAYED : i == 1 ? HF_GB_MEDIA_UNWATCHED : HF_GB_MEDIA_ENDED);
+        (void)drain("");
+        expect_event(i == 0   ? "\"by\":\"us\",\"reason\":\"played\""
+                     : i == 1 ? "\"by\":\"us\",\"reason\":\"unwatched\""
+                              : "\"by\":\"media\",\"reason\":\"media_ended\"");
+        assert_int_equal(relay.closed, 1);
+        assert_int_equal(kit_stats()->calls_now, 0);
+        end();
+    }
+}
+
+static void what_is_said_through_the_relay_ends_with_it(void **state)
+{
+    static const struct hf_gb_options relayed = {.media = &relay_ops, .media_context = &relay};
+
+    (void)state;
+    begin_relayed();
+    ask_through_the_relay();
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 200);
+    acknowledge(SPEAKER, source);
+    expect("done {\"confirmed\":true");
+    kit_crash(100, &relayed);
+    kit_pass(50);
+    read_method("BYE");
+    expect_event("\"by\":\"us\",\"reason\":\"gateway_restarted\"");
+    assert_int_equal(kit_stats()->calls_restart_ended, 1);
+    assert_int_equal(kit_stats()->calls_resumed, 0);
+    end();
+}
+
+static void a_relay_that_has_no_way(void **state)
+{
+    (void)state;
+    begin_relayed();
+    relay.err = HF_ERR_LIMIT;
+    command("Talk", "{\"channel\":\"" SPEAKER "\"}");
+    expect("failed {\"confirmed\":false,\"reason\":\"media_refused\",\"error\":\"configured limit reached\"");
+    relay.err = HF_OK;
+    command("Talk", "{\"channel\":\"" SPEAKER "\"}");
+    relay_tells(HF_GB_MEDIA_REFUSED);
+    expect("failed {\"confirmed\":false,\"reason\":\"media_refused\"");
+    assert_int_equal(relay.closed, 1);
+    ask_through_the_relay();
+    agree("ERROR");
+    expect("failed {\"confirmed\":false,\"reason\":\"refused\",\"text\":\"Result ERROR\"");
+    assert_int_equal(relay.closed, 2);
+    ask_through_the_relay();
+    assert_int_equal(invite_us(SPEAKER, source, "v=0\r\nm=audio 16000 RTP/AVP 99\r\n"), 488);
+    expect("\"reason\":\"bad_answer\"");
+    assert_int_equal(relay.closed, 3);
+    ask_through_the_relay(); /* not a word */
+    kit_pass(10100);
+    expect("failed {\"confirmed\":false,\"reason\":\"no_answer\",\"timer\":\"setup\"");
+    assert_int_equal(relay.closed, 4);
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+    begin(); /* no relay at all */
+    command("Talk", "{\"channel\":\"" SPEAKER "\"}");
+    expect("\"reason\":\"bad_request\",\"element\":\"to\"");
+    end();
+}
+
+static void stopped_while_its_way_opens(void **state)
+{
+    static struct tk_reply list;
+    char json[128];
+
+    (void)state;
+    begin_relayed();
+    command("Talk", "{\"channel\":\"" SPEAKER "\"}");
+    kit_command(&list, CAMERA, "Calls", "");
+    kit_pass(17);
+    (void)snprintf(json, sizeof(json), "{\"call\":\"%s\"}", call_id());
+    kit_command(&list, CAMERA, "Stop", json);
+    kit_pass(17);
+    expect("\"reason\":\"stopped\"");
+    assert_int_equal(relay.closed, 1);
+    relay_tells(HF_GB_MEDIA_OPENED); /* too late */
+    kit_nothing();
     assert_int_equal(kit_stats()->calls_now, 0);
     end();
 }
@@ -301,6 +440,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_device_calls_and_is_answered),
+        cmocka_unit_test(through_the_relay),
+        cmocka_unit_test(what_is_said_through_the_relay_ends_with_it),
+        cmocka_unit_test(a_relay_that_has_no_way),
+        cmocka_unit_test(stopped_while_its_way_opens),
         cmocka_unit_test(the_device_may_end_what_it_began),
         cmocka_unit_test(a_channel_may_end_it),
         cmocka_unit_test(the_source_is_at_home_where_the_device_is),

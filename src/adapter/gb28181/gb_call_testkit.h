@@ -163,6 +163,7 @@ static struct {
     char channel[32], host[64], format[32];
     uint16_t port;
     uint32_t ssrc;
+    uint8_t transport;
 } relay;
 
 KIT hf_err relay_open(void *context, uint64_t token, const struct hf_gb_media_request *request)
@@ -178,16 +179,16 @@ KIT hf_err relay_open(void *context, uint64_t token, const struct hf_gb_media_re
     return HF_OK;
 }
 
-KIT void relay_answered(void *context, uint64_t token, struct hf_slice host, uint16_t port, uint32_t ssrc,
-                        uint8_t payload_type, struct hf_slice format)
+KIT void relay_answered(void *context, uint64_t token, const struct hf_gb_media_answer *answer)
 {
-    (void)context, (void)payload_type;
+    (void)context;
     relay.answered++;
     relay.answered_token = token;
-    (void)snprintf(relay.host, sizeof(relay.host), "%.*s", (int)host.bytes, host.at);
-    (void)snprintf(relay.format, sizeof(relay.format), "%.*s", (int)format.bytes, format.at);
-    relay.port = port;
-    relay.ssrc = ssrc;
+    (void)snprintf(relay.host, sizeof(relay.host), "%.*s", (int)answer->host.bytes, answer->host.at);
+    (void)snprintf(relay.format, sizeof(relay.format), "%.*s", (int)answer->format.bytes, answer->format.at);
+    relay.port = answer->port;
+    relay.ssrc = answer->ssrc;
+    relay.transport = answer->transport;
 }
 
 KIT void relay_close(void *context, uint64_t token)

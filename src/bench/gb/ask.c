@@ -1,5 +1,5 @@
 /* bench/gb/ask.c - requests of a camera until their final answer: over UDP repeated after T1, doubling to T2, for 64 T1 (RFC 3261 17.1.2). A provisional answer changes
- * nothing here: no request of a camera but INVITE has any. */
+ * nothing but for INVITE, which is not sent again then. */
 #include "bench/gb/camera_parts.h"
 
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static void end(struct hf_cam *cam, struct hf_cam_ask **link, const struct hf_si
     static void (*const ends[])(struct hf_cam *, const struct hf_cam_ask *, const struct hf_sip_msg *) = {
         [HF_CAM_FOR_REGISTER] = hf_cam_register_end, [HF_CAM_FOR_KEEPALIVE] = hf_cam_keepalive_end,
         [HF_CAM_FOR_PART] = hf_cam_part_end,         [HF_CAM_FOR_NOTIFY] = hf_cam_notify_end,
-        [HF_CAM_FOR_BYE] = hf_cam_bye_end,
+        [HF_CAM_FOR_BYE] = hf_cam_bye_end,           [HF_CAM_FOR_INVITE] = hf_cam_invite_end,
     };
     struct hf_cam_ask *ask = *link;
 
@@ -65,10 +65,13 @@ void hf_cam_asks_answer(struct hf_cam *cam, const struct hf_sip_msg *msg)
         if (msg->cseq.method == (*link)->method && hf_slice_is(msg->via.branch, branch)) {
             if (msg->status >= 200)
                 end(cam, link, msg);
+            else if ((*link)->method == HF_SIP_INVITE) /* 17.1.1.2: it was heard, and will be answered */
+                (*link)->again_ms = 0;
             return;
         }
     }
-    cam->world->stats.strays++;
+    if (!hf_cam_talk_answer(cam, msg))
+        cam->world->stats.strays++;
 }
 
 /* One that is over, or NULL. Whoever is told of an end may change the list: it is searched anew each time. */

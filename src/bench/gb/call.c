@@ -437,6 +437,7 @@ void hf_cam_hang_up(struct hf_cam *cam)
         } else {
             say_bye(cam, &cam->calls, "BYE of its own");
         }
+    hf_cam_talk_end(cam, "BYE of its own");
     hf_cam_arm(cam);
 }
 

@@ -48,7 +48,7 @@ void hf_cam_arm(struct hf_cam *cam)
 {
     const uint64_t own[] = {cam->register_ms, cam->keepalive_ms, cam->notify_ms};
     uint64_t due_ms = hf_cam_asks_due_ms(cam), jobs_ms = hf_cam_jobs_due_ms(cam),
-             calls_ms = hf_cam_calls_due_ms(cam);
+             calls_ms = HF_MIN(hf_cam_calls_due_ms(cam), hf_cam_talk_due_ms(cam));
 
     due_ms = HF_MIN(due_ms, HF_MIN(jobs_ms, calls_ms));
     for (size_t i = 0; i < HF_COUNT_OF(own); i++)
@@ -124,6 +124,7 @@ static void on_time(struct hf_timer *timer, uint64_t now_ms)
     hf_cam_jobs_time(cam);
     hf_cam_subscriptions_time(cam);
     hf_cam_calls_time(cam);
+    hf_cam_talk_time(cam);
     if (is_due(cam, cam->register_ms)) {
         cam->register_ms = 0;
         cam->begun_us = cam->world->now_us;
@@ -151,6 +152,7 @@ void hf_cam_deinit(struct hf_cam *cam)
     hf_cam_jobs_drop(cam);
     hf_cam_subscriptions_drop(cam);
     hf_cam_calls_drop(cam);
+    hf_cam_talk_drop(cam);
     hf_wheel_cancel(cam->world->wheel, &cam->timer);
     cam->state = HF_CAM_OFFLINE;
 }

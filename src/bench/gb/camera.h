@@ -62,6 +62,7 @@ struct hf_cam_profile {
     bool silent;                    /* answers no request of the platform, not even in SIP */
     bool mute;                      /* says 200 to orders and never sends their Result */
     bool steady;                    /* a refused keepalive does not make it register again */
+    bool hears_tcp;                 /* broadcasts: over a TCP connection that it makes, instead of UDP */
     const struct hf_cam_reel *reel; /* what every channel shows. NULL: INVITE gets 488 */
 };
 
@@ -89,6 +90,9 @@ enum hf_cam_state { HF_CAM_OFFLINE, HF_CAM_REGISTERING, HF_CAM_REGISTERED, HF_CA
     X(HF_CAM_TELL_UNCALLED, "uncalled")         /* INVITE was refused: status, text */                       \
     X(HF_CAM_TELL_PLAYING, "playing")           /* ACK came: text: channel; us since INVITE */               \
     X(HF_CAM_TELL_HUNG_UP, "hung_up")           /* text: why; number: RTP packets */                         \
+    X(HF_CAM_TELL_LISTENING, "listening")       /* its INVITE was answered: text; us since INVITE */         \
+    X(HF_CAM_TELL_UNHEARD, "unheard")           /* or not, or refused: status, text */                       \
+    X(HF_CAM_TELL_LISTENED, "listened")         /* that is over: text: why, bytes; number: RTP packets */    \
     X(HF_CAM_TELL_BAD, "bad")                   /* came and cannot be read: text */
 #define HF_CAM_TELL_ENUM(id, word) id,
 enum hf_cam_tell { HF_CAM_TELL_MAP(HF_CAM_TELL_ENUM) HF_CAM_TELLS };
@@ -111,13 +115,15 @@ struct hf_cam_ops {
     bool (*send)(void *context, struct hf_cam *cam, struct hf_slice bytes);
     void (*on_event)(void *context, struct hf_cam *cam,
                      const struct hf_cam_event *event); /* must not call the camera */
-    /* Media, none of which may call the camera; all NULL: INVITE gets 488. Opens a way to an address for RTP over UDP, or framed by RFC 4571 over a TCP connection that is begun now;
-     * *ret_port: ours. NULL: not possible. */
+    /* Media, none of which may call the camera; all NULL: INVITE gets 488, and it calls nobody. Opens a way to an address for RTP over UDP, or framed by RFC 4571 over a TCP connection that is begun now;
+     * host absent: a port to which anybody may send. *ret_port: ours. NULL: not possible. What comes by it goes to hf_cam_media_came(). */
     void *(*media_open)(void *context, struct hf_cam *cam, bool tcp, struct hf_slice host, uint16_t port,
                         uint16_t *ret_port);
     /* One RTP packet. HF_ERR_BUSY: it is lost; HF_ERR_IO: the connection is, for good. */
     hf_err (*media_send)(void *context, void *media, const uint8_t *packet, size_t bytes);
     void (*media_close)(void *context, void *media);
+    void (*sound)(void *context, struct hf_cam *cam,
+                  struct hf_slice bytes); /* G.711 A-law that it hears; may be NULL */
 };
 
 #define HF_CAM_STATS_MAP(X)                                                 \
@@ -149,6 +155,10 @@ struct hf_cam_ops {
     X(calls_over, "calls that ended, whoever ended them")                   \
     X(media_packets, "RTP packets sent")                                    \
     X(media_lost, "RTP packets that the socket did not take")               \
+    X(talks, "INVITEs of ours that were answered")                          \
+    X(talks_refused, "INVITEs of ours that were refused or not answered")   \
+    X(talks_over, "calls of ours that ended, whoever ended them")           \
+    X(sound_packets, "RTP packets heard")                                   \
     X(not_sent, "messages that the socket did not take, or above a bound")
 struct hf_cam_stats {
 #define HF_CAM_STATS_MEMBER(member, text) uint64_t member;
@@ -179,6 +189,7 @@ struct hf_cam_ask; /* camera_parts.h, these four */
 struct hf_cam_call;
 struct hf_cam_job;
 struct hf_cam_subscription;
+struct hf_cam_talk; /* talk.c */
 
 struct hf_cam { /* fields are the camera's; embedded in its owner, who cannot move it once it was started */
     struct hf_cam_world *world;
@@ -187,6 +198,7 @@ struct hf_cam { /* fields are the camera's; embedded in its owner, who cannot mo
     struct hf_cam_job *jobs;                       /* owns: answers under way */
     struct hf_cam_subscription *subscriptions;     /* owns */
     struct hf_cam_call *calls;                     /* owns */
+    struct hf_cam_talk *talk;                      /* owns: the call in which it is spoken to; NULL: none */
     uint64_t call_id;                              /* of the registration; number behind the text */
     uint64_t begun_us;                             /* of this try to register */
     uint64_t register_ms, keepalive_ms, notify_ms; /* when next; 0 = never */
@@ -217,6 +229,8 @@ void hf_cam_disconnected(struct hf_cam *cam);
 
 /* One datagram, or one message that the framer cut out of a stream. */
 void hf_cam_receive(struct hf_cam *cam, struct hf_slice bytes);
+/* One packet that came by what media_open gave; not from within an op. */
+void hf_cam_media_came(struct hf_cam *cam, void *media, struct hf_slice packet);
 
 /* On its own account; nothing happens unless it is registered. */
 void hf_cam_keepalive(struct hf_cam *cam); /* now; the next one an interval later */

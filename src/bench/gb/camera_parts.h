@@ -1,5 +1,5 @@
 /* bench/gb/camera_parts.h - private to the camera: what it asks (ask.c), what it answers with (job.c, bodies.c), whom it notifies (subscribe.c), who watches it
- * (call.c, play.c). */
+ * (call.c, play.c), who speaks to it (talk.c). */
 #ifndef HF_BENCH_GB_CAMERA_PARTS_H
 #define HF_BENCH_GB_CAMERA_PARTS_H
 
@@ -25,6 +25,7 @@ enum hf_cam_purpose {
     HF_CAM_FOR_PART,   /* number: of the job */
     HF_CAM_FOR_NOTIFY, /* number: enum hf_cdp_command */
     HF_CAM_FOR_BYE,
+    HF_CAM_FOR_INVITE,
 };
 
 struct hf_cam_ask {
@@ -191,6 +192,18 @@ void hf_cam_bye_end(struct hf_cam *cam, const struct hf_cam_ask *ask, const stru
 void hf_cam_calls_time(struct hf_cam *cam);
 void hf_cam_calls_drop(struct hf_cam *cam); /* all, without a word */
 uint64_t hf_cam_calls_due_ms(const struct hf_cam *cam);
+
+/* ---- who speaks to it: talk.c ---- */
+
+void hf_cam_talk_begin(struct hf_cam *cam, const struct hf_cdp_broadcast *asked); /* calls the source, soon */
+void hf_cam_talk_end(struct hf_cam *cam, const char *why); /* BYE; harmless without one */
+void hf_cam_talk_drop(struct hf_cam *cam);                 /* without a word */
+void hf_cam_talk_time(struct hf_cam *cam);
+uint64_t hf_cam_talk_due_ms(const struct hf_cam *cam);
+void hf_cam_invite_end(struct hf_cam *cam, const struct hf_cam_ask *ask, const struct hf_sip_msg *msg);
+/* True: the message was of that call: an answer to its INVITE that came again, a request within it. */
+bool hf_cam_talk_answer(struct hf_cam *cam, const struct hf_sip_msg *msg);
+bool hf_cam_talk_serve(struct hf_cam *cam, const struct hf_sip_msg *msg);
 
 /* ---- what a call sends: play.c ---- */
 

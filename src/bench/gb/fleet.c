@@ -40,8 +40,7 @@ static void on_event(void *context, struct hf_cam *cam, const struct hf_cam_even
 static void *on_media_open(void *context, struct hf_cam *cam, bool tcp, struct hf_slice host, uint16_t port,
                            uint16_t *ret_port)
 {
-    (void)cam;
-    return hf_fleet_media_open(context, tcp, host, port, ret_port);
+    return hf_fleet_media_open(context, cam, tcp, host, port, ret_port);
 }
 
 static hf_err on_media_send(void *context, void *media, const uint8_t *packet, size_t bytes)
@@ -54,11 +53,20 @@ static void on_media_close(void *context, void *media)
     hf_fleet_media_close(context, media);
 }
 
+static void on_sound(void *context, struct hf_cam *cam, struct hf_slice bytes)
+{
+    struct hf_fleet *fleet = context;
+
+    if (fleet->options.on_sound != NULL)
+        fleet->options.on_sound(fleet->options.context, hf_fleet_index(fleet, link_of(cam)), bytes);
+}
+
 static const struct hf_cam_ops ops = {.send = on_send,
                                       .on_event = on_event,
                                       .media_open = on_media_open,
                                       .media_send = on_media_send,
-                                      .media_close = on_media_close};
+                                      .media_close = on_media_close,
+                                      .sound = on_sound};
 
 static bool options_good(const struct hf_fleet_options *options)
 {

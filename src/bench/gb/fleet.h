@@ -32,6 +32,8 @@ struct hf_fleet_options {
         const struct hf_cam_event *event); /* may call the fleet, but not the camera it is told of */
     /* Every message, as sent (out) or come, for a trace; lost ones too. May be NULL. */
     void (*on_message)(void *context, uint32_t index, bool out, struct hf_slice bytes);
+    void (*on_sound)(void *context, uint32_t index,
+                     struct hf_slice bytes); /* as hf_cam_ops has it; may be NULL */
     /* A socket could not be made or connected, or a stream ended: text and errno (0: the peer closed). May be NULL. */
     void (*on_trouble)(void *context, uint32_t index, const char *what, int sys_errno);
     void *context;

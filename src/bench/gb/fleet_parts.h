@@ -46,8 +46,8 @@ bool hf_fleet_link_send(struct hf_fleet *fleet, struct hf_fleet_link *link, stru
 
 /* As hf_cam_ops has it. media.c */
 struct hf_fleet_media;
-void *hf_fleet_media_open(struct hf_fleet *fleet, bool tcp, struct hf_slice host, uint16_t port,
-                          uint16_t *ret_port);
+void *hf_fleet_media_open(struct hf_fleet *fleet, struct hf_cam *cam, bool tcp, struct hf_slice host,
+                          uint16_t port, uint16_t *ret_port);
 hf_err hf_fleet_media_send(struct hf_fleet *fleet, struct hf_fleet_media *media, const uint8_t *packet,
                            size_t bytes);
 void hf_fleet_media_close(struct hf_fleet *fleet, struct hf_fleet_media *media);

@@ -1,5 +1,5 @@
-/* bench/gb/media.c - the sockets that calls of simulated cameras send through: a connected UDP socket, or a TCP connection with two bytes of length before each packet (RFC 4571).
- * What the kernel does not take of a stream is kept up to a bound, and whole packets are lost above it. */
+/* bench/gb/media.c - the sockets that calls of simulated cameras send and hear through: a UDP socket, connected but when anybody may send to it, or a TCP connection with two bytes of length before each packet
+ * (RFC 4571). What the kernel does not take of a stream is kept up to a bound, and whole packets are lost above it. What comes goes to the camera, which knows what it wants of it. */
 #include "bench/gb/fleet_parts.h"
 
 #include <errno.h>
@@ -11,8 +11,18 @@
 #include "codec/rtp/framing.h"
 #include "io/connect.h"
 
+enum {
+    IN_BYTES = HF_RTP_FRAME_BYTES_MAX + HF_RTP_FRAME_HEAD_MAX,
+    DATAGRAM_BYTES = 2048,
+    PACKETS_A_TURN = 32
+};
+
 struct hf_fleet_media {
     struct hf_fleet_source source;
+    struct hf_cam *cam;
+    struct hf_rtp_framer framer;
+    uint8_t *in; /* owns: a datagram, or of a stream a frame that is not whole. NULL: nothing is read */
+    uint32_t in_room, in_bytes;
     struct hf_fleet_media *next; /* of fleet->media_over */
     uint8_t *out;                /* owns: streams only, what the kernel did not take */
     uint32_t out_bytes;
@@ -43,26 +53,61 @@ static void flush(struct hf_fleet *fleet, struct hf_fleet_media *media)
         watch(fleet, media, EPOLLIN, EPOLL_CTL_MOD);
 }
 
+/* False: framing is lost. */
+static bool cut(struct hf_fleet_media *media)
+{
+    struct hf_rtp_frame frame;
+    size_t at = 0;
+
+    for (;;) {
+        if (hf_rtp_frame(&media->framer, media->in + at, media->in_bytes - at, &frame) != HF_OK)
+            return false;
+        if (frame.type == HF_RTP_FRAME_MORE)
+            break;
+        hf_cam_media_came(media->cam, media, frame.packet);
+        at += frame.taken;
+    }
+    memmove(media->in, media->in + at, media->in_bytes - at);
+    media->in_bytes -= (uint32_t)at;
+    return true;
+}
+
+static void receive(struct hf_fleet_media *media)
+{
+    for (unsigned i = 0; i < PACKETS_A_TURN && media->fd >= 0 && !media->broken; i++) {
+        size_t before = media->stream ? media->in_bytes : 0;
+        ssize_t bytes = recv(media->fd, media->in + before, media->in_room - before, 0);
+
+        if (bytes < 0 && errno == EAGAIN)
+            return;
+        if (!media->stream && bytes < 0) /* ICMP: what was sent did not arrive */
+            continue;
+        if (bytes < 0 || (media->stream && bytes == 0)) {
+            media->broken = true;
+        } else if (!media->stream) {
+            hf_cam_media_came(media->cam, media, (struct hf_slice){(char *)media->in, (size_t)bytes});
+        } else {
+            media->in_bytes += (uint32_t)bytes;
+            media->broken = !cut(media);
+        }
+    }
+}
+
 /* A stream's end is seen here; that it is broken is told to the camera when it sends. */
 static void on_events(struct hf_fleet *fleet, struct hf_fleet_source *source, uint32_t events)
 {
     struct hf_fleet_media *media = HF_CONTAINER_OF(source, struct hf_fleet_media, source);
-    uint8_t reports[2048]; /* RTCP of the receiver: nobody reads them */
-
     if (media->fd < 0)
         return;
-    if (events & (EPOLLERR | EPOLLHUP))
+    if (media->stream && (events & (EPOLLERR | EPOLLHUP)))
         media->broken = true;
     if (!media->broken && (events & EPOLLOUT)) {
         media->connected = true;
         flush(fleet, media);
     }
-    if (!media->broken && (events & EPOLLIN)) {
-        ssize_t bytes = recv(media->fd, reports, sizeof(reports), 0);
-
-        media->broken = bytes == 0 || (bytes < 0 && errno != EAGAIN);
-    }
-    if (media->broken) /* it would be ready for ever */
+    if (!media->broken && (events & EPOLLIN))
+        receive(media);
+    if (media->broken && media->fd >= 0) /* it would be ready for ever */
         (void)epoll_ctl(fleet->epoll_fd, EPOLL_CTL_DEL, media->fd, NULL);
 }
 
@@ -90,28 +135,45 @@ static int udp_fd(const union hf_address *remote)
     return fd;
 }
 
-void *hf_fleet_media_open(struct hf_fleet *fleet, bool tcp, struct hf_slice host, uint16_t port,
-                          uint16_t *ret_port)
+/* Anybody's, on any address of the family by which the platform is reached. */
+static int open_fd(const struct hf_fleet *fleet)
+{
+    union hf_address own = {.any.sa_family = fleet->options.server.any.sa_family};
+    int fd = socket(own.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && bind(fd, &own.any, hf_address_bytes(&own)) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void *hf_fleet_media_open(struct hf_fleet *fleet, struct hf_cam *cam, bool tcp, struct hf_slice host,
+                          uint16_t port, uint16_t *ret_port)
 {
     struct hf_fleet_media *media = calloc(1, sizeof(*media));
     struct sockaddr_storage own = {0};
     socklen_t bytes = sizeof(own);
     union hf_address remote;
 
-    if (media == NULL || !address_of(host, port, &remote)) {
+    if (media == NULL || (host.bytes > 0 && !address_of(host, port, &remote))) {
         free(media);
         return NULL;
     }
+    media->cam = cam;
     media->source.on_events = on_events;
     media->stream = tcp;
     if (!tcp)
-        media->fd = udp_fd(&remote);
+        media->fd = host.bytes > 0 ? udp_fd(&remote) : open_fd(fleet);
     else if (hf_connect_fd(&remote, NULL, &media->fd) != HF_OK)
         media->fd = -1;
-    if (tcp && media->fd >= 0) {
+    if (tcp && media->fd >= 0)
         media->out = malloc(HF_FLEET_MEDIA_BYTES_MAX);
-        watch(fleet, media, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);
-        media->broken = media->broken || media->out == NULL;
+    if (media->fd >= 0 && (tcp || host.bytes == 0)) { /* where it only sends, nobody reads the reports */
+        media->in_room = tcp ? IN_BYTES : DATAGRAM_BYTES;
+        media->in = malloc(media->in_room);
+        media->broken = media->in == NULL || (tcp && media->out == NULL);
+        watch(fleet, media, tcp ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_ADD);
     }
     if (media->fd < 0 || media->broken) {
         hf_fleet_media_close(fleet, media);
@@ -160,7 +222,8 @@ void hf_fleet_media_close(struct hf_fleet *fleet, struct hf_fleet_media *media)
         (void)close(media->fd);
     media->fd = -1;
     free(media->out);
-    media->out = NULL;
+    free(media->in);
+    media->out = media->in = NULL;
     media->next = fleet->media_over;
     fleet->media_over = media;
 }

@@ -71,7 +71,11 @@ static unsigned act(struct hf_cam *cam, const struct hf_cdp_message *body)
         answer = HF_CDP_ANSWER_ONE; /* outside a subscription: where it is now */
     if (answer == HF_CDP_ANSWER_NONE)
         return 200;
-    return hf_cam_job_begin(cam, body) ? 200 : 503;
+    if (!hf_cam_job_begin(cam, body))
+        return 503;
+    if (body->command == HF_CDP_CMD_BROADCAST)
+        hf_cam_talk_begin(cam, &body->as.broadcast);
+    return 200;
 }
 
 void hf_cam_serve_message(struct hf_cam *cam, const struct hf_sip_msg *msg, bool again)

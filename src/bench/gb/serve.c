@@ -55,12 +55,15 @@ static void request_came(struct hf_cam *cam, const struct hf_sip_msg *msg)
     case HF_SIP_ACK: hf_cam_serve_ack(cam, msg); break;
     case HF_SIP_BYE:
     case HF_SIP_CANCEL:
-    case HF_SIP_INFO: hf_cam_serve_in_call(cam, msg, again); break;
-    case HF_SIP_OPTIONS:
-        if (msg->to.tag.bytes > 0)
+    case HF_SIP_INFO:
+        if (!hf_cam_talk_serve(cam, msg))
             hf_cam_serve_in_call(cam, msg, again);
-        else
+        break;
+    case HF_SIP_OPTIONS:
+        if (msg->to.tag.bytes == 0)
             hf_cam_reply(cam, msg, 200);
+        else if (!hf_cam_talk_serve(cam, msg))
+            hf_cam_serve_in_call(cam, msg, again);
         break;
     default: hf_cam_reply(cam, msg, 405); break;
     }

@@ -311,6 +311,7 @@
     X(TEXT, _, external_address, "", 0, 45, RESTART, "Numeric address that cameras are told to send to, where they reach us by another (NAT). Empty: address, or the one by which the camera reached us.") \
     X(U64, _, port_first, "30000", 1024, 65534, RESTART, "First port for media: RTP on even ones, RTCP on the next.") \
     X(U64, _, port_last, "39999", 1025, 65535, RESTART, "Last one. A stream takes two, which rest for 10 s afterwards.") \
+    X(U64, _, shared_port, "0", 0, 65534, RESTART, "One port for all that comes in, UDP and TCP; RTCP on the next. Streams are told apart by their SSRC alone. 0: each has ports of its own. Talks, and cameras to which the gateway connects, have these all the same.") \
     X(BOOL, _, strict_ssrc, "false", 0, 1, RESTART, "Take packets only with the SSRC that was agreed on. Many cameras send with another.") \
     X(U64, _, legs_max, "4096", 1, 32768, RESTART, "Streams that come in at a time.") \
     X(U64, _, views_max, "1024", 1, 32768, RESTART, "Watchers by HTTP at a time.") \

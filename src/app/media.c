@@ -392,6 +392,7 @@ static void on_sweep(struct hf_timer *timer, uint64_t now_ms)
         hf_media_leg_sweep(leg, now_ms);
     }
     hf_media_views_sweep(media, now_ms);
+    hf_media_shared_sweep(media);
     measure(media, now_ms);
 }
 
@@ -479,6 +480,8 @@ static hf_err make(struct hf_media *media)
     if (err == HF_OK)
         err = hf_media_snaps_new(media, &media->snaps); /* which adds the last mailbox */
     media->loop->user = media;
+    if (err == HF_OK)
+        err = hf_media_shared_open(media);
     return err == HF_OK ? hf_loop_set_inbox(media->loop, media->inbox, on_message) : err;
 }
 
@@ -557,6 +560,7 @@ void hf_media_free(struct hf_media *media)
         hf_media_leg_close(HF_CONTAINER_OF(node, struct hf_media_leg, node));
     HF_ASSERT(hf_list_empty(&media->waiting)); /* the workers dropped all */
     if (media->loop != NULL) {
+        hf_media_shared_close(media);
         hf_udp_fan_close(media->egress4);
         hf_udp_fan_close(media->egress6);
         hf_wheel_cancel(&media->loop->wheel, &media->sweep);

@@ -40,6 +40,7 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     const char *address;          /* to bind; NULL = any */
     const char *external_address; /* that stands in the SDP; NULL = the bound one, or as the device sees us */
     uint16_t port_first, port_last;
+    uint16_t shared_port; /* RTP of all that comes in, RTCP on the next one; 0 = each stream has its own */
     uint32_t legs_max, views_max;
     uint32_t first_packet_ms, silence_ms, unwatched_ms, start_ms;
     uint32_t queue_units_max;
@@ -47,37 +48,38 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     bool strict_ssrc;
 };
 
-#define HF_MEDIA_STATS_MAP(X)                                                    \
-    X(legs_opened, "legs opened")                                                \
-    X(legs_refused, "legs refused: no port, too many, or the system's refusal")  \
-    X(legs_silent, "legs on which nothing came for the configured time")         \
-    X(packets, "RTP packets taken")                                              \
-    X(bytes, "bytes of these")                                                   \
-    X(malformed, "datagrams and frames that are no RTP")                         \
-    X(strange_source, "packets refused for their SSRC or address")               \
-    X(lost, "packets that did not come")                                         \
-    X(duplicates, "packets that came twice, or too late")                        \
-    X(reports_in, "RTCP packets taken")                                          \
-    X(reports_out, "receiver reports sent")                                      \
-    X(relayed, "packets sent to RTP consumers")                                  \
-    X(relay_refused, "packets that the kernel did not take for an RTP consumer") \
-    X(connections, "TCP connections of devices taken")                           \
-    X(connections_refused, "TCP connections refused: the leg has one")           \
-    X(framing_broken, "TCP connections closed for their framing")                \
-    X(units, "access units")                                                     \
-    X(units_dropped, "access units cut by a loss, or too large")                 \
-    X(gop_overflows, "groups of pictures too large to be kept")                  \
-    X(views_opened, "watchers by HTTP")                                          \
-    X(views_refused, "watchers refused: too many")                               \
-    X(views_timed_out, "watchers to whom no key frame came in time")             \
-    X(view_bytes, "bytes given to watchers")                                     \
-    X(view_units_lost, "access units that slow watchers lost")                   \
-    X(talk_packets, "RTP packets of sound sent to devices")                      \
-    X(talk_bytes, "bytes of these")                                              \
-    X(talk_lost, "of these, those that the kernel or a connection did not take") \
-    X(talk_gaps, "times that sound ran out while a device listened")             \
-    X(snapshots, "pictures made")                                                \
-    X(snapshots_failed, "pictures that could not be made")                       \
+#define HF_MEDIA_STATS_MAP(X)                                                                                \
+    X(legs_opened, "legs opened")                                                                            \
+    X(legs_refused, "legs refused: no port, too many, or the system's refusal")                              \
+    X(legs_silent, "legs on which nothing came for the configured time")                                     \
+    X(packets, "RTP packets taken")                                                                          \
+    X(bytes, "bytes of these")                                                                               \
+    X(malformed, "datagrams and frames that are no RTP")                                                     \
+    X(strange_source, "packets refused for their SSRC or address")                                           \
+    X(ssrc_collisions, "streams refused, or answers not followed, at the shared port: another has the SSRC") \
+    X(lost, "packets that did not come")                                                                     \
+    X(duplicates, "packets that came twice, or too late")                                                    \
+    X(reports_in, "RTCP packets taken")                                                                      \
+    X(reports_out, "receiver reports sent")                                                                  \
+    X(relayed, "packets sent to RTP consumers")                                                              \
+    X(relay_refused, "packets that the kernel did not take for an RTP consumer")                             \
+    X(connections, "TCP connections of devices taken")                                                       \
+    X(connections_refused, "TCP connections refused: the leg has one")                                       \
+    X(framing_broken, "TCP connections closed for their framing")                                            \
+    X(units, "access units")                                                                                 \
+    X(units_dropped, "access units cut by a loss, or too large")                                             \
+    X(gop_overflows, "groups of pictures too large to be kept")                                              \
+    X(views_opened, "watchers by HTTP")                                                                      \
+    X(views_refused, "watchers refused: too many")                                                           \
+    X(views_timed_out, "watchers to whom no key frame came in time")                                         \
+    X(view_bytes, "bytes given to watchers")                                                                 \
+    X(view_units_lost, "access units that slow watchers lost")                                               \
+    X(talk_packets, "RTP packets of sound sent to devices")                                                  \
+    X(talk_bytes, "bytes of these")                                                                          \
+    X(talk_lost, "of these, those that the kernel or a connection did not take")                             \
+    X(talk_gaps, "times that sound ran out while a device listened")                                         \
+    X(snapshots, "pictures made")                                                                            \
+    X(snapshots_failed, "pictures that could not be made")                                                   \
     X(tells_late, "tells that found a worker's mailbox full and were repeated")
 
 struct hf_media_stats {

@@ -16,6 +16,7 @@ hf_err hf_gateway_media_init(struct hf_gateway *gateway, const struct hf_config 
         .external_address = media->external_address,
         .port_first = (uint16_t)media->port_first,
         .port_last = (uint16_t)media->port_last,
+        .shared_port = (uint16_t)media->shared_port,
         .legs_max = (uint32_t)media->legs_max,
         .views_max = (uint32_t)media->views_max,
         .first_packet_ms = (uint32_t)media->first_packet_ms,

@@ -186,7 +186,7 @@ void hf_media_stream_reset(struct hf_media_leg *leg)
 
 /* ---- packets ---- */
 
-static void take_reports(struct hf_media_leg *leg, struct hf_slice bytes, const union hf_address *peer)
+void hf_media_take_reports(struct hf_media_leg *leg, struct hf_slice bytes, const union hf_address *peer)
 {
     struct hf_rtcp packet;
 
@@ -245,14 +245,14 @@ static void note_heard(struct hf_media_leg *leg, size_t bytes)
     }
 }
 
-static void take_packet(struct hf_media_leg *leg, const uint8_t *in, size_t bytes,
-                        const union hf_address *peer)
+void hf_media_take_packet(struct hf_media_leg *leg, const uint8_t *in, size_t bytes,
+                          const union hf_address *peer)
 {
     struct hf_media_peer from = peer_of(peer);
     struct hf_rtp rtp;
 
     if (hf_rtp_is_rtcp(in, bytes)) { /* both on one port, or one connection */
-        take_reports(leg, (struct hf_slice){(const char *)in, bytes}, NULL);
+        hf_media_take_reports(leg, (struct hf_slice){(const char *)in, bytes}, NULL);
         return;
     }
     if (hf_rtp_parse(in, bytes, &rtp) != HF_OK) {
@@ -279,13 +279,13 @@ static void take_packet(struct hf_media_leg *leg, const uint8_t *in, size_t byte
 void hf_media_on_rtp(struct hf_udp *udp, const struct hf_datagram *datagram)
 {
     if (datagram->data.bytes > 0) /* empty ones open a NAT */
-        take_packet(hf_udp_user(udp), (const uint8_t *)datagram->data.at, datagram->data.bytes,
-                    datagram->peer);
+        hf_media_take_packet(hf_udp_user(udp), (const uint8_t *)datagram->data.at, datagram->data.bytes,
+                             datagram->peer);
 }
 
 void hf_media_on_rtcp(struct hf_udp *udp, const struct hf_datagram *datagram)
 {
-    take_reports(hf_udp_user(udp), datagram->data, datagram->peer);
+    hf_media_take_reports(hf_udp_user(udp), datagram->data, datagram->peer);
 }
 
 /* ---- TCP ---- */
@@ -301,7 +301,7 @@ static bool take_frames(struct hf_media_leg *leg, const uint8_t *in, size_t byte
         if (frame.type == HF_RTP_FRAME_MORE)
             return true;
         if (frame.packet.bytes > 0)
-            take_packet(leg, (const uint8_t *)frame.packet.at, frame.packet.bytes, peer);
+            hf_media_take_packet(leg, (const uint8_t *)frame.packet.at, frame.packet.bytes, peer);
         *ret_taken += frame.taken;
     }
     return false;

@@ -49,12 +49,14 @@ static hf_err open_udp(struct hf_media_leg *leg)
 
 static void close_udp(struct hf_media_leg *leg)
 {
-    hf_udp_close(leg->rtp);
-    hf_udp_close(leg->rtcp);
+    if (!leg->shared) {
+        hf_udp_close(leg->rtp);
+        hf_udp_close(leg->rtcp);
+    }
     leg->rtp = leg->rtcp = NULL;
 }
 
-static void connection_begins(struct hf_media_leg *leg, struct hf_stream *stream)
+void hf_media_leg_connected(struct hf_media_leg *leg, struct hf_stream *stream)
 {
     leg->stream = stream;
     leg->framer = (struct hf_rtp_framer){0};
@@ -65,29 +67,35 @@ static void connection_begins(struct hf_media_leg *leg, struct hf_stream *stream
 }
 
 /* One connection at a time. A device that comes again, while the old one has been silent, has lost that. */
+bool hf_media_leg_makes_room(struct hf_media_leg *leg)
+{
+    if (leg->stream == NULL)
+        return true;
+    if (leg->media->loop->now_ms - leg->heard_ms < HF_MEDIA_MOVE_MS)
+        return false;
+    leg->stream->link.ops->abort(&leg->stream->link);
+    hf_media_connection_ended(leg);
+    return true;
+}
+
 static void on_accept(struct hf_listener *listener, int fd, const struct sockaddr_storage *peer)
 {
     struct hf_media_leg *leg = hf_listener_user(listener);
-    uint64_t now_ms = leg->media->loop->now_ms;
     struct hf_stream *stream;
 
     (void)peer;
-    if (leg->stream != NULL && now_ms - leg->heard_ms < HF_MEDIA_MOVE_MS) {
+    if (!hf_media_leg_makes_room(leg)) {
         leg->media->stats.connections_refused++;
         hf_socket_reset(fd);
         return;
-    }
-    if (leg->stream != NULL) {
-        leg->stream->link.ops->abort(&leg->stream->link);
-        hf_media_connection_ended(leg);
     }
     if (hf_stream_open(leg->media->loop, fd, NULL, &hf_media_link_handler, leg, &stream) != HF_OK) {
         leg->media->stats.connections_refused++;
         hf_socket_reset(fd);
         return;
     }
-    leg->heard_ms = now_ms;
-    connection_begins(leg, stream);
+    leg->heard_ms = leg->media->loop->now_ms;
+    hf_media_leg_connected(leg, stream);
 }
 
 static hf_err open_listener(struct hf_media_leg *leg)
@@ -110,6 +118,8 @@ static hf_err open_port(struct hf_media_leg *leg)
 
     if (bind_address(leg)->any.sa_family == AF_UNSPEC)
         return HF_ERR_UNSUPPORTED; /* media.address is of the other family */
+    if (hf_media_shared_wants(leg))
+        return hf_media_shared_join(leg);
     for (unsigned tries = 0; tries < HF_MEDIA_PORT_TRIES; tries++) {
         err = hf_media_ports_take(&media->ports, media->loop->now_ms, &leg->port);
         if (err != HF_OK)
@@ -210,7 +220,7 @@ static void try_connect(struct hf_media_leg *leg)
         return;
     }
     leg->connect_ms = 0;
-    connection_begins(leg, stream);
+    hf_media_leg_connected(leg, stream);
 }
 
 /* The other door is closed; who came in by it goes. */
@@ -241,6 +251,8 @@ void hf_media_leg_answered(struct hf_media_leg *leg, const struct hf_media_order
     if (leg->transport == HF_GB_MEDIA_ANY)
         choose(leg, order->transport);
     leg->source.answered = order->ssrc != 0 ? order->ssrc : leg->source.offered;
+    if (leg->shared)
+        hf_media_shared_answered(leg);
     leg->remote = order->peer;
     leg->answered_ms = leg->media->loop->now_ms;
     if (!leg->answered && leg->transport == HF_GB_MEDIA_TCP_ACTIVE) {
@@ -269,6 +281,8 @@ void hf_media_leg_close(struct hf_media_leg *leg)
 
     hf_media_views_end(leg);
     hf_media_voice_free(leg);
+    if (leg->shared)
+        hf_media_shared_leave(leg);
     close_udp(leg);
     hf_listener_close(leg->listener);
     if (leg->stream != NULL)

@@ -1,4 +1,4 @@
-/* app/media_plane.h - inside of the media thread: media.c (thread and mailboxes), media_leg.c (legs' lives), media_input.c (packets), media_view.c (watchers), media_voice.c (what is said to devices). */
+/* app/media_plane.h - inside of the media thread: media.c (thread and mailboxes), media_leg.c (legs' lives), media_input.c (packets), media_view.c (watchers), media_voice.c (what is said to devices), media_shared.c (one port for all). */
 #ifndef HF_APP_MEDIA_PLANE_H
 #define HF_APP_MEDIA_PLANE_H
 
@@ -77,6 +77,13 @@ struct hf_media_consumer {
     uint64_t packets;
 };
 
+struct hf_media_name { /* an SSRC at the shared port; fields are media_shared.c's */
+    struct hf_map_node node;
+    struct hf_media_leg *leg;
+    uint32_t ssrc;
+    bool listed;
+};
+
 struct hf_media_leg {
     struct hf_map_node by_token, by_channel;
     struct hf_list_node node; /* on media->legs */
@@ -86,7 +93,9 @@ struct hf_media_leg {
     struct hf_tenant *tenant;
     char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
     uint8_t transport, family, kind;
-    bool listed;   /* on media->channels: the newest of its channel and kind */
+    bool listed; /* on media->channels: the newest of its channel and kind */
+    bool shared; /* at the shared port: it and its sockets are not the leg's */
+    struct hf_media_name names[2];
     uint16_t port; /* 0 = none */
     struct hf_udp *rtp, *rtcp;
     struct hf_listener *listener;
@@ -152,7 +161,8 @@ struct hf_media {
     struct hf_media_stats stats;
     pthread_mutex_t stats_mutex;
     struct hf_media_stats published;
-    struct hf_media_snaps *snaps; /* owns: media_snap.c */
+    struct hf_media_snaps *snaps;   /* owns: media_snap.c */
+    struct hf_media_shared *shared; /* owns; NULL: each leg has a port of its own */
 };
 
 struct hf_view {
@@ -213,6 +223,21 @@ void hf_media_leg_unwatched(struct hf_media_leg *leg);
 
 bool hf_media_same_address(const union hf_address *a, const union hf_address *b);
 
+/* There is place for one more connection: the one that is there, if any, has been silent, and is closed. False: it lives. */
+bool hf_media_leg_makes_room(struct hf_media_leg *leg);
+void hf_media_leg_connected(struct hf_media_leg *leg, struct hf_stream *stream); /* takes it */
+
+/* media_shared.c. open: HF_OK without media.shared_port. */
+hf_err hf_media_shared_open(struct hf_media *media);
+void hf_media_shared_close(struct hf_media *media);
+void hf_media_shared_sweep(struct hf_media *media);
+bool hf_media_shared_wants(const struct hf_media_leg *leg);
+hf_err hf_media_shared_join(
+    struct hf_media_leg
+        *leg); /* HF_ERR_EXISTS: another leg has its SSRC; HF_ERR_UNSUPPORTED: no such family */
+void hf_media_shared_answered(struct hf_media_leg *leg);
+void hf_media_shared_leave(struct hf_media_leg *leg);
+
 /* media_report.c: a line of JSON; to NULL: without a relay's numbers. */
 enum { HF_MEDIA_REPORT_BYTES_MAX = 2048 };
 size_t hf_media_report(const struct hf_media_leg *leg, const union hf_address *to,
@@ -220,6 +245,9 @@ size_t hf_media_report(const struct hf_media_leg *leg, const union hf_address *t
 
 /* media_input.c */
 extern const struct hf_link_handler hf_media_link_handler;
+void hf_media_take_packet(struct hf_media_leg *leg, const uint8_t *in, size_t bytes,
+                          const union hf_address *peer);
+void hf_media_take_reports(struct hf_media_leg *leg, struct hf_slice bytes, const union hf_address *peer);
 void hf_media_on_rtp(struct hf_udp *udp, const struct hf_datagram *datagram);
 void hf_media_on_rtcp(struct hf_udp *udp, const struct hf_datagram *datagram);
 void hf_media_stream_reset(struct hf_media_leg *leg); /* another source: nothing can be continued */

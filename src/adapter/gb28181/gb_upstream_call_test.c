@@ -170,6 +170,12 @@ static void what_is_refused_at_once(void **state)
         kit_forget();
     }
     assert_int_equal(kit.calls, 0);
+    kit_receive(
+        "INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKu\r\nFrom: <sip:" PLATFORM
+        "@x>;tag=p\r\nTo: <sip:x>\r\nCall-ID: u\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: "
+        "<sip:" PLATFORM "@192.0.2.1>\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(kit_status(), 404); /* without a user: nobody's */
+    kit_forget();
     say("INVITE", 5, 1, "", ABOVE, "Max-Forwards: 1\r\nContent-Type: application/sdp\r\n", LIVE);
     assert_int_equal(kit_status(), 483);
     kit_device(RECORDER, false, "gb28181");
@@ -183,7 +189,7 @@ static void what_is_refused_at_once(void **state)
     assert_int_equal(kit_status(), 100);
     assert_int_equal(kit_status(), 503);
     (void)kit_state();
-    assert_int_equal(kit.view.stats.calls_refused, HF_COUNT_OF(rows) + 3);
+    assert_int_equal(kit.view.stats.calls_refused, HF_COUNT_OF(rows) + 4);
     kit_end();
 }
 

@@ -183,7 +183,8 @@ static hf_err walk(struct hf_gb_up_tree *tree, struct hf_kv_txn *txn, struct hf_
 
 int hf_gb_up_compare(struct hf_slice a, struct hf_slice b)
 {
-    int order = memcmp(a.at, b.at, HF_MIN(a.bytes, b.bytes));
+    size_t both = HF_MIN(a.bytes, b.bytes);
+    int order = both > 0 ? memcmp(a.at, b.at, both) : 0; /* a URI may have no user */
 
     return order != 0 ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
 }

@@ -128,5 +128,5 @@ def test_what_cannot_be_said(gw, cameras, tone):
 def test_a_camera_that_is_told_and_does_not_call(gw, cameras):
     camera = cameras("--mute")
     answer = gw.api().do("POST", camera.path + "talk", {})
-    assert answer.status == 504 and '"timer":"setup"' in answer.json["detail"]
+    assert answer.status == 504 and answer.json["result"]["timer"] == "setup"
     eventually(lambda: gw.metric("holdfast_media_ports", state="used") == 0)

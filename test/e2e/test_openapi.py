@@ -77,6 +77,7 @@ BODIES = {
     "disconnectDevice": {"text": "bye"},
     "patchDeviceContext": {"a": 1},
     "patchGroupContext": {"a": 1},
+    "speakToChannel": "la",
 }
 
 

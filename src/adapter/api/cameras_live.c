@@ -217,8 +217,7 @@ static const char *full_type(const struct live *live, const struct hf_view_chunk
 static bool begin_answer(struct live *live, const struct hf_view_chunk *chunk)
 {
     char type[TYPE_BYTES_MAX];
-    static const struct hf_http1_header headers[] = {{HF_SLICE("X-Accel-Buffering"), HF_SLICE("no")},
-                                                     {HF_SLICE("Cache-Control"), HF_SLICE("no-store")}};
+    static const struct hf_http1_header headers[] = {{HF_SLICE("X-Accel-Buffering"), HF_SLICE("no")}};
     struct hf_http_answer head = {.status = 200,
                                   .content_type = full_type(live, chunk, type),
                                   .headers = headers,

@@ -12,7 +12,8 @@ import yaml
 from lib.gateway import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = yaml.safe_load((ROOT / "doc" / "openapi.yaml").read_text())
+TEXT = (ROOT / "doc" / "openapi.yaml").read_text()
+DOCUMENT = yaml.safe_load(TEXT)
 METHODS = ("get", "post", "put", "patch", "delete")
 OPERATIONS = [(path, method) for path, item in DOCUMENT["paths"].items() for method in METHODS if method in item]
 
@@ -118,6 +119,20 @@ def test_refusals_are_problem_documents(gw, world, path, method):
             problem = answer.json
             assert problem["status"] == answer.status and problem["reason"] and problem["title"]
             assert gw.api().get("/v1/reasons") and problem["type"]
+
+
+def test_nothing_is_said_twice():
+    """YAML forbids it, and its reader takes the last one without a word."""
+    def walk(node, path):
+        if isinstance(node, yaml.MappingNode):
+            names = [key.value for key, _ in node.value]
+            assert sorted(names) == sorted(set(names)), path
+            for key, value in node.value:
+                walk(value, [*path, key.value])
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                walk(value, path)
+    walk(yaml.compose(TEXT, yaml.SafeLoader), [])
 
 
 def test_every_route_of_the_server_is_documented():

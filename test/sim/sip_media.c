@@ -57,13 +57,12 @@ static hf_err media_open(void *context, uint64_t token, const struct hf_gb_media
     return HF_ERR_LIMIT;
 }
 
-static void media_answered(void *context, uint64_t token, struct hf_slice host, uint16_t port, uint32_t ssrc,
-                           uint8_t payload_type, struct hf_slice format)
+static void media_answered(void *context, uint64_t token, const struct hf_gb_media_answer *answer)
 {
     struct sim_worker *worker = context;
     struct sim_leg *leg = leg_of(worker->gateway, token);
 
-    (void)host, (void)port, (void)ssrc, (void)payload_type, (void)format;
+    (void)answer;
     if (leg == NULL)
         return;
     leg->answered = true;

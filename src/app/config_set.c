@@ -42,18 +42,21 @@ hf_err hf_config_append(const struct hf_config_row *list, struct hf_config_items
                         const struct hf_config_origin *origin, struct hf_config_errors *errors)
 {
     const struct hf_config_shape *shape = list->shape();
-    void *grown;
+    bool is_full = (items->count & (items->count - 1)) == 0; /* only here is room made: 1, 2, 4, ... items */
     hf_err err;
 
     if (items->count >= list->max) {
         hf_config_error(errors, origin, "%s has more than %llu items", path, (unsigned long long)list->max);
         return HF_ERR_INVALID;
     }
-    grown = realloc(items->at, (items->count + 1) * shape->bytes);
-    if (grown == NULL)
-        return HF_ERR_NOMEM;
-    items->at = grown;
-    err = hf_config_defaults(shape, (char *)grown + items->count * shape->bytes);
+    if (is_full) {
+        void *grown = realloc(items->at, (items->count > 0 ? 2 * items->count : 1) * shape->bytes);
+
+        if (grown == NULL)
+            return HF_ERR_NOMEM;
+        items->at = grown;
+    }
+    err = hf_config_defaults(shape, (char *)items->at + items->count * shape->bytes);
     if (err == HF_OK)
         items->count++;
     return err;

@@ -8,7 +8,7 @@
  *
  * Sources: GB/T 28181-2016 and -2022, 9.1 (registration), 9.6 (keepalive), 9.3 and 9.5 (control, queries), annex A; RFC 3261 10; requirements GB-1, GB-3, GB-5
  * to GB-8, GB-10, GB-13, GB-20 to GB-22, MEM-6.
- * Memory of a registered camera, the hub's and SIP's share with it: 924 bytes at rest, 1,414 while the answer to its REGISTER is kept to be repeated
+ * Memory of a registered camera, the hub's and SIP's share with it: 891 bytes, and no more while the answer to its REGISTER may have to be repeated
  * (gb_memory_test; the tables are on disk). Of the site itself about 2.4 MB for each worker, and trace_bytes. */
 #ifndef HF_ADAPTER_GB28181_SITE_H
 #define HF_ADAPTER_GB28181_SITE_H

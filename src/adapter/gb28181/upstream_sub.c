@@ -61,7 +61,8 @@ static uint32_t compare(const struct hf_gb_up_sub *sub, const struct hf_gb_up_tr
             change = (struct hf_gb_up_change){now->by_shown[b - 1], event_of_status(new->status), false};
         else if (order == 0 && old->digest != new->digest)
             change = (struct hf_gb_up_change){now->by_shown[b - 1], HF_CDP_EVENT_UPDATE, false};
-        if (change.event != 0 && is_about(sub, change.gone ? before : now, change.gone ? old : new))
+        const struct hf_gb_up_node *node = change.gone ? old : new;
+        if (change.event != 0 && node != NULL && is_about(sub, change.gone ? before : now, node))
             changes[count++] = change;
     }
     return count;

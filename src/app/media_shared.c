@@ -115,15 +115,15 @@ static struct hf_media_leg *find(struct hf_media *media, const uint8_t *in, size
 {
     struct hf_slice rest = {(const char *)in, bytes};
     struct hf_media_leg *leg = NULL;
-    struct hf_rtcp report;
-    struct hf_rtp rtp;
+    bool is_rtcp = hf_rtp_is_rtcp(in, bytes);
+    struct hf_rtcp report = {0};
+    struct hf_rtp rtp = {0};
 
-    if (hf_rtp_is_rtcp(in, bytes) ? hf_rtcp_next(&rest, &report) != HF_OK
-                                  : hf_rtp_parse(in, bytes, &rtp) != HF_OK) {
+    if ((is_rtcp ? hf_rtcp_next(&rest, &report) : hf_rtp_parse(in, bytes, &rtp)) != HF_OK) {
         media->stats.malformed++;
         return NULL;
     }
-    leg = leg_of(media, hf_rtp_is_rtcp(in, bytes) ? report.ssrc : rtp.ssrc);
+    leg = leg_of(media, is_rtcp ? report.ssrc : rtp.ssrc);
     if (leg != NULL && leg->transport == transport)
         return leg;
     media->stats.strange_source++;

@@ -16,7 +16,7 @@ HISTORY = {"from": 1767225600, "until": 1767229200}
 
 @pytest.fixture(scope="module")
 def gw(shared_gateway):
-    return shared_gateway(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 45000, "port_last": 45999}}), env=sip.ENV)
+    return shared_gateway(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 21000, "port_last": 21999}}), env=sip.ENV)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_play_joins_and_stops(gw, camera, server):
 
 def test_play_to_the_gateway_itself(gw, camera):
     call = post(gw, "play")["result"]
-    assert (call["relayed"], call["to"]["host"]) == (True, "127.0.0.1") and 45000 <= call["to"]["port"] <= 45999
+    assert (call["relayed"], call["to"]["host"]) == (True, "127.0.0.1") and 21000 <= call["to"]["port"] <= 21999
     eventually(lambda: gw.api().get(f"{URL}/media").get("video") == "H264")
     post(gw, "stop", {"call": call["call"], "force": True})
     nothing_is_left(gw)

@@ -13,7 +13,7 @@ from lib.browser import Browser
 from lib.camera import Camera
 from lib.gateway import eventually
 
-MEDIA = {"media": {"address": "127.0.0.1", "port_first": 45000, "port_last": 45499, "unwatched_ms": "1s"}}
+MEDIA = {"media": {"address": "127.0.0.1", "port_first": 22000, "port_last": 22499, "unwatched_ms": "1s"}}
 FIRST_PICTURE_MS = 1000
 numbers = itertools.count(1)
 

@@ -12,7 +12,7 @@ from lib import pscamera, sip
 from lib.camera import Camera
 from lib.gateway import eventually
 
-MEDIA = {"media": {"address": "127.0.0.1", "port_first": 44000, "port_last": 44999, "unwatched_ms": "1s"}}
+MEDIA = {"media": {"address": "127.0.0.1", "port_first": 24000, "port_last": 24999, "unwatched_ms": "1s"}}
 FIRST_PICTURE_S = 1
 numbers = itertools.count(1)
 

@@ -80,7 +80,7 @@ def last_call(api, device, event):
 
 @pytest.mark.parametrize("signalling", ["udp", "tcp"])
 def test_no_camera_sends_to_a_relay_that_is_gone(gateways, tmp_path, signalling):
-    gw = gateways(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 45000, "port_last": 45099}}, keepalive_ms="5s"), env=sip.ENV)
+    gw = gateways(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 22600, "port_last": 22699}}, keepalive_ms="5s"), env=sip.ENV)
     device = sip.device_id(2)
     with Camera(sip.port(gw), device, PASSWORD, "--media", film(tmp_path), "-t", signalling, "--keepalive", "5s") as camera:
         camera.wait("registered")

@@ -12,7 +12,7 @@ from lib import pscamera, sip
 from lib.gateway import eventually
 
 H264, H265, SOUND = "34020000001320000001", "34020000001320000002", "34020000001320000003"
-MEDIA = {"media": {"address": "127.0.0.1", "port_first": 43000, "port_last": 43999, "unwatched_ms": "1s"}}
+MEDIA = {"media": {"address": "127.0.0.1", "port_first": 25000, "port_last": 25999, "unwatched_ms": "1s"}}
 
 
 @pytest.fixture(scope="module")

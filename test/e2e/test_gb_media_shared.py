@@ -10,7 +10,7 @@ from lib.camera import Camera
 from lib.gateway import eventually
 
 PORT = 26500  # below those that the kernel gives out by itself
-MEDIA = {"media": {"address": "127.0.0.1", "port_first": 46600, "port_last": 46699, "shared_port": PORT, "unwatched_ms": "1s"}}
+MEDIA = {"media": {"address": "127.0.0.1", "port_first": 26600, "port_last": 26699, "shared_port": PORT, "unwatched_ms": "1s"}}
 SIZES = ["320x240", "160x120"]
 
 

@@ -10,7 +10,7 @@ from lib import sip
 from lib.camera import Camera
 from lib.gateway import eventually
 
-MEDIA = {"media": {"address": "127.0.0.1", "port_first": 45500, "port_last": 45999, "talk_bytes_max": 8000}}
+MEDIA = {"media": {"address": "127.0.0.1", "port_first": 27000, "port_last": 27499, "talk_bytes_max": 8000}}
 PACKET_BYTES, SECOND_BYTES = 160, 8000
 numbers = itertools.count(1)
 

@@ -31,6 +31,9 @@ void hf_bench_report_stats(const struct hf_bench_report *report, size_t index,
                            struct hf_bench_stats *ret_stats);
 
 void hf_bench_report_text(const struct hf_bench_report *report, FILE *out);
+/* One member `name` of `object` ({"429": 12}), empty when there is none. */
+struct cJSON;
+void hf_bench_codes_json(struct cJSON *object, const char *name, const struct hf_bench_codes *codes);
 /* The document as text; the caller frees it with free(). NULL on no memory. */
 char *hf_bench_report_json(const struct hf_bench_report *report);
 /* Writes result.json and, for each run, one file a histogram (run-1-latency.hist: "low high count" lines, ns). Makes

@@ -13,7 +13,7 @@
 
 enum { PATH_BYTES = 1024 };
 
-static void add_codes(cJSON *object, const char *name, const struct hf_bench_codes *codes)
+void hf_bench_codes_json(cJSON *object, const char *name, const struct hf_bench_codes *codes)
 {
     cJSON *list = cJSON_AddObjectToObject(object, name);
     char text[16];
@@ -93,8 +93,8 @@ static void add_connections(cJSON *out, const struct hf_bench_result *result)
 
     for (unsigned i = 0; i < HF_BENCH_CAUSES; i++)
         cJSON_AddNumberToObject(causes, hf_bench_cause_info(i)->name, (double)result->cause[i]);
-    add_codes(connections, "http_status", &result->http_status);
-    add_codes(connections, "close_code", &result->close_code);
+    hf_bench_codes_json(connections, "http_status", &result->http_status);
+    hf_bench_codes_json(connections, "close_code", &result->close_code);
 }
 
 static void add_generator(cJSON *out, const struct hf_bench_run *run)

@@ -27,7 +27,7 @@ void hf_bench_codes_add(struct hf_bench_codes *codes, unsigned code, uint64_t co
     codes->other += count;
 }
 
-static void codes_merge(struct hf_bench_codes *into, const struct hf_bench_codes *from)
+void hf_bench_codes_merge(struct hf_bench_codes *into, const struct hf_bench_codes *from)
 {
     for (unsigned i = 0; i < HF_BENCH_CODES_MAX; i++)
         hf_bench_codes_add(into, from->code[i], from->count[i]);
@@ -49,8 +49,8 @@ void hf_bench_result_merge(struct hf_bench_result *into, const struct hf_bench_r
     into->cpu_worst_ns = HF_MAX(into->cpu_worst_ns, HF_MAX(from->cpu_worst_ns, from->measured_cpu_ns));
     into->wait_ns += from->wait_ns;
     into->rss_bytes += from->rss_bytes;
-    codes_merge(&into->http_status, &from->http_status);
-    codes_merge(&into->close_code, &from->close_code);
+    hf_bench_codes_merge(&into->http_status, &from->http_status);
+    hf_bench_codes_merge(&into->close_code, &from->close_code);
 }
 
 uint64_t hf_bench_result_failed(const struct hf_bench_result *result)

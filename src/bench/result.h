@@ -93,6 +93,7 @@ struct hf_bench_result {
 };
 
 void hf_bench_codes_add(struct hf_bench_codes *codes, unsigned code, uint64_t count);
+void hf_bench_codes_merge(struct hf_bench_codes *into, const struct hf_bench_codes *from);
 void hf_bench_result_merge(struct hf_bench_result *into, const struct hf_bench_result *from);
 uint64_t hf_bench_result_failed(const struct hf_bench_result *result);      /* connections, every cause */
 uint64_t hf_bench_result_hard_failed(const struct hf_bench_result *result); /* the hard causes only */

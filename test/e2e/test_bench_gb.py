@@ -56,11 +56,19 @@ def test_wrong_password_is_a_failed_run(gw):
     assert (status, verdict, result["in_ratio"], counters["refused"]) == (1, "failed", 0, 3)
 
 
-def test_catalog_through_the_api(gw):
+def test_catalog_through_the_api(gateways):
+    gw = gateways(sip.cameras({"limits": {"command_per_s": 100_000, "command_capacity": 100_000}}), env=sip.ENV)  # one list after the other: hundreds a second
     status, verdict, result, counters = bench(gw, "catalog", "--devices", 2, "--channels", 50, "--shuffle", "--ahead", 8, "--duration", "4s",
                                               "--api", gw.url(), "--api-key-env", "KEY", env={"KEY": gw.keys["admin"]})
     assert (status, verdict) == (0, "measured"), json.dumps(counters)
     assert result["lists"] >= 1 and counters["lists_failed"] == 0 and result["applied_p50"] > 0
+
+
+def test_a_list_that_the_api_refused_is_told_with_its_status(gateways):
+    gw = gateways(sip.cameras({"limits": {"command_per_s": 1, "command_capacity": 3}}), env=sip.ENV)
+    status, verdict, _, counters = bench(gw, "catalog", "--devices", 1, "--channels", 5, "--duration", "1s",
+                                         "--api", gw.url(), "--api-key-env", "KEY", env={"KEY": gw.keys["admin"]})
+    assert (status, verdict) == (1, "failed") and counters["lists_failed_status"]["429"] == counters["lists_failed"] > 0, counters
 
 
 def test_clones_of_a_device_do_not_stop_the_fleet(gw):

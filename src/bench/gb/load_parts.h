@@ -27,6 +27,7 @@ struct hf_gb_load_result {        /* plain memory, shared with the parent */
     uint64_t refreshes /* answered with 200 */, refreshes_meant,
         refreshes_busy /* not registered, or at it */, refreshes_failed;
     uint64_t lists, lists_failed, rebinds, local /* no socket or port */;
+    struct hf_bench_codes api_status; /* catalog: of the lists that failed */
     uint64_t cpu_ns, measured_cpu_ns, cpu_worst_ns, rss_bytes;
 #define HF_GB_LOAD_HIST_FIELD(name, text) struct hf_hist name;
     HF_GB_LOAD_HIST_MAP(HF_GB_LOAD_HIST_FIELD)

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "bench/gb/load_parts.h"
 #include "bench/process.h"
+#include "bench/report.h"
 #include "bench/verdict.h"
 
 enum { METRICS_MAX = 24 };
@@ -151,6 +152,12 @@ void hf_gb_load_report_text(const struct hf_gb_load_report *report)
     printf("  datagrams    %" PRIu64 " repeated, %" PRIu64 " repeats came, %" PRIu64
            " lost on purpose, %" PRIu64 " ports changed\n",
            cam->repeats_sent, cam->repeats_came, result->fleet.lost, result->rebinds);
+    for (unsigned i = 0; i < HF_BENCH_CODES_MAX && result->api_status.count[i] > 0; i++)
+        printf("  API          HTTP %u, %" PRIu64 " times%s\n", result->api_status.code[i],
+               result->api_status.count[i],
+               result->api_status.code[i] == 429
+                   ? ": a rate of the gateway, limits.command_per_s or limits.api_key_per_s"
+                   : "");
     printf("  generator    busiest process %.0f %% of a CPU, send lag p99 %.0f us, loop turn p99 %.0f us, "
            "RSS %.1f MB\n",
            100 * (double)result->cpu_worst_ns / measured_ns, us(&result->lag, 0.99), us(&result->stall, 0.99),
@@ -215,6 +222,7 @@ static void add_run(cJSON *runs, const struct hf_gb_load_report *report)
     cJSON_AddNumberToObject(counters, "refreshes_busy", (double)result->refreshes_busy);
     cJSON_AddNumberToObject(counters, "lists", (double)result->lists);
     cJSON_AddNumberToObject(counters, "lists_failed", (double)result->lists_failed);
+    hf_bench_codes_json(counters, "lists_failed_status", &result->api_status);
     cJSON_AddNumberToObject(counters, "rebinds", (double)result->rebinds);
     cJSON_AddNumberToObject(counters, "lost_on_purpose", (double)result->fleet.lost);
     cJSON_AddNumberToObject(counters, "streams_closed", (double)result->fleet.closed);

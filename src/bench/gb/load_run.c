@@ -62,6 +62,7 @@ void hf_gb_load_merge(struct hf_gb_load_result *into, const struct hf_gb_load_re
     into->refreshes_failed += from->refreshes_failed;
     into->lists += from->lists;
     into->lists_failed += from->lists_failed;
+    hf_bench_codes_merge(&into->api_status, &from->api_status);
     into->rebinds += from->rebinds;
     into->local += from->local;
     into->cpu_ns += from->cpu_ns;

@@ -247,6 +247,7 @@ static void on_api_done(void *user, unsigned index, unsigned status, uint64_t no
     worker->listing = false;
     if (status < 200 || status > 299 || worker->listed_ns == 0) {
         worker->result->lists_failed++;
+        hf_bench_codes_add(&worker->result->api_status, status, 1);
         return;
     }
     worker->result->lists++;

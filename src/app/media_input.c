@@ -240,6 +240,7 @@ static void note_heard(struct hf_media_leg *leg, size_t bytes)
     leg->media->stats.bytes += bytes;
     if (!leg->heard) {
         leg->heard = true;
+        leg->first_packet_us = leg->media->loop->now_us - leg->opened_us;
         leg->report_ms = leg->heard_ms;
         hf_media_tell(leg, HF_GB_MEDIA_FIRST, HF_OK);
     }

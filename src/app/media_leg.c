@@ -170,6 +170,7 @@ void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *orde
     leg->family = order->request.family;
     leg->kind = order->request.kind;
     leg->opened_ms = leg->measured_ms = now_ms;
+    leg->opened_us = media->loop->now_us;
     leg->unwatched_ms = 0;
     leg->rtcp_peer.any.sa_family = leg->remote.any.sa_family = AF_UNSPEC;
     hf_list_init(&leg->node);

@@ -108,6 +108,7 @@ struct hf_media_leg {
     uint64_t connect_ms;     /* when the next one is due; 0 = none */
     uint64_t lost_ms;        /* the connection ended then; 0 = there is one, or never was */
     uint64_t opened_ms, answered_ms, heard_ms;
+    uint64_t opened_us, first_packet_us; /* the latter from the former */
     bool heard, answered, silent_told, refused;
     uint32_t untold; /* bits: tells that found the mailbox full */
     hf_err untold_err;

@@ -51,6 +51,7 @@ size_t hf_media_report(const struct hf_media_leg *leg, const union hf_address *t
     hf_json_out_u64(&out, "duplicates", leg->receiver.duplicates + leg->receiver.late);
     hf_json_out_u64(&out, "reordered", leg->receiver.reordered);
     if (leg->heard) {
+        hf_json_out_u64(&out, "first_packet_us", leg->first_packet_us);
         hf_json_out_u64(&out, "jitter_us", hf_rtp_receiver_jitter_us(&leg->receiver));
         hf_json_out_u64(&out, "heard_ms_ago", leg->media->loop->now_ms - leg->heard_ms);
     }

@@ -22,6 +22,9 @@ struct api_conn {
     uint64_t posted_ns;
     size_t out_at, out_bytes, head_bytes;
     struct hf_http1_body body;
+    enum hf_http1_method method;
+    char *answer; /* owns: answer_bytes_max and a NUL byte */
+    size_t answer_bytes;
     char out[HF_BENCH_API_REQUEST_BYTES_MAX];
     char head[HEAD_BYTES_MAX];
 };
@@ -40,6 +43,11 @@ struct hf_bench_api *hf_bench_api_new(const struct hf_bench_api_config *config)
     api->config = *config;
     for (unsigned i = 0; i < config->connections; i++)
         api->conns[i].wire.fd = -1;
+    for (unsigned i = 0; i < config->connections && config->answer_bytes_max > 0; i++)
+        if ((api->conns[i].answer = malloc(config->answer_bytes_max + 1)) == NULL) {
+            hf_bench_api_free(api);
+            return NULL;
+        }
     return api;
 }
 
@@ -47,8 +55,10 @@ void hf_bench_api_free(struct hf_bench_api *api)
 {
     if (api == NULL)
         return;
-    for (unsigned i = 0; i < api->config.connections; i++)
+    for (unsigned i = 0; i < api->config.connections; i++) {
         hf_bench_wire_close(&api->conns[i].wire, true);
+        free(api->conns[i].answer);
+    }
     free(api);
 }
 
@@ -63,11 +73,18 @@ bool hf_bench_api_busy(const struct hf_bench_api *api, unsigned index)
     return api->conns[index].busy;
 }
 
+struct hf_slice hf_bench_api_answer(const struct hf_bench_api *api, unsigned index)
+{
+    return (struct hf_slice){api->conns[index].answer, api->conns[index].answer_bytes};
+}
+
 static void done(struct hf_bench_api *api, struct api_conn *conn, unsigned status)
 {
     uint64_t now_ns = hf_clock_ns();
 
     conn->busy = false;
+    if (conn->answer != NULL)
+        conn->answer[conn->answer_bytes] = '\0';
     if (status >= 200 && status < 300)
         hf_hist_record(&api->config.result->api, now_ns - conn->posted_ns);
     else
@@ -101,32 +118,22 @@ static void push_out(struct hf_bench_api *api, struct api_conn *conn)
     }
 }
 
-void hf_bench_api_post(struct hf_bench_api *api, unsigned index, const char *path, struct hf_slice body,
-                       uint64_t now_ns)
+/* The request lies in conn->out, in which it did not fit when bytes is negative or too large. */
+static void send_request(struct hf_bench_api *api, struct api_conn *conn, int bytes, uint64_t now_ns)
 {
-    struct api_conn *conn = &api->conns[index];
     enum hf_bench_cause cause;
-
-    HF_ASSERT(!conn->busy);
-    HF_ASSERT(body.bytes <= HF_BENCH_PAYLOAD_BYTES_MAX + 512);
-    int n = snprintf(conn->out, sizeof(conn->out),
-                     "POST %s HTTP/1.1\r\nHost: %s\r\n%s%s%sContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     path, api->config.target->authority, api->config.key ? "Authorization: Bearer " : "",
-                     api->config.key ? api->config.key : "", api->config.key ? "\r\n" : "", body.bytes);
 
     api->config.result->api_requests++;
     conn->busy = true;
     conn->in_body = false;
-    conn->head_bytes = 0;
+    conn->head_bytes = conn->answer_bytes = 0;
     conn->posted_ns = now_ns;
-    if (n < 0 || (size_t)n + body.bytes > sizeof(conn->out)) {
+    if (bytes < 0 || (size_t)bytes >= sizeof(conn->out)) {
         done(api, conn, 0);
         return;
     }
-    memcpy(conn->out + n, body.at, body.bytes);
     conn->out_at = 0;
-    conn->out_bytes = (size_t)n + body.bytes;
+    conn->out_bytes = (size_t)bytes;
     if (conn->state == READY) {
         push_out(api, conn);
     } else if (hf_bench_wire_dial(&conn->wire, api->config.epoll_fd, conn, api->config.target, NULL, 0,
@@ -135,6 +142,38 @@ void hf_bench_api_post(struct hf_bench_api *api, unsigned index, const char *pat
     } else {
         done(api, conn, 0);
     }
+}
+
+void hf_bench_api_post(struct hf_bench_api *api, unsigned index, const char *path, struct hf_slice body,
+                       uint64_t now_ns)
+{
+    struct api_conn *conn = &api->conns[index];
+
+    HF_ASSERT(!conn->busy);
+    HF_ASSERT(body.bytes <= HF_BENCH_PAYLOAD_BYTES_MAX + 512);
+    conn->method = HF_HTTP1_POST;
+    int n = snprintf(conn->out, sizeof(conn->out),
+                     "POST %s HTTP/1.1\r\nHost: %s\r\n%s%s%sContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     path, api->config.target->authority, api->config.key ? "Authorization: Bearer " : "",
+                     api->config.key ? api->config.key : "", api->config.key ? "\r\n" : "", body.bytes);
+
+    if (n >= 0 && (size_t)n + body.bytes < sizeof(conn->out))
+        memcpy(conn->out + n, body.at, body.bytes);
+    send_request(api, conn, n < 0 ? n : n + (int)body.bytes, now_ns);
+}
+
+void hf_bench_api_get(struct hf_bench_api *api, unsigned index, const char *path, uint64_t now_ns)
+{
+    struct api_conn *conn = &api->conns[index];
+
+    HF_ASSERT(!conn->busy);
+    conn->method = HF_HTTP1_GET;
+    int n = snprintf(conn->out, sizeof(conn->out), "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", path,
+                     api->config.target->authority, api->config.key ? "Authorization: Bearer " : "",
+                     api->config.key ? api->config.key : "", api->config.key ? "\r\n" : "");
+
+    send_request(api, conn, n, now_ns);
 }
 
 static void secure_step(struct hf_bench_api *api, struct api_conn *conn)
@@ -163,7 +202,16 @@ static void connected(struct hf_bench_api *api, struct api_conn *conn)
     }
 }
 
-/* The answer's body is dropped; what counts is where it ends. */
+/* Of the answer's body the beginning is kept; what counts is where it ends. */
+static void keep(const struct hf_bench_api *api, struct api_conn *conn, struct hf_slice run)
+{
+    size_t bytes = HF_MIN(run.bytes, api->config.answer_bytes_max - conn->answer_bytes);
+
+    if (bytes > 0)
+        memcpy(conn->answer + conn->answer_bytes, run.at, bytes);
+    conn->answer_bytes += bytes;
+}
+
 static void take_body(struct hf_bench_api *api, struct api_conn *conn, const char *data, size_t bytes)
 {
     while (bytes > 0 && !conn->body.done) {
@@ -174,6 +222,7 @@ static void take_body(struct hf_bench_api *api, struct api_conn *conn, const cha
             broke(api, conn);
             return;
         }
+        keep(api, conn, run);
         data += taken;
         bytes -= taken;
     }
@@ -201,7 +250,7 @@ static void take_answer(struct hf_bench_api *api, struct api_conn *conn, const c
     }
     memcpy(conn->head + before, data, taken);
     conn->head_bytes += taken;
-    hf_err err = hf_http1_parse_response(conn->head, conn->head_bytes, HF_HTTP1_POST, NULL, NULL, &response,
+    hf_err err = hf_http1_parse_response(conn->head, conn->head_bytes, conn->method, NULL, NULL, &response,
                                          &head_bytes);
 
     if (err == HF_ERR_AGAIN && conn->head_bytes < sizeof(conn->head))

@@ -1,4 +1,4 @@
-/* bench/api.h - a few keep-alive HTTP/1.1 connections that POST JSON to the gateway's API, one request at a time on
+/* bench/api.h - a few keep-alive HTTP/1.1 connections that ask the gateway's API, one request at a time on
  * each. A connection that breaks is dialled again by the next post. */
 #ifndef HF_BENCH_API_H
 #define HF_BENCH_API_H
@@ -22,6 +22,7 @@ struct hf_bench_api_config {
     struct hf_tls_client *tls; /* for https */
     const char *key;           /* API key, NULL = none */
     unsigned connections;
+    size_t answer_bytes_max; /* kept of an answer's body; 0: nothing */
     struct hf_bench_result *result;
     /* The request on connection `index` is over: HTTP status, or 0 when the connection broke. */
     void (*on_done)(void *user, unsigned index, unsigned status, uint64_t now_ns);
@@ -37,5 +38,9 @@ bool hf_bench_api_busy(const struct hf_bench_api *api, unsigned index);
 /* Asserts that the connection is not busy. `target`: path. on_done always comes, perhaps before this returns. */
 void hf_bench_api_post(struct hf_bench_api *api, unsigned index, const char *path, struct hf_slice body,
                        uint64_t now_ns);
+void hf_bench_api_get(struct hf_bench_api *api, unsigned index, const char *path,
+                      uint64_t now_ns); /* the same */
+/* In on_done: what is kept of the answer's body, ended by a NUL byte that does not count. */
+struct hf_slice hf_bench_api_answer(const struct hf_bench_api *api, unsigned index);
 
 #endif

@@ -434,40 +434,11 @@ static void complete(struct request *request, char realm[HF_GBID_DOMAIN_DIGITS +
     request->profile.server_id = hf_slice_of(request->server_id != NULL ? request->server_id : server_id);
 }
 
-/* The whole file, once; it is shown from memory. */
-static int read_media(const char *argv0, const char *path, struct hf_cam_reel **ret_reel)
-{
-    FILE *file = fopen(path, "rbe");
-    struct hf_cam_reel *reel = NULL;
-    uint8_t bytes[65536];
-    size_t count;
-
-    if (file == NULL)
-        return hf_cli_failed(argv0, "cannot read '%s': %s", path, strerror(errno));
-    hf_err err = hf_cam_reel_new(&reel);
-
-    while (err == HF_OK && (count = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        err = hf_cam_reel_feed(reel, bytes, count);
-    if (err == HF_OK && ferror(file))
-        err = HF_ERR_IO;
-    (void)fclose(file);
-    if (err == HF_OK)
-        err = hf_cam_reel_end(reel);
-    if (err == HF_OK) {
-        *ret_reel = reel;
-        return HF_CLI_OK;
-    }
-    hf_cam_reel_free(reel);
-    if (err == HF_ERR_MALFORMED)
-        return hf_cli_failed(
-            argv0, "'%s' is no program stream with a key frame of H.264 or H.265 (see --help)", path);
-    return hf_cli_failed(argv0, "cannot take '%s': %s", path, hf_err_text(err));
-}
-
 static int run_gb_device(int argc, char **argv)
 {
     struct request request = {.stay_ms = FOR_EVER};
     char realm[HF_GBID_DOMAIN_DIGITS + 1], server_id[HF_CAM_ID_BYTES], *secret = NULL;
+    char error[HF_CAM_REEL_ERROR_BYTES];
     struct hf_cam_reel *reel = NULL;
     int status = parse(argc, argv, &request);
 
@@ -485,8 +456,8 @@ static int run_gb_device(int argc, char **argv)
             return hf_cli_failed(argv[0], "there is no $%s in the environment", request.password_env);
     }
     complete(&request, realm, server_id);
-    if (request.media != NULL)
-        status = read_media(argv[0], request.media, &reel);
+    if (request.media != NULL && hf_cam_reel_read(request.media, &reel, error) != HF_OK)
+        status = hf_cli_failed(argv[0], "%s", error);
     request.profile.reel = reel;
     if (status == HF_CLI_OK)
         status = open_and_live(&request, argv[0]);

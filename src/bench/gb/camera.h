@@ -154,6 +154,7 @@ struct hf_cam_ops {
     X(calls_refused, "INVITEs refused")                                     \
     X(calls_over, "calls that ended, whoever ended them")                   \
     X(media_packets, "RTP packets sent")                                    \
+    X(media_bytes, "of these packets")                                      \
     X(media_lost, "RTP packets that the socket did not take")               \
     X(talks, "INVITEs of ours that were answered")                          \
     X(talks_refused, "INVITEs of ours that were refused or not answered")   \
@@ -217,6 +218,9 @@ struct hf_cam { /* fields are the camera's; embedded in its owner, who cannot mo
 void hf_cam_init(struct hf_cam *cam, struct hf_cam_world *world, const char *id);
 void hf_cam_deinit(struct hf_cam *cam); /* forgets everything without a word */
 void hf_cam_set_address(struct hf_cam *cam, const char *host, uint16_t port);
+
+/* The id of its channel with that index, below profile->channels. */
+void hf_cam_channel_id(const struct hf_cam *cam, uint32_t index, char ret_id[HF_CAM_ID_BYTES]);
 
 /* Registers now (streams: call when it is connected), and again whenever it must. Harmless when it is at it already. */
 void hf_cam_start(struct hf_cam *cam);

@@ -141,7 +141,6 @@ void hf_cam_fill_channel(const struct hf_cam *cam, uint32_t index, struct hf_cam
 void hf_cam_fill_info(struct hf_cam *cam, const struct hf_cam_job *job, struct hf_cam_arena *arena,
                       struct hf_cdp_message *message);
 void hf_cam_fill_position(struct hf_cam *cam, struct hf_cam_arena *arena, struct hf_cdp_message *message);
-void hf_cam_channel_id(const struct hf_cam *cam, uint32_t index, char ret_id[HF_CAM_ID_BYTES]);
 
 /* ---- control.c ---- */
 void hf_cam_obey(struct hf_cam *cam, const struct hf_cdp_message *order);

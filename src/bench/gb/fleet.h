@@ -26,7 +26,7 @@ struct hf_fleet_options {
     union hf_address server;
     const union hf_address *sources; /* in turn by index; ports are the kernel's. Borrowed */
     uint32_t source_count;           /* 0 = the kernel chooses */
-    uint32_t loss_ppm;               /* datagrams lost, of a million, in either direction */
+    uint32_t loss_ppm; /* datagrams lost, of a million: of SIP in either direction, and of RTP */
     void (*on_event)(
         void *context, uint32_t index,
         const struct hf_cam_event *event); /* may call the fleet, but not the camera it is told of */
@@ -63,7 +63,7 @@ struct hf_cam_world *hf_fleet_world(
 uint64_t hf_fleet_now(struct hf_fleet *fleet); /* reads the clock; before cameras are called outside a turn */
 
 struct hf_fleet_stats {
-    uint64_t opened, connected, lost /* datagrams, on purpose */,
+    uint64_t opened, connected, lost /* datagrams of SIP, on purpose */, lost_media /* of RTP */,
         closed /* streams by the peer or by errors */, no_port;
 };
 const struct hf_fleet_stats *hf_fleet_stats(const struct hf_fleet *fleet);

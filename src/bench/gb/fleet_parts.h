@@ -44,6 +44,8 @@ void hf_fleet_link_event(struct hf_fleet *fleet, struct hf_fleet_source *source,
 void hf_fleet_link_time(struct hf_timer *timer, uint64_t now_ms);
 bool hf_fleet_link_send(struct hf_fleet *fleet, struct hf_fleet_link *link, struct hf_slice bytes);
 
+bool hf_fleet_loses(struct hf_fleet *fleet); /* a datagram, this time; the caller counts it */
+
 /* As hf_cam_ops has it. media.c */
 struct hf_fleet_media;
 void *hf_fleet_media_open(struct hf_fleet *fleet, struct hf_cam *cam, bool tcp, struct hf_slice host,

@@ -67,6 +67,10 @@ static void says_what_is_wrong(void **state)
         {"hold a --devices 10 --silent 11", "more than the devices of one process"},
         {"hold a --duration 0s", "needs a measured time"},
         {"catalog a", "through the API"},
+        {"media a --media f", "through the API"},
+        {"media a --api u --api-key-env k", "--media: there is no picture"},
+        {"hold a --devices 10 --processes 2 --silent 2 --streams 7", "--streams: more than the devices"},
+        {"media a --media f --api u --api-key-env k --media-transport sctp", "--media-transport: udp or tcp"},
     };
 
     (void)state;
@@ -87,6 +91,7 @@ static void good(struct hf_gb_load_result *result)
     result->devices = result->came = result->in_end = 10;
     result->refreshes_meant = result->refreshes = 5;
     result->lists = 1;
+    result->plays_meant = result->plays = result->streams = 4;
 }
 
 static void a_device_that_is_out_fails_a_run(void **state)
@@ -115,6 +120,12 @@ static void a_device_that_is_out_fails_a_run(void **state)
         good(&result);
         result.lists_failed = 1;
         assert_int_equal(hf_gb_load_failed(&config, &result), config.mode == HF_GB_LOAD_CATALOG);
+        good(&result);
+        result.plays = 3;
+        assert_int_equal(hf_gb_load_failed(&config, &result), config.mode == HF_GB_LOAD_MEDIA);
+        good(&result);
+        result.streams = 3;
+        assert_int_equal(hf_gb_load_failed(&config, &result), config.mode == HF_GB_LOAD_MEDIA);
         good(&result);
         result.cam.missed = 1;
         assert_int_equal(hf_gb_load_failed(&config, &result), config.mode == HF_GB_LOAD_HOLD);
@@ -158,6 +169,9 @@ static void results_of_processes_add_up(void **state)
     a.cam.alive = 3, b.cam.alive = 4;
     a.measured_cpu_ns = 5, b.measured_cpu_ns = 7;
     a.in_last_ns = 9, b.in_last_ns = 8;
+    a.heard_packets = 10, b.heard_packets = 11;
+    a.fleet.lost_media = 1, b.fleet.lost_media = 2;
+    hf_hist_record(&b.first_packet, 1);
     hf_hist_record(&b.in, 1);
     hf_gb_load_merge(&a, &b);
     assert_int_equal(a.devices, 20);
@@ -166,6 +180,9 @@ static void results_of_processes_add_up(void **state)
     assert_int_equal(a.cpu_worst_ns, 7);
     assert_int_equal(a.in_last_ns, 9);
     assert_int_equal(hf_hist_count(&a.in), 1);
+    assert_int_equal(a.heard_packets, 21);
+    assert_int_equal(a.fleet.lost_media, 3);
+    assert_int_equal(hf_hist_count(&a.first_packet), 1);
 }
 
 int main(void)

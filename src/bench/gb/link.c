@@ -177,12 +177,17 @@ void hf_fleet_link_time(struct hf_timer *timer, uint64_t now_ms)
 
 /* ---- sending ---- */
 
+bool hf_fleet_loses(struct hf_fleet *fleet)
+{
+    return fleet->options.loss_ppm > 0 && hf_rng_below(&fleet->world.rng, 1000000) < fleet->options.loss_ppm;
+}
+
 static bool is_lost(struct hf_fleet *fleet)
 {
-    if (fleet->options.loss_ppm == 0 || hf_rng_below(&fleet->world.rng, 1000000) >= fleet->options.loss_ppm)
-        return false;
-    fleet->stats.lost++;
-    return true;
+    bool is = hf_fleet_loses(fleet);
+
+    fleet->stats.lost += is;
+    return is;
 }
 
 static bool keep(struct hf_fleet *fleet, struct hf_fleet_link *link, struct hf_slice rest)

@@ -101,7 +101,7 @@ static hf_err server_init(struct hf_gb_load_plan *plan, char *error)
         return err;
     plan->server = hf_address_of(&target.address);
     err = sources_init(plan, &target, error);
-    if (err == HF_OK && plan->config->mode == HF_GB_LOAD_CATALOG)
+    if (err == HF_OK && plan->config->api_url != NULL)
         err = hf_bench_target_resolve(plan->config->api_url, "http", &plan->api, error);
     return err;
 }
@@ -125,6 +125,7 @@ static void profile_init(struct hf_gb_load_plan *plan, struct hf_slice password)
         .parts_ahead = (uint32_t)config->ahead,
         .parts_shuffled = config->shuffle,
         .slow_ms = (uint32_t)(config->slow_ns / 1000000),
+        .reel = plan->reel,
     };
 }
 
@@ -162,6 +163,7 @@ int hf_bench_gb(int argc, char **argv)
     struct hf_gb_load_config config;
     struct hf_gb_load_report report = {.config = &config, .run = &run, .utc_ms = hf_clock_utc_ms()};
     struct hf_slice password;
+    int status;
 
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {
@@ -176,11 +178,16 @@ int hf_bench_gb(int argc, char **argv)
         return fail(error);
     if (config.api_key_env != NULL && (plan.api_key = getenv(config.api_key_env)) == NULL)
         return fail("--api-key-env: there is no such variable");
+    if (config.media != NULL && hf_cam_reel_read(config.media, &plan.reel, error) != HF_OK)
+        return fail(error);
     profile_init(&plan, password);
     (void)signal(SIGPIPE, SIG_IGN);
     if (!prechecks(&config, &report))
-        return fail("not started; --force starts in spite of it");
-    if (hf_gb_load_run(&plan, &run, error) != HF_OK)
-        return fail(error);
-    return print_report(&report);
+        status = fail("not started; --force starts in spite of it");
+    else if (hf_gb_load_run(&plan, &run, error) != HF_OK)
+        status = fail(error);
+    else
+        status = print_report(&report);
+    hf_cam_reel_free(plan.reel);
+    return status;
 }

@@ -3,7 +3,9 @@
  *
  *   open     every device registers, at --rate            register: that is all
  *   settle   --settle
- *   measure  --duration                                   hold: keepalives; refresh: REGISTER again, at --refresh; catalog: lists, one after the other
+ *   play     media: the first devices' first channels, through the API
+ *   measure  --duration                                   hold: keepalives; refresh: REGISTER again, at --refresh; catalog: lists, one after the other; media: streams
+ *   look     media: what the gateway says of each stream, then stop
  *   leave    with --leave: REGISTER with Expires 0 */
 #ifndef HF_BENCH_GB_LOAD_H
 #define HF_BENCH_GB_LOAD_H
@@ -13,17 +15,25 @@
 #include "bench/gb/fleet.h"
 #include "bench/run.h"
 
-enum { HF_GB_LOAD_PROCESSES_MAX = 32, HF_GB_LOAD_PIDS_MAX = 64, HF_GB_LOAD_PARTS_MAX = 3 };
+enum {
+    HF_GB_LOAD_PROCESSES_MAX = 32,
+    HF_GB_LOAD_PIDS_MAX = 64,
+    HF_GB_LOAD_PARTS_MAX = 3,
+    HF_GB_LOAD_PLAYS_MAX = 256
+};
 
-#define HF_GB_LOAD_MODE_MAP(X)                                                                     \
-    X(HF_GB_LOAD_REGISTER, register,                                                               \
-      "all devices register, at --rate: CPU a registration, time until the last is in")            \
-    X(HF_GB_LOAD_REFRESH, refresh,                                                                 \
-      "they register, and again at --refresh for --duration: CPU a REGISTER pair")                 \
-    X(HF_GB_LOAD_HOLD, hold,                                                                       \
-      "they register and stay for --duration: CPU of keepalives, memory a device, false offlines") \
-    X(HF_GB_LOAD_CATALOG, catalog,                                                                 \
-      "each device is asked for its list through the API: from its last part to the command's result")
+#define HF_GB_LOAD_MODE_MAP(X)                                                                               \
+    X(HF_GB_LOAD_REGISTER, register,                                                                         \
+      "all devices register, at --rate: CPU a registration, time until the last is in")                      \
+    X(HF_GB_LOAD_REFRESH, refresh,                                                                           \
+      "they register, and again at --refresh for --duration: CPU a REGISTER pair")                           \
+    X(HF_GB_LOAD_HOLD, hold,                                                                                 \
+      "they register and stay for --duration: CPU of keepalives, memory a device, false offlines")           \
+    X(HF_GB_LOAD_CATALOG, catalog,                                                                           \
+      "each device is asked for its list through the API: from its last part to the command's result")       \
+    X(HF_GB_LOAD_MEDIA, media,                                                                               \
+      "cameras are played through the API, all at once, and stream for --duration: CPU a Mbit, time to the " \
+      "first packet, loss")
 #define HF_GB_LOAD_MODE_ENUM(id, name, text) id,
 enum hf_gb_load_mode { HF_GB_LOAD_MODE_MAP(HF_GB_LOAD_MODE_ENUM) HF_GB_LOAD_MODES };
 #undef HF_GB_LOAD_MODE_ENUM
@@ -54,15 +64,19 @@ const char *hf_gb_load_mode_name(enum hf_gb_load_mode mode);
     X(U64, items, "items", "N", "0", 0, HF_CAM_PART_ITEMS_MAX, "of a list in one message; 0: 2 over UDP, 50 over TCP") \
     X(U64, ahead, "ahead", "N", "1", 1, HF_CAM_PARTS_AHEAD_MAX, "messages of one list without waiting for SIP's 200") \
     X(FLAG, shuffle, "shuffle", "", "off", 0, 0, "lists in any order") \
-    X(REAL, loss, "loss", "PERCENT", "0", 0, 99, "datagrams lost, in either direction") \
+    X(TEXT, media, "media", "FILE", "none", 0, 0, "what every channel shows when it is called: a program stream, as for gb-device; it goes round and round") \
+    X(U64, streams, "streams", "N", "0", 0, 1000000, "media: devices whose first channel is played; 0: each that is not silent") \
+    X(U64, plays, "plays", "N", "16", 1, HF_GB_LOAD_PLAYS_MAX, "media: requests to the API at a time, of each process") \
+    X(TEXT, media_transport, "media-transport", "KIND", "udp", 0, 0, "media: udp, or tcp: the camera connects to the gateway") \
+    X(REAL, loss, "loss", "PERCENT", "0", 0, 99, "datagrams lost: of SIP in either direction, and of RTP") \
     X(NS, rebind_ns, "rebind", "TIME", "0s", 0, 86400, "UDP, measured time: each device goes on from another port once in that time, as behind a NAT; 0s never") \
     X(U64, silent, "silent", "N", "0", 0, 1000000, "devices of these that answer no request") \
     X(NS, slow_ns, "slow", "TIME", "0s", 0, 600, "between a query and its answer") \
     X(U64, clones, "clones", "N", "0", 0, 100000, "further devices with the ids of the first ones, which come in after all; never part of the figures") \
     X(TEXT, sources, "sources", "A,B,..", "none", 0, 0, "own addresses, in turn; on loopback, where none are given: 127.0.0.2 and on, one for 20,000 devices") \
     X(TEXT, server_pids, "server-pid", "PID,..", "none", 0, 0, "measure CPU and memory of these local processes together") \
-    X(TEXT, api_url, "api", "URL", "none", 0, 0, "catalog: http://host:port of the API") \
-    X(TEXT, api_key_env, "api-key-env", "NAME", "none", 0, 0, "catalog: the API key in the environment") \
+    X(TEXT, api_url, "api", "URL", "none", 0, 0, "catalog, media: http://host:port of the API") \
+    X(TEXT, api_key_env, "api-key-env", "NAME", "none", 0, 0, "catalog, media: the API key in the environment") \
     X(FLAG, leave, "leave", "", "off", 0, 0, "unregister all at the end, at --rate") \
     X(NS, lag_max_ns, "lag-max", "TIME", "5ms", 0, 10, "p99 of send lag above which the generator is the bottleneck") \
     X(NS, stall_max_ns, "stall-max", "TIME", "50ms", 0, 10, "p99 of a loop turn above which it is") \
@@ -111,7 +125,13 @@ void hf_gb_load_each(const struct hf_gb_load_config *config,
                                                           "--devices 1 --channels 10000 --shuffle --ahead "  \
                                                           "32 \\\n"                                          \
                                                           "      --api http://127.0.0.1:8080 --api-key-env " \
-                                                          "KEY --password-file gb.password\n\n"              \
+                                                          "KEY --password-file gb.password\n"                \
+                                                          "  holdfast bench gb media 127.0.0.1:5060 "        \
+                                                          "--devices 200 --media film.mpg --duration 30s "   \
+                                                          "\\\n"                                             \
+                                                          "      --api http://127.0.0.1:8080 --api-key-env " \
+                                                          "KEY --password-file gb.password --server-pid "    \
+                                                          "4711\n\n"                                         \
                                                           "exit status: 0 measured; 1 measured, but "        \
                                                           "devices failed; 2 usage, or a failed pre-check; " \
                                                           "3 the generator was\n"                            \

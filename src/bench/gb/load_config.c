@@ -51,8 +51,15 @@ static const char *combination_fault(const struct hf_gb_load_config *config)
         return "--silent, --clones: more than the devices of one process";
     if (config->mode != HF_GB_LOAD_REGISTER && config->duration_ns == 0)
         return "--duration: this mode needs a measured time";
-    if (config->mode == HF_GB_LOAD_CATALOG && (config->api_url == NULL || config->api_key_env == NULL))
-        return "--api, --api-key-env: catalog asks through the API";
+    if ((config->mode == HF_GB_LOAD_CATALOG || config->mode == HF_GB_LOAD_MEDIA) &&
+        (config->api_url == NULL || config->api_key_env == NULL))
+        return "--api, --api-key-env: this mode asks through the API";
+    if (config->mode == HF_GB_LOAD_MEDIA && config->media == NULL)
+        return "--media: there is no picture to send; holdfast gb-device --help tells how one is made";
+    if (config->streams + config->silent * config->processes > config->devices)
+        return "--streams: more than the devices that are not silent";
+    if (strcmp(config->media_transport, "udp") != 0 && strcmp(config->media_transport, "tcp") != 0)
+        return "--media-transport: udp or tcp";
     return NULL;
 }
 

@@ -11,7 +11,7 @@
 #include "bench/report.h"
 #include "bench/verdict.h"
 
-enum { METRICS_MAX = 24 };
+enum { METRICS_MAX = 32 };
 
 struct metric {
     const char *name, *unit, *text;
@@ -71,6 +71,27 @@ static void add_opening(struct list *list, const struct hf_gb_load_report *repor
         "growth of the server's private memory by one device, just registered");
 }
 
+static void add_media(struct list *list, const struct hf_gb_load_run *run)
+{
+    const struct hf_gb_load_result *result = &run->result;
+    double wall_s = (double)run->measured_ns / 1e9;
+
+    add(list, "streams", "", (double)result->streams, "that the gateway heard");
+    add(list, "play_p50", "us", us(&result->play, 0.5), "Play asked for, to its result, median");
+    add(list, "play_p99", "us", us(&result->play, 0.99), "Play asked for, to its result, 99 %");
+    add(list, "first_packet_p50", "us", us(&result->first_packet, 0.5),
+        "the gateway: from the opening of the port to the first packet, median");
+    add(list, "first_packet_p99", "us", us(&result->first_packet, 0.99), "the same, 99 %");
+    add(list, "jitter_p99", "us", us(&result->jitter, 0.99), "the gateway: of a stream, at the end");
+    add(list, "media_packets_per_second", "1/s", ratio((double)result->media_packets_measured, wall_s),
+        "RTP packets sent");
+    add(list, "media_rate", "Mbit/s", ratio((double)result->media_bytes_measured * 8 / 1e6, wall_s),
+        "the same");
+    add(list, "media_lost", "%",
+        100 * ratio((double)result->heard_lost, (double)(result->heard_lost + result->heard_packets)),
+        "the gateway: packets that did not come, lost on purpose too");
+}
+
 static void add_measured(struct list *list, const struct hf_gb_load_report *report)
 {
     const struct hf_gb_load_run *run = report->run;
@@ -93,6 +114,8 @@ static void add_measured(struct list *list, const struct hf_gb_load_report *repo
             "the last part was taken, to the command's result, median");
         add(list, "applied_max", "us", (double)hf_hist_max(&result->applied) / 1e3, "worst");
     }
+    if (report->config->mode == HF_GB_LOAD_MEDIA)
+        add_media(list, run);
     add(list, "keepalives_per_second", "1/s", ratio(alive, wall_s), "answered");
     add(list, "keepalive_p50", "us", us(&result->alive, 0.5), "keepalive to its 200, median");
     add(list, "keepalive_p99", "us", us(&result->alive, 0.99), "keepalive to its 200, 99 %");
@@ -104,6 +127,9 @@ static void add_measured(struct list *list, const struct hf_gb_load_report *repo
     if (report->config->mode == HF_GB_LOAD_REFRESH)
         add(list, "server_cpu_per_pair", "us", ratio(cpu_us, (double)result->refreshes),
             "server CPU for REGISTER, 401, REGISTER, 200 (keepalives of the time included)");
+    if (report->config->mode == HF_GB_LOAD_MEDIA)
+        add(list, "server_cpu_per_mbit", "us", ratio(cpu_us, (double)result->media_bytes_measured * 8 / 1e6),
+            "server CPU, everything by the media sent");
     if (report->config->mode == HF_GB_LOAD_HOLD) {
         add(list, "server_cpu_per_keepalive", "us", ratio(cpu_us, alive),
             "server CPU, everything by the keepalives");
@@ -152,6 +178,11 @@ void hf_gb_load_report_text(const struct hf_gb_load_report *report)
     printf("  datagrams    %" PRIu64 " repeated, %" PRIu64 " repeats came, %" PRIu64
            " lost on purpose, %" PRIu64 " ports changed\n",
            cam->repeats_sent, cam->repeats_came, result->fleet.lost, result->rebinds);
+    if (report->config->mode == HF_GB_LOAD_MEDIA)
+        printf("  streams      %" PRIu64 " played, %" PRIu64 " refused, %" PRIu64 " heard, %" PRIu64
+               " stopped; %" PRIu64 " packets sent, %" PRIu64 " lost on purpose, %" PRIu64 " not taken\n",
+               result->plays, result->plays_failed, result->streams, result->stops, cam->media_packets,
+               result->fleet.lost_media, cam->media_lost);
     for (unsigned i = 0; i < HF_BENCH_CODES_MAX && result->api_status.count[i] > 0; i++)
         printf("  API          HTTP %u, %" PRIu64 " times%s\n", result->api_status.code[i],
                result->api_status.count[i],
@@ -217,13 +248,11 @@ static void add_run(cJSON *runs, const struct hf_gb_load_report *report)
     cJSON_AddNumberToObject(counters, "devices", (double)result->devices);
     cJSON_AddNumberToObject(counters, "in", (double)result->came);
     cJSON_AddNumberToObject(counters, "in_at_end", (double)result->in_end);
-    cJSON_AddNumberToObject(counters, "refreshes_meant", (double)result->refreshes_meant);
-    cJSON_AddNumberToObject(counters, "refreshes", (double)result->refreshes);
-    cJSON_AddNumberToObject(counters, "refreshes_busy", (double)result->refreshes_busy);
-    cJSON_AddNumberToObject(counters, "lists", (double)result->lists);
-    cJSON_AddNumberToObject(counters, "lists_failed", (double)result->lists_failed);
-    hf_bench_codes_json(counters, "lists_failed_status", &result->api_status);
-    cJSON_AddNumberToObject(counters, "rebinds", (double)result->rebinds);
+#define COUNT(name, text) cJSON_AddNumberToObject(counters, #name, (double)result->name);
+    HF_GB_LOAD_COUNT_MAP(COUNT)
+#undef COUNT
+    hf_bench_codes_json(counters, "api_status", &result->api_status);
+    cJSON_AddNumberToObject(counters, "media_lost_on_purpose", (double)result->fleet.lost_media);
     cJSON_AddNumberToObject(counters, "lost_on_purpose", (double)result->fleet.lost);
     cJSON_AddNumberToObject(counters, "streams_closed", (double)result->fleet.closed);
 #define COUNTER(member, text) cJSON_AddNumberToObject(counters, #member, (double)result->cam.member);

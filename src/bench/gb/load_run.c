@@ -49,6 +49,7 @@ void hf_gb_load_merge(struct hf_gb_load_result *into, const struct hf_gb_load_re
     into->fleet.opened += from->fleet.opened;
     into->fleet.connected += from->fleet.connected;
     into->fleet.lost += from->fleet.lost;
+    into->fleet.lost_media += from->fleet.lost_media;
     into->fleet.closed += from->fleet.closed;
     into->fleet.no_port += from->fleet.no_port;
     into->devices += from->devices;
@@ -56,15 +57,10 @@ void hf_gb_load_merge(struct hf_gb_load_result *into, const struct hf_gb_load_re
     into->in_now += from->in_now;
     into->in_end += from->in_end;
     into->in_last_ns = HF_MAX(into->in_last_ns, from->in_last_ns);
-    into->refreshes += from->refreshes;
-    into->refreshes_meant += from->refreshes_meant;
-    into->refreshes_busy += from->refreshes_busy;
-    into->refreshes_failed += from->refreshes_failed;
-    into->lists += from->lists;
-    into->lists_failed += from->lists_failed;
+#define ADD_COUNT(name, text) into->name += from->name;
+    HF_GB_LOAD_COUNT_MAP(ADD_COUNT)
+#undef ADD_COUNT
     hf_bench_codes_merge(&into->api_status, &from->api_status);
-    into->rebinds += from->rebinds;
-    into->local += from->local;
     into->cpu_ns += from->cpu_ns;
     into->measured_cpu_ns += from->measured_cpu_ns;
     into->cpu_worst_ns = HF_MAX(into->cpu_worst_ns, from->measured_cpu_ns);
@@ -102,6 +98,8 @@ bool hf_gb_load_failed(const struct hf_gb_load_config *config, const struct hf_g
         return result->refreshes < result->refreshes_meant;
     if (config->mode == HF_GB_LOAD_CATALOG)
         return result->lists_failed > 0 || result->lists == 0;
+    if (config->mode == HF_GB_LOAD_MEDIA)
+        return result->plays < result->plays_meant || result->streams < result->plays;
     return config->mode == HF_GB_LOAD_HOLD && result->cam.missed > 0;
 }
 
@@ -209,8 +207,9 @@ static void phases(struct parent *parent, struct hf_gb_load_run *run)
 {
     const struct hf_gb_load_config *config = parent->config;
     bool is_register = config->mode == HF_GB_LOAD_REGISTER;
-    uint64_t opening_ns =
-        (uint64_t)((double)config->devices / config->rate * 1e9) + config->timeout_ns + GRACE_NS;
+    bool is_media = config->mode == HF_GB_LOAD_MEDIA;
+    uint64_t opening_ns = (uint64_t)((double)config->devices / config->rate * 1e9) +
+                          config->timeout_ns * (is_media ? 2 : 1) + GRACE_NS;
     uint64_t start_ns;
 
     attend(parent, &parent->ready, hf_clock_ns() + opening_ns, "open");
@@ -229,7 +228,8 @@ static void phases(struct parent *parent, struct hf_gb_load_run *run)
            start_ns + (is_register ? 0 : config->duration_ns + config->drain_ns) + GRACE_NS, "measure");
     side_read(parent, &run->end);
     run->measured_ns = is_register ? 0 : HF_MIN(run->end.at_ns - start_ns, config->duration_ns);
-    attend(parent, &parent->ended, hf_clock_ns() + (config->leave ? opening_ns : 0) + GRACE_NS, "leave");
+    attend(parent, &parent->ended,
+           hf_clock_ns() + (config->leave || is_media ? 2 * opening_ns : 0) + GRACE_NS, "leave");
 }
 
 /* Only processes that we forked. */

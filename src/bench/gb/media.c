@@ -211,6 +211,10 @@ hf_err hf_fleet_media_send(struct hf_fleet *fleet, struct hf_fleet_media *media,
         return HF_ERR_IO;
     if (media->stream)
         return stream_send(fleet, media, packet, bytes);
+    if (hf_fleet_loses(fleet)) {
+        fleet->stats.lost_media++;
+        return HF_OK;
+    }
     /* An ICMP error of a packet before this one fails it, too: that nobody listens is found out by SIP. */
     return send(media->fd, packet, bytes, MSG_NOSIGNAL) == (ssize_t)bytes ? HF_OK : HF_ERR_BUSY;
 }

@@ -67,6 +67,7 @@ static hf_err send_pack(struct hf_cam *cam, struct hf_cam_call *call, const uint
         if (err == HF_ERR_IO)
             return err;
         call->packets += err == HF_OK;
+        world->stats.media_bytes += err == HF_OK ? HF_RTP_HEAD_BYTES + part : 0;
         *(err == HF_OK ? &world->stats.media_packets : &world->stats.media_lost) += 1;
         at += part;
     }

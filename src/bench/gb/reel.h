@@ -9,6 +9,7 @@
 enum {
     HF_CAM_REEL_BYTES_MAX = 256 << 20, /* of units: half an hour at 1 Mbit/s */
     HF_CAM_REEL_UNITS_MAX = 1 << 20,
+    HF_CAM_REEL_ERROR_BYTES = 256,
 };
 
 struct hf_cam_reel_unit {
@@ -37,6 +38,9 @@ void hf_cam_reel_free(struct hf_cam_reel *reel);       /* NULL is harmless */
 hf_err hf_cam_reel_feed(struct hf_cam_reel *reel, const uint8_t *in, size_t bytes);
 /* The file is over. HF_ERR_MALFORMED: there is no key frame of H.264 or H.265 in it. Errors as above, too. */
 hf_err hf_cam_reel_end(struct hf_cam_reel *reel);
+
+/* The whole file, once. Errors as above and HF_ERR_IO; `error` tells a person. reel_file.c */
+hf_err hf_cam_reel_read(const char *path, struct hf_cam_reel **ret_reel, char error[HF_CAM_REEL_ERROR_BYTES]);
 
 /* The unit at `index` (below unit_count) with `base` added to its times, as hf_ps_write wants it. */
 struct hf_es_unit hf_cam_reel_unit(const struct hf_cam_reel *reel, uint32_t index, uint64_t base);

@@ -4,14 +4,14 @@
 #define RECORDER "34020000001180000001"
 #define CAMERA   "34020000001320000001"
 
-static const char *const query =
-    "<?xml version=\"1.0\"?>\r\n<Query><CmdType>Catalog</CmdType><SN>17</SN><DeviceID>%s</DeviceID></Query>";
+#define QUERY \
+    "<?xml version=\"1.0\"?>\r\n<Query><CmdType>Catalog</CmdType><SN>17</SN><DeviceID>%s</DeviceID></Query>"
 
 static void ask(const char *id)
 {
     char body[256];
 
-    (void)snprintf(body, sizeof(body), query, id);
+    (void)snprintf(body, sizeof(body), QUERY, id);
     kit_ask("MESSAGE", "Max-Forwards: 70\r\n", body);
     assert_int_equal(kit_status(), 200);
 }
@@ -225,7 +225,7 @@ static void too_many_questions(void **state)
     for (unsigned i = 0; i < HF_GB_UP_JOBS_MAX; i++)
         ask(US);
     char body[256];
-    (void)snprintf(body, sizeof(body), query, US);
+    (void)snprintf(body, sizeof(body), QUERY, US);
     kit_ask("MESSAGE", "Max-Forwards: 70\r\n", body);
     assert_int_equal(kit_status(), 503);
     (void)kit_state();

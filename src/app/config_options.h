@@ -23,7 +23,8 @@
     X(U64, _, workers, "0", 0, 256, RESTART, "Worker threads, each with its own event loop. 0: one per CPU.") \
     X(BOOL, _, pin_workers, "false", 0, 1, RESTART, "Pin each worker to one CPU.") \
     X(BOOL, _, io_uring, "true", 0, 1, RESTART, "Write to many connections by one system call, where the kernel has io_uring (Linux 6.1) and lets us use it.") \
-    X(MS, _, idle_slack_ms, "10ms", 0, 100, LIVE, "While nothing but heartbeats comes, a worker looks at its sockets this often at most, which saves most of their cost. The first message of a quiet time may wait so long, commands do not. 0: always at once.")
+    X(MS, _, idle_slack_ms, "10ms", 0, 100, LIVE, "While nothing but heartbeats comes, a worker looks at its sockets this often at most, which saves most of their cost. The first message of a quiet time may wait so long, commands do not. 0: always at once.") \
+    X(MS, _, commit_slack_ms, "1ms", 0, 10, LIVE, "While the log writes, a worker with little to do waits so long at most for it to finish before it reads more, which the log could not take sooner anyway; that spares most wake-ups. Commands and acknowledgements do not wait, heartbeats and requests may. 0: never.")
 
 #define HF_CONFIG_ROWS_tls(X) \
     X(TEXT, _, cert_file, "", 0, 1024, LIVE, "PEM certificate chain, leaf first. Setting it makes the listener speak TLS.") \

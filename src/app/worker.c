@@ -107,10 +107,12 @@ static uint32_t slack_ms(struct hf_worker *worker, uint64_t now_ms)
         .receives = loop->receives,
         .received_bytes = loop->received_bytes,
         .queued_bytes = loop->queue_bytes_now,
+        .commit_under_way = worker->journal.in_flight > 0,
     };
+    struct hf_idle_rules rules = {.idle_ms = (uint32_t)worker->rules->config->node.idle_slack_ms,
+                                  .commit_ms = (uint32_t)worker->rules->config->node.commit_slack_ms};
 
-    return hf_idle_slack_ms(&worker->idle, &look, (uint32_t)worker->rules->config->node.idle_slack_ms,
-                            now_ms);
+    return hf_idle_slack_ms(&worker->idle, &look, &rules, now_ms);
 }
 
 static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)

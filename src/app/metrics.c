@@ -385,7 +385,8 @@ static void loops(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     hf_page_one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
     hf_page_one(text, "loop_rests_total", "counter",
-                "turns that a loop began later (node.idle_slack_ms, node.commit_slack_ms)", (double)sum->loop.rests);
+                "turns that a loop began later (node.idle_slack_ms, node.commit_slack_ms)",
+                (double)sum->loop.rests);
     hf_page_histogram(text, "loop_stall_seconds", "time by which one turn delays a ready event",
                       &sum->loop.stall_us);
     hf_page_one(text, "send_queue_bytes", "gauge", "bytes that kernels have not taken",

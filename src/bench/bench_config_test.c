@@ -56,6 +56,9 @@ static void faults_name_the_argument(void **state)
         {"resume ws://h/ --protocol holdfast.v1.json", "--protocol: resume needs holdfast.v1"},
         {"resume ws://h/ --protocol holdfast.v1 --duration 0s", "--duration: resume needs"},
         {"hold ws://h/ --expect 3", "--expect: for resume only"},
+        {"uplink ws://h/ --samples 5", "--samples: for uplink with --protocol holdfast.v1 only"},
+        {"echo ws://h/ --protocol holdfast.v1 --samples 5", "--samples: for uplink"},
+        {"uplink ws://h/ --protocol holdfast.v1 --samples 65", "--samples"},
         {"hold ws://h/ --heartbeat 5s", "--heartbeat: for --protocol holdfast.v1 only"},
     };
 

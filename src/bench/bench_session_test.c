@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/reason.h"
 #include "bench/mark.h"
+#include "bench/samples.h"
 #include "codec/session/binary.h"
 
 enum { HEARD_MAX = 32, AT_MS = 1000, NS_PER_MS = 1000000, WINDOW = 4, MESSAGE_BYTES = 8192 };
@@ -444,6 +445,40 @@ static void a_resumed_session_goes_on_where_it_said(void **state)
     bench_free(b);
 }
 
+/* ---- samples ---- */
+
+static void batches_follow_each_other(void **state)
+{
+    static const struct {
+        uint64_t since_ns, apart_ns;
+        unsigned count;
+    } rows[] = {
+        {50 * NS_PER_MS, 10 * NS_PER_MS, 5},       /* 100 Hz */
+        {5 * NS_PER_MS, NS_PER_MS, 5},             /* faster than that */
+        {1000ULL * NS_PER_MS, 10 * NS_PER_MS, 64}, /* after a break */
+        {3, 0, 64},
+    };
+    struct hf_bench_session session = {.queue_id = 77, .sampled_ns = 1000ULL * NS_PER_MS, .samples = 10};
+    uint8_t out[HF_SAMPLES_BYTES_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        uint64_t now_ns = session.sampled_ns + rows[i].since_ns;
+        struct hf_slice batch =
+            hf_bench_samples_write(&session, rows[i].count, now_ns, INT64_C(1700000000000000000), out);
+        struct hf_samples samples;
+        struct hf_sample first, last;
+
+        assert_int_equal(hf_samples_read(batch, &samples), HF_OK);
+        assert_int_equal(samples.count, rows[i].count);
+        hf_sample_read(samples.samples, &first);
+        hf_sample_read(samples.samples + (size_t)(samples.count - 1) * HF_SAMPLE_BYTES, &last);
+        assert_true(last.ts_ns == now_ns && first.ts_ns > session.sampled_ns);
+        assert_true(first.ts_ns == now_ns - (samples.count - 1) * rows[i].apart_ns);
+        assert_true(hf_sample_utc_ns(&samples, &last) == INT64_C(1700000000000000000));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +491,7 @@ int main(void)
         cmocka_unit_test(the_last_one_ends_the_measured_time),
         cmocka_unit_test(without_messages_welcome_is_the_end),
         cmocka_unit_test(a_resumed_session_goes_on_where_it_said),
+        cmocka_unit_test(batches_follow_each_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

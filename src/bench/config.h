@@ -75,6 +75,7 @@ const char *hf_bench_mode_name(enum hf_bench_mode mode);
     X(U64, api_connections, "api-connections", "N", "8", 1, 1024, "keep-alive HTTP connections a process") \
     X(TEXT, protocol, "protocol", "NAME", "none", 0, 0, "WebSocket sub-protocol to ask for; holdfast.v1: sessions, numbered messages") \
     X(NS, heartbeat_ns, "heartbeat", "TIME", "0s", 0, 60, "holdfast.v1: profile adaptive, a PING so often; 0s: the gateway pings") \
+    X(U64, samples, "samples", "N", "0", 0, 64, "uplink, holdfast.v1: each message is a batch of N sensor samples (format 4) in place of --payload; 5 at --rate 20 x connections is 100 Hz") \
     X(U64, expect, "expect", "N", "0", 0, HF_BENCH_EXPECT_MAX, "resume: messages that each session has missed; it answers commands") \
     X(TEXT, ca_file, "ca", "FILE", "none", 0, 0, "wss: CA certificates instead of the system's") \
     X(TEXT, cert_file, "cert", "FILE", "none", 0, 0, "wss: client certificate chain") \

@@ -44,6 +44,8 @@ struct hf_bench_session {          /* session.h's */
     struct hf_bench_sequence down; /* of the downlink, whose number 1 is its 0 */
     uint64_t contiguous;           /* of the downlink: received through, while there is a hole */
     uint64_t gone;                 /* downlink messages that a GAP declared lost */
+    uint64_t sampled_ns;           /* --samples: the last one's time */
+    uint64_t samples;              /* made so far */
     uint32_t beat_seq;
     uint16_t window;
     bool greeting, ack_due;

@@ -4,7 +4,10 @@
 
 #include "base/assert.h"
 #include "base/reason.h"
+#include "bench/samples.h"
+#include "codec/samples/samples.h"
 #include "codec/session/binary.h"
+#include "core/event.h"
 #include "core/session/serial.h"
 #include "io/clock.h"
 
@@ -312,7 +315,8 @@ void hf_bench_session_read_over(struct hf_bench_conn *conn)
 hf_err hf_bench_session_send(struct hf_bench_conn *conn, uint64_t number)
 {
     static const uint8_t fill[HF_BENCH_PAYLOAD_BYTES_MAX];
-    uint8_t out[HF_BENCH_PAYLOAD_BYTES_MAX + HF_BENCH_SESSION_HEAD_BYTES];
+    uint8_t out[HF_BENCH_PAYLOAD_BYTES_MAX + HF_BENCH_SESSION_HEAD_BYTES], batch[HF_SAMPLES_BYTES_MAX];
+    unsigned samples = (unsigned)conn->net->config->samples;
     size_t payload_bytes =
         HF_MIN((size_t)conn->net->config->payload_bytes, sizeof(fill) - HF_BENCH_SESSION_HEAD_BYTES);
     struct hf_frame frame = {.type = HF_FRAME_DATA,
@@ -324,5 +328,20 @@ hf_err hf_bench_session_send(struct hf_bench_conn *conn, uint64_t number)
         return HF_ERR_AGAIN;
     if (number >= conn->session.acked + conn->session.window)
         return HF_ERR_AGAIN;
-    return hf_bench_conn_send(conn, HF_WS_OP_BINARY, out, hf_frame_encode(&frame, out));
+    uint64_t now_ns = 0;
+
+    if (samples > 0) {
+        now_ns = hf_clock_raw_ns();
+        frame.as.data.format = HF_FORMAT_SAMPLES;
+        frame.as.data.topic = HF_SLICE("samples");
+        frame.as.data.payload =
+            hf_bench_samples_write(&conn->session, samples, now_ns, hf_clock_utc_ns(), batch);
+    }
+    hf_err err = hf_bench_conn_send(conn, HF_WS_OP_BINARY, out, hf_frame_encode(&frame, out));
+
+    if (err == HF_OK && samples > 0) {
+        conn->session.sampled_ns = now_ns;
+        conn->session.samples += samples;
+    }
+    return err;
 }

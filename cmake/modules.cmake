@@ -137,7 +137,7 @@ function(hf_simulator)
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.c$")
   file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/core*.c"
        "${CMAKE_SOURCE_DIR}/src/client/store_memory*.c" "${CMAKE_SOURCE_DIR}/src/client/store_batch.c")
-  set(camera ask bodies call camera control info job message play reel register serve subscribe talk write)
+  set(camera ask bodies call camera control info job message play quirk quirk_body reel register serve subscribe talk write)
   list(TRANSFORM camera REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/bench/gb/\\1.c")
   add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} ${client} ${camera} "${CMAKE_SOURCE_DIR}/src/app/journal.c"
               "${CMAKE_SOURCE_DIR}/src/app/store_apply.c" "${CMAKE_SOURCE_DIR}/src/io/charset.c")

@@ -23,6 +23,7 @@ enum { PORT_DEFAULT = 5060, LEAVE_MS = 3000, LINE_BYTES_MAX = 4096, HOST_BYTES =
 struct request {
     const char *server, *id, *server_id, *realm, *password_file, *password_env, *media, *sound;
     struct hf_cam_profile profile;
+    struct hf_cam_quirks quirks;
     struct hf_cli_gb_print print;
     uint64_t stay_ms; /* from the start; FOR_EVER */
     bool stubborn;
@@ -248,6 +249,7 @@ static int open_and_live(const struct request *request, const char *argv0)
     struct hf_fleet_options options = {.profile = &request->profile,
                                        .first_id = request->id,
                                        .count = 1,
+                                       .quirks = &request->quirks,
                                        .on_event = on_event,
                                        .on_message = request->print.trace ? on_message : NULL,
                                        .on_trouble = on_trouble,
@@ -321,6 +323,17 @@ static int take_ms(const char *argv0, const char *option, uint64_t min_ms, uint6
     return status;
 }
 
+static int take_quirks(const char *argv0, struct hf_cam_quirks *quirks)
+{
+    char error[HF_CAM_QUIRK_ERROR_BYTES];
+
+    if (hf_cam_quirks_parse(optarg, quirks, error) != HF_OK)
+        return hf_cli_usage_error(argv0, "--quirks: %s", error);
+    if (quirks->count > 1)
+        return hf_cli_usage_error(argv0, "--quirks is '%s'; one camera shows one set, joined by +", optarg);
+    return HF_CLI_OK;
+}
+
 static int take_option(int option, const char *argv0, struct request *request)
 {
     static const char *const transports[] = {"udp", "tcp", NULL}, *const editions[] = {"2016", "2022", NULL},
@@ -337,6 +350,8 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 'm': request->media = optarg; break;
     case 'o': request->sound = optarg; break;
     case 'H': profile->hears_tcp = true; break;
+    case 'a': profile->user_agent = hf_slice_of(optarg); break;
+    case 'q': return take_quirks(argv0, &request->quirks);
     case 'P': request->password_file = optarg; break;
     case 'E': request->password_env = optarg; break;
     case 't':
@@ -396,6 +411,8 @@ static int parse(int argc, char **argv, struct request *request)
         {"shuffle", no_argument, NULL, 'R'},
         {"mute", no_argument, NULL, 'M'},
         {"silent", no_argument, NULL, 'Z'},
+        {"quirks", required_argument, NULL, 'q'},
+        {"user-agent", required_argument, NULL, 'a'},
         {"stubborn", no_argument, NULL, 'U'},
         {"json", no_argument, NULL, 'j'},
         {"trace", no_argument, NULL, 'T'},
@@ -505,6 +522,8 @@ const struct hf_cli_command hf_cli_gb_device = {
         "      --slow TIME           before an answer to a query or INVITE\n"
         "      --mute                orders get 200 and no Result\n"
         "      --silent              requests get no answer at all\n"
+        "      --quirks A+B          peculiarities of makes: `holdfast bench gb --help` lists them\n"
+        "      --user-agent TEXT     what it calls itself; its quirks are named behind that\n"
         "\n"
         "  -w, --wait TIME           leave after that time [forever]\n"
         "      --stubborn            go on trying when the first registration fails, as real cameras do\n"

@@ -145,7 +145,7 @@ void hf_cam_fill_channel(const struct hf_cam *cam, uint32_t index, struct hf_cam
     };
     item->info.set = true;
     item->info.ptz_type = HF_CDP_INT(1);
-    if (profile->edition == HF_CDP_2022) {
+    if (hf_cam_is_2022(cam)) {
         item->info.grassroots_code = HF_SLICE("000000");
         item->info.stream_number_list = HF_SLICE("0/1");
     }

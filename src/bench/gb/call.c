@@ -124,7 +124,7 @@ static bool build_answer(const struct hf_cam *cam, const struct hf_cam_call *cal
                             .start_s = offer->start_s,
                             .stop_s = offer->stop_s,
                             .media_count = 1,
-                            .has_ssrc = true,
+                            .has_ssrc = !hf_cam_has(cam, HF_CAM_QUIRK(NO_SSRC)),
                             .ssrc = call->ssrc};
     struct hf_sdp_media *media = &answer.media[0];
 
@@ -199,7 +199,9 @@ static struct hf_cam_call *call_new(struct hf_cam *cam, const struct hf_sip_msg 
                                  .invite_cseq = msg->cseq.number,
                                  .tcp = offer->media[0].transport == HF_SDP_TCP,
                                  .once = offer->session != HF_SDP_PLAY,
-                                 .ssrc = offer->has_ssrc ? offer->ssrc : (uint32_t)hf_cam_fresh(cam),
+                                 .ssrc = offer->has_ssrc && !hf_cam_has(cam, HF_CAM_QUIRK(OTHER_SSRC))
+                                             ? offer->ssrc
+                                             : (uint32_t)hf_cam_fresh(cam),
                                  .sequence = (uint16_t)hf_cam_fresh(cam),
                                  .clock = (uint32_t)hf_cam_fresh(cam),
                                  .speed = 1,
@@ -405,10 +407,21 @@ static void serve_info(struct hf_cam *cam, struct hf_cam_call *call, const struc
         hf_cam_send(cam, text);
 }
 
+/* One BYE, with its repeats, goes unheard. */
+static bool is_deaf(const struct hf_cam *cam, struct hf_cam_call *call, const struct hf_sip_msg *msg)
+{
+    if (!hf_cam_has(cam, HF_CAM_QUIRK(BYE)) || (call->deaf_cseq != 0 && call->deaf_cseq != msg->cseq.number))
+        return false;
+    call->deaf_cseq = msg->cseq.number;
+    return true;
+}
+
 void hf_cam_serve_in_call(struct hf_cam *cam, const struct hf_sip_msg *msg, bool again)
 {
     struct hf_cam_call **link = find(cam, msg->call_id), *call = *link;
 
+    if (call != NULL && msg->method == HF_SIP_BYE && is_deaf(cam, call, msg))
+        return;
     if (call == NULL) {
         hf_cam_reply(cam, msg, again && msg->method == HF_SIP_BYE ? 200 : 481);
     } else if (msg->method == HF_SIP_OPTIONS) { /* it stands */

@@ -24,7 +24,8 @@ hf_err hf_cam_world_init(struct hf_cam_world *world)
     world->sip = malloc(HF_CAM_SIP_BYTES_MAX);
     world->body = malloc(HF_CAM_BODY_BYTES_MAX);
     world->scratch = malloc(HF_CDP_SCRATCH_BYTES);
-    if (world->sip != NULL && world->body != NULL && world->scratch != NULL)
+    world->odd = malloc(HF_CAM_SIP_BYTES_MAX);
+    if (world->sip != NULL && world->body != NULL && world->scratch != NULL && world->odd != NULL)
         return HF_OK;
     hf_cam_world_deinit(world);
     return HF_ERR_NOMEM;
@@ -35,7 +36,8 @@ void hf_cam_world_deinit(struct hf_cam_world *world)
     free(world->sip);
     free(world->body);
     free(world->scratch);
-    world->sip = world->body = world->scratch = NULL;
+    free(world->odd);
+    world->sip = world->body = world->scratch = world->odd = NULL;
 }
 
 void hf_cam_tell(struct hf_cam *cam, const struct hf_cam_event *event)
@@ -155,6 +157,11 @@ void hf_cam_deinit(struct hf_cam *cam)
     hf_cam_talk_drop(cam);
     hf_wheel_cancel(cam->world->wheel, &cam->timer);
     cam->state = HF_CAM_OFFLINE;
+}
+
+void hf_cam_set_quirks(struct hf_cam *cam, uint64_t quirks)
+{
+    cam->quirks = quirks;
 }
 
 void hf_cam_set_address(struct hf_cam *cam, const char *host, uint16_t port)

@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "base/wheel.h"
+#include "bench/gb/quirk.h"
 #include "bench/gb/reel.h"
 #include "codec/manscdp/manscdp.h"
 #include "codec/sip/digest.h"
@@ -179,7 +180,7 @@ struct hf_cam_world {
     uint64_t now_us;      /* monotonic */
     struct hf_rng rng;    /* seeded by the owner */
     struct hf_cam_stats stats;
-    char *sip, *body, *scratch; /* owns: hf_cam_world_init */
+    char *sip, *body, *scratch, *odd; /* owns: hf_cam_world_init */
 };
 
 /* HF_ERR_NOMEM. Fields above are the owner's to fill, before or after. */
@@ -204,13 +205,14 @@ struct hf_cam { /* fields are the camera's; embedded in its owner, who cannot mo
     uint64_t begun_us;                             /* of this try to register */
     uint64_t register_ms, keepalive_ms, notify_ms; /* when next; 0 = never */
     uint64_t seen[HF_CAM_SEEN];                    /* hashes of the last requests that came */
+    uint64_t quirks;                               /* that it shows */
     uint32_t cseq, sn, keepalive_every_ms;
     int16_t pan, tilt, zoom; /* tenths of degrees; zoom in tenths */
     uint16_t presets;        /* bits */
     uint16_t port;           /* of ours, for Via and Contact */
     uint8_t state;           /* enum hf_cam_state */
     uint8_t missed, seen_at;
-    bool guard, recording, alarm, fault;
+    bool guard, recording, alarm, fault, took_date;
     char id[HF_CAM_ID_BYTES], host[HF_CAM_HOST_BYTES - 6]; /* IPv6 has 39 characters */
 };
 
@@ -219,6 +221,8 @@ void hf_cam_init(struct hf_cam *cam, struct hf_cam_world *world, const char *id)
 void hf_cam_deinit(struct hf_cam *cam); /* forgets everything without a word */
 void hf_cam_set_address(struct hf_cam *cam, const char *host, uint16_t port);
 
+/* A set of HF_CAM_QUIRK(); before it is started. */
+void hf_cam_set_quirks(struct hf_cam *cam, uint64_t quirks);
 /* The id of its channel with that index, below profile->channels. */
 void hf_cam_channel_id(const struct hf_cam *cam, uint32_t index, char ret_id[HF_CAM_ID_BYTES]);
 

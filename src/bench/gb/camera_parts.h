@@ -15,6 +15,7 @@ enum {
     HF_CAM_ARGUMENT_BYTES = 128,
     HF_CAM_SIP_BYTES_MAX = HF_CAM_BODY_BYTES_MAX + HF_CAM_HEAD_BYTES_MAX,
     HF_CAM_UDP_BYTES_MAX = 65507,
+    HF_CAM_ZONE_MS = 8 * 3600 * 1000, /* Beijing */
 };
 
 /* ---- requests of ours: ask.c ---- */
@@ -167,7 +168,7 @@ struct hf_cam_call {
     void *media;
     uint64_t asked_us;
     uint64_t again_ms, until_ms; /* 0 = no repeat, no end */
-    uint32_t gap_ms, invite_cseq, cseq /* ours */;
+    uint32_t gap_ms, invite_cseq, cseq /* ours */, deaf_cseq /* of a BYE that is not answered */;
     uint8_t state; /* enum hf_cam_call_state */
     uint8_t payload_type;
     bool tcp, once /* not from the beginning again */, paused;
@@ -222,7 +223,15 @@ static inline uint64_t hf_cam_now_ms(const struct hf_cam *cam)
 }
 static inline uint64_t hf_cam_utc_ms(const struct hf_cam *cam)
 {
-    return cam->world->utc_base_ms + hf_cam_now_ms(cam);
+    return cam->world->utc_base_ms + hf_cam_now_ms(cam) + (cam->took_date ? HF_CAM_ZONE_MS : 0);
+}
+static inline bool hf_cam_has(const struct hf_cam *cam, uint64_t quirk)
+{
+    return (cam->quirks & quirk) != 0;
+}
+static inline bool hf_cam_is_2022(const struct hf_cam *cam)
+{
+    return cam->world->profile->edition == HF_CDP_2022 || hf_cam_has(cam, HF_CAM_QUIRK(EDITION));
 }
 static inline struct hf_slice hf_cam_id(const struct hf_cam *cam)
 {

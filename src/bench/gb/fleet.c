@@ -80,6 +80,7 @@ static bool options_good(const struct hf_fleet_options *options)
 static void cameras_init(struct hf_fleet *fleet)
 {
     unsigned long serial = strtoul(fleet->options.first_id + SERIAL_AT, NULL, 10);
+    const struct hf_cam_quirks *quirks = fleet->options.quirks;
 
     for (uint32_t i = 0; i < fleet->options.count; i++) {
         char id[HF_CAM_ID_BYTES];
@@ -89,6 +90,8 @@ static void cameras_init(struct hf_fleet *fleet)
         fleet->links[i].source.on_events = hf_fleet_link_event;
         hf_timer_init(&fleet->links[i].timer, hf_fleet_link_time);
         hf_cam_init(&fleet->links[i].cam, &fleet->world, id);
+        if (quirks != NULL && quirks->count > 0)
+            hf_cam_set_quirks(&fleet->links[i].cam, quirks->set[i % quirks->count]);
         fleet->made = i + 1;
     }
 }

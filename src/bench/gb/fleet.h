@@ -24,8 +24,9 @@ struct hf_fleet_options {
     const char *first_id;                 /* 20 digits; the next ones count up its last six */
     uint32_t count;                       /* 1..HF_FLEET_CAMERAS_MAX, within the serials */
     union hf_address server;
-    const union hf_address *sources; /* in turn by index; ports are the kernel's. Borrowed */
-    uint32_t source_count;           /* 0 = the kernel chooses */
+    const union hf_address *sources;    /* in turn by index; ports are the kernel's. Borrowed */
+    uint32_t source_count;              /* 0 = the kernel chooses */
+    const struct hf_cam_quirks *quirks; /* in turn by index; NULL = none. Borrowed until it is made */
     uint32_t loss_ppm; /* datagrams lost, of a million: of SIP in either direction, and of RTP */
     void (*on_event)(
         void *context, uint32_t index,

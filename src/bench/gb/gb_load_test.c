@@ -151,6 +151,9 @@ static void a_generator_without_room_is_told(void **state)
     result.measured_cpu_ns = second * 96 / 100; /* of two processes, on one CPU */
     assert_int_equal(hf_gb_load_saturation(&config, &result, second, 1), 1u << HF_BENCH_SATURATED_CPU);
     assert_int_equal(hf_gb_load_saturation(&config, &result, second, 2), 0);
+    config.cpu_max_percent = 101;
+    assert_int_equal(hf_gb_load_saturation(&config, &result, second, 1), 0); /* never */
+    config.cpu_max_percent = 95;
     hf_hist_record(&result.lag, 6000000);
     hf_hist_record(&result.stall, 60000000);
     result.local = 1;

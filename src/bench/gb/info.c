@@ -104,7 +104,7 @@ static void fill_config(struct hf_cam *cam, const struct hf_cam_job *job, struct
     if (wants(job, "VideoParamOpt"))
         config->video_param_opt = (struct hf_cdp_video_param_opt){
             .set = true, .download_speed = HF_SLICE("1/2/4"), .resolution = HF_SLICE("5/6")};
-    if (profile->edition == HF_CDP_2022)
+    if (hf_cam_is_2022(cam))
         fill_config_2022(job, arena, config);
 }
 
@@ -143,7 +143,7 @@ void hf_cam_fill_position(struct hf_cam *cam, struct hf_cam_arena *arena, struct
 
     hf_cdp_time_format(hf_cam_utc_ms(cam), ZONE_MINUTES, time);
     *position = (struct hf_cdp_position){.time = hf_cam_textf(arena, "%s", time)};
-    if (cam->world->profile->edition != HF_CDP_2022) {
+    if (!hf_cam_is_2022(cam)) {
         position->longitude = HF_CDP_REAL(longitude);
         position->latitude = HF_CDP_REAL(latitude);
         position->speed = HF_CDP_REAL(36);

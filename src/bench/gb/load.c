@@ -126,6 +126,7 @@ static void profile_init(struct hf_gb_load_plan *plan, struct hf_slice password)
         .parts_shuffled = config->shuffle,
         .slow_ms = (uint32_t)(config->slow_ns / 1000000),
         .reel = plan->reel,
+        .user_agent = hf_slice_of(config->user_agent),
     };
 }
 
@@ -162,6 +163,7 @@ int hf_bench_gb(int argc, char **argv)
     char error[HF_BENCH_ERROR_BYTES] = "", secret[SECRET_BYTES_MAX];
     struct hf_gb_load_config config;
     struct hf_gb_load_report report = {.config = &config, .run = &run, .utc_ms = hf_clock_utc_ms()};
+    char quirk_error[HF_CAM_QUIRK_ERROR_BYTES];
     struct hf_slice password;
     int status;
 
@@ -180,6 +182,8 @@ int hf_bench_gb(int argc, char **argv)
         return fail("--api-key-env: there is no such variable");
     if (config.media != NULL && hf_cam_reel_read(config.media, &plan.reel, error) != HF_OK)
         return fail(error);
+    if (config.quirks != NULL && hf_cam_quirks_parse(config.quirks, &plan.quirks, quirk_error) != HF_OK)
+        return fail(quirk_error);
     profile_init(&plan, password);
     (void)signal(SIGPIPE, SIG_IGN);
     if (!prechecks(&config, &report))

@@ -68,6 +68,8 @@ const char *hf_gb_load_mode_name(enum hf_gb_load_mode mode);
     X(U64, streams, "streams", "N", "0", 0, 1000000, "media: devices whose first channel is played; 0: each that is not silent") \
     X(U64, plays, "plays", "N", "16", 1, HF_GB_LOAD_PLAYS_MAX, "media: requests to the API at a time, of each process") \
     X(TEXT, media_transport, "media-transport", "KIND", "udp", 0, 0, "media: udp, or tcp: the camera connects to the gateway") \
+    X(TEXT, quirks, "quirks", "SETS", "none", 0, 0, "peculiarities that the devices show, in turn: a,b+c is a for one and b and c for the next; all: each by itself; see below") \
+    X(TEXT, user_agent, "user-agent", "TEXT", "none", 0, 0, "of the devices; in front of their quirks") \
     X(REAL, loss, "loss", "PERCENT", "0", 0, 99, "datagrams lost: of SIP in either direction, and of RTP") \
     X(NS, rebind_ns, "rebind", "TIME", "0s", 0, 86400, "UDP, measured time: each device goes on from another port once in that time, as behind a NAT; 0s never") \
     X(U64, silent, "silent", "N", "0", 0, 1000000, "devices of these that answer no request") \
@@ -131,7 +133,7 @@ void hf_gb_load_each(const struct hf_gb_load_config *config,
                                                           "\\\n"                                             \
                                                           "      --api http://127.0.0.1:8080 --api-key-env " \
                                                           "KEY --password-file gb.password --server-pid "    \
-                                                          "4711\n\n"                                         \
+                                                          "4711\n\n" HF_CAM_QUIRK_HELP "\n"                  \
                                                           "exit status: 0 measured; 1 measured, but "        \
                                                           "devices failed; 2 usage, or a failed pre-check; " \
                                                           "3 the generator was\n"                            \

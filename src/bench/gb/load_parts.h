@@ -61,6 +61,7 @@ void hf_gb_load_merge(struct hf_gb_load_result *into, const struct hf_gb_load_re
 struct hf_gb_load_plan { /* made before the fork; read only */
     const struct hf_gb_load_config *config;
     struct hf_cam_profile profile;
+    struct hf_cam_quirks quirks;
     union hf_address server;
     union hf_address sources[HF_FLEET_SOURCES_MAX];
     uint32_t source_count;

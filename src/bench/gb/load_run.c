@@ -78,7 +78,7 @@ unsigned hf_gb_load_saturation(const struct hf_gb_load_config *config, const str
 
     if (hf_hist_quantile(&result->lag, 0.99) > config->lag_max_ns)
         found |= 1u << HF_BENCH_SATURATED_LAG;
-    if (measured_ns > 0 &&
+    if (measured_ns > 0 && config->cpu_max_percent <= 100 && /* 101: never */
         ((double)result->cpu_worst_ns > limit_ns || (double)result->measured_cpu_ns > limit_ns * cpus))
         found |= 1u << HF_BENCH_SATURATED_CPU;
     if (hf_hist_quantile(&result->stall, 0.99) > config->stall_max_ns)

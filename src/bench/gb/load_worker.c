@@ -213,6 +213,7 @@ static bool lane_new(struct hf_gb_worker *worker, enum hf_gb_lane_kind kind, uin
                                        .server = plan->server,
                                        .sources = plan->sources,
                                        .source_count = plan->source_count,
+                                       .quirks = &plan->quirks,
                                        .loss_ppm = (uint32_t)(worker->config->loss * PPM_OF_PERCENT),
                                        .on_event = on_event,
                                        .on_trouble = on_trouble,

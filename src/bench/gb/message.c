@@ -6,13 +6,29 @@ uint32_t hf_cam_next_sn(struct hf_cam *cam)
     return ++cam->sn;
 }
 
+/* The body as its quirks have it, in the place where it was. */
+static bool edit(struct hf_cam *cam, struct hf_slice *body)
+{
+    struct hf_sb odd;
+
+    hf_sb_init(&odd, cam->world->odd, HF_CAM_BODY_BYTES_MAX);
+    hf_cam_quirk_body(cam->quirks, *body, &odd);
+    if (odd.overflow) {
+        cam->world->stats.not_sent++;
+        return false;
+    }
+    memcpy(cam->world->body, odd.at, odd.bytes);
+    *body = (struct hf_slice){cam->world->body, odd.bytes};
+    return true;
+}
+
 bool hf_cam_build(struct hf_cam *cam, const struct hf_cdp_message *message, struct hf_slice *ret_body)
 {
     const struct hf_cam_profile *profile = cam->world->profile;
     struct hf_cdp_writer writer = {
         .conv = cam->world->conv,
-        .edition = profile->edition == HF_CDP_2022 ? HF_CDP_2022 : HF_CDP_2016,
-        .charset = profile->charset,
+        .edition = hf_cam_is_2022(cam) ? HF_CDP_2022 : HF_CDP_2016,
+        .charset = hf_cam_has(cam, HF_CAM_QUIRK(CHARSET)) ? HF_TEXT_UTF8 : profile->charset,
     };
     struct hf_sb sb;
 
@@ -22,7 +38,7 @@ bool hf_cam_build(struct hf_cam *cam, const struct hf_cdp_message *message, stru
         return false;
     }
     *ret_body = hf_sb_done(&sb);
-    return true;
+    return cam->quirks == 0 || edit(cam, ret_body);
 }
 
 bool hf_cam_message(struct hf_cam *cam, const struct hf_cdp_message *message, enum hf_cam_purpose purpose,

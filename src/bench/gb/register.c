@@ -35,8 +35,10 @@ static void write_credentials(struct hf_cam *cam, const struct hf_sip_challenge 
 
     if (challenge->auth)
         out.cnonce = hf_cam_hex(hf_cam_fresh(cam), cnonce);
-    if (hf_sip_ha1(world->hasher, out.alg, out.username, out.realm, world->profile->password, &ha1) !=
-            HF_OK ||
+    bool wrong = challenge->auth && hf_cam_has(cam, HF_CAM_QUIRK(QOP));
+
+    if (hf_sip_ha1(world->hasher, out.alg, out.username, out.realm,
+                   wrong ? HF_SLICE("") : world->profile->password, &ha1) != HF_OK ||
         hf_sip_write_credentials(sb, HF_SIP_AUTHORIZATION, world->hasher, &out, hf_sip_hash_text(&ha1),
                                  HF_SLICE("REGISTER")) != HF_OK)
         sb->overflow = true;
@@ -58,7 +60,7 @@ void hf_cam_register(struct hf_cam *cam, const struct hf_sip_challenge *challeng
     hf_cam_write_head(cam, &head, &sb);
     (void)hf_sip_write_u64(&sb, HF_SIP_EXPIRES,
                            cam->state == HF_CAM_LEAVING ? 0 : hf_cam_or(profile->expires_s, 3600));
-    if (profile->edition == HF_CDP_2022)
+    if (profile->edition == HF_CDP_2022 && !hf_cam_has(cam, HF_CAM_QUIRK(EDITION)))
         (void)hf_sip_write_id(&sb, HF_SIP_X_GB_VER, HF_SLICE("3.0"));
     if (challenge != NULL)
         write_credentials(cam, challenge, &sb);
@@ -96,6 +98,7 @@ static void taken(struct hf_cam *cam, const struct hf_sip_msg *msg)
     expires_s = expires_s > HF_CAM_EXPIRES_MIN_S ? expires_s : HF_CAM_EXPIRES_MIN_S;
     cam->state = HF_CAM_REGISTERED;
     cam->missed = 0;
+    cam->took_date = hf_cam_has(cam, HF_CAM_QUIRK(DATE)) && hf_sip_has(msg, HF_SIP_DATE);
     /* Up to 80 %, less a random part, so that a fleet that came at once does not refresh at once. */
     uint64_t refresh_ms = (uint64_t)expires_s * 1000 * REFRESH_PERCENT / 100;
 

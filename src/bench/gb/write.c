@@ -3,6 +3,8 @@
 
 #include "base/hash.h"
 
+enum { AGENT_BYTES = 1024 };
+
 static struct hf_slice uri(struct hf_sb *sb, struct hf_slice user, struct hf_slice host, uint16_t port)
 {
     bool ipv6 = memchr(host.at, ':', host.bytes) != NULL;
@@ -55,7 +57,20 @@ static void write_agent(struct hf_cam *cam, struct hf_sb *sb)
 {
     struct hf_slice agent = cam->world->profile->user_agent;
 
-    (void)hf_sip_write_id(sb, HF_SIP_USER_AGENT, agent.at != NULL ? agent : HF_SLICE("Holdfast camera"));
+    char text[AGENT_BYTES];
+    struct hf_sb all;
+
+    if (agent.at == NULL)
+        agent = HF_SLICE("Holdfast camera");
+    if (cam->quirks != 0) {
+        hf_sb_init(&all, text, sizeof(text));
+        hf_sb_slice(&all, agent);
+        hf_sb_text(&all, " (");
+        hf_cam_quirks_write(cam->quirks, &all);
+        hf_sb_char(&all, ')');
+        agent = hf_sb_done(&all);
+    }
+    (void)hf_sip_write_id(sb, HF_SIP_USER_AGENT, agent);
 }
 
 void hf_cam_write_head(struct hf_cam *cam, const struct hf_cam_head *head, struct hf_sb *sb)
@@ -118,8 +133,14 @@ bool hf_cam_write_end(struct hf_sb *sb, struct hf_slice type, struct hf_slice bo
 void hf_cam_send(struct hf_cam *cam, struct hf_slice text)
 {
     struct hf_cam_world *world = cam->world;
+    struct hf_sb odd = {0};
 
-    if ((hf_cam_is_stream(cam) || text.bytes <= HF_CAM_UDP_BYTES_MAX) &&
+    if (cam->quirks != 0) {
+        hf_sb_init(&odd, world->odd, HF_CAM_SIP_BYTES_MAX);
+        hf_cam_quirk_sip(cam->quirks, hf_cam_is_stream(cam), text, &odd);
+        text = hf_sb_done(&odd);
+    }
+    if (!odd.overflow && (hf_cam_is_stream(cam) || text.bytes <= HF_CAM_UDP_BYTES_MAX) &&
         world->ops->send(world->context, cam, text))
         world->stats.sent++;
     else

@@ -99,6 +99,8 @@ struct hf_backend_ops {
                   struct hf_sb *ret_json); /* JSON object {"ready":..,"checks":[..]} */
     /* Platforms above at which the tenant's cameras are shown, as elements of the array that is open in out. NULL: there are none. */
     void (*upstreams)(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out);
+    /* Members of the object that is open in out. NULL: nothing is measured. */
+    void (*heatmap)(struct hf_backend *backend, struct hf_json_out *out);
     void (*random)(struct hf_backend *backend, void *out, size_t bytes);
     uint64_t (*utc_ms)(struct hf_backend *backend);
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/heatmap.h"
 #include "app/media.h"
 #include "app/worker.h"
 #include "base/assert.h"
@@ -396,6 +397,11 @@ static void upstreams(struct hf_backend *backend, struct hf_slice tenant, struct
         hf_gateway_upstreams_json(gateway, out);
 }
 
+static void heatmap(struct hf_backend *backend, struct hf_json_out *out)
+{
+    hf_gateway_heatmap_json(worker_of(backend)->gateway, out);
+}
+
 static void random_bytes(struct hf_backend *backend, void *out, size_t bytes)
 {
     (void)backend;
@@ -420,6 +426,7 @@ const struct hf_backend_ops hf_worker_backend_ops = {
     .metrics = metrics,
     .ready = ready,
     .upstreams = upstreams,
+    .heatmap = heatmap,
     .random = random_bytes,
     .utc_ms = utc_ms,
 };

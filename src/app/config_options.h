@@ -326,6 +326,9 @@
     X(BYTES, _, unit_bytes_max, "2MiB", 65536, 67108864, RESTART, "The largest frame; larger ones are dropped.") \
     X(BYTES, _, talk_bytes_max, "32KiB", 1600, 1048576, RESTART, "Of sound that waits to be heard by a camera; 8,000 bytes are a second.")
 
+#define HF_CONFIG_ROWS_samples(X) \
+    X(U64, _, live_devices_max, "65536", 1, 1000000, RESTART, "Devices whose live state is held in memory of one worker, 3 KiB each; the one that was silent for longest makes room.")
+
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \
     X(ENUM, log_format, format, "logfmt", 0, 0, RESTART, "Form of a line.") \
@@ -354,6 +357,7 @@
     X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
     X(LIST, tenant, tenants, "", 1, 4096, LIVE, "Whose devices these are.") \
     X(SECTION, gb28181, gb28181, "", 0, 0, LIVE, "Cameras and platforms of GB/T 28181.") \
+    X(SECTION, samples, samples, "", 0, 0, RESTART, "Samples of sensors: the live state of devices, and their time series.") \
     X(SECTION, media, media, "", 0, 0, RESTART, "RTP of cameras: in, and on to those who watch.") \
     X(SECTION, logging, logging, "", 0, 0, LIVE, "Lines for people and their tools.") \
     X(SECTION, dev, dev, "", 0, 0, RESTART, "Aids for development and measurement.") \
@@ -363,7 +367,7 @@
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
     S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
-    S(gb_upstream_id) S(gb_upstream) S(gb28181) S(media) S(logging) S(dev) S(drain) S(root)
+    S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
 #define HF_CONFIG_CHOICES_tls_verify(C) \

@@ -366,6 +366,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = hf_gateway_media_init(gateway, config, error, error_bytes);
     unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
+    gateway->tail_thread.log_thread = &gateway->log_thread;
     gateway->log_thread.logger = &gateway->logger;
     gateway->log_thread.workers = gateway->tail_thread.workers = HF_MIN(workers, (unsigned)HF_WORKERS_MAX);
     gateway->log_thread.group_wait_us = (uint32_t)config->log.group_wait_us;

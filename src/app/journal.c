@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "core/hub.h"
+#include "io/clock.h"
 
 enum { IDLE_BATCHES_MAX = 4 };
 
@@ -64,6 +65,7 @@ static struct hf_journal_batch *batch_new(struct hf_app_journal *journal, size_t
     batch->waiters = NULL;
     batch->waiters_end = &batch->waiters;
     batch->messages = 0;
+    batch->begun_us = hf_clock_us();
     batch->lost = false;
     batch->worker = journal->worker;
     batch->next = NULL;
@@ -181,8 +183,12 @@ void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_ba
 
     journal->in_flight--;
     journal->in_flight_bytes -= batch->log.bytes;
-    if (batch->messages > 0 && !batch->lost)
+    if (batch->messages > 0 && !batch->lost) {
         hf_hub_uplink_durable(journal->hub, batch->messages);
+        if (journal->latency != NULL) /* as long as the first of them waited */
+            hf_latency_record(journal->latency, (int64_t)(hf_clock_us() - batch->begun_us), batch->messages,
+                              0);
+    }
     for (struct hf_waiter *waiter = batch->lost ? NULL : batch->waiters, *next; waiter != NULL;
          waiter = next) {
         next = waiter->next; /* its owner may be gone after the call */

@@ -23,6 +23,7 @@ struct hf_journal_batch {
     struct hf_waiter *waiters, **waiters_end;
     uint64_t time_ms;  /* of the append, set by the log thread */
     uint32_t messages; /* MESSAGE records in it */
+    uint64_t begun_us; /* monotonic: when its first record came */
     unsigned worker;
     bool oversized; /* for one large record; not kept for reuse */
     bool lost;      /* set by the log thread when it ends over a disk that fails: never became durable */
@@ -30,8 +31,9 @@ struct hf_journal_batch {
 };
 
 struct hf_app_journal {
-    struct hf_journal base; /* first */
-    struct hf_hub *hub;     /* told how many messages became durable */
+    struct hf_journal base;     /* first */
+    struct hf_hub *hub;         /* told how many messages became durable */
+    struct hf_latency *latency; /* how long they took; may be NULL */
     struct hf_journal_batch *filling, *full, **full_end, *idle;
     /* Gives a batch to the log thread; false when its mailbox is full. */
     bool (*post)(void *context, struct hf_journal_batch *batch);

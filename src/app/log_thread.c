@@ -88,6 +88,8 @@ static void set_failure(struct hf_log_thread *self, hf_err err)
 static void count(struct hf_log_thread *self, const struct group *group, uint64_t sync_us, uint64_t commit_us)
 {
     pthread_mutex_lock(&self->stats_mutex);
+    self->marks[self->stats.groups % HF_LOG_THREAD_MARKS].through = hf_log_durable_through(self->log);
+    self->marks[self->stats.groups % HF_LOG_THREAD_MARKS].us = hf_clock_us();
     self->stats.groups++;
     self->stats.records += group->commit.records;
     self->stats.bytes += group->commit.bytes;
@@ -201,6 +203,24 @@ void hf_log_thread_stop(struct hf_log_thread *self)
     if (self->inbox != NULL)
         hf_inbox_wake(self->inbox);
     hf_thread_join(&self->thread);
+}
+
+uint64_t hf_log_thread_durable_us(struct hf_log_thread *self, uint64_t offset)
+{
+    uint64_t us = 0;
+
+    pthread_mutex_lock(&self->stats_mutex);
+    uint64_t groups = self->stats.groups;
+    for (uint64_t i = 0; i < groups && i < HF_LOG_THREAD_MARKS; i++) { /* the latest first */
+        uint64_t at = (groups - 1 - i) % HF_LOG_THREAD_MARKS;
+
+        if (self->marks[at].through < offset)
+            break;
+        /* What is older than the oldest mark may have become durable long before it. */
+        us = i + 1 < HF_LOG_THREAD_MARKS ? self->marks[at].us : 0;
+    }
+    pthread_mutex_unlock(&self->stats_mutex);
+    return us;
 }
 
 void hf_log_thread_stats(struct hf_log_thread *self, struct hf_log_thread_stats *ret_stats)

@@ -13,7 +13,7 @@
 #include "io/thread.h"
 #include "log/log.h"
 
-enum { HF_WORKERS_MAX = 256 };
+enum { HF_WORKERS_MAX = 256, HF_LOG_THREAD_MARKS = 256 };
 
 struct hf_log_thread_stats { /* a copy under the mutex, once per group */
     uint64_t groups, records, bytes, failures;
@@ -36,6 +36,9 @@ struct hf_log_thread {
     struct hf_thread thread;
     pthread_mutex_t stats_mutex;
     struct hf_log_thread_stats stats;
+    struct { /* of the last groups, by their number; under the mutex */
+        uint64_t through, us;
+    } marks[HF_LOG_THREAD_MARKS];
     struct hf_journal_batch *waiting, **waiting_end; /* came in, not in a group yet */
 };
 
@@ -45,6 +48,8 @@ hf_err hf_log_thread_start(struct hf_log_thread *self);
 /* Writes what was posted before, then ends. With a disk that fails it tries once more and gives the batches back as lost. */
 void hf_log_thread_stop(struct hf_log_thread *self);
 void hf_log_thread_deinit(struct hf_log_thread *self);
+/* Monotonic: when the record of this offset became durable; 0: not lately. Any thread. */
+uint64_t hf_log_thread_durable_us(struct hf_log_thread *self, uint64_t offset);
 void hf_log_thread_stats(struct hf_log_thread *self, struct hf_log_thread_stats *ret_stats); /* any thread */
 
 #endif

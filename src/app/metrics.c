@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/heatmap.h"
 #include "app/metrics_page.h"
 #include "app/worker.h"
 #include "codec/json/out.h"
@@ -433,6 +434,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     hf_pools_measure(gateway, &scratch, use);
     pools(&text, use);
     loops(&text, &sum);
+    hf_gateway_heatmap_metrics(&text, gateway);
     hf_gateway_media_metrics(&text, gateway);
     hf_gbw_metrics(&text, gateway, &sum.gb);
     hf_gateway_upstreams_metrics(&text, gateway);

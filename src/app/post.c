@@ -5,6 +5,7 @@
 #include "app/media.h"
 #include "app/worker.h"
 #include "base/assert.h"
+#include "io/clock.h"
 
 enum { KIND_BITS = 7 };
 _Static_assert(HF_POST_KINDS <= KIND_BITS + 1, "the kind travels in the low bits of a pointer");
@@ -74,6 +75,16 @@ void hf_worker_backlog_flush(struct hf_worker *worker)
         hf_loop_wake(worker->loop); /* looked at again in the next turn */
 }
 
+static void on_tail(struct hf_worker *worker, struct hf_tail *tail)
+{
+    uint64_t durable_us = tail->durable_us, events = tail->chunk_events;
+
+    hf_tail_arrived(tail); /* written to the application, or freed */
+    if (durable_us > 0)
+        hf_latency_record(&worker->latencies.of[HF_LATENCY_APPLICATION],
+                          (int64_t)(hf_clock_us() - durable_us), events, 0);
+}
+
 void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message)
 {
     struct hf_worker *worker = loop->user;
@@ -84,7 +95,7 @@ void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message)
     else if (mailbox == workers)
         hf_app_journal_durable(&worker->journal, message);
     else if (mailbox == workers + 1)
-        hf_tail_arrived(message);
+        on_tail(worker, message);
     else
         hf_media_arrived(message, hf_gbw_media_told, &worker->gb);
 }

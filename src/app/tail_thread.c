@@ -121,6 +121,9 @@ void hf_tail_arrived(struct hf_tail *tail)
 
 static void deliver(struct hf_tail *tail)
 {
+    tail->durable_us = tail->chunk_events > 0 && tail->request.follow && tail->thread->log_thread != NULL
+                           ? hf_log_thread_durable_us(tail->thread->log_thread, tail->chunk_first)
+                           : 0;
     hf_list_remove(&tail->node);
     tail->parked = false;
     if (tail->reader != NULL)
@@ -233,6 +236,8 @@ static bool step(struct hf_tail *tail)
         }
         atomic_fetch_add_explicit(&tail->thread->events_sent, 1, memory_order_relaxed);
         tail->sent++;
+        if (tail->chunk_events++ == 0)
+            tail->chunk_first = event.offset;
         if (request->limit != 0 && tail->sent >= request->limit)
             tail->end = true;
     }
@@ -271,6 +276,7 @@ static void on_asked(void *context, unsigned mailbox, void *message)
 
     (void)mailbox;
     tail->bytes = 0;
+    tail->chunk_events = 0;
     if (tail->room > 4 * HF_TAIL_CHUNK_BYTES) { /* one large event does not cost its reader memory for ever */
         free(tail->data);
         tail->data = NULL;

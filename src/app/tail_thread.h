@@ -38,11 +38,14 @@ struct hf_tail {
     bool end;
     hf_err err;
     uint64_t next_offset;
+    uint64_t chunk_first, chunk_events; /* of the chunk: its oldest event, and how many */
+    uint64_t durable_us; /* monotonic, of the oldest event, of a reader that follows; 0 = not known */
     char storage[];
 };
 
 struct hf_tail_thread {
     struct hf_log *log;
+    struct hf_log_thread *log_thread; /* knows when what became durable; may be NULL */
     struct hf_inbox *inbox;
     struct hf_mailbox
         *from[HF_WORKERS_MAX]; /* posted to by worker i: tails that want a chunk, or are closed */

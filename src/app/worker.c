@@ -39,6 +39,8 @@ static void publish_stats(struct hf_worker *worker)
     stats->echo = worker->echo.stats;
     hf_gbw_stats_copy(&worker->gb, &stats->gb);
     stats->tls_handshake_us = worker->tls_handshake_us;
+    stats->latencies = worker->latencies;
+    stats->twins = worker->hub.twins.stats;
     stats->journal_records = worker->journal.records_total;
     stats->journal_batches = worker->journal.batches_total;
     stats->journal_refused = worker->journal.refused_total;
@@ -276,9 +278,10 @@ static void take_orders(struct hf_worker *worker)
 
 static void turn_begin(struct hf_worker *worker)
 {
-    uint64_t utc_ms = hf_clock_utc_ms();
+    uint64_t utc_us = (uint64_t)hf_clock_utc_ns() / 1000, utc_ms = utc_us / 1000;
 
     hf_hub_time(&worker->hub, worker->loop->now_ms, utc_ms);
+    worker->hub.utc_us = utc_us;
     worker->http.now_ms = worker->loop->now_ms;
     worker->http.utc_ms = utc_ms;
     atomic_store_explicit(&worker->turn_ms, worker->loop->now_ms, memory_order_relaxed);
@@ -334,7 +337,10 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
         return HF_ERR_NOMEM;
     worker->loop->user = worker;
     hf_app_journal_init(&worker->journal, &worker->hub, index, post_batch, worker);
+    worker->journal.latency = &worker->latencies.of[HF_LATENCY_DURABLE];
     struct hf_hub_options hub = {
+        .latencies = &worker->latencies,
+        .twins_max = (uint32_t)config->samples.live_devices_max,
         .journal = &worker->journal.base,
         .kv = gateway->kv,
         .wheel = &worker->loop->wheel,

@@ -71,6 +71,8 @@ struct hf_worker_stats {
     struct hf_echo_stats echo;
     struct hf_gbw_worker_stats gb;
     struct hf_hist tls_handshake_us;
+    struct hf_latencies latencies;
+    struct hf_twins_stats twins;
     uint64_t journal_records, journal_batches, journal_refused, journal_in_flight_bytes, journal_held_bytes;
     uint64_t backlog, moved_in, moved_out, refused_no_descriptor, accepted, cpu_ns;
     uint64_t updated_ms;
@@ -104,6 +106,7 @@ struct hf_worker {
     struct hf_timer second;
     struct hf_worker_listener *listeners;
     struct hf_hist tls_handshake_us;
+    struct hf_latencies latencies;
     uint64_t conn_seed, conn_count;
     uint64_t moved_in, moved_out;
     const struct hf_auth_set *auth_set; /* in use here */

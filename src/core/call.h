@@ -17,7 +17,8 @@ enum hf_call_type {
     HF_CALL_STATE, /* of a message, id: `fate` sent while a device has it unacknowledged, of which nothing is on disk; none: the tables know as much */
     HF_CALL_DISCONNECT, /* close the device's connection: reason admin_disconnect, text in payload */
     HF_CALL_DEVICE,     /* live state of one device: answer in `live`; not_found when it is not in memory */
-    HF_CALL_BROADCAST,  /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */
+    HF_CALL_TWIN, /* the same, and what its samples say: a struct hf_twin in result, of which only numbers may be read; none without samples. Also of one that is not in memory any more */
+    HF_CALL_BROADCAST, /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */
     HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
     HF_CALL_REVOKE, /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */

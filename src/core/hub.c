@@ -35,6 +35,8 @@ static uint64_t table_hash(const struct hf_hub *hub, struct hf_slice tenant, str
 void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
 {
     *hub = (struct hf_hub){.options = *options};
+    if (hub->options.twins_max == 0)
+        hub->options.twins_max = HF_HUB_TWINS_MAX_DEFAULT;
     hf_map_init(&hub->devices, device_eq);
     hf_map_init(&hub->pending, pending_eq);
     hf_map_init(&hub->topics, hf_topic_eq);
@@ -119,6 +121,7 @@ void hf_hub_deinit(struct hf_hub *hub)
     }
     hf_uplinks_discard(hub);
     hf_documents_discard(hub);
+    hf_twins_deinit(&hub->twins);
     hf_map_each(&hub->devices, discard, hub);
     hf_slots_deinit(&hub->slots);
     HF_ASSERT(hub->pending.count == 0 && hub->topics.count == 0);

@@ -23,6 +23,8 @@
 #include "core/presence.h"
 #include "core/session/slots.h"
 #include "core/tenant.h"
+#include "core/twin/latency.h"
+#include "core/twin/live.h"
 
 struct hf_hub;
 struct hf_outbox;
@@ -41,7 +43,8 @@ enum {
     HF_GROUP_BYTES_MAX =
         HF_DEVICE_BYTES_MAX - 6,    /* so that group/NAME is a key of the tables, where it names a document */
     HF_HUB_DOCUMENT_CALLS_MAX = 64, /* waiting for one document whose change is on its way into the log */
-    HF_HUB_UPLINKS_MAX = 1 << 20,   /* numbered uplink messages on their way into the log, of one worker */
+    HF_HUB_TWINS_MAX_DEFAULT = 65536,
+    HF_HUB_UPLINKS_MAX = 1 << 20, /* numbered uplink messages on their way into the log, of one worker */
 };
 
 struct hf_device { /* one allocation with its id; owned by the hub */
@@ -94,6 +97,9 @@ struct hf_hub_options {
     uint64_t boot; /* of this start of the node */
     unsigned worker, workers;
     uint64_t previous_end_ms; /* UTC of the last record before this start: who was connected then was alive */
+    struct hf_latencies *latencies; /* what is measured here goes in; NULL: nowhere */
+    uint32_t
+        twins_max; /* devices whose live state is held in memory of one worker; 0 = HF_HUB_TWINS_MAX_DEFAULT */
     uint32_t
         return_per_second; /* rate at which a lost fleet is to come back (RC-4), of all workers; 0 = no tickets */
 };
@@ -113,7 +119,7 @@ struct hf_hub_stats {
 
 struct hf_hub {
     struct hf_hub_options options;
-    uint64_t now_ms, utc_ms;
+    uint64_t now_ms, utc_ms, utc_us; /* utc_us: of what has just come in; not less exact than utc_ms */
     struct hf_map devices, pending, topics;
     struct hf_list_node online, unsettled;
     struct hf_list_node publications; /* messages with subscribers, not durable yet */
@@ -124,6 +130,7 @@ struct hf_hub {
     struct hf_map documents;            /* core/hub_document.c */
     struct hf_list_node documents_used; /* the longest unused first */
     uint64_t documents_seen_ms; /* UTC: until then somebody was seen at a document that is forgotten now */
+    struct hf_twins twins;      /* all zero until the first batch of samples */
     struct hf_rng rng;
     struct hf_ledger ledger;
     struct hf_hub_stats stats;
@@ -144,6 +151,7 @@ static inline void hf_hub_time(struct hf_hub *hub, uint64_t now_ms, uint64_t utc
 {
     hub->now_ms = now_ms;
     hub->utc_ms = utc_ms;
+    hub->utc_us = utc_ms * 1000;
 }
 
 /* Which worker is the home of a device. */
@@ -197,10 +205,12 @@ struct hf_incoming {
     struct hf_slice topic, payload;
     struct hf_slice key; /* the device's own message id; absent = none */
     uint8_t format, flags;
-    const uint8_t *id;      /* 16 bytes: the message id of holdfast.v1; NULL = none */
-    uint64_t made_ms;       /* UTC by the device's clock; 0 = not said */
-    uint64_t seq, queue_id; /* hub_session's own: its place in the uplink */
-    bool publish;           /* to the subscribers of the topic, too */
+    const uint8_t *id;                /* 16 bytes: the message id of holdfast.v1; NULL = none */
+    uint64_t made_ms;                 /* UTC by the device's clock; 0 = not said */
+    uint64_t seq, queue_id;           /* hub_session's own: its place in the uplink */
+    bool publish;                     /* to the subscribers of the topic, too */
+    const struct hf_samples *samples; /* the payload, read; NULL: it is none of format 4 */
+    uint32_t rtt_us;                  /* with samples: of the connection; 0 = not measured */
 };
 /* Appends; waiter (may be NULL) is told when it is durable. HF_ERR_BUSY: above the rate; nothing was taken, *ret_wait_ms says
  * when to offer it again (the adapter stops reading meanwhile: back-pressure, OL-3). HF_ERR_DENIED: an access rule. HF_ERR_LIMIT, HF_ERR_NOMEM: the journal cannot

@@ -1,4 +1,6 @@
 /* core/hub_call.c - requests of applications at the home worker of their device, and what is taken up at start. */
+#include <stdlib.h>
+
 #include "core/hub_parts.h"
 #include "core/kvkey.h"
 #include "core/rows.h"
@@ -23,13 +25,34 @@ static void disconnect(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_c
     answer(hub, call, HF_REASON_NONE);
 }
 
+/* False: no memory. */
+static bool copy_twin(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
+{
+    const struct hf_twin *twin = hf_twins_find(&hub->twins, tenant->name, call->device);
+
+    if (twin == NULL)
+        return true;
+    struct hf_twin *copy = malloc(sizeof(*copy));
+    if (copy == NULL)
+        return false;
+    *copy = *twin;
+    hf_twin_moved(copy);
+    call->result = copy;
+    call->result_bytes = sizeof(*copy);
+    return true;
+}
+
 static void describe(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
 {
     struct hf_device *device = hf_hub_find(hub, tenant->name, call->device);
     struct hf_live *live = &call->live;
 
+    if (call->type == HF_CALL_TWIN && !copy_twin(hub, tenant, call)) {
+        answer(hub, call, HF_REASON_MEMORY_LIMIT);
+        return;
+    }
     if (device == NULL) {
-        answer(hub, call, HF_REASON_NOT_FOUND);
+        answer(hub, call, call->result != NULL ? HF_REASON_NONE : HF_REASON_NOT_FOUND);
         return;
     }
     live->presence = device->presence;
@@ -82,7 +105,8 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
     case HF_CALL_CANCEL: hf_outbox_cancel(hub, tenant, call); return;
     case HF_CALL_STATE: hf_outbox_state(hub, tenant, call); return;
     case HF_CALL_DISCONNECT: disconnect(hub, tenant, call); return;
-    case HF_CALL_DEVICE: describe(hub, tenant, call); return;
+    case HF_CALL_DEVICE:
+    case HF_CALL_TWIN: describe(hub, tenant, call); return;
     case HF_CALL_BROADCAST:
         hf_topics_broadcast(hub, tenant, call);
         answer(hub, call, HF_REASON_NONE);

@@ -288,6 +288,30 @@ void hf_publications_discard(struct hf_hub *hub)
         free(HF_CONTAINER_OF(node, struct publication, node));
 }
 
+/* Most workers of most fleets never see a sample: nothing is held for them. */
+static hf_err take_samples(struct hf_hub *hub, const struct hf_device *device,
+                           const struct hf_incoming *incoming)
+{
+    const struct hf_samples *samples = incoming->samples;
+    struct hf_latencies *latencies = hub->options.latencies;
+
+    if (hub->twins.slab == NULL) {
+        hf_err err = hf_twins_init(&hub->twins, hub->options.twins_max);
+
+        if (err != HF_OK)
+            return err;
+    }
+    const struct hf_twin *twin =
+        hf_twins_take(&hub->twins, device->tenant->name, hf_device_name(device), samples, hub->utc_us);
+    if (twin == NULL || latencies == NULL)
+        return HF_OK;
+    if (hf_latency_synchronised(samples->uncertainty_us))
+        hf_latency_record(&latencies->of[HF_LATENCY_CAPTURE], twin->delay_us, 1, samples->uncertainty_us);
+    else if (incoming->rtt_us > 0)
+        hf_latency_record(&latencies->of[HF_LATENCY_HALF_RTT], incoming->rtt_us / 2, 1, incoming->rtt_us / 2);
+    return HF_OK;
+}
+
 hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_incoming *incoming,
                       struct hf_waiter *waiter, uint32_t *ret_wait_ms)
 {
@@ -333,6 +357,8 @@ hf_err hf_hub_message(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     devconn->messages_in++;
     hub->stats.messages_in++;
     hub->stats.messages_in_bytes += incoming->payload.bytes;
+    if (incoming->samples != NULL)
+        (void)take_samples(hub, device, incoming); /* without memory: no live state, counted there */
     return HF_OK;
 }
 

@@ -218,7 +218,7 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_reasons, hf_api_metrics, hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get,
     hf_api_device_context_patch, hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list,
     hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command,
-    hf_api_camera_subscriptions;
+    hf_api_camera_subscriptions, hf_api_device_live, hf_api_heatmap;
 
 /* cameras_live.c */
 hf_api_handler hf_api_live_ps, hf_api_live_flv, hf_api_live_mp4, hf_api_live_rtp, hf_api_channel_media,

@@ -194,6 +194,13 @@ static bool take_wishes(struct wish *wish, const struct hf_http1_request *reques
         memcpy(admit->topic, topic.at, topic.bytes);
         admit->topic_bytes = (uint16_t)topic.bytes;
     }
+    struct hf_slice format = parameter(wish, request, "format");
+    if (format.at != NULL) {
+        if (!hf_slice_is(format, "samples"))
+            return bad(wish, "format",
+                       "format can be samples: each binary message is a batch of sensor samples");
+        admit->format = HF_FORMAT_SAMPLES;
+    }
     return wish->bad == NULL;
 }
 

@@ -94,12 +94,14 @@ static hf_err extra_new(struct hf_ws_conn *conn, size_t topic_bytes)
 hf_err hf_ws_extra_take(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
                         const struct hf_identity *identity)
 {
-    if (admit->trace[0] == '\0' && admit->topic_bytes == 0 && identity->credential_hash == 0)
+    if (admit->trace[0] == '\0' && admit->topic_bytes == 0 && admit->format == HF_FORMAT_OPAQUE &&
+        identity->credential_hash == 0)
         return HF_OK;
     if (extra_new(conn, admit->topic_bytes) != HF_OK)
         return HF_ERR_NOMEM;
     memcpy(conn->extra->trace, admit->trace, sizeof(conn->extra->trace));
     conn->extra->topic_bytes = admit->topic_bytes;
+    conn->extra->format = admit->format;
     memcpy(conn->extra->topic, admit->topic, admit->topic_bytes);
     return index_credential(conn->extra, identity->credential_hash);
 }

@@ -34,6 +34,7 @@ struct hf_ws_extra {               /* what most connections do not have; one all
     uint64_t credential_hash; /* 0 = not indexed */
     char trace[HF_WS_TRACE_BYTES_MAX + 1];
     uint16_t topic_bytes;
+    uint8_t format;
     char topic[];
 };
 

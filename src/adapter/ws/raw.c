@@ -100,16 +100,44 @@ static hf_err submit(struct hf_ws_conn *conn, const struct hf_incoming *incoming
     return err;
 }
 
+static void submit_unacked(struct hf_ws_conn *conn, const struct hf_incoming *incoming)
+{
+    if (submit(conn, incoming, NULL) != HF_ERR_DENIED)
+        return;
+    conn->site->stats.denied++; /* nothing is lost silently, not even what had no business here */
+    hf_ws_send_error(conn, HF_REASON_FORBIDDEN, (struct hf_slice){NULL, 0},
+                     "an access rule does not allow this topic");
+}
+
 static void submit_opaque(struct hf_ws_conn *conn, struct hf_slice topic, struct hf_slice payload,
                           uint8_t format, uint8_t flags)
 {
     struct hf_incoming incoming = {.topic = topic, .payload = payload, .format = format, .flags = flags};
 
-    if (submit(conn, &incoming, NULL) != HF_ERR_DENIED)
+    submit_unacked(conn, &incoming);
+}
+
+/* There are no numbers here by which a batch could be asked for again: the device is told, and knows itself what it sent last. */
+static void submit_samples(struct hf_ws_conn *conn, struct hf_slice payload)
+{
+    struct hf_samples samples;
+    struct hf_incoming incoming = {.topic = hf_ws_default_topic(conn),
+                                   .payload = payload,
+                                   .format = HF_FORMAT_SAMPLES,
+                                   .publish = true,
+                                   .samples = &samples,
+                                   .rtt_us = conn->rtt_ms * 1000};
+    hf_err err = hf_samples_read(payload, &samples);
+
+    if (err == HF_OK) {
+        submit_unacked(conn, &incoming);
         return;
-    conn->site->stats.denied++; /* nothing is lost silently, not even what had no business here */
-    hf_ws_send_error(conn, HF_REASON_FORBIDDEN, (struct hf_slice){NULL, 0},
-                     "an access rule does not allow this topic");
+    }
+    bool corrupt = err == HF_ERR_CORRUPT;
+    *(corrupt ? &conn->site->stats.samples_corrupt : &conn->site->stats.samples_malformed) += 1;
+    hf_ws_send_error(conn, corrupt ? HF_REASON_CORRUPT : HF_REASON_BAD_REQUEST, (struct hf_slice){NULL, 0},
+                     corrupt ? "the CRC of this batch of samples is wrong; send it again"
+                             : "this is no batch of samples: version, length, count, a value or a time");
 }
 
 /* ---- the types ---- */
@@ -337,6 +365,9 @@ void hf_ws_raw_message(struct hf_ws_conn *conn, bool is_text, struct hf_slice pa
     }
     if (is_text)
         conn->site->stats.not_json++;
-    submit_opaque(conn, hf_ws_default_topic(conn), payload, HF_FORMAT_OPAQUE,
-                  is_text ? HF_EVENT_FLAG_TEXT : 0);
+    if (!is_text && conn->extra != NULL && conn->extra->format == HF_FORMAT_SAMPLES)
+        submit_samples(conn, payload);
+    else
+        submit_opaque(conn, hf_ws_default_topic(conn), payload, HF_FORMAT_OPAQUE,
+                      is_text ? HF_EVENT_FLAG_TEXT : 0);
 }

@@ -19,7 +19,9 @@ enum {
     HF_WS_DOCUMENT_CALLS_MAX = 8,   /* of one connection on their way: busy above it */
     HF_WS_DOCUMENT_RETRY_MS = 1000, /* after WELCOME a document could not be read: again */
     HF_WS_DOCUMENT_BYTES_TOTAL_MAX =
-        64 << 20,           /* changes of documents on their way, of one worker: busy above it */
+        64 << 20, /* changes of documents on their way, of one worker: busy above it */
+    HF_WS_BATCH_ASKS_MAX =
+        2, /* a batch of samples with a wrong CRC is asked for again so often; then it is what the device has, and given up */
     HF_WS_ABSENT_MS = 1000, /* a timer this late says that this process did not run: no verdict on the peer */
 };
 
@@ -65,6 +67,8 @@ bool hf_ws_session_ready(struct hf_ws_conn *conn, uint32_t *ret_wait_ms);
 
 /* session_out.c. Errors as hf_link_ops.write. */
 hf_err hf_ws_session_send(struct hf_ws_conn *conn, const struct hf_frame *frame);
+uint32_t hf_ws_session_rtt_us(
+    const struct hf_ws_conn *conn); /* of its heartbeats, else of the kernel; 0 = not measured */
 void hf_ws_session_refuse(struct hf_ws_conn *conn, uint32_t seq, enum hf_reason reason, const char *detail);
 void hf_ws_session_bye(struct hf_ws_conn *conn, enum hf_reason reason, struct hf_slice detail);
 

@@ -87,12 +87,50 @@ static enum outcome refuse(struct input *in, uint32_t seq, const char *detail)
     return obey(in, verdict, seq);
 }
 
+static uint32_t times_corrupt(struct hf_ws_conn *conn, uint32_t seq) /* this one counted in */
+{
+    struct hf_ws_corrupt_batch *known = conn->site->corrupt_batches, batch = {conn->dev.conn_id, seq, 1};
+    unsigned at = 0;
+
+    while (at < HF_WS_CORRUPT_BATCHES - 1 && (known[at].conn_id != batch.conn_id || known[at].seq != seq))
+        at++;
+    if (known[at].conn_id == batch.conn_id && known[at].seq == seq)
+        batch.times = known[at].times + 1;
+    memmove(&known[1], &known[0], at * sizeof(batch));
+    known[0] = batch;
+    return batch.times;
+}
+
+/* Nothing of a batch that does not check is believed; it is asked for again as a frame would be (DLV-3). A batch that comes with the wrong CRC again and again
+ * was damaged before it was sent, and would stand in the way of all behind it for ever: its number is used up, with this reason. */
+static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
+{
+    struct hf_ws_conn *conn = in->conn;
+    struct hf_frame_gap gap = {.from = seq, .to = seq, .reason = HF_REASON_CORRUPT};
+
+    if (!log_keeps_up(in))
+        return WAIT;
+    conn->site->stats.samples_corrupt++;
+    if (!in->kept && times_corrupt(conn, seq) <= HF_WS_BATCH_ASKS_MAX) {
+        if (hf_receiver_corrupt(&conn->dev.session->up, conn->site->hub->now_ms))
+            return close_for(conn, HF_REASON_CORRUPT);
+        hf_ws_session_settle(&conn->dev);
+        return alive(conn);
+    }
+    enum hf_session_verdict verdict = hf_hub_session_gap(conn->site->hub, &conn->dev, &gap, in->whole);
+    if (verdict == HF_SESSION_VERDICT_OK)
+        hf_ws_session_refuse(conn, seq, HF_REASON_CORRUPT,
+                             "the CRC of this batch of samples is wrong each time it comes");
+    return obey(in, verdict, seq);
+}
+
 static enum outcome on_data(struct input *in, const struct hf_frame *frame)
 {
     static const uint8_t none[16];
     const struct hf_frame_data *data = &frame->as.data;
     struct hf_ws_conn *conn = in->conn;
     bool text = data->text || data->format == HF_FORMAT_JSON;
+    struct hf_samples samples;
     struct hf_incoming incoming = {
         .topic = data->topic.bytes > 0 ? data->topic : hf_ws_default_topic(conn),
         .payload = data->payload,
@@ -107,6 +145,19 @@ static enum outcome on_data(struct input *in, const struct hf_frame *frame)
         return refuse(in, data->seq, "the payload is not what its format or the text flag says");
     if (!hf_topic_valid(incoming.topic))
         return refuse(in, data->seq, "topic must be at most 256 bytes of text without + and #");
+    if (data->format == HF_FORMAT_SAMPLES) {
+        hf_err err = hf_samples_read(data->payload, &samples);
+
+        if (err == HF_ERR_CORRUPT)
+            return on_corrupt_batch(in, data->seq);
+        if (err != HF_OK) {
+            conn->site->stats.samples_malformed++;
+            return refuse(in, data->seq,
+                          "this is no batch of samples: version, length, count, a value or a time");
+        }
+        incoming.samples = &samples;
+        incoming.rtt_us = hf_latency_synchronised(samples.uncertainty_us) ? 0 : hf_ws_session_rtt_us(conn);
+    }
     if (!log_keeps_up(in))
         return WAIT;
     return obey(

@@ -236,17 +236,24 @@ static hf_err gap(struct hf_devconn *devconn, uint64_t from, uint64_t to, enum h
     return hf_ws_session_send(hf_ws_conn_of(devconn), &frame);
 }
 
+uint32_t hf_ws_session_rtt_us(const struct hf_ws_conn *conn)
+{
+    struct hf_link_kernel kernel = {0};
+
+    if (conn->session->beat.rtt.srtt_us == 0 &&
+        conn->link->ops->kernel != NULL) { /* the device sends the heartbeats */
+        conn->link->ops->kernel(conn->link, &kernel);
+        return kernel.rtt_us;
+    }
+    return conn->session->beat.rtt.srtt_us;
+}
+
 static void describe(const struct hf_devconn *devconn, struct hf_live *live)
 {
     const struct hf_ws_conn *conn = HF_CONTAINER_OF(devconn, const struct hf_ws_conn, dev);
-    struct hf_link_kernel kernel = {0};
 
     hf_ws_describe(conn, hf_ws_is_json(conn) ? "holdfast.v1.json" : "holdfast.v1", live);
-    live->rtt_ms = hf_rtt_srtt_ms(&conn->session->beat.rtt);
-    if (live->rtt_ms == 0 && conn->link->ops->kernel != NULL) { /* the device sends the heartbeats */
-        conn->link->ops->kernel(conn->link, &kernel);
-        live->rtt_ms = (kernel.rtt_us + 999) / 1000;
-    }
+    live->rtt_ms = (hf_ws_session_rtt_us(conn) + 999) / 1000;
 }
 
 const struct hf_devconn_ops hf_ws_session_ops = {

@@ -54,6 +54,7 @@ struct hf_ws_stats {
     uint64_t held, held_bytes_now, held_refused;
     uint64_t protocol_errors[64]; /* by enum hf_ws_rule */
     uint64_t deflated, inflated, windows_now, windows_refused;
+    uint64_t samples_corrupt /* batches whose CRC was wrong */, samples_malformed;
     uint64_t document_bytes_now,
         document_calls_refused; /* above a bound of session.h, or its home was busy */
     struct hf_ws_session_stats session;
@@ -86,6 +87,13 @@ struct hf_ws_site_ops {
                      enum hf_link_event event, enum hf_link_state after, enum hf_reason reason);
 };
 
+/* A batch of samples whose CRC was wrong. Few are remembered: one that was forgotten is asked for once more. */
+enum { HF_WS_CORRUPT_BATCHES = 16 };
+struct hf_ws_corrupt_batch {
+    uint64_t conn_id; /* 0 = none */
+    uint32_t seq, times;
+};
+
 struct hf_ws_site { /* one per worker */
     struct hf_hub *hub;
     struct hf_auth *auth;
@@ -106,6 +114,7 @@ struct hf_ws_site { /* one per worker */
     struct hf_list_node lingering; /* connections that the hub does not have: not yet, or not any more */
     struct hf_list_node held;      /* hf_ws_held: connections whose input waits */
     struct hf_ws_held *feeding;    /* what waited and is at work now; NULL = nothing */
+    struct hf_ws_corrupt_batch corrupt_batches[HF_WS_CORRUPT_BATCHES]; /* the latest first */
     struct hf_ws_stats stats;
 };
 
@@ -143,6 +152,7 @@ struct hf_ws_admit {
     char trace[HF_WS_TRACE_BYTES_MAX + 1];
     char topic[HF_TOPIC_BYTES_MAX]; /* of the connect request: default for this connection */
     uint16_t topic_bytes;
+    uint8_t format;   /* enum hf_format, of its binary messages in raw mode */
     char groups[256]; /* comma list of the connect request */
     char cors[256];   /* reserved for response headers of the listener, complete lines or "" */
 };

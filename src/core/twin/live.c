@@ -107,6 +107,12 @@ struct hf_series_stat hf_twin_window(const struct hf_twin *twin, unsigned window
     return all;
 }
 
+void hf_twin_moved(struct hf_twin *twin)
+{
+    twin->windows[0].buckets = twin->seconds;
+    twin->windows[1].buckets = twin->minute;
+}
+
 /* ---- riding ---- */
 
 static bool mean_of(const struct hf_twin *twin, enum hf_series_channel channel, double unit, double *ret_mean)
@@ -229,7 +235,8 @@ const struct hf_twin *hf_twins_find(const struct hf_twins *twins, struct hf_slic
                                     struct hf_slice device)
 {
     struct wanted key = {tenant, device};
-    const struct hf_map_node *node = hf_map_find(&twins->map, hf_device_hash(tenant, device), &key);
+    const struct hf_map_node *node =
+        twins->slab ? hf_map_find(&twins->map, hf_device_hash(tenant, device), &key) : NULL;
 
     return node ? HF_CONTAINER_OF(node, const struct hf_twin, node) : NULL;
 }

@@ -85,6 +85,9 @@ struct hf_twin *hf_twins_take(struct hf_twins *twins, struct hf_slice tenant, st
 const struct hf_twin *hf_twins_find(const struct hf_twins *twins, struct hf_slice tenant,
                                     struct hf_slice device);
 
+/* The struct was copied: its windows look into the copy from now on. */
+void hf_twin_moved(struct hf_twin *twin);
+
 /* The window's 1 s (0) or 60 s (1), of one channel. */
 struct hf_series_stat hf_twin_window(const struct hf_twin *twin, unsigned window,
                                      enum hf_series_channel channel);

@@ -19,6 +19,12 @@ enum {
 };
 _Static_assert(HIGH + HF_SERIES_CHANNELS == HF_SERIES_COLUMNS, "a column each");
 
+const struct hf_series_unit hf_series_units[HF_SERIES_CHANNELS] = {
+    [HF_SERIES_CADENCE] = {"cadence", "cadence_rpm", "rpm", 2},
+    [HF_SERIES_POWER] = {"power", "power_w", "W", 1},
+    [HF_SERIES_LEAN] = {"lean", "lean_deg", "deg", 256},
+};
+
 void hf_series_add(struct hf_series_stat *into, const struct hf_series_stat *from)
 {
     if (from->count == 0)

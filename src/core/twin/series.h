@@ -37,6 +37,12 @@ enum {
 };
 #define HF_SERIES_US_MAX (UINT64_C(1) << 53) /* the year 2255 */
 
+struct hf_series_unit {
+    const char *channel, *member, *unit; /* "power", "power_w", "W" */
+    double divisor;                      /* from the whole numbers here to the unit */
+};
+extern const struct hf_series_unit hf_series_units[HF_SERIES_CHANNELS];
+
 struct hf_series_stat {
     uint32_t count; /* 0: the rest is 0 */
     int32_t min, max;

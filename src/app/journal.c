@@ -4,7 +4,6 @@
 
 #include "base/assert.h"
 #include "core/hub.h"
-#include "io/clock.h"
 
 enum { IDLE_BATCHES_MAX = 4 };
 
@@ -65,7 +64,7 @@ static struct hf_journal_batch *batch_new(struct hf_app_journal *journal, size_t
     batch->waiters = NULL;
     batch->waiters_end = &batch->waiters;
     batch->messages = 0;
-    batch->begun_us = hf_clock_us();
+    batch->begun_us = journal->latency != NULL ? journal->clock_us() : 0;
     batch->lost = false;
     batch->worker = journal->worker;
     batch->next = NULL;
@@ -186,8 +185,8 @@ void hf_app_journal_durable(struct hf_app_journal *journal, struct hf_journal_ba
     if (batch->messages > 0 && !batch->lost) {
         hf_hub_uplink_durable(journal->hub, batch->messages);
         if (journal->latency != NULL) /* as long as the first of them waited */
-            hf_latency_record(journal->latency, (int64_t)(hf_clock_us() - batch->begun_us), batch->messages,
-                              0);
+            hf_latency_record(journal->latency, (int64_t)(journal->clock_us() - batch->begun_us),
+                              batch->messages, 0);
     }
     for (struct hf_waiter *waiter = batch->lost ? NULL : batch->waiters, *next; waiter != NULL;
          waiter = next) {

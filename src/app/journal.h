@@ -33,7 +33,8 @@ struct hf_journal_batch {
 struct hf_app_journal {
     struct hf_journal base;     /* first */
     struct hf_hub *hub;         /* told how many messages became durable */
-    struct hf_latency *latency; /* how long they took; may be NULL */
+    struct hf_latency *latency; /* how long they took; NULL: not measured */
+    uint64_t (*clock_us)(void); /* with latency: monotonic */
     struct hf_journal_batch *filling, *full, **full_end, *idle;
     /* Gives a batch to the log thread; false when its mailbox is full. */
     bool (*post)(void *context, struct hf_journal_batch *batch);

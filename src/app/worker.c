@@ -338,6 +338,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     worker->loop->user = worker;
     hf_app_journal_init(&worker->journal, &worker->hub, index, post_batch, worker);
     worker->journal.latency = &worker->latencies.of[HF_LATENCY_DURABLE];
+    worker->journal.clock_us = hf_clock_us;
     struct hf_hub_options hub = {
         .latencies = &worker->latencies,
         .twins_max = (uint32_t)config->samples.live_devices_max,

@@ -10,6 +10,7 @@
     X(dev)                 \
     X(serve)               \
     X(connect)             \
+    X(agent)               \
     X(gb_device)           \
     X(tail)                \
     X(send)                \

@@ -1,0 +1,158 @@
+"""`holdfast agent`: samples of recordings, drivers, sensors and simulated bicycles arrive as what they were, once, whatever ends in between."""
+import json
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from lib.agent import Agent, batches, samples
+from lib.gateway import BINARY, eventually
+
+
+def agent(gw, device, *args, **options):
+    return Agent(gw.url().replace("http", "ws", 1), device, gw.token(device), *args, **options)
+
+
+def test_a_recording_arrives_row_by_row(gw, tmp_path):
+    path = tmp_path / "ride.csv"
+    rows = [(80 + n % 20 / 2, n % 400 - 100, n % 90 - 45.5) for n in range(300)]
+    lines = ["time_s,lean_deg,speed,power_w,cadence_rpm"] + [f"{n / 100},{lean},7,{power},{cadence}" for n, (cadence, power, lean) in enumerate(rows)]
+    lines[150:150] = ["1.485,1,1,9999,1", "1.485,1,1", "# a remark", "", "0.5,1,7,1,1"]  # too much, too few, none, none, back in time
+    lines += ["3.0,,7,250,"]
+    path.write_text("\n".join(lines))
+    begin_ns = time.time_ns()
+    with agent(gw, "replay", "--source", f"csv:{path}", "--speed", 10, "--queue", tmp_path / "q.db") as one:
+        status, end = one.end()
+    assert status == 0 and end["type"] == "end"
+    assert (end["captured"], end["accepted"], end["lost"], end["batches_queued"]) == (301, 301, 0, 0)
+    assert end["bad_lines"] == {"out of range": 1, "another number of columns": 1, "its time is missing, goes back, or is to come": 1}
+    assert [row["text"] for row in one.rows if row["type"] == "source"][0] == "line 151: out of range: power_w"
+    got = samples(gw, "replay")
+    assert [sample[1:] for sample in got] == [*rows, (None, 250, None)]
+    assert [round((sample.ts_ns - got[0].ts_ns) / 1e6) for sample in got] == list(range(301)), "10 ms apart, ten times as fast"
+    for batch in batches(gw, "replay"):
+        assert begin_ns < batch.samples[0].ts_ns + batch.offset_ns and batch.samples[-1].ts_ns + batch.offset_ns < time.time_ns()
+        assert batch.lost == 0 and batch.boot == bytes.fromhex(open("/proc/sys/kernel/random/boot_id").read().strip().replace("-", ""))
+        assert 1 <= batch.uncertainty_us < 1000000
+    events = gw.api().events(type="message", device="replay")
+    assert {event["topic"] for event in events} == {"samples"} and len(events) == end["batches_accepted"] == end["batches_sent"]
+
+
+def test_what_was_accepted_outlives_agent_and_gateway(gateways, tmp_path):
+    gw = gateways()
+    gw.config["listeners"][0]["port"] = int(gw.url().rsplit(":", 1)[1])
+    path, queue = tmp_path / "driver", tmp_path / "q.db"
+    with agent(gw, "survivor", "--source", f"socket:{path}", "--queue", queue) as one:
+        one.wait(lambda row: row["type"] == "open")
+        driver = socket.socket(socket.AF_UNIX)
+        driver.connect(str(path))
+        driver.sendall(b"".join(b"90,%d,0\n" % n for n in range(100)))
+        eventually(lambda: len(samples(gw, "survivor")) == 100)
+        gw.kill()
+        one.wait(lambda row: row["type"] == "close")
+        for n in range(100, 500):
+            driver.sendall(b"90,%d,0\n" % n)
+        one.wait_status("accepted", 500)
+        one.process.kill()
+        one.process.wait()
+        driver.close()
+    gw.start()
+    with agent(gw, "survivor", "--source", "stdin", "--queue", queue, stdin=subprocess.PIPE) as two:
+        two.process.stdin.write('{"power_w":500,"lean_deg":-1.5}\n')
+        two.process.stdin.close()
+        status, end = two.end()
+    assert (status, end["captured"], end["batches_queued"]) == (0, 1, 0)
+    got = samples(gw, "survivor")
+    assert [sample.power for sample in got] == list(range(501)), "nothing is lost, nothing comes twice, all in order"
+    assert got[-1][1:] == (None, 500, -1.5)
+    assert sorted(got) == got, "times do not go back"
+
+
+def test_a_full_queue_keeps_what_it_has_and_says_what_is_lost(gateways, tmp_path):
+    gw = gateways()
+    path, queue = tmp_path / "driver", ("--queue", tmp_path / "q.db", "--queue-mib", 1)
+    with Agent("ws://127.0.0.1:1", "full", None, "--source", f"socket:{path}", "--uplink", "5ms", *queue) as one:
+        eventually(path.exists)
+        driver = socket.socket(socket.AF_UNIX)
+        driver.connect(str(path))
+        rows = b"".join(b"90,%d,0\n" % n for n in range(1000))
+        while not any(row.get("batches_put_back") for row in one.rows[-1:]):
+            driver.sendall(rows)
+        driver.close()
+        status, end = one.end(signal.SIGTERM)
+    assert status == 3 and end["batches_put_back"] > 0 and end["queued_bytes"] <= 1 << 20
+    with agent(gw, "full", "--source", "stdin", *queue) as two:
+        status, after = two.end()
+    assert status == 0 and after["batches_sent"] == end["batches_accepted"] > 100
+    got = batches(gw, "full")
+    assert sum(len(batch.samples) for batch in got) == end["accepted"]
+    numbers, lost = [], 0
+    for batch in got:
+        lost += batch.lost
+        for sample in batch.samples:
+            numbers.append((lost + len(numbers)) % 1000)
+            assert sample.power == numbers[-1], "each hole is where a batch says that it is"
+    assert lost <= end["lost"]
+
+
+def test_sensors_of_the_kernel(gw, tmp_path):
+    for name, text in {"iio:device2/in_anglvel_z_raw": "500", "iio:device2/in_anglvel_scale": "0.02", "iio:device2/in_anglvel_z_offset": "-25",
+                       "iio:device10/in_power_raw": "251400", "iio:device10/in_incli_x_raw": "-91", "iio:device10/in_incli_x_scale": "0.5",
+                       "iio:device11/in_incli_x_raw": "7"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    with agent(gw, "sensors", "--source", f"iio:{tmp_path}", "--rate", 200) as one:
+        one.wait_status("accepted", 20)
+        (tmp_path / "iio:device10/in_power_raw").write_text("")
+        one.wait_status("unread", 1)
+        status, end = one.end(signal.SIGTERM)
+    assert (status, end["lost"], end["batches_queued"]) == (0, 0, 0)
+    got = samples(gw, "sensors")
+    assert len(got) == end["captured"] and got[0][1:] == (90.5, 251, -45.5)  # (500 - 25) x 0.02 rad/s
+    assert got[-1][1:] == (90.5, None, -45.5)
+
+
+def test_many_bicycles_in_one_process(gw, tmp_path):
+    names = [f"bike-{n:03}" for n in range(1, 5)]
+    (tmp_path / "tokens").write_text("".join(gw.token(name) + "\n" for name in names))
+    url = gw.url().replace("http", "ws", 1)
+    with Agent(url, "bike-", None, "--bicycles", 4, "--token-file", tmp_path / "tokens", "--queue", tmp_path / "queues") as one:
+        one.wait_status("connected", 4)
+        one.wait_status("batches_sent", 40)
+        status, end = one.end(signal.SIGTERM)
+    assert (status, end["lost"], end["batches_queued"], end["accepted"]) == (0, 0, 0, end["captured"])
+    rides = [samples(gw, name) for name in names]
+    assert sum(map(len, rides)) == end["captured"] and len({len(ride) for ride in rides}) == 1
+    assert len({tuple(sample.power for sample in ride) for ride in rides}) == 4, "each its own ride"
+    for ride in rides:
+        assert {b.ts_ns - a.ts_ns for a, b in zip(ride, ride[1:])} == {10000000}
+    (tmp_path / "tokens").write_text(gw.token(names[0]))
+    with Agent(url, "bike-", None, "--bicycles", 4, "--token-file", tmp_path / "tokens") as one:
+        assert one.process.wait(20) == 1 and "has 1 tokens" in one.process.stderr.read()
+
+
+def test_a_refused_device_says_why(gw):
+    with Agent(gw.url().replace("http", "ws", 1), "nobody", gw.token("somebody"), "--source", "bicycle") as one:
+        closed = one.wait(lambda row: row["type"] == "close")
+        status, end = one.end(signal.SIGTERM)
+    assert "identity_mismatch" in closed["text"]
+    assert status == 3 and end["batches_queued"] > 0, "it goes on trying; they were in memory only"
+
+
+@pytest.mark.parametrize("args, status, text", [
+    (["ws://h", "--device", "d"], 2, "--source is missing"),
+    (["ws://h", "--device", "d", "--source", "csv:"], 2, "--source is 'csv:'"),
+    (["ws://h", "--source", "bicycle"], 2, "--device is missing"),
+    (["ws://h", "--device", "d", "--source", "csv:/nowhere"], 1, "cannot read '/nowhere'"),
+    (["ws://h", "--device", "d", "--source", "iio:/nowhere"], 1, "no device below '/nowhere'"),
+    (["nonsense", "--device", "d", "--source", "bicycle"], 2, "url"),
+    (["ws://h", "--device", "d", "--source", "bicycle", "--rate", "10241"], 2, "--rate"),
+    (["ws://h", "--device", "d", "--source", "bicycle", "--uplink", "1ms"], 2, "--uplink"),
+    (["ws://h", "--device", "d", "--source", "stdin", "--bicycles", "2"], 2, "--bicycles is a source"),
+    (["ws://h", "--device", "d", "--source", "bicycle", "--when-full", "never"], 2, "newest or oldest"),
+])
+def test_wrong_command_lines(args, status, text):
+    result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=20)
+    assert result.returncode == status and text in result.stderr, result.stderr

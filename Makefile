@@ -19,6 +19,7 @@ setup-test:
 	@scripts/setup
 
 build: setup
+	@scripts/console
 	@test -x $(BUILD)/holdfast || echo "building into $(BUILD)/" >&2
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(BUILD) -j $(JOBS) --quiet | sed -u '/^ninja: no work to do\.$$/d'

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/sb.h"
+#include "codec/jwt/api_key.h"
 #include "core/barrier.h"
 #include "core/call.h"
 #include "core/kv.h"
@@ -97,6 +98,12 @@ struct hf_backend_ops {
                       char **ret_text); /* malloc'ed Prometheus text; 0 = no memory */
     bool (*ready)(struct hf_backend *backend,
                   struct hf_sb *ret_json); /* JSON object {"ready":..,"checks":[..]} */
+    size_t (*overview)(struct hf_backend *backend,
+                       char **ret_json); /* malloc'ed JSON object of counters; 0 = no memory */
+    /* What is set, without lists and what is secret; likewise. */
+    size_t (*config)(struct hf_backend *backend, char **ret_json);
+    /* Exchanges a login code, once, for the API key it stands for; false: it is good for none. NULL: there are none. */
+    bool (*login)(struct hf_backend *backend, struct hf_slice code, char ret_key[HF_API_KEY_TEXT_BYTES_MAX]);
     /* Platforms above at which the tenant's cameras are shown, as elements of the array that is open in out. NULL: there are none. */
     void (*upstreams)(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out);
     /* Members of the object that is open in out. NULL: nothing is measured. */

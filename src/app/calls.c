@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/config_print.h"
 #include "app/heatmap.h"
 #include "app/media.h"
 #include "app/worker.h"
@@ -384,6 +385,23 @@ static size_t metrics(struct hf_backend *backend, char **ret_text)
     return hf_gateway_metrics(worker_of(backend)->gateway, ret_text);
 }
 
+static size_t overview(struct hf_backend *backend, char **ret_json)
+{
+    return hf_gateway_overview(worker_of(backend)->gateway, ret_json);
+}
+
+static size_t config(struct hf_backend *backend, char **ret_json)
+{
+    return hf_config_rows(worker_of(backend)->rules->config, ret_json);
+}
+
+static bool login(struct hf_backend *backend, struct hf_slice code, char ret_key[HF_API_KEY_TEXT_BYTES_MAX])
+{
+    struct hf_worker *worker = worker_of(backend);
+
+    return hf_login_take(&worker->gateway->login, code, worker->loop->now_ms, ret_key);
+}
+
 static bool ready(struct hf_backend *backend, struct hf_sb *ret_json)
 {
     return hf_gateway_ready(worker_of(backend)->gateway, ret_json);
@@ -425,6 +443,9 @@ const struct hf_backend_ops hf_worker_backend_ops = {
     .view_close = hf_view_drop,
     .metrics = metrics,
     .ready = ready,
+    .overview = overview,
+    .config = config,
+    .login = login,
     .upstreams = upstreams,
     .heatmap = heatmap,
     .random = random_bytes,

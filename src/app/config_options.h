@@ -151,6 +151,9 @@
     X(U64, _, events_readers_max, "256", 1, 65536, RESTART, "Event readers (SSE, WebSocket) at a time; above: 503 busy.") \
     X(LIST, api_key, api_keys, "", 0, 4096, LIVE, "Keys of applications.")
 
+#define HF_CONFIG_ROWS_console(X) \
+    X(ENUM, console_mode, mode, "read_only", 0, 0, LIVE, "The web console at /console/ of listeners with the role console. It has no rights of its own: who looks logs in with an API key, and sees and does what that may.")
+
 #define HF_CONFIG_ROWS_jwt_key(X) \
     X(TEXT, _, kid, "", 0, 128, LIVE, "Key id in the token's header. Empty: taken for tokens that name none.") \
     X(ENUM, jwt_alg, alg, "ES256", 0, 0, LIVE, "The one algorithm this key is good for.") \
@@ -355,6 +358,7 @@
     X(SECTION, log, log, "", 0, 0, LIVE, "The event log.") \
     X(SECTION, store, store, "", 0, 0, RESTART, "Keyed state: stream positions, outboxes, results.") \
     X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
+    X(SECTION, console, console, "", 0, 0, LIVE, "The web console.") \
     X(LIST, tenant, tenants, "", 1, 4096, LIVE, "Whose devices these are.") \
     X(SECTION, gb28181, gb28181, "", 0, 0, LIVE, "Cameras and platforms of GB/T 28181.") \
     X(SECTION, samples, samples, "", 0, 0, RESTART, "Samples of sensors: the live state of devices, and their time series.") \
@@ -366,7 +370,7 @@
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
-    S(store) S(api_key) S(api) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
+    S(store) S(api_key) S(api) S(console) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
     S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
@@ -381,6 +385,10 @@
     C(HF_CONFIG_ROLE_DEVICES, "devices", "WebSocket connections of devices") \
     C(HF_CONFIG_ROLE_API, "api", "the HTTP API") \
     C(HF_CONFIG_ROLE_CONSOLE, "console", "the web console")
+#define HF_CONFIG_CHOICES_console_mode(C) \
+    C(HF_CONFIG_CONSOLE_OFF, "off", "there is none") \
+    C(HF_CONFIG_CONSOLE_READ_ONLY, "read_only", "its pages offer no changes, whatever the key may do") \
+    C(HF_CONFIG_CONSOLE_ON, "on", "they offer what the key may do")
 #define HF_CONFIG_CHOICES_proxy_protocol(C) \
     C(HF_CONFIG_PROXY_OFF, "off", "the peer is the client") \
     C(HF_CONFIG_PROXY_V1V2, "v1v2", "every connection begins with a PROXY header")
@@ -454,7 +462,7 @@
     C(HF_CONFIG_FORMAT_JSON, "json", "one JSON object a line")
 
 #define HF_CONFIG_CHOICE_SETS(S) \
-    S(tls_verify) S(tls_version) S(role) S(proxy_protocol) S(policy) S(switch) S(profile) S(store_kind) S(scope) \
+    S(tls_verify) S(tls_version) S(role) S(console_mode) S(proxy_protocol) S(policy) S(switch) S(profile) S(store_kind) S(scope) \
     S(jwt_alg) S(direction) S(gb_transport) S(gb_up_transport) S(gb_alg) S(gb_charset) S(gb_edition) S(log_level) S(log_format)
 /* clang-format on */
 

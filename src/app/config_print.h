@@ -17,4 +17,7 @@ hf_err hf_config_print_markdown(FILE *out);
 /* What is in force, as YAML without comments; reading it again gives the same configuration. */
 hf_err hf_config_print(const struct hf_config *config, FILE *out);
 
+/* What is in force, without lists (tenants, keys, cameras), as JSON: {"options": [...]}. malloc'ed; 0 = no memory. */
+size_t hf_config_rows(const struct hf_config *config, char **ret_json);
+
 #endif

@@ -400,6 +400,7 @@ hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gat
     }
     gateway->rules = rules;
     gateway->env = env;
+    hf_login_init(&gateway->login);
     gateway->boot = hf_entropy_u64() >> 1 | 1;
     gateway->started_utc_ms = hf_clock_utc_ms();
     gateway->started_ms = hf_clock_ms();
@@ -535,6 +536,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
             hf_worker_free(gateway->workers[i]);
     }
     free(gateway->workers);
+    hf_login_deinit(&gateway->login);
     if (gateway->log_thread.inbox != NULL)
         hf_log_thread_deinit(&gateway->log_thread);
     if (gateway->tail_thread.inbox != NULL)

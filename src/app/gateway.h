@@ -9,6 +9,7 @@
 #include "app/gb_accounts.h"
 #include "app/log_sink.h"
 #include "app/log_thread.h"
+#include "app/login.h"
 #include "app/pools.h"
 #include "app/store_thread.h"
 #include "app/tail_thread.h"
@@ -61,6 +62,7 @@ struct hf_gateway {
     struct hf_gateway_gb gb; /* cameras */
     struct hf_gateway_upstreams upstreams;
     struct hf_tls_deny *deny;
+    struct hf_login login; /* to the console */
     struct hf_pools pools; /* watched by the first worker */
     uint64_t boot, started_utc_ms, started_ms;
     uint64_t previous_end_ms; /* UTC of the last record before this start; 0 = none */
@@ -101,6 +103,10 @@ void hf_gateway_media_metrics(struct hf_page *page, struct hf_gateway *gateway);
 /* metrics.c */
 size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text); /* malloc'ed; 0 = no memory */
 bool hf_gateway_ready(struct hf_gateway *gateway, struct hf_sb *ret_json);
+uint64_t hf_gateway_resident_bytes(void); /* 0: not known */
+
+/* overview.c */
+size_t hf_gateway_overview(struct hf_gateway *gateway, char **ret_json); /* malloc'ed; 0 = no memory */
 
 /* run.json in the data directory: what listens where, for tools and tests. */
 hf_err hf_gateway_write_run_file(const struct hf_gateway *gateway);

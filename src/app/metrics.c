@@ -22,9 +22,9 @@
             sum_[i_] += add_[i_];                                                         \
     } while (0)
 
-static void sum_workers(struct hf_gateway *gateway, struct hf_worker_stats *sum,
-                        struct hf_worker_stats *scratch)
+void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, struct hf_worker_stats *scratch)
 {
+    memset(sum, 0, sizeof(*sum));
     for (unsigned i = 0; i < gateway->worker_count; i++) {
         hf_worker_stats(gateway->workers[i], scratch);
         SUM_U64(&sum->hub, &scratch->hub, struct hf_hub_stats);
@@ -60,7 +60,7 @@ static void sum_workers(struct hf_gateway *gateway, struct hf_worker_stats *sum,
     }
 }
 
-static uint64_t resident_bytes(void)
+uint64_t hf_gateway_resident_bytes(void)
 {
     unsigned long long total = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "re");
@@ -86,7 +86,8 @@ static void process(struct hf_page *text, const struct hf_gateway *gateway, cons
     hf_page_one(text, "process_cpu_seconds_total", "counter", "CPU time of the process, user and system",
                 (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-    hf_page_one(text, "process_resident_memory_bytes", "gauge", "resident memory", (double)resident_bytes());
+    hf_page_one(text, "process_resident_memory_bytes", "gauge", "resident memory",
+                (double)hf_gateway_resident_bytes());
     hf_page_one(text, "process_descriptors", "gauge", "sockets of connections",
                 (double)sum->loop.streams_now);
     hf_page_one(text, "process_descriptors_max", "gauge", "open-file limit of the process",
@@ -421,8 +422,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     struct hf_page text = {0};
 
     pthread_mutex_lock(&one_page_at_a_time);
-    memset(&sum, 0, sizeof(sum));
-    sum_workers(gateway, &sum, &scratch);
+    hf_gateway_sum(gateway, &sum, &scratch);
     process(&text, gateway, &sum);
     connections(&text, &sum);
     close_codes(&text, &sum);

@@ -192,6 +192,13 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     worker->api.limits.wait_ms_max = config->delivery.command_wait_max_ms;
     worker->api.limits.ttl_ms_max = config->delivery.ttl_max_ms;
     worker->api.limits.payload_bytes_max = (uint32_t)config->websocket.message_bytes_max;
+    worker->api.console = (struct hf_console){
+        .mode = config->console.mode == HF_CONFIG_CONSOLE_ON          ? HF_CONSOLE_ON
+                : config->console.mode == HF_CONFIG_CONSOLE_READ_ONLY ? HF_CONSOLE_READ_ONLY
+                                                                      : HF_CONSOLE_OFF,
+        .files = hf_console_files,
+        .file_count = hf_console_file_count,
+    };
     worker->api.admin_key_required = config->admin.require_key;
     hf_api_use_keys(&worker->api, rules->keys, rules->key_count);
     worker->admission.limits = (struct hf_admission_limits){

@@ -144,6 +144,8 @@ bool hf_worker_settle(struct hf_worker *worker); /* false: nothing was there */
 void hf_worker_free(struct hf_worker *worker);
 bool hf_worker_has_room(const struct hf_worker *worker); /* for what devices say: the log and mailboxes */
 void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats); /* any thread */
+/* metrics.c: of all workers, as they published them last. scratch is only room, and both are large. */
+void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, struct hf_worker_stats *scratch);
 hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules);
 
 /* accept.c */

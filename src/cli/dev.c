@@ -232,6 +232,7 @@ static hf_err make_config(struct dev *dev)
     hf_sb_hex(&sb, hash, sizeof(hash));
     hf_sb_printf(&sb,
                  "}\n"
+                 "console: {mode: on}\n"
                  "tenants:\n"
                  "  - name: " DEV_TENANT "\n"
                  "    jwt_keys:\n"
@@ -303,6 +304,7 @@ static void on_ready(void *context, struct hf_gateway *gateway)
     unsigned port = port_of(gateway, "plain"), tls_port = port_of(gateway, "tls"),
              admin_port = port_of(gateway, "admin");
     char url[64], tls_url[64], self[PATH_MAX] = "holdfast", cwd[PATH_MAX] = "";
+    bool console = gateway->rules->config->console.mode != HF_CONFIG_CONSOLE_OFF;
     ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (bytes > 0)
@@ -333,6 +335,17 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         hf_address_text(&gateway->gb.doors[0].address, sip);
         (void)printf("  cameras   GB/T 28181 at %s, UDP and TCP: server id %s, domain %s, password %s\n", sip,
                      gateway->rules->config->gb28181.server_id, gateway->gb.realm, dev->gb_password);
+    }
+    if (console) {
+        char code[HF_CONSOLE_CODE_CHARS + 1];
+        uint8_t random[HF_CONSOLE_CODE_BYTES];
+
+        hf_entropy(random, sizeof(random));
+        hf_login_offer(&gateway->login, dev->api_key, random, hf_clock_ms(), code);
+        (void)printf(
+            "  console   %s/console/#login=%s   (logs in once, within %d minutes; then with the API key)\n",
+            url, code, HF_LOGIN_LIFE_MS / 60000);
+        explicit_bzero(code, sizeof(code));
     }
     (void)printf("  data      %s      configuration: %s/dev/holdfast.yaml\n\n", dev->data, dev->data);
     (void)printf("  API key       %s\n  device token  %s   (device %s, 30 days)\n\n", dev->api_key,

@@ -4,6 +4,7 @@
 #ifndef HF_ADAPTER_API_API_H
 #define HF_ADAPTER_API_API_H
 
+#include "adapter/api/console.h"
 #include "adapter/api/scope.h"
 #include "adapter/auth.h"
 #include "adapter/backend.h"
@@ -57,7 +58,8 @@ struct
     struct hf_api_limits limits;
     const struct hf_api_key_config *keys;
     unsigned key_count;
-    bool admin_key_required; /* ADMIN listeners ask for a key, too */
+    struct hf_console console; /* the owner's; zeroed: none */
+    bool admin_key_required;   /* ADMIN listeners ask for a key, too */
     struct hf_map rates;
     uint8_t hash_key[16];
     struct hf_rate audit_rate;

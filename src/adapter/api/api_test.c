@@ -17,6 +17,7 @@ static void wrong_requests_name_the_field(void **state)
         {"GET", "/v1/devices?limit=1&limit=2", NULL, 400, "\"field\":\"limit\""},
         {"GET", "/v1/devices?state=asleep", NULL, 400, "online, offline or unknown"},
         {"GET", "/v1/devices?cursor=!", NULL, 400, "next_cursor"},
+        {"GET", "/v1/devices?reason=boredom", NULL, 400, "there is no such reason"},
         {"GET", "/v1/devices/a%20b", NULL, 400, "\"field\":\"device\""},
         {"GET", "/v1/devices/ghost", NULL, 404, "not_found"},
         {"GET", "/v1/devices/ghost/explain", NULL, 404, "not_found"},
@@ -192,6 +193,12 @@ static void devices_page_by_cursor_and_filter(void **state)
     assert_true(answer_has("\"since\":\"2026-03-01T12:00:00.000Z\",\"since_ms\":1772366400000"));
     request("GET", "/v1/devices?prefix=dev1&limit=1000", NULL);
     assert_int_equal(fake_count(&g.link, "\"device\":"), 10);
+    request("GET", "/v1/devices?contains=v1", NULL);
+    assert_int_equal(fake_count(&g.link, "\"device\":"), 10);
+    request("GET", "/v1/devices?contains=9&reason=heartbeat_timeout", NULL);
+    assert_int_equal(fake_count(&g.link, "\"device\":"), 0);
+    request("GET", "/v1/devices?contains=5&reason=heartbeat_timeout", NULL);
+    assert_int_equal(fake_count(&g.link, "\"device\":"), 2);
     request("GET", "/v1/devices?protocol=mqtt", NULL);
     assert_int_equal(fake_count(&g.link, "\"device\":"), 0);
     g.backend.boot = 6; /* the node restarted: who was online is unknown, and offline later */

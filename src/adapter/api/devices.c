@@ -15,11 +15,33 @@ struct list {
     struct hf_api_page page;
     bool by_state;
     enum hf_presence state;
-    struct hf_slice protocol, prefix;
-    char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1];
+    struct hf_slice protocol, prefix, contains;
+    bool by_reason;
+    unsigned reason;
+    char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1],
+        contains_storage[HF_DEVICE_BYTES_MAX + 1];
     struct hf_kv_txn *txn;
     hf_err err;
 };
+
+static bool take_reason(struct hf_api_request *request, struct list *list)
+{
+    char storage[64];
+    struct hf_slice text;
+    size_t rows;
+    const struct hf_reason_info *table = hf_reason_table(&rows);
+
+    if (!hf_api_param(request, "reason", storage, sizeof(storage), &text))
+        return false;
+    list->by_reason = text.at != NULL;
+    for (size_t i = 0; i < rows; i++)
+        if (list->by_reason && hf_slice_is(text, table[i].name)) {
+            list->reason = (unsigned)table[i].reason;
+            return true;
+        }
+    return !list->by_reason ||
+           hf_api_bad(request, "reason", "there is no such reason; GET /v1/reasons lists them");
+}
 
 static bool take_filters(struct hf_api_request *request, struct list *list)
 {
@@ -27,13 +49,27 @@ static bool take_filters(struct hf_api_request *request, struct list *list)
            hf_api_param_presence(request, &list->by_state, &list->state) &&
            (list->protocol.at != NULL || hf_api_param(request, "protocol", list->protocol_storage,
                                                       sizeof(list->protocol_storage), &list->protocol)) &&
-           hf_api_param(request, "prefix", list->prefix_storage, sizeof(list->prefix_storage), &list->prefix);
+           hf_api_param(request, "prefix", list->prefix_storage, sizeof(list->prefix_storage),
+                        &list->prefix) &&
+           hf_api_param(request, "contains", list->contains_storage, sizeof(list->contains_storage),
+                        &list->contains) &&
+           take_reason(request, list);
 }
 
-static bool wanted(const struct hf_api *api, const struct list *list, const struct hf_device_row *row)
+static bool contains(struct hf_slice text, struct hf_slice part)
 {
-    return (!list->by_state || hf_api_device_state(api, row, NULL).presence == list->state) &&
-           (list->protocol.at == NULL || hf_slice_eq(list->protocol, row->protocol));
+    return part.bytes == 0 || memmem(text.at, text.bytes, part.at, part.bytes) != NULL;
+}
+
+static bool wanted(const struct hf_api *api, const struct list *list, struct hf_slice device,
+                   const struct hf_device_row *row)
+{
+    struct hf_api_state state = hf_api_device_state(api, row, NULL);
+
+    return (!list->by_state || state.presence == list->state) &&
+           (!list->by_reason || state.reason == list->reason) &&
+           (list->protocol.at == NULL || hf_slice_eq(list->protocol, row->protocol)) &&
+           contains(device, list->contains);
 }
 
 static void write_rows(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
@@ -53,7 +89,7 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
             continue;
         }
         hf_api_page_row(page, device);
-        if (!wanted(request->api, list, &row))
+        if (!wanted(request->api, list, device, &row))
             continue;
         page->items++;
         hf_json_out_object(out, NULL);

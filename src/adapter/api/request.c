@@ -14,6 +14,7 @@ enum {
     COMMANDS = HF_SCOPE_MESSAGES_WRITE | HF_SCOPE_COMMANDS_WRITE,
     COMMANDS_READ = HF_SCOPE_DEVICES_READ | COMMANDS,
     HEALTH = HF_ROUTE_PUBLIC | HF_ROUTE_ANYWHERE,
+    CONSOLE = HF_ROUTE_PUBLIC | HF_ROUTE_CONSOLE,
 };
 
 /* clang-format off */
@@ -93,6 +94,13 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/heatmap",               HF_SCOPE_METRICS_READ,   HF_ROUTE_ADMIN,                    hf_api_heatmap},
     {GET,    "/v1/ledger",                HF_SCOPE_METRICS_READ,   HF_ROUTE_ADMIN,                    hf_api_ledger},
     {GET,    "/v1/reasons",               0,                       HF_ROUTE_PUBLIC | HF_ROUTE_ADMIN,  hf_api_reasons},
+    {GET,    "/v1/self",                  HF_SCOPES_ALL,           0,                                 hf_api_self},
+    {GET,    "/v1/overview",              HF_SCOPE_METRICS_READ,   0,                                 hf_api_overview},
+    {GET,    "/v1/config",                HF_SCOPE_ADMIN,          0,                                 hf_api_config},
+    {GET,    "/console",                  0,                       CONSOLE | HF_ROUTE_EARLY,          hf_api_console_folder},
+    {GET,    "/console/{}",               0,                       CONSOLE | HF_ROUTE_EARLY,          hf_api_console_file},
+    {GET,    "/console/settings.json",    0,                       CONSOLE,                           hf_api_console_settings},
+    {POST,   "/console/login",            0,                       CONSOLE,                           hf_api_console_login},
     {GET,    "/metrics",                  HF_SCOPE_METRICS_READ,   HF_ROUTE_ADMIN,                    hf_api_metrics},
     {GET,    "/livez",                    0,                       HEALTH,                            hf_api_livez},
     {GET,    "/readyz",                   0,                       HEALTH,                            hf_api_readyz},
@@ -155,8 +163,10 @@ static const struct hf_api_route *find(struct hf_api_request *request, enum hf_h
     return route;
 }
 
-static bool served_here(const struct hf_api_route *route, unsigned roles)
+static bool served_here(const struct hf_api *api, const struct hf_api_route *route, unsigned roles)
 {
+    if (route->flags & HF_ROUTE_CONSOLE)
+        return (roles & HF_HTTP_CONSOLE) && api->console.mode != HF_CONSOLE_OFF;
     return (route->flags & HF_ROUTE_ANYWHERE) || (roles & HF_HTTP_API) ||
            ((roles & HF_HTTP_ADMIN) && (route->flags & HF_ROUTE_ADMIN));
 }
@@ -180,9 +190,9 @@ static bool choose_route(struct hf_api_request *request, const struct hf_http1_r
                     &(struct hf_api_trouble){
                         .reason = HF_REASON_METHOD_NOT_ALLOWED, .headers = &header, .header_count = 1},
                     "offered here: %s", storage);
-    } else if (!served_here(request->route, request->exchange->roles)) {
+    } else if (!served_here(request->api, request->route, request->exchange->roles)) {
         request->route = NULL;
-        hf_api_fail(request, &missing, "this listener does not serve the API");
+        hf_api_fail(request, &missing, "this listener does not serve it");
     }
     return request->exchange != NULL;
 }

@@ -24,6 +24,7 @@ enum {                         /* flags of a route */
        HF_ROUTE_ADMIN = 4,     /* also on admin listeners, without a key unless one is asked for */
        HF_ROUTE_EARLY = 8,     /* handled when the head is there: event streams */
        HF_ROUTE_ANYWHERE = 16, /* on every listener: health */
+       HF_ROUTE_CONSOLE = 32,  /* only on console listeners, while there is a console */
 };
 
 struct hf_api_route {
@@ -219,6 +220,10 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_device_context_patch, hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list,
     hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command,
     hf_api_camera_subscriptions, hf_api_device_live, hf_api_heatmap;
+
+/* console.c, operator.c */
+hf_api_handler hf_api_console_file, hf_api_console_folder, hf_api_console_settings, hf_api_console_login,
+    hf_api_self, hf_api_overview, hf_api_config;
 
 /* cameras_live.c */
 hf_api_handler hf_api_live_ps, hf_api_live_flv, hf_api_live_mp4, hf_api_live_rtp, hf_api_channel_media,

@@ -36,7 +36,7 @@ enum {
     HF_HTTP_HELD_BYTES_MAX = 1 << 20,     /* read but not yet looked at: pipelined requests; above: aborted */
     HF_HTTP_DISCARD_BYTES_MAX = 64 << 10, /* of a body nobody wants; a longer one closes the connection */
     HF_HTTP_ORIGIN_BYTES_MAX = 200,
-    HF_HTTP_EXTRA_HEADERS_MAX = 6, /* of one answer, beside those of this layer */
+    HF_HTTP_EXTRA_HEADERS_MAX = 8, /* of one answer, beside those of this layer */
 };
 
 struct hf_http_limits { /* changeable at run time; hf_http_limits_default has the values above */

@@ -1,4 +1,5 @@
 """A headless Chromium, driven by its DevTools protocol over two pipes: commands and events are JSON texts that end in NUL."""
+import base64
 import collections
 import fcntl
 import json
@@ -85,13 +86,13 @@ class Browser:
 
 
 class Page:
-    """What a page says on its console, and what goes wrong in it or with what it loads, is in `complaints`."""
+    """What a page says on its console, and what goes wrong in it or with what it loads, is in `complaints`; `asked` are the addresses that it went to, sockets' too."""
 
     def __init__(self, browser, url):
-        self.browser, self.complaints = browser, []
+        self.browser, self.complaints, self.asked = browser, [], []
         self.target = browser.do("Target.createTarget", url="about:blank")["targetId"]
         self.session = browser.do("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
-        for domain in ("Runtime", "Log", "Page"):
+        for domain in ("Runtime", "Log", "Page", "Network"):
             self.do(f"{domain}.enable")
         self.do("Page.navigate", url=url)
 
@@ -116,7 +117,19 @@ class Page:
                 self.complaints.append(params["exceptionDetails"]["text"])
             elif text["method"] == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
                 self.complaints.append(params["entry"]["text"])
+            elif text["method"] == "Network.requestWillBeSent":
+                self.asked.append(params["request"]["url"])
+            elif text["method"] == "Network.webSocketCreated":
+                self.asked.append(params["url"])
         return self.complaints
+
+    def window(self, width, height, scale=1, dark=False):
+        self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 600)
+        self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
+    def picture(self):
+        """What it looks like: PNG."""
+        return base64.b64decode(self.do("Page.captureScreenshot", format="png")["data"])
 
     def close(self):
         self.browser.do("Target.closeTarget", targetId=self.target)

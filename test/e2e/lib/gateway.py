@@ -46,7 +46,7 @@ class Gateway:
             rows.append({**row, "tenant": tenant, "scopes": scopes})
         self.config = merge({
             "node": {"name": "e2e", "data_dir": str(self.folder / "data"), "workers": 2},
-            "listeners": [{"name": "main", "address": "127.0.0.1", "port": 0, "roles": ["devices", "api"]}],
+            "listeners": [{"name": "main", "address": "127.0.0.1", "port": 0, "roles": ["devices", "api", "console"]}],
             "admin": {"port": 0},
             "store": {"map_initial_bytes": "16MiB"},
             "api": {"api_keys": rows},

@@ -1,0 +1,10 @@
+// Texts stand in English where they are used; zh.js has the Chinese. Names of reasons, events and options stay as they are in the API: that is what people search for.
+import { kept } from "./cell.js";
+import { zh } from "./zh.js";
+
+export const lang = kept("lang", (navigator.languages?.[0] ?? navigator.language ?? "en").toLowerCase().startsWith("zh") ? "zh" : "en");
+
+export function t(text, values) {
+  const said = (lang.get() === "zh" && zh[text]) || text;
+  return values ? said.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? "") : said;
+}

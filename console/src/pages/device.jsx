@@ -1,0 +1,184 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { get, lines, may, mayChange, path, query, send } from "../lib/api.js";
+import { brief, bytes, num, payloadOf, span, when } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { follow } from "../lib/live.js";
+import { Chart } from "../parts/chart.jsx";
+import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reason, Since, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
+import { Camera } from "./camera.jsx";
+import { Commands } from "./commands.jsx";
+
+const LOOK_MS = 2000, RTT_KEEP = 900, MESSAGES_KEEP = 500, SPANS_MS = [60e3, 600e3, 3600e3, 86400e3];
+
+export function Device({ id, tab = "now" }) {
+  if (!may("devices:read")) return <div class="page"><NoPermission scopes="devices:read" /></div>;
+  return <One key={id} id={id} tab={tab} />;
+}
+
+function One({ id, tab }) {
+  const device = useLoad((signal) => get(path`/v1/devices/${id}`, { signal }), [id], LOOK_MS);
+  const [feed, setFeed] = useState({ messages: [], commands: [], presence: 0, live: may("events:read") ? "connecting" : "refused" });
+  useEffect(() => {
+    if (!may("events:read")) return undefined;
+    const events = follow({ device: id, from: "latest" }, {
+      state: (live) => setFeed((old) => ({ ...old, live })),
+      events(list) {
+        setFeed((old) => ({
+          ...old,
+          messages: [...old.messages, ...list.filter((one) => /^message/.test(one.type))].slice(-MESSAGES_KEEP),
+          commands: [...old.commands, ...list.filter((one) => /^command/.test(one.type))].slice(-MESSAGES_KEEP),
+          presence: old.presence + list.filter((one) => /^(online|offline|unknown|disconnected|refused)$/.test(one.type)).length,
+        }));
+      },
+    });
+    return () => events.close();
+  }, [id]);
+  const [rtts, setRtts] = useState([[], []]);
+  useEffect(() => {
+    const rtt = device.data?.live?.connected ? device.data.live.rtt_ms : undefined;
+    if (device.at) setRtts(([x, y]) => [[...x, device.at / 1000].slice(-RTT_KEEP), [...y, rtt ?? null].slice(-RTT_KEEP)]);
+  }, [device.at]);
+  const seen = useRef(0);
+  useEffect(() => {
+    if (feed.presence !== seen.current) device.again();
+    seen.current = feed.presence;
+  }, [feed.presence]);
+
+  const one = device.data, camera = one?.protocol === "gb28181";
+  const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ...(camera ? [["camera", t("Camera")]] : [])];
+  return <div class="page">
+    <div class="title">
+      <a href="#/devices" class="quiet" aria-label={t("Devices")}>←</a>
+      <h1 class="id">{id}</h1>
+      {one && <State state={one.state} />}
+      {one && <span class="quiet">{t("for {span}", { span: "" })}<Since ms={one.since_ms} /></span>}
+      {one?.protocol && <span class="chip">{one.protocol}</span>}
+      <span class="grow" />
+      {one && mayChange("devices:write") && <Disconnect id={id} online={one.state === "online"} done={device.again} />}
+    </div>
+    <nav class="tabs" aria-label={t("Device")}>{tabs.map(([name, text]) => <a key={name} href={"#/device/" + encodeURIComponent(id) + "/" + name} aria-current={tab === name ? "page" : undefined}>{text}{name === "messages" && feed.messages.length > 0 && <b>{feed.messages.length}</b>}</a>)}</nav>
+    <Waiting load={device} />
+    {one && <Fresh at={device.at}>
+      {tab === "now" && <Now id={id} one={one} rtts={rtts} presence={feed.presence} />}
+      {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
+      {tab === "messages" && <Messages id={id} feed={feed} />}
+      {tab === "commands" && <Commands id={id} feed={feed} camera={camera} online={one.state === "online"} />}
+      {tab === "camera" && <Camera id={id} device={one} />}
+    </Fresh>}
+  </div>;
+}
+
+function Disconnect({ id, online, done }) {
+  const [asked, setAsked] = useState(false), [problem, setProblem] = useState(null);
+  const go = async () => {
+    setAsked(false);
+    setProblem(null);
+    try {
+      await send("POST", path`/v1/devices/${id}/disconnect`, {});
+    } catch (error) {
+      setProblem(error);
+    }
+    done();
+  };
+  if (problem) return <span class="bad" role="alert">{problem.message} <button onClick={() => setProblem(null)}>✕</button></span>;
+  return asked ? <span>{t("It will connect again by itself.")} <button class="danger" onClick={go}>{t("Disconnect")}</button> <button onClick={() => setAsked(false)}>{t("Cancel")}</button></span>
+    : <button disabled={!online} onClick={() => setAsked(true)}>{t("Disconnect…")}</button>;
+}
+
+function Now({ id, one, rtts, presence }) {
+  const explain = useLoad((signal) => get(path`/v1/devices/${id}/explain` + "?limit=12", { signal }), [id, presence]);
+  const live = one.live, rtt = useMemo(() => rtts, [rtts]);
+  return <div class="grid">
+    <Panel title={t("Why it is as it is")} wide>
+      {explain.data ? <p class="pad say">{explain.data.summary}</p> : <Waiting load={explain} />}
+      {explain.data && <History events={explain.data.history} />}
+    </Panel>
+    <Panel title={t("Connection")}><dl class="facts">
+      <dt>{t("state")}</dt><dd><State state={one.state} /></dd>
+      <dt>{t("since")}</dt><dd><Time ms={one.since_ms} /></dd>
+      {one.reason && <><dt>{t("last reason")}</dt><dd><Reason name={one.reason} /> {one.code}</dd></>}
+      {live?.connected && <>
+        <dt>{t("peer")}</dt><dd>{live.peer ?? "–"} {live.tls ? "TLS" : ""}</dd>
+        <dt>{t("last heard")}</dt><dd><Age ms={live.last_seen_ms} /></dd>
+        {live.credentials_expire_ms && <><dt>{t("credentials expire")}</dt><dd><Time ms={live.credentials_expire_ms} /></dd></>}
+        {live.trace && <><dt>{t("trace")}</dt><dd class="id">{live.trace}</dd></>}
+      </>}
+      <dt>{t("connection")}</dt><dd class="id">{one.conn ?? "–"}</dd>
+      <dt>{t("connects")}</dt><dd>{num(one.connects)}</dd>
+      <dt>{t("first seen")}</dt><dd><Time ms={one.first_seen_ms} /></dd>
+    </dl></Panel>
+    <Panel title={t("Traffic")}>{live?.connected ? <dl class="facts">
+      <dt>{t("messages in")}</dt><dd data-live="in">{num(live.messages_in)}</dd>
+      <dt>{t("messages out")}</dt><dd>{num(live.messages_out)}</dd>
+      <dt>{t("queued for its socket")}</dt><dd>{num(live.send_queue_messages)} · {bytes(live.send_queue_bytes)}</dd>
+      <dt>{t("waiting for it")}</dt><dd>{num(live.pending_messages)} · {bytes(live.pending_bytes)}</dd>
+    </dl> : <Empty what={t("Not connected")}>{live ? t("{n} messages wait for it.", { n: num(live.pending_messages) }) : null}</Empty>}</Panel>
+    <Panel title={t("Heartbeat round trip")} tools={<span class="quiet">{live?.rtt_ms ? num(live.rtt_ms) + " ms" : ""}</span>}>
+      {rtt[1].some((ms) => ms !== null) ? <Chart data={rtt} format={(ms) => num(ms) + " ms"} label={t("Heartbeat round trip")} series={[{ label: "RTT", color: "--c1" }]} />
+        : <Empty what={t("No heartbeat was measured yet")}>{t("Under a millisecond counts as none, too.")}</Empty>}
+    </Panel>
+  </div>;
+}
+
+const said = {
+  online: () => t("connected"), offline: () => t("gone"), unknown: () => t("lost sight of"), disconnected: () => t("connection ended"), refused: () => t("refused"),
+};
+
+export function History({ events }) {
+  if (!events.length) return <p class="quiet pad">{t("Nothing happened to it in the last 24 hours.")}</p>;
+  return <ol class="history">{events.map((event) => <li key={event.offset} class={event.type}>
+    <Time ms={event.time_ms} exact /><span class="what">{said[event.type]?.() ?? event.type}</span>
+    <span>{event.reason && <Reason name={event.reason} code={event.code} />} {event.text && <span class="quiet">{event.text}</span>} {event.duration_ms ? <span class="quiet">{t("after {span}", { span: span(event.duration_ms) })}</span> : null}{event.session && <span class="quiet"> {event.session.result}</span>}</span>
+  </li>)}</ol>;
+}
+
+// A bar of the last 24 hours: when it was here.
+function Presence({ events, now }) {
+  const from = now - 86400e3, spans = [];
+  let end = now;
+  for (const event of events) { // newest first
+    if (!["online", "offline", "unknown"].includes(event.type)) continue;
+    spans.push({ state: event.type, from: Math.max(event.time_ms, from), to: end });
+    end = event.time_ms;
+    if (end <= from) break;
+  }
+  return <div class="presence" role="img" aria-label={t("Presence of the last 24 hours")}>
+    <svg viewBox="0 0 1000 20" preserveAspectRatio="none">{spans.map((one) => <rect key={one.from + one.state} class={one.state} x={((one.from - from) / 86400e3) * 1000} width={Math.max(1, ((one.to - one.from) / 86400e3) * 1000)} y="0" height="20"><title>{when(one.from)} – {when(one.to)} {t(one.state)}</title></rect>)}</svg>
+    <div class="ends quiet"><span>{t("24 h ago")}</span><span>{t("now")}</span></div>
+  </div>;
+}
+
+function Timeline({ id, presence }) {
+  const explain = useLoad((signal) => get(path`/v1/devices/${id}/explain`, { signal }), [id, presence]);
+  return <Panel title={t("The last 24 hours")}>{explain.data ? <><Presence events={explain.data.history} now={Date.now()} /><History events={explain.data.history} /></> : <Waiting load={explain} />}</Panel>;
+}
+
+function Messages({ id, feed }) {
+  const [older, setOlder] = useState({ list: [], reach: 0, busy: may("events:read") });
+  const look = async (reach) => {
+    setOlder((old) => ({ ...old, busy: true, problem: null }));
+    try {
+      for (let i = reach; i < SPANS_MS.length; i++) {
+        const list = await lines("/v1/events" + query({ device: id, type: "message,message.queued,message.gap", from_time: Date.now() - SPANS_MS[i], follow: false, limit: 5000 }));
+        if (list.length || i === SPANS_MS.length - 1) return setOlder({ list: list.slice(-MESSAGES_KEEP), reach: i, busy: false });
+      }
+    } catch (problem) {
+      setOlder((old) => ({ ...old, busy: false, problem }));
+    }
+    return undefined;
+  };
+  useEffect(() => {
+    if (may("events:read")) look(0);
+  }, [id]);
+  if (!may("events:read")) return <Panel title={t("Messages")}><NoPermission scopes="events:read" /></Panel>;
+  const known = new Set(older.list.map((one) => one.offset));
+  const all = [...older.list, ...feed.messages.filter((one) => !known.has(one.offset))].slice(-MESSAGES_KEEP).reverse();
+  return <Panel title={t("Messages")} tools={<>{feed.live !== "open" && <span class="note">{t("not live")}</span>}<span class="quiet">{t("last {span}", { span: span(SPANS_MS[older.reach]) })}</span>
+    {older.reach < SPANS_MS.length - 1 && <button disabled={older.busy} onClick={() => look(older.reach + 1)}>{t("Look further back")}</button>}</>}>
+    {older.problem && <Trouble problem={older.problem} again={() => look(older.reach)} />}
+    {older.busy && !all.length ? <Loading /> : !all.length ? <Empty what={t("It said nothing lately")}>{t("Messages appear here by themselves.")}</Empty>
+      : <div class="scroll"><table class="plain events"><thead><tr><th>{t("Time")}</th><th>{t("Type")}</th><th>{t("Topic")}</th><th>{t("Payload")}</th></tr></thead><tbody>
+        {all.map((one) => <tr key={one.offset}><td><Time ms={one.time_ms} exact /></td><td>{one.type}</td><td>{one.topic ?? "–"}</td><td class="id">{brief(payloadOf(one) ?? one.reason ?? "")}</td></tr>)}
+      </tbody></table></div>}
+  </Panel>;
+}

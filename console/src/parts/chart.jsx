@@ -1,0 +1,49 @@
+// Lines over time, by uPlot. `data` is [times in seconds, values, ...]; series: [{label, color, format}], color the name of a CSS variable.
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { useCell } from "../lib/cell.js";
+import { lang } from "../lib/i18n.js";
+import { theme } from "../lib/theme.js";
+
+const WHOLE = [1, 2, 5].flatMap((n) => Array.from({ length: 12 }, (_, i) => n * 10 ** i)).sort((a, b) => a - b); // what is counted has no halves
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export function Chart({ data, series, height = 150, format = String, label, min = 0, band, onRange }) {
+  const box = useRef(), plot = useRef(), latest = useRef(data);
+  const look = useCell(theme), language = useCell(lang);
+  latest.current = data;
+  useEffect(() => {
+    const axis = { stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    const options = {
+      width: box.current.clientWidth || 300, height,
+      legend: { show: false },
+      padding: [8, 8, 0, 0],
+      cursor: { y: false, points: { size: 6 }, drag: { x: !!onRange, y: false, setScale: false } },
+      scales: { x: { time: true }, y: { range: (_, low, high) => [min ?? low ?? 0, Math.max((high ?? 0) * 1.05, (min ?? low ?? 0) + 1)] } },
+      axes: [{ ...axis, values: "{HH}:{mm}:{ss}", space: 70, size: 24 }, { ...axis, size: 52, space: 28, incrs: WHOLE, values: (_, values) => values.map(format) }],
+      series: [{}, ...series.map((one) => ({ label: one.label, stroke: css(one.color), width: 1.5, fill: one.fill ? css(one.color) + "22" : undefined, spanGaps: false, points: { show: one.points ?? false, size: 5 } }))],
+      bands: band ? [{ series: band, fill: css("--accent") + "22" }] : undefined,
+      hooks: {
+        setCursor: [(u) => {
+          const i = u.cursor.idx, out = box.current?.parentNode.querySelector("output");
+          if (!out) return;
+          out.textContent = i === null || i === undefined ? "" : new Date(u.data[0][i] * 1000).toLocaleTimeString() + "  " + series.map((one, n) => (series.length > 1 ? one.label + " " : "") + (u.data[n + 1][i] === null || u.data[n + 1][i] === undefined ? "–" : (one.format ?? format)(u.data[n + 1][i]))).join("  ");
+        }],
+        setSelect: onRange ? [(u) => u.select.width > 4 && onRange(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"))] : [],
+      },
+    };
+    options.axes[0].values = (_, values) => values.map((s) => { const d = new Date(s * 1000); return [d.getHours(), d.getMinutes(), d.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":"); });
+    plot.current = new uPlot(options, latest.current, box.current);
+    const observer = new ResizeObserver(([entry]) => plot.current.setSize({ width: entry.contentRect.width, height }));
+    observer.observe(box.current);
+    return () => {
+      observer.disconnect();
+      plot.current.destroy();
+    };
+  }, [look, language, height, series.map((one) => one.label).join()]);
+  useEffect(() => plot.current?.setData(data), [data]);
+  return <figure class="chart">
+    <figcaption>{series.length > 1 && series.map((one) => <span key={one.label} class="key"><i style={{ background: `var(${one.color})` }} />{one.label}</span>)}<output /></figcaption>
+    <div ref={box} role="img" aria-label={label} />
+  </figure>;
+}

@@ -1,0 +1,117 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useNow } from "../lib/cell.js";
+import { ago, span, utc, when } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { STALE_MS } from "../lib/live.js";
+
+// The reader's zone, UTC on hover.
+export const Time = ({ ms, exact }) => ms ? <time dateTime={new Date(ms).toISOString()} title={utc(ms)}>{when(ms, exact)}</time> : <span class="quiet">–</span>;
+
+export function Age({ ms }) {
+  const now = useNow();
+  return ms ? <time dateTime={new Date(ms).toISOString()} title={utc(ms)}>{ago(ms, now)}</time> : <span class="quiet">–</span>;
+}
+
+export function Since({ ms }) {
+  const now = useNow();
+  return ms ? <time dateTime={new Date(ms).toISOString()} title={utc(ms)}>{span(now - ms)}</time> : <span class="quiet">–</span>;
+}
+
+// Shape and colour: neither alone has to be seen.
+const marks = { online: "●", offline: "○", unknown: "◐" };
+export const State = ({ state, bare }) => <span class={"state " + state}><i aria-hidden="true">{marks[state] ?? "·"}</i>{bare ? <span class="hidden">{t(state)}</span> : t(state)}</span>;
+
+export const Reason = ({ name, code }) => name ? <span class="reason" title={code ? t("close code {code}", { code }) : undefined}>{name}</span> : <span class="quiet">–</span>;
+
+// What was told more than 5 s ago is grey, and says how old it is.
+export function Fresh({ at, children }) {
+  const now = useNow(), old = at ? now - at : 0;
+  const stale = old > STALE_MS;
+  return <div class={stale ? "stale" : undefined} data-stale={stale || undefined}>{stale && <span class="note" role="status">{t("{span} old", { span: span(old) })}</span>}{children}</div>;
+}
+
+export function Stat({ label, value, unit, note, tone, href, help }) {
+  const body = <>
+    <span class="label">{label}</span>
+    <span class="value">{value}{unit && <small> {unit}</small>}</span>
+    <span class="quiet">{note ?? " "}</span>
+  </>;
+  const props = { class: "stat" + (tone ? " " + tone : ""), title: help };
+  return href ? <a href={href} {...props}>{body}</a> : <div {...props}>{body}</div>;
+}
+
+export const Panel = ({ title, tools, children, wide, flush, id }) => <section class={"panel" + (wide ? " wide" : "") + (flush ? " flush" : "")} id={id}>
+  {(title || tools) && <header><h2>{title}</h2>{tools && <div class="tools">{tools}</div>}</header>}
+  {children}
+</section>;
+
+export const Loading = () => <p class="empty" role="status"><span class="spin" aria-hidden="true" /> {t("Loading…")}</p>;
+
+export const Empty = ({ children, what }) => <div class="empty"><p><strong>{what}</strong></p>{children && <p>{children}</p>}</div>;
+
+export const NoPermission = ({ scopes }) => <div class="empty"><p><strong>{t("Your key may not see this")}</strong></p>
+  <p>{t("It needs one of these scopes:")} <code>{[].concat(scopes).join(", ")}</code></p></div>;
+
+export function Trouble({ problem, again }) {
+  if (problem.status === 403) return <NoPermission scopes={problem.detail?.split(": ").pop() ?? ""} />;
+  return <div class="empty bad" role="alert">
+    <p><strong>{problem.offline ? t("The gateway does not answer") : problem.status === 404 ? t("There is no such thing") : t("That did not work")}</strong></p>
+    {!problem.offline && <p>{problem.message} {problem.reason && <code>{problem.reason}</code>}</p>}
+    {again && <p><button onClick={again}>{t("Try again")}</button></p>}
+  </div>;
+}
+
+// What `load` promises: {data, problem, at, again()}; begins anew when `keys` change, and every `every` ms.
+export function useLoad(load, keys, every) {
+  const [state, set] = useState({});
+  const turn = useRef(0);
+  const again = useRef();
+  useEffect(() => {
+    const mine = ++turn.current, abort = new AbortController();
+    let timer, fresh = true;
+    const run = async () => {
+      clearTimeout(timer);
+      try {
+        const data = await load(abort.signal);
+        if (mine === turn.current) set({ data, at: Date.now() });
+      } catch (problem) {
+        if (mine === turn.current && problem.name !== "AbortError") set((old) => ({ ...(fresh ? {} : old), problem }));
+      }
+      fresh = false;
+      if (mine === turn.current && every) timer = setTimeout(run, document.hidden ? 5 * every : every);
+    };
+    again.current = run;
+    set({});
+    run();
+    return () => {
+      turn.current++;
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, keys);
+  return { ...state, again: () => again.current() };
+}
+
+// One of the three that are not data, or null.
+export const Waiting = ({ load }) => load.data !== undefined ? null : load.problem ? <Trouble problem={load.problem} again={load.again} /> : <Loading />;
+
+export const Json = ({ value }) => <pre class="json" tabIndex={0}>{typeof value === "string" ? value : JSON.stringify(value, null, 2)}</pre>;
+
+export function Field({ label, children, help }) {
+  return <label class="field"><span>{label}</span>{children}{help && <small class="quiet">{help}</small>}</label>;
+}
+
+export const Choice = ({ value, options, onChange, label }) => <div class="choice" role="group" aria-label={label}>
+  {options.map(([id, text]) => <button key={id} type="button" aria-pressed={value === id} onClick={() => onChange(id)}>{text}</button>)}
+</div>;
+
+// A bar of a part, with its numbers.
+export const Bar = ({ part, tone }) => <span class={"bar " + (tone ?? "")} aria-hidden="true"><i style={{ width: Math.min(100, Math.max(0, 100 * part)) + "%" }} /></span>;
+
+export const Counts = ({ rows, href, empty }) => {
+  const most = Math.max(1, ...rows.map(([, n]) => n));
+  if (!rows.length) return <p class="quiet pad">{empty}</p>;
+  return <table class="counts"><tbody>{rows.map(([name, n, text]) => <tr key={name}>
+    <th scope="row">{href ? <a href={href(name)}>{name}</a> : name}</th><td class="n">{text ?? n.toLocaleString()}</td><td class="grow"><Bar part={n / most} /></td>
+  </tr>)}</tbody></table>;
+};

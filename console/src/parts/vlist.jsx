@@ -1,0 +1,56 @@
+// A list of any length of which only what can be seen is in the document. Rows are all of one height.
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+const BEYOND = 8; // rows above and below what can be seen, so that a quick finger finds them there
+
+export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen, onNearEnd, stick, empty, columns }) {
+  const box = useRef();
+  const [view, setView] = useState({ top: 0, room: 600 });
+  const [at, setAt] = useState(-1);
+  useLayoutEffect(() => {
+    const look = () => box.current && setView({ top: box.current.scrollTop, room: box.current.clientHeight });
+    const observer = new ResizeObserver(look);
+    observer.observe(box.current);
+    look();
+    return () => observer.disconnect();
+  }, []);
+  useLayoutEffect(() => {
+    if (stick) box.current.scrollTop = box.current.scrollHeight;
+  }, [rows, stick]);
+  const first = Math.max(0, Math.floor(view.top / height) - BEYOND);
+  const last = Math.min(rows.length, Math.ceil((view.top + view.room) / height) + BEYOND);
+  useEffect(() => {
+    if (onNearEnd && last > rows.length - 200) onNearEnd();
+  }, [last, rows.length]);
+  const go = (to) => {
+    to = Math.max(0, Math.min(rows.length - 1, to));
+    setAt(to);
+    const { scrollTop, clientHeight } = box.current;
+    if (to * height < scrollTop) box.current.scrollTop = to * height;
+    else if ((to + 1) * height > scrollTop + clientHeight) box.current.scrollTop = (to + 1) * height - clientHeight;
+  };
+  const onKey = (event) => {
+    const page = Math.max(1, Math.floor(view.room / height) - 1);
+    const to = { ArrowDown: at + 1, j: at + 1, ArrowUp: at - 1, k: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return;
+    if (to !== undefined) {
+      event.preventDefault();
+      go(to);
+    } else if (event.key === "Enter" && onOpen && at >= 0 && at < rows.length) {
+      event.preventDefault();
+      onOpen(rows[at]);
+    }
+  };
+  return <div class="vlist" role="table" aria-label={label} aria-rowcount={rows.length}>
+    {head && <div class={"vrow head " + (columns ?? "")} role="row">{head}</div>}
+    <div class="vbox" ref={box} tabIndex={0} role="rowgroup" onKeyDown={onKey} onScroll={() => setView({ top: box.current.scrollTop, room: box.current.clientHeight })} onFocus={() => at < 0 && rows.length && setAt(0)}>
+      {rows.length === 0 ? empty : <div style={{ height: rows.length * height + "px", position: "relative" }}>
+        {rows.slice(first, last).map((one, i) => {
+          const n = first + i;
+          return <div key={keyOf(one)} role="row" aria-rowindex={n + 1} class={"vrow " + (columns ?? "") + (n === at ? " at" : "")} style={{ transform: `translateY(${n * height}px)`, height: height + "px" }}
+            onClick={() => { setAt(n); onOpen?.(one); }}>{row(one)}</div>;
+        })}
+      </div>}
+    </div>
+  </div>;
+}

@@ -136,6 +136,7 @@ void sim_oracle_camera_answered(struct sim *sim, const struct hf_sip_flow *flow,
 void sim_oracle_camera_log(struct sim *sim, const char *event, struct hf_slice device, enum hf_reason reason);
 bool sim_oracle_camera_event(struct sim *sim, const struct hf_event *event); /* false: of no camera */
 void sim_oracle_camera_turn(struct sim *sim);
+void sim_oracle_camera_killed(struct sim *sim);
 void sim_oracle_camera_started(struct sim *sim);
 bool sim_oracle_cameras_done(struct sim *sim, char *why, size_t why_bytes);
 void sim_oracle_cameras_rest(
@@ -145,6 +146,8 @@ void sim_oracle_cameras_rest(
 void sim_oracle_camera_asked(struct sim_camera *camera, const struct hf_cdp_message *body);
 void sim_oracle_camera_record(struct sim *sim, struct sim_camera *camera, const struct hf_event *event);
 void sim_oracle_camera_late(struct sim *sim);
+bool sim_oracle_camera_call_known(const struct sim *sim,
+                                  struct hf_slice call_id); /* the log says that it began */
 bool sim_oracle_camera_log_done(struct sim *sim, char *why, size_t why_bytes);
 void sim_oracle_camera_calls_over(struct sim *sim);
 

@@ -266,6 +266,7 @@ void sim_gateway_crash(struct sim_gateway *gateway, bool power, uint64_t down_us
     sim_cancel(&sim->events, &gateway->start);
     if (gateway->running)
         end_process(gateway);
+    sim_oracle_camera_killed(sim);
     if (power) {
         gateway->host.up = false;
         files_mem_power_cut(gateway->disk.mem);

@@ -354,6 +354,18 @@ static bool not_yet(char *why, size_t why_bytes, const char *format, ...)
     return false;
 }
 
+/* A session that stood for less than the log takes to write is left to the camera: nobody knows of it any more (doc/gb28181.md). */
+void sim_oracle_camera_killed(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->plan.cameras; i++) {
+        struct sim_camera *camera = &sim->cameras[i];
+
+        for (const struct hf_cam_call *call = camera->cam.calls; call != NULL; call = call->next)
+            if (!sim_oracle_camera_call_known(sim, call->call_id))
+                mark(camera->seen.byes, &camera->seen.bye_next, call->call_id, sim->events.now_us);
+    }
+}
+
 /* Sessions that it shows something in, less those that it was told to end: it may have been away for as long as SIP repeats that. */
 static unsigned shown_by(const struct sim_camera *camera)
 {

@@ -297,6 +297,18 @@ static void on_command(struct sim *sim, struct sim_camera *camera, const struct 
 
 /* ---- calls, and what else is reported ---- */
 
+bool sim_oracle_camera_call_known(const struct sim *sim, struct hf_slice call_id)
+{
+    for (uint32_t i = 0; i < sim->call_count; i++) {
+        size_t bytes = strlen(sim->calls[i].id);
+
+        if (call_id.bytes > 2 + bytes &&
+            memcmp(call_id.at + 2, sim->calls[i].id, bytes) == 0) /* hfID.device */
+            return true;
+    }
+    return false;
+}
+
 static void on_call(struct sim *sim, struct sim_camera *camera, const struct hf_event *event,
                     const cJSON *json)
 {
@@ -307,6 +319,12 @@ static void on_call(struct sim *sim, struct sim_camera *camera, const struct hf_
     for (uint32_t i = 0; call == NULL && i < sim->call_count; i++)
         if (strcmp(sim->calls[i].id, id) == 0)
             call = &sim->calls[i];
+    if (strcmp(text_of(json, "event"), "unheard") == 0) { /* the camera did not hear of the end */
+        if (call == NULL || !call->ended)
+            sim_fail(sim, "offset %" PRIu64 ": the end of call %s of %s is unheard, and there was none",
+                     event->offset, id, camera->who);
+        return;
+    }
     if (call == NULL && !ended && sim->call_count < SIM_CALLS_MAX) {
         call = &sim->calls[sim->call_count++];
         *call = (struct sim_call){.camera = camera->index, .boot = sim->gateway.boot};

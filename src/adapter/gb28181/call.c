@@ -148,8 +148,7 @@ static void free_call(struct hf_gb_call *call)
 
 static void free_if_over(struct hf_gb_call *call)
 {
-    if (hf_gb_call_state(&call->state) == HF_GB_CALL_DISCONNECTED && call->invite == NULL &&
-        call->pins == 0 && !call->owes_bye)
+    if (hf_gb_call_state(&call->state) == HF_GB_CALL_DISCONNECTED && call->invite == NULL && call->pins == 0)
         free_call(call);
 }
 
@@ -245,7 +244,6 @@ void hf_gb_call_discard(struct hf_gb_call *call, enum hf_gb_call_end end)
     if (call->invite != NULL) /* a late 2xx is a stray, which gets ACK and BYE */
         hf_sip_tx_forget(call->invite);
     call->invite = NULL;
-    call->owes_bye = false;
     call->pins--;
     free_if_over(call);
 }
@@ -259,21 +257,6 @@ void hf_gb_calls_drop(struct hf_gb_device *device, enum hf_gb_call_end end)
 
         node = node->next;
         hf_gb_call_discard(call, end);
-    }
-}
-
-void hf_gb_calls_back(struct hf_gb_device *device)
-{
-    struct hf_list_node *node = device->calls.next;
-
-    while (node != &device->calls) {
-        struct hf_gb_call *call = HF_CONTAINER_OF(node, struct hf_gb_call, node);
-
-        node = node->next;
-        if (!call->owes_bye)
-            continue;
-        hf_gb_call_bye(call);
-        free_if_over(call);
     }
 }
 
@@ -316,7 +299,7 @@ hf_err hf_gb_calls_init(struct hf_gb_site *site)
     site->options.ops->random(site->options.context, &site->call_key, sizeof(site->call_key));
     site->call_slab = hf_slab_new("gb_calls", sizeof(struct hf_gb_call),
                                   site->options.calls_max ? site->options.calls_max : HF_GB_CALLS_MAX);
-    return site->call_slab != NULL ? HF_OK : HF_ERR_NOMEM;
+    return site->call_slab != NULL ? hf_gb_byes_init(site) : HF_ERR_NOMEM;
 }
 
 void hf_gb_calls_deinit(struct hf_gb_site *site)
@@ -329,4 +312,5 @@ void hf_gb_calls_deinit(struct hf_gb_site *site)
     hf_gb_points_free(site);
     hf_map_deinit(&site->calls);
     hf_slab_free(site->call_slab);
+    hf_gb_byes_deinit(site);
 }

@@ -8,6 +8,7 @@
  *   call_result.c   what comes of such commands
  *   call_invite.c   our INVITE, its answers, ACK, CANCEL
  *   call_dialog.c   BYE of both sides, what else the device says within a session
+ *   call_bye.c      our BYE, until the device has heard it
  *   call_control.c  Pause, Resume, Speed, Seek: MANSRTSP in INFO
  *   call_talk.c     Broadcast: the device calls us
  *   call_text.c     results, events
@@ -37,6 +38,8 @@ enum {
     HF_GB_CALL_SDP_BYTES_MAX = 2048, /* of ours */
     HF_GB_CALL_TEXT_BYTES_MAX = 96,  /* of a refusal's text that is kept */
     HF_GB_CALL_NO_STREAM = 255,
+    HF_GB_BYE_TRIES_MAX = 5,    /* of which each is repeated for 32 s over UDP */
+    HF_GB_BYE_AGAIN_MS = 30000, /* after the first; doubles */
 };
 
 enum hf_gb_call_kind {
@@ -145,12 +148,25 @@ struct hf_gb_call {
     bool answered;         /* incoming: our 2xx is out */
     bool heard;            /* our INVITE was answered, if only by a 1xx */
     bool incoming, events; /* events: that it began was told */
-    bool owes_bye;         /* it is over, but the way to the device is lost: BYE when it is back */
     uint8_t channel_bytes, source_bytes, format_bytes, text_bytes;
     char host[HF_SIP_FLOW_HOST_MAX], from_host[HF_SIP_FLOW_HOST_MAX];
     char channel[HF_GBID_DIGITS], source[HF_GBID_DIGITS];
     char format[16];
     char text[HF_GB_CALL_TEXT_BYTES_MAX]; /* of a refusal; or what was wrong with an answer */
+};
+
+struct hf_gb_bye {          /* fields are call_bye.c's */
+    struct hf_gb_user user; /* first */
+    struct hf_gb_bye *next; /* of device->byes */
+    struct hf_gb_device *device;
+    struct hf_sip_tx *tx; /* NULL: none is under way, and the timer is armed */
+    struct hf_timer timer;
+    struct hf_sip_dialog dialog;
+    uint64_t call;
+    bool recorded; /* the table has a row of it */
+    bool owed;     /* one was not answered: the row says so */
+    uint8_t tries, kind, channel_bytes, source_bytes;
+    char channel[HF_GBID_DIGITS], source[HF_GBID_DIGITS];
 };
 
 /* ---- what an application asks ---- */
@@ -238,7 +254,6 @@ void hf_gb_call_invite_over(
     struct hf_gb_call *call); /* no event of its INVITE comes any more; the call may be gone afterwards */
 void hf_gb_calls_drop(struct hf_gb_device *device,
                       enum hf_gb_call_end end);      /* all at once: the device leaves */
-void hf_gb_calls_back(struct hf_gb_device *device);  /* there is a way to it (again) */
 void hf_gb_calls_moved(struct hf_gb_device *device); /* it registered at another address */
 hf_err hf_gb_calls_init(struct hf_gb_site *site);
 void hf_gb_calls_deinit(struct hf_gb_site *site);
@@ -262,8 +277,10 @@ void hf_gb_call_keep_soon(struct hf_gb_call *call);
 void hf_gb_call_keep_over(struct hf_gb_call *call);
 
 /* call_record.c */
-void hf_gb_call_record(struct hf_gb_call *call);   /* harmless unless it stands */
-void hf_gb_call_unrecord(struct hf_gb_call *call); /* it is over, and nothing is owed to the device */
+void hf_gb_call_record(struct hf_gb_call *call); /* harmless unless it stands */
+void hf_gb_call_write_dialog(const struct hf_sip_dialog *dialog,
+                             struct hf_json_out *out); /* its members of a record */
+void hf_gb_call_unrecord(struct hf_gb_call *call);     /* it is over, and nothing is owed to the device */
 
 /* call_restore.c */
 void hf_gb_calls_on_restore(struct hf_timer *timer, uint64_t now_ms);
@@ -290,6 +307,7 @@ void hf_gb_call_invite_told(struct hf_gb_call *call, const struct hf_sip_tx_even
 void hf_gb_call_tell_relay(struct hf_gb_call *call); /* what its SDP came to, if media goes through it */
 void hf_gb_call_refreshed(struct hf_gb_call *call, const struct hf_sip_msg *msg); /* RFC 4028 */
 void hf_gb_call_id_text(const struct hf_gb_call *call, char ret_text[HF_GB_CALL_ID_TEXT]);
+void hf_gb_call_id_format(uint64_t id, char ret_text[HF_GB_CALL_ID_TEXT]);
 
 /* call_sdp.c */
 bool hf_gb_call_offer(const struct hf_gb_call *call, struct hf_sb *sb);
@@ -301,9 +319,10 @@ hf_err hf_gb_call_take_offer(struct hf_gb_call *call, const struct hf_sip_flow *
 bool hf_gb_call_talk_answer(const struct hf_gb_call *call, struct hf_sb *sb);
 
 /* call_dialog.c */
-/* Into site->sip: a request within the dialog, without its end. */
+/* Into site->sip: a request within the dialog, without its end. source: who we are in it; empty: our own id. */
+bool hf_gb_dialog_write(struct hf_gb_device *device, struct hf_sip_dialog *dialog, struct hf_slice source,
+                        enum hf_sip_method method, struct hf_sb *sb);
 bool hf_gb_call_write(struct hf_gb_call *call, enum hf_sip_method method, struct hf_sb *sb);
-void hf_gb_call_bye(struct hf_gb_call *call); /* now, or when the device is back */
 void hf_gb_call_on_bye(struct hf_gb_site *site, const struct hf_sip_tx_event *event);
 void hf_gb_call_on_info(struct hf_gb_site *site, const struct hf_sip_tx_event *event);
 void hf_gb_call_on_invite(struct hf_gb_site *site,
@@ -313,6 +332,20 @@ void hf_gb_call_on_stray(struct hf_gb_site *site,
 /* The device says that a recording is at its end. The call may be gone afterwards. */
 void hf_gb_call_at_end(struct hf_gb_device *device, const struct hf_sip_msg *msg,
                        const struct hf_cdp_message *message);
+
+/* call_bye.c */
+/* BYE, now or when there is a way to the device, and again until it was heard; the session may go meanwhile. Harmless without a dialog. */
+void hf_gb_call_bye(struct hf_gb_call *call);
+/* One that was owed when the log ended, or when the device left. False: no memory. */
+bool hf_gb_bye_again(struct hf_gb_device *device, uint64_t call, enum hf_gb_call_kind kind,
+                     struct hf_slice channel, struct hf_slice source,
+                     const struct hf_sip_dialog_saved *saved);
+bool hf_gb_bye_is(const struct hf_gb_device *device, uint64_t call); /* of that session it is being said */
+void hf_gb_byes_back(struct hf_gb_device *device); /* there is a way to it (again) */
+/* The device leaves; silent: it said nothing any more. What it may not have heard is owed to it. */
+void hf_gb_byes_drop(struct hf_gb_device *device, bool silent);
+hf_err hf_gb_byes_init(struct hf_gb_site *site); /* HF_ERR_NOMEM */
+void hf_gb_byes_deinit(struct hf_gb_site *site);
 
 /* call_control.c */
 hf_err hf_gb_call_control(struct hf_gb_request *request);

@@ -4,9 +4,9 @@
 
 /* ---- by us ---- */
 
-bool hf_gb_call_write(struct hf_gb_call *call, enum hf_sip_method method, struct hf_sb *sb)
+bool hf_gb_dialog_write(struct hf_gb_device *device, struct hf_sip_dialog *dialog, struct hf_slice source,
+                        enum hf_sip_method method, struct hf_sb *sb)
 {
-    const struct hf_gb_device *device = call->device;
     struct hf_gb_site *site = device->site;
     char branch[HF_SIP_BRANCH_BYTES_MAX], contact[160];
     struct hf_gb_address ours;
@@ -18,26 +18,17 @@ bool hf_gb_call_write(struct hf_gb_call *call, enum hf_sip_method method, struct
                                  .port = ours.port,
                                  .branch = hf_sip_layer_branch(site->layer, branch),
                                  .rport = true};
-    struct hf_slice user = call->source_bytes > 0 ? (struct hf_slice){call->source, call->source_bytes}
-                                                  : site->options.server_id;
-    return hf_sip_dialog_write(&call->dialog, sb, method, &via,
+    struct hf_slice user = source.bytes > 0 ? source : site->options.server_id;
+    return hf_sip_dialog_write(dialog, sb, method, &via,
                                hf_gb_uri(contact, sizeof(contact), user, ours.host, ours.port, ours.ipv6)) ==
                HF_OK &&
            hf_sip_write_id(sb, HF_SIP_USER_AGENT, site->options.user_agent) == HF_OK;
 }
 
-void hf_gb_call_bye(struct hf_gb_call *call)
+bool hf_gb_call_write(struct hf_gb_call *call, enum hf_sip_method method, struct hf_sb *sb)
 {
-    struct hf_gb_device *device = call->device;
-    struct hf_slice absent = {NULL, 0};
-    struct hf_sb sb;
-
-    if (call->dialog.state != HF_SIP_DIALOG_CONFIRMED)
-        return;
-    call->owes_bye =
-        !(hf_gb_call_write(call, HF_SIP_BYE, &sb) && hf_sip_write_end(&sb, absent, absent) == HF_OK &&
-          hf_sip_tx_request(device->site->layer, &device->flow, hf_sb_done(&sb), NULL,
-                            hf_gb_now(device->site), NULL) == HF_OK);
+    return hf_gb_dialog_write(call->device, &call->dialog,
+                              (struct hf_slice){call->source, call->source_bytes}, method, sb);
 }
 
 /* ---- by the device ---- */

@@ -4,9 +4,14 @@
 #include "adapter/gb28181/call.h"
 #include "codec/sip/judge.h"
 
+void hf_gb_call_id_format(uint64_t id, char ret_text[HF_GB_CALL_ID_TEXT])
+{
+    (void)snprintf(ret_text, HF_GB_CALL_ID_TEXT, "%016" PRIx64, id);
+}
+
 void hf_gb_call_id_text(const struct hf_gb_call *call, char ret_text[HF_GB_CALL_ID_TEXT])
 {
-    (void)snprintf(ret_text, HF_GB_CALL_ID_TEXT, "%016" PRIx64, call->id);
+    hf_gb_call_id_format(call->id, ret_text);
 }
 
 static void write_subject(const struct hf_gb_call *call, struct hf_sb *sb)

@@ -5,7 +5,8 @@
  *    "payload_type":96,"format":"PS","users":1,"since_ms":..,"refresh_s":0,"info_cseq":0,
  *    "incoming":false,"source":"",                                                                 a broadcast
  *    "from_s":..,"until_s":..,"type":0,"speed":0,"position_ms":..,"at_ms":..,"scale":1000,"paused":false,     a history
- *    "call_id":"..","local_tag":"..","remote_tag":"..","local":"sip:..","remote":"sip:..","target":"sip:..","routes":["<sip:..;lr>"],"cseq":3,"invite_cseq":2,"remote_cseq":7} */
+ *    "call_id":"..","local_tag":"..","remote_tag":"..","local":"sip:..","remote":"sip:..","target":"sip:..","routes":["<sip:..;lr>"],"cseq":3,"invite_cseq":2,"remote_cseq":7}
+ *   {"owes":true,"kind":"play","channel":"..","source":"", and the dialog}                        it is over, and the BYE is owed (call_bye.c) */
 #include "adapter/gb28181/call.h"
 
 static void write_media(const struct hf_gb_call *call, struct hf_json_out *out)
@@ -47,11 +48,11 @@ static void write_history(const struct hf_gb_call *call, struct hf_json_out *out
     hf_json_out_bool(out, "paused", call->times.paused_ms != 0);
 }
 
-static void write_dialog(const struct hf_gb_call *call, struct hf_json_out *out)
+void hf_gb_call_write_dialog(const struct hf_sip_dialog *dialog, struct hf_json_out *out)
 {
     struct hf_sip_dialog_saved saved;
 
-    hf_sip_dialog_save(&call->dialog, &saved);
+    hf_sip_dialog_save(dialog, &saved);
     hf_json_out_text(out, "call_id", saved.call_id);
     hf_json_out_text(out, "local_tag", saved.local_tag);
     hf_json_out_text(out, "remote_tag", saved.remote_tag);
@@ -84,7 +85,7 @@ void hf_gb_call_record(struct hf_gb_call *call)
     write_media(call, &out);
     if (hf_gb_call_is_history(call))
         write_history(call, &out);
-    write_dialog(call, &out);
+    hf_gb_call_write_dialog(&call->dialog, &out);
     hf_json_out_end(&out);
     if (!hf_json_out_complete(&out) ||
         hf_hub_camera_call(site->options.hub, site->options.tenant->name, hf_gb_device_id(call->device),

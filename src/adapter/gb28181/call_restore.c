@@ -3,6 +3,7 @@
  *
  *   media went straight to a media server, and its device is taken up    it goes on, with its id, dialog and numbers (RESUMED: the owner is alive)
  *   media went through the relay, which ended with the process           BYE, and the event "ended" with the reason gateway_restarted
+ *   it was over, but nobody answered the BYE (call_bye.c)                BYE
  *   its device cannot be reached, or is not there                        an orphan: BYE when the device comes, whatever became of its registration; forgotten after a day */
 #include "adapter/gb28181/call.h"
 
@@ -117,10 +118,11 @@ static void read_history(struct reader *reader, struct hf_gb_call *call)
     }
 }
 
-static hf_err read_dialog(struct reader *reader, struct hf_gb_call *call)
+/* Slices into the JSON. */
+static bool read_saved(struct reader *reader, struct hf_sip_dialog_saved *ret_saved)
 {
     const cJSON *routes = cJSON_GetObjectItemCaseSensitive(reader->json, "routes"), *route;
-    struct hf_sip_dialog_saved saved = {
+    *ret_saved = (struct hf_sip_dialog_saved){
         .call_id = text(reader, "call_id", HF_SIP_DIALOG_BYTES_MAX),
         .local_tag = text(reader, "local_tag", HF_SIP_DIALOG_BYTES_MAX),
         .remote_tag = text(reader, "remote_tag", HF_SIP_DIALOG_BYTES_MAX),
@@ -132,19 +134,27 @@ static hf_err read_dialog(struct reader *reader, struct hf_gb_call *call)
     };
 
     if (cJSON_HasObjectItem(reader->json, "remote_cseq")) {
-        saved.remote_cseq = (uint32_t)number(reader, "remote_cseq", UINT32_MAX);
-        saved.has_remote_cseq = true;
+        ret_saved->remote_cseq = (uint32_t)number(reader, "remote_cseq", UINT32_MAX);
+        ret_saved->has_remote_cseq = true;
     }
     cJSON_ArrayForEach(route, routes)
     {
         const char *at = cJSON_GetStringValue(route);
 
-        if (at == NULL || saved.route_count == HF_SIP_DIALOG_ROUTES_MAX)
-            return HF_ERR_MALFORMED;
-        saved.routes[saved.route_count++] = hf_slice_of(at);
+        if (at == NULL || ret_saved->route_count == HF_SIP_DIALOG_ROUTES_MAX)
+            return false;
+        ret_saved->routes[ret_saved->route_count++] = hf_slice_of(at);
     }
-    return reader->good ? hf_sip_dialog_restore(&call->dialog, &call->device->site->dialog_keep, &saved)
-                        : HF_ERR_MALFORMED;
+    return reader->good;
+}
+
+static hf_err read_dialog(struct reader *reader, struct hf_gb_call *call)
+{
+    struct hf_sip_dialog_saved saved;
+
+    return read_saved(reader, &saved)
+               ? hf_sip_dialog_restore(&call->dialog, &call->device->site->dialog_keep, &saved)
+               : HF_ERR_MALFORMED;
 }
 
 static enum hf_gb_call_kind kind_of(struct reader *reader)
@@ -168,6 +178,14 @@ struct row { /* copied: what is done about it may read the tables itself */
     char text[HF_CALL_RECORD_BYTES_MAX];
 };
 
+static void forget(struct hf_gb_site *site, const struct row *row)
+{
+    site->stats.calls_forgotten++;
+    (void)hf_hub_camera_call(site->options.hub, site->options.tenant->name,
+                             (struct hf_slice){row->id, row->id_bytes}, row->call,
+                             (struct hf_slice){NULL, 0});
+}
+
 static void go_on(struct hf_gb_call *call)
 {
     struct hf_gb_site *site = call->device->site;
@@ -190,12 +208,25 @@ static void go_on(struct hf_gb_call *call)
     (void)hf_gb_call_happens(call, HF_GB_CALL_LOST, HF_GB_CALL_END_RESTARTED);
 }
 
-/* False: a bound, or no memory; its row stays. */
-static bool take_up(struct hf_gb_device *device, const struct row *row)
+/* It is over, and only the BYE is owed. */
+static bool say_bye(struct hf_gb_device *device, const struct row *row, struct reader *reader)
 {
     struct hf_gb_site *site = device->site;
-    cJSON *json = cJSON_ParseWithLength(row->text, row->bytes);
-    struct reader reader = {.json = json, .good = json != NULL};
+    enum hf_gb_call_kind kind = kind_of(reader);
+    struct hf_slice channel = text(reader, "channel", HF_GBID_DIGITS),
+                    source = text(reader, "source", HF_GBID_DIGITS);
+    struct hf_sip_dialog_saved saved;
+
+    if (read_saved(reader, &saved))
+        return hf_gb_bye_again(device, row->call, kind, channel, source, &saved);
+    site->stats.calls_restore_failed++;
+    forget(site, row);
+    return true;
+}
+
+static bool take_up_call(struct hf_gb_device *device, const struct row *row, struct reader reader)
+{
+    struct hf_gb_site *site = device->site;
     enum hf_gb_call_kind kind = kind_of(&reader);
     struct hf_gb_call *call = hf_gb_call_again(device, kind, row->call);
 
@@ -214,16 +245,20 @@ static bool take_up(struct hf_gb_device *device, const struct row *row)
             hf_gb_call_discard(call, HF_GB_CALL_END_RESTARTED);
         }
     }
-    cJSON_Delete(json);
     return call != NULL;
 }
 
-static void forget(struct hf_gb_site *site, const struct row *row)
+/* False: a bound, or no memory; its row stays. */
+static bool take_up(struct hf_gb_device *device, const struct row *row)
 {
-    site->stats.calls_forgotten++;
-    (void)hf_hub_camera_call(site->options.hub, site->options.tenant->name,
-                             (struct hf_slice){row->id, row->id_bytes}, row->call,
-                             (struct hf_slice){NULL, 0});
+    cJSON *json = cJSON_ParseWithLength(row->text, row->bytes);
+    struct reader reader = {.json = json, .good = json != NULL};
+    bool is_taken = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "owes"))
+                        ? say_bye(device, row, &reader)
+                        : take_up_call(device, row, reader);
+
+    cJSON_Delete(json);
+    return is_taken;
 }
 
 static void look_at(struct hf_gb_site *site, const struct row *row)
@@ -232,7 +267,7 @@ static void look_at(struct hf_gb_site *site, const struct row *row)
     uint64_t utc_ms = site->options.hub->utc_ms;
 
     if (hf_gb_device_there(device) && device->life.lost_ms == 0)
-        site->stats.calls_orphaned_now += !take_up(device, row);
+        site->stats.calls_orphaned_now += !hf_gb_bye_is(device, row->call) && !take_up(device, row);
     else if (utc_ms > row->time_ms && utc_ms - row->time_ms > HF_GB_CALL_REMEMBER_MS)
         forget(site, row);
     else
@@ -240,6 +275,14 @@ static void look_at(struct hf_gb_site *site, const struct row *row)
 }
 
 /* ---- the table ---- */
+
+/* Of our own records. */
+static bool owes(struct hf_slice record)
+{
+    static const char begin[] = "{\"owes\":true";
+
+    return record.bytes >= sizeof(begin) && memcmp(record.at, begin, sizeof(begin) - 1) == 0;
+}
 
 static bool take_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value,
                      struct row *ret_row)
@@ -250,7 +293,8 @@ static bool take_row(const struct hf_gb_site *site, struct hf_slice key, struct 
 
     if (hf_kvkey_parse(key, &tenant, &device, &rest) != HF_OK || rest.bytes != 8 ||
         hf_event_row_decode(value, &event) != HF_OK || event.payload.bytes > sizeof(ret_row->text) ||
-        !hf_gbid_valid(device, HF_GBID_RULE_DEVICE) || event.to == hub->options.boot ||
+        !hf_gbid_valid(device, HF_GBID_RULE_DEVICE) ||
+        (event.to == hub->options.boot && !owes(event.payload)) || /* it stands, or its end is on its way */
         hf_hub_home(tenant, device, hub->options.workers) != hub->options.worker)
         return false;
     *ret_row = (struct row){.call = hf_kvkey_u64_read(rest.at),
@@ -352,7 +396,8 @@ void hf_gb_calls_return(struct hf_gb_device *device)
 
         err = read_rows(site, &prefix, &from, rows, &count);
         for (unsigned i = 0; i < count; i++)
-            if (take_up(device, &rows[i]) && site->stats.calls_orphaned_now > 0)
+            if (!hf_gb_bye_is(device, rows[i].call) && take_up(device, &rows[i]) &&
+                site->stats.calls_orphaned_now > 0)
                 site->stats.calls_orphaned_now--;
     }
     free(rows);

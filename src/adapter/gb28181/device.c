@@ -175,6 +175,7 @@ void hf_gb_device_end(struct hf_gb_device *device, enum hf_evidence evidence, en
     hf_gb_calls_drop(device, reason == HF_REASON_DRAIN || reason == HF_REASON_RESTART
                                  ? HF_GB_CALL_END_DRAIN
                                  : HF_GB_CALL_END_DEVICE_OFFLINE);
+    hf_gb_byes_drop(device, reason == HF_REASON_HEARTBEAT_TIMEOUT || reason == HF_REASON_SILENCE);
     hf_gb_link_free(device);
     hf_gb_catalog_gone(device);
     hf_gb_ptz_gone(device);
@@ -220,7 +221,7 @@ void hf_gb_device_bind(struct hf_gb_device *device, const struct hf_sip_flow *fl
     device->flow = *flow;
     device->life.lost_ms = 0;
     enter_stream(device, &before, !hf_sip_flow_same_peer(&before, flow));
-    hf_gb_calls_back(device);
+    hf_gb_byes_back(device);
     if (!same_address(&before, flow))
         hf_gb_calls_moved(device);
     if (hf_gb_device_there(device) && was_deaf && !hf_gb_device_deaf(device))

@@ -72,6 +72,7 @@ struct hf_gb_device {
     struct hf_list_node gone;     /* OFFLINE: on site->gone */
     struct hf_list_node requests; /* hf_gb_request.node: commands under way */
     struct hf_list_node calls;    /* hf_gb_call.node */
+    struct hf_gb_bye *byes;       /* owns: of sessions that are over (call_bye.c) */
     struct hf_gb_site *site;
     struct hf_sip_flow flow;  /* the last proven way; commands go there */
     struct hf_sip_flow doubt; /* where it seems to have moved; asked with probe_sn */
@@ -190,7 +191,7 @@ struct hf_gb_site {
     struct hf_rate heal_rate;
     struct hf_map devices, streams;
     struct hf_list_node gone; /* devices that are remembered, the longest gone first */
-    struct hf_slab *call_slab;
+    struct hf_slab *call_slab, *bye_slab;
     struct hf_map calls;            /* by id */
     struct hf_list_node talks;      /* hf_gb_call.talk: broadcasts */
     struct hf_list_node points;     /* hf_gb_point.node */

@@ -204,6 +204,10 @@ struct hf_gb_options {
     X(calls_resumed, "sessions to media servers that went on after our restart")                           \
     X(calls_restart_ended, "sessions of before our restart that were ended by BYE")                        \
     X(calls_restore_failed, "of such sessions, records that could not be read")                            \
+    X(byes_again, "BYEs said once more, since nobody answered the one before")                             \
+    X(byes_unanswered, "BYEs that nobody answered within 32 s")                                            \
+    X(byes_given_up, "sessions of which the device never heard that they are over")                        \
+    X(byes_full, "BYEs that are said once only: no memory to say them again")                              \
     X(calls_forgotten, "such sessions whose device did not come back within a day")                        \
     X(ssrc_exhausted, "calls refused because all SSRCs of their media point are in use")                   \
     X(ssrc_alarms, "times that 90 % of the SSRCs of a media point were in use")                            \
@@ -307,7 +311,9 @@ struct hf_gb_options {
     X(merge_bytes_now, "gb_merge_bytes", "memory of lists of which parts are missing")                     \
     X(calls_now, "gb_calls", "media sessions, with those whose end is under way")                          \
     X(calls_ringing_now, "gb_calls_ringing", "media sessions that are not answered yet")                   \
-    X(calls_orphaned_now, "gb_calls_orphaned", "sessions of before our restart whose device is not back")  \
+    X(calls_orphaned_now, "gb_calls_orphaned",                                                             \
+      "sessions of before our restart, or whose BYE nobody heard, whose device is not back")               \
+    X(byes_now, "gb_byes", "BYEs that were not answered yet")                                              \
     X(ssrc_used_now, "gb_ssrc_used", "SSRCs in use")                                                       \
     X(ssrc_resting_now, "gb_ssrc_resting", "SSRCs in quarantine")                                          \
     X(ssrc_alarm_now, "gb_ssrc_alarm", "media servers of which 90 % of the SSRCs are in use: an alarm")    \

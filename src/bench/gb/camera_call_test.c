@@ -450,6 +450,59 @@ static void what_it_cannot_do_is_refused(void **state)
     end();
 }
 
+static void bye(unsigned call, unsigned cseq)
+{
+    char text[1024];
+
+    (void)snprintf(text, sizeof(text),
+                   "BYE sip:" CAMERA "@192.0.2.10:5061 SIP/2.0\r\n"
+                   "Via: SIP/2.0/UDP 198.51.100.5:5060;rport;branch=z9hG4bKb%u\r\n"
+                   "From: <sip:" SERVER "@" REALM ">;tag=p1\r\nTo: <sip:" CAMERA "@" REALM ">;tag=x\r\n"
+                   "Call-ID: q%u\r\nCSeq: %u BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+                   cseq, call, cseq);
+    kit_gives(text);
+}
+
+static void one_that_is_deaf_to_bye_sends_on_until_it_is_asked_again(void **state)
+{
+    (void)state;
+    begin(NULL);
+    hf_cam_set_quirks(&kit.cam, HF_CAM_QUIRK(BYE));
+    unsigned call = invite_live();
+
+    confirm(call);
+    for (unsigned i = 0; i < 3; i++) {
+        bye(call, 100);
+        kit_nothing();
+    }
+    unsigned before = (unsigned)kit.world.stats.media_packets;
+    kit_pass(1000);
+    assert_true(kit.world.stats.media_packets > before);
+    bye(call, 101);
+    assert_int_equal(kit_status(), 200);
+    assert_string_equal(kit.events, "hung_up BYE came");
+    end();
+}
+
+static void with_an_ssrc_of_its_own(void **state)
+{
+    (void)state;
+    begin(NULL);
+    hf_cam_set_quirks(&kit.cam, HF_CAM_QUIRK(OTHER_SSRC));
+    (void)invite_live();
+    assert_int_equal(kit_status(), 200);
+    assert_true(kit_has("y=") && !kit_has("y=0200000001"));
+    hf_cam_hang_up(&kit.cam);
+    hf_cam_set_quirks(&kit.cam, HF_CAM_QUIRK(NO_SSRC));
+    while (kit_read())
+        ;
+    (void)invite_live();
+    assert_int_equal(kit_status(), 200);
+    assert_false(kit_has("y="));
+    hf_cam_hang_up(&kit.cam);
+    end();
+}
+
 static void without_a_picture_it_is_said(void **state)
 {
     (void)state;
@@ -488,6 +541,8 @@ int main(void)
         cmocka_unit_test(a_lost_connection_ends_the_call),
         cmocka_unit_test(a_stream_that_is_late_does_not_catch_up),
         cmocka_unit_test(what_it_cannot_do_is_refused),
+        cmocka_unit_test(one_that_is_deaf_to_bye_sends_on_until_it_is_asked_again),
+        cmocka_unit_test(with_an_ssrc_of_its_own),
         cmocka_unit_test(without_a_picture_it_is_said),
         cmocka_unit_test(calls_are_bounded),
     };

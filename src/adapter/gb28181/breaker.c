@@ -3,8 +3,6 @@
  * made at the first failure, with the beats of before, none of which can have been missed. Suspects whose breaker is closed are heal.c's. */
 #include "adapter/gb28181/gb.h"
 
-#include "base/sb.h"
-
 void hf_gb_breaker_init(struct hf_gb_link *link)
 {
     struct hf_gb_device *device = link->device;
@@ -19,29 +17,11 @@ void hf_gb_breaker_init(struct hf_gb_link *link)
         (void)hf_breaker_result(&link->breaker, true, last_ms - (i - 1) * beat_ms);
 }
 
-/* An event of the device, as what it says itself is. */
-static void tell(struct hf_gb_link *link)
+/* What is not told stands in what the API shows of the device. */
+static void tell(struct hf_gb_device *device)
 {
-    struct hf_gb_device *device = link->device;
-    struct hf_gb_site *site = device->site;
-    char text[HF_GB_HEALTH_BYTES_MAX];
-    struct hf_json_out out;
-    struct hf_sb sb;
-    uint32_t wait_ms;
-
-    hf_sb_init(&sb, text, sizeof(text));
-    hf_json_out_init(&out, &sb);
-    hf_json_out_object(&out, NULL);
-    hf_gb_breaker_members(device, &out);
-    hf_json_out_end(&out);
-    HF_ASSERT(hf_json_out_complete(&out));
-    struct hf_incoming incoming = {.topic = HF_SLICE("gb/breaker"),
-                                   .payload = hf_sb_done(&sb),
-                                   .format = HF_FORMAT_JSON,
-                                   .flags = HF_EVENT_FLAG_TEXT,
-                                   .publish = true};
-    if (hf_hub_message(site->options.hub, &device->dev, &incoming, NULL, &wait_ms) != HF_OK)
-        site->stats.breaker_untold++; /* it stands in what the API shows of the device */
+    device->site->stats.breaker_untold +=
+        !hf_gb_tell_members(device, HF_SLICE("gb/breaker"), hf_gb_breaker_members);
 }
 
 void hf_gb_breaker_result(struct hf_gb_device *device, bool good)
@@ -55,7 +35,7 @@ void hf_gb_breaker_result(struct hf_gb_device *device, bool good)
     site->stats.breakers_opened++;
     site->stats.breakers_open_now++;
     hf_gb_log(site, "BREAKER_OPEN", hf_gb_device_id(device), &device->flow, HF_REASON_BREAKER_OPEN);
-    tell(link);
+    tell(device);
     hf_gb_device_arm(device);
 }
 
@@ -70,7 +50,7 @@ void hf_gb_breaker_probed(struct hf_gb_device *device, bool good)
         site->stats.breakers_closed++;
         site->stats.breakers_open_now--;
         hf_gb_log(site, "BREAKER_CLOSED", hf_gb_device_id(device), &device->flow, HF_REASON_NONE);
-        tell(link);
+        tell(device);
     }
     hf_gb_device_arm(device);
 }

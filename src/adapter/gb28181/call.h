@@ -341,7 +341,7 @@ bool hf_gb_bye_again(struct hf_gb_device *device, uint64_t call, enum hf_gb_call
                      struct hf_slice channel, struct hf_slice source,
                      const struct hf_sip_dialog_saved *saved);
 bool hf_gb_bye_is(const struct hf_gb_device *device, uint64_t call); /* of that session it is being said */
-void hf_gb_byes_back(struct hf_gb_device *device); /* there is a way to it (again) */
+void hf_gb_byes_back(struct hf_gb_device *device);                   /* there is a way to it (again) */
 /* The device leaves; silent: it said nothing any more. What it may not have heard is owed to it. */
 void hf_gb_byes_drop(struct hf_gb_device *device, bool silent);
 hf_err hf_gb_byes_init(struct hf_gb_site *site); /* HF_ERR_NOMEM */

@@ -92,7 +92,6 @@ static void tell_given_up(const struct hf_gb_bye *bye)
     char storage[512], id[HF_GB_CALL_ID_TEXT];
     struct hf_json_out out;
     struct hf_sb sb;
-    uint32_t wait_ms;
 
     hf_sb_init(&sb, storage, sizeof(storage));
     hf_json_out_init(&out, &sb);
@@ -105,13 +104,7 @@ static void tell_given_up(const struct hf_gb_bye *bye)
     hf_json_out_cstr(&out, "reason", "bye_unanswered");
     hf_json_out_u64(&out, "tries", bye->tries);
     hf_json_out_end(&out);
-    struct hf_incoming incoming = {.topic = HF_SLICE("gb/call"),
-                                   .payload = hf_sb_done(&sb),
-                                   .format = HF_FORMAT_JSON,
-                                   .flags = HF_EVENT_FLAG_TEXT,
-                                   .publish = true};
-    if (!hf_json_out_complete(&out) ||
-        hf_hub_message(site->options.hub, &bye->device->dev, &incoming, NULL, &wait_ms) != HF_OK)
+    if (!hf_json_out_complete(&out) || hf_gb_tell(bye->device, HF_SLICE("gb/call"), hf_sb_done(&sb)) != HF_OK)
         site->stats.call_events_lost++;
 }
 

@@ -284,70 +284,50 @@ static bool owes(struct hf_slice record)
     return record.bytes >= sizeof(begin) && memcmp(record.at, begin, sizeof(begin) - 1) == 0;
 }
 
-static bool take_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value,
-                     struct row *ret_row)
+struct rows {
+    struct row at[ROWS_PER_STEP];
+    unsigned count;
+};
+
+static void take_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value, void *context)
 {
     const struct hf_hub *hub = site->options.hub;
     struct hf_slice tenant, device, rest;
+    struct rows *rows = context;
+    struct row *one = &rows->at[rows->count];
     struct hf_event event;
 
     if (hf_kvkey_parse(key, &tenant, &device, &rest) != HF_OK || rest.bytes != 8 ||
-        hf_event_row_decode(value, &event) != HF_OK || event.payload.bytes > sizeof(ret_row->text) ||
+        hf_event_row_decode(value, &event) != HF_OK || event.payload.bytes > sizeof(one->text) ||
         !hf_gbid_valid(device, HF_GBID_RULE_DEVICE) ||
         (event.to == hub->options.boot && !owes(event.payload)) || /* it stands, or its end is on its way */
-        hf_hub_home(tenant, device, hub->options.workers) != hub->options.worker)
-        return false;
-    *ret_row = (struct row){.call = hf_kvkey_u64_read(rest.at),
-                            .time_ms = event.time_ms,
-                            .boot = event.to,
-                            .bytes = (uint16_t)event.payload.bytes,
-                            .id_bytes = (uint8_t)device.bytes};
-    memcpy(ret_row->id, device.at, device.bytes);
-    memcpy(ret_row->text, event.payload.at, event.payload.bytes);
-    return hf_gb_call_find(site, ret_row->call) == NULL;
-}
-
-/* Some rows from *from on, which moves on. HF_ERR_NOT_FOUND: these were the last. */
-static hf_err read_rows(struct hf_gb_site *site, const struct hf_kvkey *prefix, struct hf_kvkey *from,
-                        struct row *rows, unsigned *ret_count)
-{
-    struct hf_slice key, value;
-    struct hf_kv_cursor cursor;
-    struct hf_kv_txn *txn;
-    unsigned seen = 0;
-
-    *ret_count = 0;
-    hf_err err = hf_kv_read(site->options.hub->options.kv, &txn);
-    if (err != HF_OK)
-        return err;
-    err = hf_kv_scan(txn, HF_KV_CALLS, hf_kvkey_slice(prefix), hf_kvkey_slice(from), false, &cursor);
-    while (err == HF_OK && (err = hf_kv_next(&cursor, &key, &value)) == HF_OK) {
-        if (++seen > ROWS_PER_STEP) {
-            HF_ASSERT(key.bytes <= sizeof(from->at));
-            memcpy(from->at, key.at, key.bytes);
-            from->bytes = (uint16_t)key.bytes;
-            break;
-        }
-        *ret_count += take_row(site, key, value, &rows[*ret_count]);
-    }
-    hf_kv_end(txn);
-    return err;
+        hf_hub_home(tenant, device, hub->options.workers) != hub->options.worker ||
+        hf_gb_call_find(site, hf_kvkey_u64_read(rest.at)) != NULL)
+        return;
+    *one = (struct row){.call = hf_kvkey_u64_read(rest.at),
+                        .time_ms = event.time_ms,
+                        .boot = event.to,
+                        .bytes = (uint16_t)event.payload.bytes,
+                        .id_bytes = (uint8_t)device.bytes};
+    memcpy(one->id, device.at, device.bytes);
+    memcpy(one->text, event.payload.at, event.payload.bytes);
+    rows->count++;
 }
 
 void hf_gb_calls_on_restore(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_gb_site *site = HF_CONTAINER_OF(timer, struct hf_gb_site, calls_restore);
-    struct row *rows = malloc(ROWS_PER_STEP * sizeof(*rows));
+    struct rows *rows = calloc(1, sizeof(*rows));
     struct hf_kvkey prefix;
-    unsigned count = 0;
+
     if (site->calls_from.bytes == 0)
         site->stats.calls_orphaned_now = 0; /* counted anew */
     hf_err err = rows != NULL ? hf_kvkey_tenant(&prefix, site->options.tenant->name) : HF_ERR_NOMEM;
 
     if (err == HF_OK)
-        err = read_rows(site, &prefix, &site->calls_from, rows, &count);
-    for (unsigned i = 0; i < count; i++)
-        look_at(site, &rows[i]);
+        err = hf_gb_scan(site, HF_KV_CALLS, &prefix, &site->calls_from, ROWS_PER_STEP, take_row, rows);
+    for (unsigned i = 0; rows != NULL && i < rows->count; i++)
+        look_at(site, &rows->at[i]);
     free(rows);
     if (err == HF_OK)
         hf_wheel_arm(site->options.wheel, timer, now_ms + 1);
@@ -359,28 +339,30 @@ void hf_gb_calls_on_restore(struct hf_timer *timer, uint64_t now_ms)
     }
 }
 
-/* Devices come by the thousand, and few of them have one: a look costs little. */
-static bool has_row(struct hf_gb_site *site, const struct hf_kvkey *prefix)
+static void note_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value, void *context)
 {
-    struct hf_slice key, value, none = {NULL, 0};
-    struct hf_kv_cursor cursor;
-    struct hf_kv_txn *txn;
-    hf_err err = hf_kv_read(site->options.hub->options.kv, &txn);
+    bool *has = context;
 
-    if (err != HF_OK)
-        return false; /* with the next message, or look */
-    err = hf_kv_scan(txn, HF_KV_CALLS, hf_kvkey_slice(prefix), none, false, &cursor);
-    if (err == HF_OK)
-        err = hf_kv_next(&cursor, &key, &value);
-    hf_kv_end(txn);
-    return err == HF_OK;
+    (void)site, (void)key, (void)value;
+    *has = true;
+}
+
+/* Devices come by the thousand, and few of them have one: a look costs little. */
+static bool has_row(const struct hf_gb_site *site, const struct hf_kvkey *prefix)
+{
+    struct hf_kvkey from = {0};
+    bool has = false;
+
+    (void)hf_gb_scan(site, HF_KV_CALLS, prefix, &from, 1, note_row,
+                     &has); /* else with the next message, or look */
+    return has;
 }
 
 void hf_gb_calls_return(struct hf_gb_device *device)
 {
     struct hf_gb_site *site = device->site;
     struct hf_kvkey prefix, from = {0};
-    struct row *rows;
+    struct rows *rows;
     hf_err err;
 
     if (site->stats.calls_orphaned_now == 0 || !hf_gb_device_there(device))
@@ -388,15 +370,14 @@ void hf_gb_calls_return(struct hf_gb_device *device)
     err = hf_kvkey_device(&prefix, site->options.tenant->name, hf_gb_device_id(device));
     if (err != HF_OK || !has_row(site, &prefix))
         return;
-    rows = malloc(ROWS_PER_STEP * sizeof(*rows));
+    rows = malloc(sizeof(*rows));
     if (rows == NULL)
         return;
     while (err == HF_OK) { /* of one device there are HF_GB_DEVICE_CALLS_MAX at most */
-        unsigned count;
-
-        err = read_rows(site, &prefix, &from, rows, &count);
-        for (unsigned i = 0; i < count; i++)
-            if (!hf_gb_bye_is(device, rows[i].call) && take_up(device, &rows[i]) &&
+        rows->count = 0;
+        err = hf_gb_scan(site, HF_KV_CALLS, &prefix, &from, ROWS_PER_STEP, take_row, rows);
+        for (unsigned i = 0; i < rows->count; i++)
+            if (!hf_gb_bye_is(device, rows->at[i].call) && take_up(device, &rows->at[i]) &&
                 site->stats.calls_orphaned_now > 0)
                 site->stats.calls_orphaned_now--;
     }

@@ -151,7 +151,6 @@ void hf_gb_call_event(struct hf_gb_call *call, const char *state)
     const struct hf_gb_call_times *times = &call->times;
     struct hf_json_out out;
     struct hf_sb sb;
-    uint32_t wait_ms;
 
     hf_sb_init(&sb, site->json, HF_GB_JSON_BYTES_MAX);
     hf_json_out_init(&out, &sb);
@@ -169,12 +168,6 @@ void hf_gb_call_event(struct hf_gb_call *call, const char *state)
         hf_json_out_u64(&out, "connected_ms", times->ended_ms - times->connected_ms);
     }
     hf_json_out_end(&out);
-    struct hf_incoming incoming = {.topic = HF_SLICE("gb/call"),
-                                   .payload = hf_sb_done(&sb),
-                                   .format = HF_FORMAT_JSON,
-                                   .flags = HF_EVENT_FLAG_TEXT,
-                                   .publish = true};
-    if (!hf_json_out_complete(&out) ||
-        hf_hub_message(site->options.hub, &device->dev, &incoming, NULL, &wait_ms) != HF_OK)
+    if (!hf_json_out_complete(&out) || hf_gb_tell(device, HF_SLICE("gb/call"), hf_sb_done(&sb)) != HF_OK)
         site->stats.call_events_lost++;
 }

@@ -1,4 +1,4 @@
-/* adapter/gb28181/describe.c - what the API shows of a camera besides what it shows of every device. */
+/* adapter/gb28181/describe.c - what the API shows of a camera besides what it shows of every device, and what is told of it unasked. */
 #include "adapter/gb28181/subscribe.h"
 #include "base/sb.h"
 
@@ -28,4 +28,32 @@ void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_byt
         (void)hf_sb_done(&sb);
     else
         out[0] = '\0';
+}
+
+hf_err hf_gb_tell(struct hf_gb_device *device, struct hf_slice topic, struct hf_slice json)
+{
+    struct hf_incoming incoming = {.topic = topic,
+                                   .payload = json,
+                                   .format = HF_FORMAT_JSON,
+                                   .flags = HF_EVENT_FLAG_TEXT,
+                                   .publish = true};
+    uint32_t wait_ms;
+
+    return hf_hub_message(device->site->options.hub, &device->dev, &incoming, NULL, &wait_ms);
+}
+
+bool hf_gb_tell_members(struct hf_gb_device *device, struct hf_slice topic,
+                        void (*members)(const struct hf_gb_device *device, struct hf_json_out *out))
+{
+    char text[HF_GB_HEALTH_BYTES_MAX];
+    struct hf_json_out out;
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, text, sizeof(text));
+    hf_json_out_init(&out, &sb);
+    hf_json_out_object(&out, NULL);
+    members(device, &out);
+    hf_json_out_end(&out);
+    HF_ASSERT(hf_json_out_complete(&out));
+    return hf_gb_tell(device, topic, hf_sb_done(&sb)) == HF_OK;
 }

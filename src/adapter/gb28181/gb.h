@@ -331,6 +331,11 @@ void hf_gb_bound(struct hf_gb_device *device, bool port_only);
 /* call_keep.c: it seems to have been restarted: its sessions are asked for. */
 void hf_gb_calls_keep_soon(struct hf_gb_device *device);
 
+/* Rows of a table from *from on, rows_max at most; *from moves on. HF_ERR_NOT_FOUND: these were the last. HF_ERR_*: the table cannot be read now. */
+typedef void hf_gb_row_fn(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value,
+                          void *context);
+hf_err hf_gb_scan(const struct hf_gb_site *site, enum hf_kv_table table, const struct hf_kvkey *prefix,
+                  struct hf_kvkey *from, unsigned rows_max, hf_gb_row_fn *take, void *context);
 /* call_restore.c: there is a way to it: its sessions of before our restart. */
 void hf_gb_calls_return(struct hf_gb_device *device);
 
@@ -368,7 +373,12 @@ struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *wa
 hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoing *outgoing,
                            struct hf_slice *ret_body, struct hf_slice *ret_element);
 
-/* describe.c: what the API shows of a camera besides: a JSON object; "" when it does not fit. */
+/* describe.c. An event of the device, as what it says itself is: JSON. HF_ERR_*: the hub did not take it. */
+hf_err hf_gb_tell(struct hf_gb_device *device, struct hf_slice topic, struct hf_slice json);
+/* The same of an object with these members, HF_GB_HEALTH_BYTES_MAX at most (asserted). False: it was not taken. */
+bool hf_gb_tell_members(struct hf_gb_device *device, struct hf_slice topic,
+                        void (*members)(const struct hf_gb_device *device, struct hf_json_out *out));
+/* What the API shows of a camera besides: a JSON object; "" when it does not fit. */
 void hf_gb_describe(const struct hf_gb_device *device, char *out, size_t out_bytes);
 
 /* It went out: what follows from it is armed. */

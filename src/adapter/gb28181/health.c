@@ -2,8 +2,6 @@
  * is kept of a device is a record of its own, bounded, and goes when there was nothing for a minute. The breaker's results are in it, too. */
 #include "adapter/gb28181/gb.h"
 
-#include "base/sb.h"
-
 static void on_tick(struct hf_timer *timer, uint64_t now_ms);
 
 hf_err hf_gb_links_init(struct hf_gb_site *site)
@@ -99,30 +97,6 @@ void hf_gb_link_members(const struct hf_gb_device *device, struct hf_json_out *o
     hf_json_out_u64(out, "refused", sums.refused);
 }
 
-/* An event of the device, as what it says itself is. */
-static void tell(struct hf_gb_device *device)
-{
-    struct hf_gb_site *site = device->site;
-    char text[HF_GB_HEALTH_BYTES_MAX];
-    struct hf_json_out out;
-    struct hf_sb sb;
-    uint32_t wait_ms;
-
-    hf_sb_init(&sb, text, sizeof(text));
-    hf_json_out_init(&out, &sb);
-    hf_json_out_object(&out, NULL);
-    hf_gb_link_members(device, &out);
-    hf_json_out_end(&out);
-    HF_ASSERT(hf_json_out_complete(&out));
-    struct hf_incoming incoming = {.topic = HF_SLICE("gb/health"),
-                                   .payload = hf_sb_done(&sb),
-                                   .format = HF_FORMAT_JSON,
-                                   .flags = HF_EVENT_FLAG_TEXT,
-                                   .publish = true};
-    if (hf_hub_message(site->options.hub, &device->dev, &incoming, NULL, &wait_ms) != HF_OK)
-        site->stats.health_untold++; /* it stands in what the API shows of the device */
-}
-
 static void on_tick(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_gb_site *site = HF_CONTAINER_OF(timer, struct hf_gb_site, links_timer);
@@ -137,7 +111,8 @@ static void on_tick(struct hf_timer *timer, uint64_t now_ms)
             site->stats.links[before]--;
             site->stats.links[link->health.level]++;
             site->stats.health_changes++;
-            tell(link->device);
+            site->stats.health_untold += /* it stands in what the API shows of the device */
+                !hf_gb_tell_members(link->device, HF_SLICE("gb/health"), hf_gb_link_members);
         }
         if (hf_gb_health_idle(&link->health, now_ms) && hf_gb_breaker_idle(link))
             hf_gb_link_free(link->device);

@@ -38,7 +38,6 @@ static unsigned record(struct hf_gb_device *device, const struct hf_cdp_message 
     char topic[HF_TOPIC_BYTES_MAX];
     struct hf_json_out out;
     struct hf_sb sb;
-    uint32_t wait_ms;
 
     if (site->options.ops->may_take != NULL && !site->options.ops->may_take(site->options.context)) {
         site->stats.messages_busy++;
@@ -53,12 +52,7 @@ static unsigned record(struct hf_gb_device *device, const struct hf_cdp_message 
         site->stats.messages_large++;
         return 413;
     }
-    struct hf_incoming incoming = {.topic = topic_of(message, topic),
-                                   .payload = hf_sb_done(&sb),
-                                   .format = HF_FORMAT_JSON,
-                                   .flags = HF_EVENT_FLAG_TEXT,
-                                   .publish = true};
-    switch (hf_hub_message(site->options.hub, &device->dev, &incoming, NULL, &wait_ms)) {
+    switch (hf_gb_tell(device, topic_of(message, topic), hf_sb_done(&sb))) {
     case HF_OK: return 200;
     case HF_ERR_DENIED: site->stats.messages_denied++; return 403;
     default: site->stats.messages_busy++; return 503;

@@ -208,49 +208,51 @@ static hf_err resume(struct hf_gb_site *site, const struct row *row)
     return err;
 }
 
-static bool take_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value,
-                     struct row *ret_row)
+struct rows {
+    struct row at[ROWS_PER_STEP];
+    unsigned count;
+};
+
+static void take_row(const struct hf_gb_site *site, struct hf_slice key, struct hf_slice value, void *context)
 {
     const struct hf_hub *hub = site->options.hub;
     struct hf_slice tenant, device, rest;
     struct hf_device_row row;
+    struct rows *rows = context;
 
     if (hf_kvkey_parse(key, &tenant, &device, &rest) != HF_OK || hf_device_row_decode(value, &row) != HF_OK ||
         row.binding.bytes == 0 || row.binding.bytes > HF_BINDING_BYTES_MAX || row.presence == HF_OFFLINE ||
         !hf_gbid_valid(device, HF_GBID_RULE_DEVICE) ||
         hf_hub_home(tenant, device, hub->options.workers) != hub->options.worker)
-        return false;
-    *ret_row = (struct row){
+        return;
+    struct row *one = &rows->at[rows->count++];
+
+    *one = (struct row){
         .epoch = row.epoch, .binding_bytes = (uint16_t)row.binding.bytes, .id_bytes = (uint8_t)device.bytes};
-    memcpy(ret_row->id, device.at, device.bytes);
-    memcpy(ret_row->binding, row.binding.at, row.binding.bytes);
-    return true;
+    memcpy(one->id, device.at, device.bytes);
+    memcpy(one->binding, row.binding.at, row.binding.bytes);
 }
 
-/* Some rows from *from on, which moves on. HF_ERR_NOT_FOUND: these were the last. */
-static hf_err read_rows(struct hf_gb_site *site, struct hf_kvkey *from, struct row *rows, unsigned *ret_count)
+hf_err hf_gb_scan(const struct hf_gb_site *site, enum hf_kv_table table, const struct hf_kvkey *prefix,
+                  struct hf_kvkey *from, unsigned rows_max, hf_gb_row_fn *take, void *context)
 {
     struct hf_slice key, value;
     struct hf_kv_cursor cursor;
     struct hf_kv_txn *txn;
-    struct hf_kvkey prefix;
     unsigned seen = 0;
+    hf_err err = hf_kv_read(site->options.hub->options.kv, &txn);
 
-    *ret_count = 0;
-    hf_err err = hf_kvkey_tenant(&prefix, site->options.tenant->name);
-    if (err == HF_OK)
-        err = hf_kv_read(site->options.hub->options.kv, &txn);
     if (err != HF_OK)
         return err;
-    err = hf_kv_scan(txn, HF_KV_DEVICES, hf_kvkey_slice(&prefix), hf_kvkey_slice(from), false, &cursor);
+    err = hf_kv_scan(txn, table, hf_kvkey_slice(prefix), hf_kvkey_slice(from), false, &cursor);
     while (err == HF_OK && (err = hf_kv_next(&cursor, &key, &value)) == HF_OK) {
-        if (++seen > ROWS_PER_STEP) {
+        if (++seen > rows_max) {
             HF_ASSERT(key.bytes <= sizeof(from->at));
             memcpy(from->at, key.at, key.bytes);
             from->bytes = (uint16_t)key.bytes;
             break;
         }
-        *ret_count += take_row(site, key, value, &rows[*ret_count]);
+        take(site, key, value, context);
     }
     hf_kv_end(txn);
     return err;
@@ -258,16 +260,15 @@ static hf_err read_rows(struct hf_gb_site *site, struct hf_kvkey *from, struct r
 
 hf_err hf_gb_site_restore(struct hf_gb_site *site)
 {
-    struct row *rows = malloc(ROWS_PER_STEP * sizeof(*rows));
-    struct hf_kvkey from = {0};
-    hf_err err = rows != NULL ? HF_OK : HF_ERR_NOMEM;
+    struct rows *rows = malloc(sizeof(*rows));
+    struct hf_kvkey prefix, from = {0};
+    hf_err err = rows != NULL ? hf_kvkey_tenant(&prefix, site->options.tenant->name) : HF_ERR_NOMEM;
 
     while (err == HF_OK) {
-        unsigned count;
-
-        err = read_rows(site, &from, rows, &count);
-        for (unsigned i = 0; i < count; i++) {
-            bool restored = resume(site, &rows[i]) == HF_OK;
+        rows->count = 0;
+        err = hf_gb_scan(site, HF_KV_DEVICES, &prefix, &from, ROWS_PER_STEP, take_row, rows);
+        for (unsigned i = 0; i < rows->count; i++) {
+            bool restored = resume(site, &rows->at[i]) == HF_OK;
 
             site->stats.restored += restored;
             site->stats.restore_refused += !restored;

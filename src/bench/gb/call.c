@@ -176,17 +176,6 @@ static void answer(struct hf_cam *cam, struct hf_cam_call *call, unsigned status
 
 /* ---- INVITE ---- */
 
-static struct hf_slice target_of(const struct hf_sip_msg *msg)
-{
-    struct hf_sip_values values = hf_sip_values(msg, HF_SIP_CONTACT);
-    struct hf_sip_contact contact;
-
-    if (hf_sip_contact_next(&values, hf_sip_tolerances_default(), &contact, NULL) == HF_OK &&
-        contact.address.uri.text.bytes > 0)
-        return contact.address.uri.text;
-    return msg->from.uri.text;
-}
-
 static struct hf_cam_call *call_new(struct hf_cam *cam, const struct hf_sip_msg *msg,
                                     const struct hf_sdp *offer)
 {
@@ -214,7 +203,7 @@ static struct hf_cam_call *call_new(struct hf_cam *cam, const struct hf_sip_msg 
     }
     call->call_id = kept.call_id;
     call->channel = kept.uri.user;
-    call->target = target_of(&kept);
+    call->target = hf_cam_target(&kept);
     call->from = kept.from.uri.text;
     call->from_tag = kept.from.tag;
     call->to = kept.to.uri.text;

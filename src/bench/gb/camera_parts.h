@@ -94,6 +94,8 @@ bool hf_cam_message(struct hf_cam *cam, const struct hf_cdp_message *message, en
 void hf_cam_serve_message(struct hf_cam *cam, const struct hf_sip_msg *msg, bool again);
 void hf_cam_serve_subscribe(struct hf_cam *cam, const struct hf_sip_msg *msg, bool again);
 void hf_cam_reply(struct hf_cam *cam, const struct hf_sip_msg *request, unsigned status); /* serve.c */
+/* Where requests within the dialog of that request go: its Contact, or who it is from. */
+struct hf_slice hf_cam_target(const struct hf_sip_msg *msg); /* serve.c */
 uint32_t hf_cam_next_sn(struct hf_cam *cam);
 bool hf_cam_is_channel(const struct hf_cam *cam,
                        struct hf_slice id); /* of it, or the device itself; bodies.c */

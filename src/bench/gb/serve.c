@@ -40,6 +40,17 @@ void hf_cam_reply(struct hf_cam *cam, const struct hf_sip_msg *request, unsigned
         hf_cam_send(cam, text);
 }
 
+struct hf_slice hf_cam_target(const struct hf_sip_msg *msg)
+{
+    struct hf_sip_values values = hf_sip_values(msg, HF_SIP_CONTACT);
+    struct hf_sip_contact contact;
+
+    if (hf_sip_contact_next(&values, hf_sip_tolerances_default(), &contact, NULL) == HF_OK &&
+        contact.address.uri.text.bytes > 0)
+        return contact.address.uri.text;
+    return msg->from.uri.text;
+}
+
 static void request_came(struct hf_cam *cam, const struct hf_sip_msg *msg)
 {
     bool again = msg->method != HF_SIP_ACK && seen_before(cam, msg);

@@ -38,20 +38,9 @@ static struct hf_slice keep(char **at, struct hf_slice text)
     return (struct hf_slice){from, text.bytes};
 }
 
-static struct hf_slice target_of(const struct hf_sip_msg *msg)
-{
-    struct hf_sip_values values = hf_sip_values(msg, HF_SIP_CONTACT);
-    struct hf_sip_contact contact;
-
-    if (hf_sip_contact_next(&values, hf_sip_tolerances_default(), &contact, NULL) == HF_OK &&
-        contact.address.uri.text.bytes > 0)
-        return contact.address.uri.text;
-    return msg->from.uri.text;
-}
-
 static struct hf_cam_subscription *subscription_new(const struct hf_sip_msg *msg)
 {
-    struct hf_slice event = hf_sip_value(msg, HF_SIP_EVENT), target = target_of(msg);
+    struct hf_slice event = hf_sip_value(msg, HF_SIP_EVENT), target = hf_cam_target(msg);
     struct hf_slice parts[] = {msg->call_id,       event,         target,
                                msg->from.uri.text, msg->from.tag, msg->to.uri.text};
     size_t bytes = 0;

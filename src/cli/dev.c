@@ -12,7 +12,9 @@
 #include "app/gateway.h"
 #include "app/jwt_files.h"
 #include "app/serve.h"
+#include "cli/args.h"
 #include "cli/config_args.h"
+#include "cli/dev_fleet.h"
 #include "codec/json/out.h"
 #include "codec/jwt/api_key.h"
 #include "codec/jwt/jwt.h"
@@ -44,6 +46,8 @@ struct dev {
     char token[HF_JWT_TOKEN_BYTES_MAX + 1];
     char gb_password[DEV_GB_PASSWORD_BYTES + 1]; /* of all cameras */
     bool first;
+    uint64_t bicycles;
+    struct hf_dev_fleet *fleet; /* owns */
 };
 
 static void path_of(const struct dev *dev, const char *name, char out[PATH_BYTES])
@@ -298,6 +302,33 @@ static unsigned port_of(const struct hf_gateway *gateway, const char *name)
     return 0;
 }
 
+/* A gateway without its fleet is a gateway: trouble is told, and no reason to end. */
+static void start_fleet(struct dev *dev, const struct hf_gateway *gateway, unsigned port)
+{
+    char url[64], sip[HF_SOCKET_TEXT_MAX], error[HF_DEV_FLEET_ERROR_BYTES];
+    bool cameras = gateway->gb.door_count > 0;
+    struct hf_dev_fleet_options options = {.data = dev->data,
+                                           .kid = DEV_KID,
+                                           .tenant = DEV_TENANT,
+                                           .url = url,
+                                           .sip = cameras ? sip : NULL,
+                                           .bicycles = (unsigned)dev->bicycles};
+
+    if (dev->bicycles == 0)
+        return;
+    (void)snprintf(url, sizeof(url), "ws://127.0.0.1:%u", port);
+    if (cameras)
+        hf_address_text(&gateway->gb.doors[0].address, sip);
+    if (hf_dev_fleet_start(&options, &dev->fleet, error) != HF_OK) {
+        (void)fprintf(stderr, "holdfast dev: there is no fleet: %s\n", error);
+        return;
+    }
+    (void)printf("  fleet     %u simulated bicycles, " HF_DEV_FLEET_DEVICE
+                 "001 to %03u%s; --fleet 0 turns it off (log: "
+                 "%s/dev/fleet.log)\n",
+                 options.bicycles, options.bicycles, cameras ? ", and 2 cameras" : "", dev->data);
+}
+
 static void on_ready(void *context, struct hf_gateway *gateway)
 {
     struct dev *dev = context;
@@ -336,6 +367,7 @@ static void on_ready(void *context, struct hf_gateway *gateway)
         (void)printf("  cameras   GB/T 28181 at %s, UDP and TCP: server id %s, domain %s, password %s\n", sip,
                      gateway->rules->config->gb28181.server_id, gateway->gb.realm, dev->gb_password);
     }
+    start_fleet(dev, gateway, port);
     if (console) {
         char code[HF_CONSOLE_CODE_CHARS + 1];
         uint8_t random[HF_CONSOLE_CODE_BYTES];
@@ -354,10 +386,11 @@ static void on_ready(void *context, struct hf_gateway *gateway)
     (void)printf("  # a device: type a line, it becomes a durable event; what is sent to it is printed\n"
                  "  %s connect%s --auto-result '{\"ok\":true}'\n\n",
                  self, from);
-    (void)printf("  # the events, as they become durable (or open it in a browser: "
-                 "%s/v1/events?follow=true&from=earliest&key=%s)\n"
-                 "  curl -sN -H 'Authorization: Bearer %s' '%s/v1/events?follow=true&from=earliest'\n\n",
-                 url, dev->api_key, dev->api_key, url);
+    (void)printf("  # its events, as they become durable (or open it in a browser: "
+                 "%s/v1/events?follow=true&from=earliest&device=%s&key=%s)\n"
+                 "  curl -sN -H 'Authorization: Bearer %s' "
+                 "'%s/v1/events?follow=true&from=earliest&device=%s'\n\n",
+                 url, DEV_DEVICE, dev->api_key, dev->api_key, url, DEV_DEVICE);
     (void)printf(
         "  # a message to the device; a command that waits for its answer; why it is or is not online\n"
         "  curl -s -H 'Authorization: Bearer %s' --json '{\"payload\":{\"hello\":\"world\"}}' "
@@ -389,24 +422,31 @@ static int run(int argc, char **argv)
 {
     static const struct option options[] = {
         {"data", required_argument, NULL, 'd'},
+        {"fleet", required_argument, NULL, 'f'},
         HF_CLI_CONFIG_OPTIONS,
         {0},
     };
     struct hf_cli_config_args args = {0};
     struct hf_config *config = NULL;
-    struct dev dev = {.argv0 = argv[0]};
+    struct dev dev = {.argv0 = argv[0], .bicycles = HF_DEV_FLEET_BICYCLES};
     const char *data = "./data";
     char path[PATH_BYTES];
     int option;
 
     while ((option = getopt_long(argc, argv, "d:c:s:", options, NULL)) != -1) {
+        int status = HF_CLI_OK;
+
         if (option == 'd')
             data = optarg;
+        else if (option == 'f')
+            status = hf_cli_number(argv[0], "--fleet", optarg, 0, HF_DEV_FLEET_BICYCLES_MAX, &dev.bicycles);
         else if (option == 'c' || !hf_cli_config_option(&args, option, optarg))
             return hf_cli_usage_error(
                 argv[0], option == 'c'
                              ? "dev uses the configuration in its data directory; see `holdfast serve`"
                              : "wrong option");
+        if (status != HF_CLI_OK)
+            return status;
     }
     if (optind < argc)
         return hf_cli_usage_error(argv[0], "takes no '%s'", argv[optind]);
@@ -438,19 +478,24 @@ static int run(int argc, char **argv)
         .on_ready = on_ready,
         .context = &dev,
     };
-    return hf_serve(config, &serve) == 0 ? HF_CLI_OK : HF_CLI_FAILED;
+    status = hf_serve(config, &serve) == 0 ? HF_CLI_OK : HF_CLI_FAILED;
+    hf_dev_fleet_stop(dev.fleet);
+    return status;
 }
 
 const struct hf_cli_command hf_cli_dev = {
     .name = "dev",
     .summary = "run a gateway for yourself: makes its own keys, prints lines to paste",
-    .usage = "dev [--data DIR] [--set KEY=VALUE]...",
-    .details = "  -d, --data DIR       everything is kept here; default ./data\n"
-               "  -s, --set KEY=VALUE  one option, such as listeners.plain.port=9000; may be repeated\n"
-               "\n"
-               "Examples:\n"
-               "  holdfast dev\n"
-               "  holdfast dev --data /tmp/try --set listeners.plain.port=0 --set listeners.tls.port=0 --set "
-               "admin.port=0 --set gb28181.listeners.sip.port=0\n",
+    .usage = "dev [--data DIR] [--fleet N] [--set KEY=VALUE]...",
+    .details =
+        "  -d, --data DIR       everything is kept here; default ./data\n"
+        "      --fleet N        simulated bicycles, and two cameras, that live as long as the gateway\n"
+        "                       does (25); 0 = none\n"
+        "  -s, --set KEY=VALUE  one option, such as listeners.plain.port=9000; may be repeated\n"
+        "\n"
+        "Examples:\n"
+        "  holdfast dev\n"
+        "  holdfast dev --data /tmp/try --set listeners.plain.port=0 --set listeners.tls.port=0 --set "
+        "admin.port=0 --set gb28181.listeners.sip.port=0\n",
     .run = run,
 };

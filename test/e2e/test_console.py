@@ -227,7 +227,7 @@ def test_a_lost_gateway_is_said_and_comes_back(gateways, browser):
 
 def test_dev_prints_an_address_that_logs_in_once(browser, tmp_path):
     settings = ["listeners.plain.port=0", "listeners.tls.port=0", "admin.port=0", "gb28181.enabled=false", "store.map_initial_bytes=16MiB"]
-    dev = subprocess.Popen([str(BINARY), "dev", "--data", str(tmp_path / "data"), *(part for one in settings for part in ("--set", one))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    dev = subprocess.Popen([str(BINARY), "dev", "--fleet", "0", "--data", str(tmp_path / "data"), *(part for one in settings for part in ("--set", one))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         address = next(line.split()[1] for line in dev.stdout if line.startswith("  console "))
         threading.Thread(target=dev.stdout.read, daemon=True).start()

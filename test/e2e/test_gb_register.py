@@ -105,7 +105,7 @@ def test_dev_has_a_port_for_cameras(tmp_path):
     import subprocess
     from lib.gateway import BINARY
     ports = [f"--set={name}.port=0" for name in ("listeners.plain", "listeners.tls", "admin", "gb28181.listeners.sip")]
-    dev = subprocess.Popen([str(BINARY), "dev", "--data", str(tmp_path / "data"), *ports], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    dev = subprocess.Popen([str(BINARY), "dev", "--fleet", "0", "--data", str(tmp_path / "data"), *ports], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         line = next(line for line in dev.stdout if "GB/T 28181" in line)
         row = json.loads((tmp_path / "data" / "dev.json").read_text())["sip"]

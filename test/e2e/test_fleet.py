@@ -1,0 +1,104 @@
+"""`holdfast dev` has a small living fleet: child processes that live as long as it does."""
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from lib.agent import samples
+from lib.api import Api
+from lib.gateway import BINARY, eventually
+
+
+class Dev:
+    def __init__(self, folder, *args, cameras=True, env=None):
+        ports = [f"--set={name}.port=0" for name in ("listeners.plain", "listeners.tls", "admin", "gb28181.listeners.sip")]
+        self.folder = folder
+        self.process = subprocess.Popen([str(BINARY), "dev", "--data", str(folder), *ports, "--set=store.map_initial_bytes=16MiB", *args,
+                                         *([] if cameras else ["--set=gb28181.enabled=false"])],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith("Paste these"):
+                break
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        row = json.loads((folder / "dev.json").read_text())
+        self.client = Api(row["url"], row["api_key"])
+
+    def api(self):
+        return self.client
+
+    def said(self, word):
+        return [line for line in self.lines if line.startswith(f"  {word} ")]
+
+    def children(self, word):
+        """Processes of this fleet, wherever they hang."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                args = open(f"/proc/{pid}/cmdline").read().split("\0")
+                state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+            except OSError:
+                continue
+            if word in args and state != "Z" and any(arg.startswith(str(self.folder)) for arg in args) and int(pid) != self.process.pid:
+                found.append(int(pid))
+        return found
+
+    def online(self):
+        return {row["device"] for row in self.client.get("/v1/devices?limit=100")["devices"] if row["state"] == "online"}
+
+
+@pytest.fixture
+def dev(tmp_path):
+    all_of_them = []
+
+    def start(*args, **options):
+        all_of_them.append(Dev(tmp_path / "data", *args, **options))
+        return all_of_them[-1]
+    yield start
+    for one in all_of_them:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+
+
+def test_bicycles_and_cameras_live_as_long_as_the_gateway(dev, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
+    one = dev("--fleet", "3", env={**os.environ, "PATH": str(tmp_path / "bin")})  # without an ffmpeg there is no film, and no waiting for it
+    (line,) = one.said("fleet")
+    assert re.search(r"3 simulated bicycles, bicycle-001 to 003, and 2 cameras; --fleet 0", line)
+    bicycles = {"bicycle-001", "bicycle-002", "bicycle-003"}
+    eventually(lambda: one.online() >= bicycles | {"34020000001320000101", "34020000001320000102"}, 60)
+    eventually(lambda: all(len(samples(one, bicycle)) > 8 for bicycle in bicycles), 30)
+    (agent,) = one.children("agent")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: one.children("agent") not in ([], [agent]), 30)
+    eventually(lambda: one.online() >= bicycles, 30)
+    one.process.terminate()
+    assert one.process.wait(30) == 0
+    assert one.children("agent") == one.children("gb-device") == []
+
+
+def test_no_gateway_no_fleet(dev):
+    one = dev(cameras=False)
+    (line,) = one.said("fleet")
+    assert "25 simulated bicycles, bicycle-001 to 025;" in line
+    eventually(lambda: one.children("agent"), 30)
+    one.process.kill()
+    one.process.wait()
+    eventually(lambda: not one.children("agent"), 30)
+
+
+def test_it_can_be_turned_off(dev):
+    one = dev("--fleet", "0")
+    assert one.said("fleet") == [] and not (one.folder / "dev" / "fleet.tokens").exists()
+    one.process.terminate()
+    assert one.process.wait(30) == 0
+    result = subprocess.run([str(BINARY), "dev", "--fleet", "1000"], capture_output=True, text=True)
+    assert result.returncode == 2 and "--fleet" in result.stderr

@@ -356,6 +356,7 @@ static void measure(struct hf_media *media, uint64_t now_ms)
     if (!hf_media_ports_audit(&media->ports, now_ms, &audit))
         stats->audit_failed = true; /* for good: it is a mistake of this program */
     stats->legs = media->leg_count;
+    stats->units_refused = media->pool.refused;
     stats->relay_refused = egress_refused(media->egress4) + egress_refused(media->egress6);
     stats->views = atomic_load(&media->views);
     stats->ports_free = audit.free;
@@ -467,6 +468,7 @@ static hf_err make(struct hf_media *media)
 {
     hf_err err = bind_addresses(media);
 
+    hf_media_pool_init(&media->pool, HF_MEDIA_POOL_BYTES_MAX, HF_MEDIA_POOL_KEPT_BYTES_MAX);
     if (err == HF_OK)
         err = hf_media_ports_init(&media->ports, media->options.port_first, media->options.port_last);
     if (err != HF_OK)
@@ -572,6 +574,7 @@ void hf_media_free(struct hf_media *media)
     hf_map_deinit(&media->legs_by_token);
     hf_map_deinit(&media->channels);
     hf_media_ports_deinit(&media->ports);
+    hf_media_pool_deinit(&media->pool);
     pthread_mutex_destroy(&media->stats_mutex);
     free(media);
 }

@@ -60,7 +60,7 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     X(lost, "packets that did not come")                                                                     \
     X(duplicates, "packets that came twice, or too late")                                                    \
     X(reports_in, "RTCP packets taken")                                                                      \
-    X(reports_out, "receiver reports sent")                                                                  \
+    X(reports_out, "RTCP reports sent")                                                                      \
     X(relayed, "packets sent to RTP consumers")                                                              \
     X(relay_refused, "packets that the kernel did not take for an RTP consumer")                             \
     X(connections, "TCP connections of devices taken")                                                       \
@@ -68,6 +68,7 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     X(framing_broken, "TCP connections closed for their framing")                                            \
     X(units, "access units")                                                                                 \
     X(units_dropped, "access units cut by a loss, or too large")                                             \
+    X(units_refused, "access units and packets out of order for which there was no memory, as if lost")      \
     X(gop_overflows, "groups of pictures too large to be kept")                                              \
     X(views_opened, "watchers by HTTP")                                                                      \
     X(views_refused, "watchers refused: too many")                                                           \

@@ -30,7 +30,7 @@ static bool has_video(const struct hf_media_leg *leg)
 static void on_unit(void *context, const struct hf_es_unit *es)
 {
     struct hf_media_leg *leg = context;
-    struct hf_media_unit *unit = hf_media_unit_new(es);
+    struct hf_media_unit *unit = hf_media_unit_new(&leg->media->pool, es);
 
     if (unit == NULL)
         return; /* as if it had been lost */
@@ -95,6 +95,12 @@ static void told_lost(struct hf_media_leg *leg, unsigned count)
 
 /* ---- order ---- */
 
+static void forget(struct hf_media_leg *leg, struct hf_media_kept *kept)
+{
+    hf_media_pool_give(&leg->media->pool, kept->bytes, kept->count);
+    kept->bytes = NULL;
+}
+
 static void pop_kept(struct hf_media_leg *leg)
 {
     unsigned slot;
@@ -107,18 +113,15 @@ static void pop_kept(struct hf_media_leg *leg)
             deliver(leg, &rtp);
         else
             told_lost(leg, 1); /* there was no memory for it */
-        free(kept->bytes);
-        kept->bytes = NULL;
+        forget(leg, kept);
     }
     leg->wait_ms = leg->media->loop->now_ms;
 }
 
 static void drop_kept(struct hf_media_leg *leg)
 {
-    for (unsigned i = 0; i < HF_RTP_WINDOW; i++) {
-        free(leg->kept[i].bytes);
-        leg->kept[i].bytes = NULL;
-    }
+    for (unsigned i = 0; i < HF_RTP_WINDOW; i++)
+        forget(leg, &leg->kept[i]);
 }
 
 void hf_media_give_up_gap(struct hf_media_leg *leg)
@@ -134,7 +137,7 @@ static void keep(struct hf_media_leg *leg, unsigned slot, const uint8_t *in, siz
     struct hf_media_kept *kept = &leg->kept[slot];
 
     HF_ASSERT(kept->bytes == NULL);
-    if (wants_units(leg) && (kept->bytes = malloc(bytes)) != NULL) {
+    if (wants_units(leg) && (kept->bytes = hf_media_pool_take(&leg->media->pool, bytes)) != NULL) {
         memcpy(kept->bytes, in, bytes);
         kept->count = (uint32_t)bytes;
     }

@@ -319,24 +319,28 @@ void hf_media_connection_ended(struct hf_media_leg *leg)
 
 /* ---- looks ---- */
 
-/* RTCP goes where the device's came from, else to the port above the one that it sends from. */
+/* Where the device's came from, else to the port above the one that it sends from. */
+void hf_media_leg_rtcp(struct hf_media_leg *leg, const uint8_t *packets, size_t bytes)
+{
+    union hf_address to = leg->rtcp_peer;
+
+    if (to.any.sa_family == AF_UNSPEC && leg->remote.any.sa_family != AF_UNSPEC)
+        to = with_port(leg->remote, (uint16_t)(hf_address_port(&leg->remote) + 1));
+    if (leg->rtcp == NULL || to.any.sa_family == AF_UNSPEC || hf_address_port(&to) == 0)
+        return;
+    if (hf_udp_send(leg->rtcp, NULL, &to, packets, bytes) == HF_OK)
+        leg->media->stats.reports_out++;
+}
+
 static void report(struct hf_media_leg *leg, uint64_t now_us)
 {
     uint8_t out[HF_RTCP_RECEIVER_BYTES_MAX];
     struct hf_rtcp_report told = hf_rtp_receiver_report(&leg->receiver);
-    union hf_address to = leg->rtcp_peer;
 
     told.ssrc = leg->source.ssrc;
     told.last_sr = leg->last_sr;
     told.delay = leg->last_sr == 0 ? 0 : (uint32_t)((now_us - leg->last_sr_us) * 65536 / 1000000);
-    if (to.any.sa_family == AF_UNSPEC && leg->remote.any.sa_family != AF_UNSPEC)
-        to = with_port(leg->remote, (uint16_t)(hf_address_port(&leg->remote) + 1));
-    if (to.any.sa_family == AF_UNSPEC || hf_address_port(&to) == 0)
-        return;
-    size_t bytes = hf_rtcp_write_receiver(leg->media->ssrc, &told, HF_SLICE("holdfast"), out);
-
-    if (hf_udp_send(leg->rtcp, NULL, &to, out, bytes) == HF_OK)
-        leg->media->stats.reports_out++;
+    hf_media_leg_rtcp(leg, out, hf_rtcp_write_receiver(leg->media->ssrc, &told, HF_SLICE("holdfast"), out));
 }
 
 static void repeat_untold(struct hf_media_leg *leg)

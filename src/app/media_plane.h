@@ -20,6 +20,10 @@
 #include "io/udp.h"
 #include "io/udp_fan.h"
 
+enum {
+    HF_MEDIA_POOL_BYTES_MAX = 1 << 30, /* units of all streams and watchers, packets out of order */
+    HF_MEDIA_POOL_KEPT_BYTES_MAX = 32 << 20,
+};
 enum { HF_MEDIA_SWEEP_MS = 100, HF_MEDIA_TENANT_BYTES_MAX = HF_TENANT_BYTES_MAX };
 
 /* ---- messages: the low bit of the pointer says which ---- */
@@ -65,10 +69,11 @@ struct hf_media_voice {    /* fields are media_voice.c's */
     bool in_ps, runs, last /* no sound will follow */, told /* the end was, or that nobody speaks */;
     uint8_t payload_type;
     uint16_t sequence;
-    uint64_t time;      /* of the next packet, 8 kHz */
-    uint64_t due_ms;    /* when it goes */
-    uint64_t spoken_ms; /* sound came last */
-    uint64_t packets, bytes, lost, gaps;
+    uint64_t time;                        /* of the next packet, 8 kHz */
+    uint64_t due_ms;                      /* when it goes */
+    uint64_t report_ms, reported_packets; /* the last sender report */
+    uint64_t spoken_ms;                   /* sound came last */
+    uint64_t packets, bytes, lost, gaps, sent_bytes /* without those lost */;
 };
 
 struct hf_media_consumer {
@@ -153,6 +158,7 @@ struct hf_media {
     struct hf_thread thread;
     struct hf_timer sweep;
     struct hf_media_ports ports;
+    struct hf_media_pool pool; /* of units, and of packets that wait */
     struct hf_map legs_by_token, channels;
     struct hf_list_node legs, waiting /* views without a leg */;
     uint32_t leg_count, ssrc;
@@ -221,6 +227,7 @@ struct hf_media_leg *hf_media_leg_of(struct hf_media *media, uint64_t token);
 struct hf_media_leg *hf_media_channel(struct hf_media *media, struct hf_slice tenant, struct hf_slice device,
                                       struct hf_slice channel, unsigned kind);
 void hf_media_leg_unwatched(struct hf_media_leg *leg);
+void hf_media_leg_rtcp(struct hf_media_leg *leg, const uint8_t *packets, size_t bytes); /* to the device */
 
 bool hf_media_same_address(const union hf_address *a, const union hf_address *b);
 

@@ -3,12 +3,14 @@
  *   request -> speaker (one at a time; waits while the ring is full) -> ring (media.talk_bytes_max) -> a packet every 20 ms while there is sound
  *
  * When the ring runs dry nothing is sent; the next packet has the marker, and a time that went on (RFC 3551 4.1). What does not fill a packet waits for more, HF_MEDIA_VOICE_PATIENCE_MS, and is then
- * filled up with silence. Sources: RFC 3550 5.1, RFC 3551 4.1, 4.5.14, RFC 4571; GB/T 28181-2022 9.12, annex C. */
+ * filled up with silence. Over UDP sender reports go beside it while there is sound. Sources: RFC 3550 5.1, RFC 3551 4.1, 4.5.14, RFC 4571; GB/T 28181-2022 9.12, annex C. */
 #include <stdlib.h>
 
 #include "app/media_plane.h"
 #include "base/assert.h"
 #include "codec/ps/mux.h"
+#include "codec/rtp/rtcp.h"
+#include "io/clock.h"
 #include "io/entropy.h"
 
 enum {
@@ -24,6 +26,7 @@ enum {
     PACK_BYTES_MAX = 1024,
     FRAME_BYTES = 2,
 };
+#define NTP_BEGIN_S UINT64_C(2208988800) /* 1900 to 1970 */
 
 static struct hf_media *media_of(const struct hf_media_voice *voice)
 {
@@ -110,6 +113,7 @@ static void send_packet(struct hf_media_voice *voice, bool begins)
     if (send_bytes(leg, framed, HF_RTP_HEAD_BYTES + bytes)) {
         media_of(voice)->stats.talk_packets++;
         media_of(voice)->stats.talk_bytes += bytes;
+        voice->sent_bytes += bytes;
     } else {
         voice->lost++;
         media_of(voice)->stats.talk_lost++;
@@ -151,6 +155,35 @@ static void fill(struct hf_media_voice *voice)
     }
     if (view->sound_taken == view->sound_bytes)
         finish(voice, HF_OK);
+}
+
+/* ---- reports (RFC 3550 6.4.1) ---- */
+
+/* Of now: what stands at the microphone, so to speak. */
+static uint32_t rtp_now(const struct hf_media_voice *voice)
+{
+    int64_t ahead_ms = (int64_t)now_ms(voice) - (int64_t)voice->due_ms;
+    uint64_t time = voice->time + (uint64_t)(ahead_ms * BYTES_A_MS);
+
+    return (uint32_t)(voice->in_ps ? time * 45 / 4 : time);
+}
+
+/* Only over UDP: on a connection a device expects nothing but its sound. */
+static void report(struct hf_media_voice *voice)
+{
+    struct hf_media_leg *leg = voice->leg;
+    uint64_t utc_ms = hf_clock_utc_ms(), sent = voice->packets - voice->lost;
+    uint64_t ntp = (utc_ms / 1000 + NTP_BEGIN_S) << 32 | ((utc_ms % 1000) << 32) / 1000;
+    uint8_t out[HF_RTCP_SENDER_BYTES_MAX];
+
+    if (leg->transport != HF_GB_MEDIA_UDP || !is_open(leg) || sent == voice->reported_packets ||
+        (voice->report_ms != 0 && now_ms(voice) - voice->report_ms < HF_MEDIA_REPORT_MS))
+        return;
+    voice->report_ms = now_ms(voice);
+    voice->reported_packets = sent;
+    hf_media_leg_rtcp(leg, out,
+                      hf_rtcp_write_sender(leg->source.offered, ntp, rtp_now(voice), (uint32_t)sent,
+                                           (uint32_t)voice->sent_bytes, HF_SLICE("holdfast"), out));
 }
 
 /* ---- time ---- */
@@ -213,6 +246,7 @@ void hf_media_voice_sweep(struct hf_media_leg *leg)
     uint64_t now = now_ms(voice);
 
     start(voice);
+    report(voice);
     if (voice->speaker != NULL && !is_open(leg) && now - voice->speaker->begun_ms >= options->start_ms)
         finish(voice, HF_ERR_TIMEOUT);
     if (!leg->answered || voice->runs || voice->speaker != NULL || voice->count > 0 || voice->told)

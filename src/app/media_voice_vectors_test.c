@@ -1,6 +1,10 @@
 /* app/media_voice_vectors_test.c - what is said to a device: how it goes, and who may say it. Time is the thread's own; nothing here asks how long it took. */
 #include "app/media_testkit.h"
 
+#include <time.h>
+
+#include "codec/rtp/rtcp.h"
+
 enum { SOUND_BYTES = 160 };
 
 static uint8_t sound[64000];
@@ -118,6 +122,65 @@ static void each_packet_has_20_ms(void **state)
     hf_media_ops.close(kit.media, leg);
     end();
     close(device);
+}
+
+/* Sockets for RTP and, one port above, RTCP. */
+static int udp_pair(uint16_t *ret_port, int *ret_rtcp)
+{
+    struct timeval patience = {PATIENCE_MS / 1000, 0};
+
+    for (unsigned tries = 0; tries < 100; tries++) {
+        int rtp = udp_socket(ret_port), rtcp = socket(AF_INET, SOCK_DGRAM, 0);
+        struct sockaddr_in above = loopback((uint16_t)(*ret_port + 1));
+
+        if (*ret_port < 65535 && bind(rtcp, (struct sockaddr *)&above, sizeof(above)) == 0) {
+            assert_int_equal(setsockopt(rtcp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+            *ret_rtcp = rtcp;
+            return rtp;
+        }
+        close(rtp);
+        close(rtcp);
+    }
+    fail_msg("no two ports");
+    return -1;
+}
+
+static void a_sender_report_tells_what_was_sent(void **state)
+{
+    uint16_t own, port;
+    int reports = -1, device = udp_pair(&own, &reports);
+    uint8_t in[2048];
+    struct hf_rtcp packet;
+    struct hf_rtp first;
+
+    (void)state;
+    begin(&defaults);
+    uint64_t leg = open_talk(&port), before_s = (uint64_t)time(NULL);
+
+    agree(leg, HF_GB_MEDIA_UDP, own, 8, "PCMA");
+    assert_int_equal(say(0, 2 * SOUND_BYTES, false), HF_OK);
+    first = hear(device, in);
+    ssize_t bytes = recv(reports, in, sizeof(in), 0);
+    struct hf_slice rest = {(char *)in, (size_t)HF_MAX(bytes, 0)};
+
+    assert_int_equal(hf_rtcp_next(&rest, &packet), HF_OK);
+    assert_int_equal(packet.type, HF_RTCP_SR);
+    assert_int_equal(packet.ssrc, SSRC);
+    assert_int_equal(packet.count, 0);
+    assert_in_range(packet.sender.packets, 1, 2);
+    assert_int_equal(packet.sender.bytes, packet.sender.packets * SOUND_BYTES); /* payload alone */
+    uint64_t ntp_s = packet.sender.ntp >> 32;
+
+    assert_in_range(ntp_s, before_s + 2208988800u, (uint64_t)time(NULL) + 2208988800u);
+    /* The same moment on the clock of the sound. */
+    assert_in_range(packet.sender.rtp_time - first.timestamp, 0, PATIENCE_MS * 8u);
+    assert_int_equal(hf_rtcp_next(&rest, &packet), HF_OK);
+    assert_int_equal(packet.type, HF_RTCP_SDES);
+    assert_true(hf_slice_is(packet.cname, "holdfast"));
+    hf_media_ops.close(kit.media, leg);
+    end();
+    close(device);
+    close(reports);
 }
 
 static void heard(void *context, const struct hf_es_unit *unit)
@@ -354,6 +417,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_packet_has_20_ms),
+        cmocka_unit_test(a_sender_report_tells_what_was_sent),
         cmocka_unit_test(in_a_program_stream_if_the_device_wants_that),
         cmocka_unit_test(over_a_connection_of_the_device),
         cmocka_unit_test(over_a_connection_to_the_device),

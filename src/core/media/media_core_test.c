@@ -1,4 +1,5 @@
 /* core/media/media_core_test.c - ports, sources, groups of pictures and queues. */
+#include "base/assert.h"
 #include "core/media/ports.h"
 
 #include <setjmp.h>
@@ -158,11 +159,13 @@ static void packets_are_taken_of_one_source(void **state)
     }
 }
 
+static struct hf_media_pool pool = {.bytes_max = SIZE_MAX / 2, .kept_bytes_max = 1 << 20};
+
 static struct hf_media_unit *unit(bool audio, bool key, size_t bytes)
 {
     static uint8_t data[1000];
     struct hf_es_unit from = {.codec = HF_ES_H264, .audio = audio, .key = key, .at = data, .bytes = bytes};
-    struct hf_media_unit *made = hf_media_unit_new(&from);
+    struct hf_media_unit *made = hf_media_unit_new(&pool, &from);
 
     assert_non_null(made);
     return made;
@@ -174,6 +177,62 @@ static void gop_add(struct hf_media_gop *gop, bool audio, bool key, size_t bytes
 
     hf_media_gop_add(gop, made, true);
     hf_media_unit_unref(made);
+}
+
+static void blocks_are_taken_again_and_bounded(void **state)
+{
+    struct hf_media_pool own;
+    void *blocks[4];
+
+    (void)state;
+    hf_media_pool_init(&own, 4096, 2048);
+    for (unsigned round = 0; round < 100; round++) { /* the same memory, in sizes that round to the same */
+        blocks[0] = hf_media_pool_take(&own, 900 + round);
+        assert_non_null(blocks[0]);
+        memset(blocks[0], 1, 900 + round);
+        hf_media_pool_give(&own, blocks[0], 900 + round);
+    }
+    assert_int_equal(own.made, 1);
+    assert_int_equal(own.kept_bytes, 1024);
+    for (unsigned i = 0; i < 4; i++)
+        assert_non_null(blocks[i] = hf_media_pool_take(&own, 1024));
+    assert_int_equal(own.bytes, 4096);
+    assert_null(hf_media_pool_take(&own, 1)); /* the bound */
+    assert_int_equal(own.refused, 1);
+    for (unsigned i = 0; i < 4; i++)
+        hf_media_pool_give(&own, blocks[i], 1024);
+    assert_int_equal(own.kept_bytes, 2048); /* the others went back */
+    assert_int_equal(own.bytes, 2048);
+    blocks[0] = hf_media_pool_take(&own, 3000); /* 3072: what is kept in other sizes makes room */
+    assert_non_null(blocks[0]);
+    assert_int_equal(own.bytes, 4096);
+    hf_media_pool_give(&own, blocks[0], 3000); /* more than is kept */
+    assert_int_equal(own.kept_bytes, 1024);
+    assert_null(hf_media_pool_take(&own, 4097));
+    assert_null(hf_media_pool_take(&own, SIZE_MAX / 2));
+    assert_int_equal(own.refused, 3);
+    hf_media_pool_give(&own, NULL, 0);
+    hf_media_pool_deinit(&own);
+    assert_int_equal(own.bytes, 0);
+}
+
+/* Of a stream whose frames have their sizes, none asks the system for memory once the first group has gone. */
+static void a_stream_that_runs_allocates_nothing(void **state)
+{
+    static const size_t sizes[] = {900, 100, 130, 90, 250, 110};
+    struct hf_media_gop gop;
+    uint64_t made = 0;
+
+    (void)state;
+    hf_media_gop_init(&gop, 100000);
+    for (unsigned round = 0; round < 50; round++) {
+        for (size_t i = 0; i < HF_COUNT_OF(sizes); i++)
+            gop_add(&gop, false, i == 0, sizes[i]);
+        if (round == 1)
+            made = pool.made;
+    }
+    assert_int_equal(pool.made, made);
+    hf_media_gop_deinit(&gop);
 }
 
 static void the_last_group_is_kept(void **state)
@@ -288,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_port_rests_before_it_is_given_again),
         cmocka_unit_test(the_alarm_begins_at_90_and_ends_below_80),
         cmocka_unit_test(packets_are_taken_of_one_source),
+        cmocka_unit_test(blocks_are_taken_again_and_bounded),
+        cmocka_unit_test(a_stream_that_runs_allocates_nothing),
         cmocka_unit_test(the_last_group_is_kept),
         cmocka_unit_test(a_slow_watcher_loses_whole_units_up_to_the_next_key_frame),
         cmocka_unit_test(sound_alone_begins_anywhere),

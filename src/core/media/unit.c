@@ -5,13 +5,14 @@
 
 #include "base/assert.h"
 
-struct hf_media_unit *hf_media_unit_new(const struct hf_es_unit *from)
+struct hf_media_unit *hf_media_unit_new(struct hf_media_pool *pool, const struct hf_es_unit *from)
 {
-    struct hf_media_unit *unit = malloc(sizeof(*unit) + from->bytes);
+    struct hf_media_unit *unit = hf_media_pool_take(pool, sizeof(*unit) + from->bytes);
 
     if (unit == NULL)
         return NULL;
-    *unit = (struct hf_media_unit){.references = 1,
+    *unit = (struct hf_media_unit){.pool = pool,
+                                   .references = 1,
                                    .codec = (uint8_t)from->codec,
                                    .audio = from->audio,
                                    .key = from->key,
@@ -32,7 +33,7 @@ struct hf_media_unit *hf_media_unit_ref(struct hf_media_unit *unit)
 void hf_media_unit_unref(struct hf_media_unit *unit)
 {
     if (unit != NULL && --unit->references == 0)
-        free(unit);
+        hf_media_pool_give(unit->pool, unit, sizeof(*unit) + unit->bytes);
 }
 
 /* ---- the last group of pictures ---- */

@@ -1,10 +1,11 @@
 /* core/media/unit.h - access units on their way from a stream to those who watch it: kept once, shared by reference; the last group of pictures, so that a watcher begins at once; a
- * bounded queue for each watcher, which never blocks others. One thread. A unit is allocated when its stream made it, nothing else is. Requirement GB-11. */
+ * bounded queue for each watcher, which never blocks others. One thread. Units are blocks of a pool. Requirement GB-11. */
 #ifndef HF_CORE_MEDIA_UNIT_H
 #define HF_CORE_MEDIA_UNIT_H
 
 #include "base/err.h"
 #include "codec/ps/es.h"
+#include "core/media/pool.h"
 
 enum {
     HF_MEDIA_GOP_UNITS_MAX =
@@ -13,6 +14,7 @@ enum {
 };
 
 struct hf_media_unit {
+    struct hf_media_pool *pool; /* borrows */
     uint32_t references;
     uint8_t codec; /* enum hf_es_codec */
     bool audio, key, after_loss;
@@ -21,8 +23,8 @@ struct hf_media_unit {
     uint8_t data[];
 };
 
-/* Copies; one reference. NULL on no memory. */
-struct hf_media_unit *hf_media_unit_new(const struct hf_es_unit *from);
+/* Copies; one reference. The pool outlives it. NULL: the pool has no room. */
+struct hf_media_unit *hf_media_unit_new(struct hf_media_pool *pool, const struct hf_es_unit *from);
 struct hf_media_unit *hf_media_unit_ref(struct hf_media_unit *unit);
 void hf_media_unit_unref(struct hf_media_unit *unit); /* NULL is harmless */
 

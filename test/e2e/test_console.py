@@ -17,7 +17,7 @@ CONSOLE = {
     "console": {"mode": "on"},
     "admission": {"prefix_per_s": 0, "accept_per_s": 100000, "accept_capacity": 100000},
 }
-PAGES = {"/": "Messages per second", "/devices": "Protocol", "/events": "Offset", "/reports": "Open result.json", "/health": "Configuration"}
+PAGES = {"/": "Messages per second", "/devices": "Protocol", "/events": "Offset", "/latency": "measured", "/reports": "Open result.json", "/health": "Configuration"}
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_dev_prints_an_address_that_logs_in_once(browser, tmp_path):
         console.says("That login link was used already")
         page.close()
     finally:
-        dev.terminate()
-        dev.wait(30)
+        dev.kill()
+        dev.wait()
 
 

@@ -68,4 +68,4 @@ export function brief(value, most = 200) {
 }
 
 // What an event carries, whichever member has it.
-export const payloadOf = (event) => event.payload !== undefined ? event.payload : event.text !== undefined ? event.text : event.payload_base64 !== undefined ? event.payload_base64 : undefined;
+export const payloadOf = (event) => event.payload !== undefined ? event.payload : event.text !== undefined ? event.text : event.payload_base64 !== undefined ? bytes(Math.floor(event.payload_base64.replace(/=+$/, "").length * 0.75)) + "  " + event.payload_base64 : undefined;

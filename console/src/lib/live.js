@@ -3,7 +3,7 @@ import { cell } from "./cell.js";
 import { get, may, self, socketAddress, ask } from "./api.js";
 
 export const STALE_MS = 5000;
-const KEEP = 600, TURN_MS = 1000, HIDDEN_MS = 5000, RATE_SPAN_MS = 5000, RETRY_MAX_MS = 8000, WAIT_MS = 8000;
+const KEEP = 600, TURN_MS = 1000, HIDDEN_MS = 5000, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MAX_MS = 8000, WAIT_MS = 8000;
 
 // ---- the node ----
 
@@ -63,7 +63,7 @@ export function rate(all, of, i = all.length - 1, span = RATE_SPAN_MS) {
   let from = i - 1;
   while (from > 0 && all[i].ms - all[from].ms < span) from--;
   const ms = all[i].ms - all[from].ms;
-  return ms > 0 ? ((of(all[i].data) - of(all[from].data)) * 1000) / ms : null;
+  return ms >= RATE_LEAST_MS ? ((of(all[i].data) - of(all[from].data)) * 1000) / ms : null;
 }
 
 // A quantile of what a histogram of [upper bound, count] gathered between two looks. null: nothing.

@@ -1,4 +1,4 @@
-import { kept } from "./cell.js";
+import { cell, kept } from "./cell.js";
 
 export const theme = kept("theme", "auto"); // auto, light, dark
 const apply = (value) => {
@@ -6,4 +6,11 @@ const apply = (value) => {
   else document.documentElement.dataset.theme = value;
 };
 apply(theme.get());
+const system = matchMedia("(prefers-color-scheme: dark)");
+// What is to be seen now: for those who draw themselves.
+export const dark = cell(false);
+const look = () => dark.set(theme.get() === "auto" ? system.matches : theme.get() === "dark");
+look();
+system.addEventListener("change", look);
 theme.listen(apply); // the first to be told: charts read their colours from the page
+theme.listen(look);

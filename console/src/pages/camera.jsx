@@ -7,16 +7,18 @@ import { Age, Empty, Json, NoPermission, Panel, State, Time, Trouble, useLoad, W
 const TREE_LIMIT = 500, PTZ_MS = 2000, SPEED = 90, ZOOM = 7, SIP_MS = 5000, BEHIND_S = 3;
 
 export function Camera({ id }) {
-  const channels = useLoad((signal) => get(path`/v1/cameras/${id}/channels` + query({ limit: TREE_LIMIT }), { signal }), [id], 10000);
+  const channels = useLoad((signal) => get(path`/v1/cameras/${id}/channels` + query({ limit: TREE_LIMIT }), { signal }), [id], (data) => data?.complete ? 10000 : 1000);
   const [chosen, choose] = useState(null);
   const list = channels.data?.channels?.filter((one) => one.kind === "channel") ?? [], channel = chosen ?? list[0]?.channel;
   return <div class="grid camera">
-    <Panel title={t("Live picture")} wide>{!channel ? <Waiting load={channels} /> ?? <Empty what={t("It names no channel yet")} /> : may("events:read") ? <Live key={channel} id={id} channel={channel} /> : <NoPermission scopes="events:read" />}</Panel>
+    <Panel title={t("Live picture")} id="live">{!channel ? <Waiting load={channels} /> ?? <Empty what={t("It names no channel yet")} /> : may("events:read") ? <Live key={channel} id={id} channel={channel} /> : <NoPermission scopes="events:read" />}</Panel>
+    <div class="side">
     <Panel title={t("Channels")} tools={channels.data && <span class="quiet">{num(channels.data.count)}</span>}>
       {channels.data ? <ul class="channels">{list.map((one) => <li key={one.channel}><button class="row" aria-pressed={one.channel === channel} onClick={() => choose(one.channel)}><State state={one.state} bare /> <span class="grow">{one.name ?? one.channel}</span><small class="quiet id">{one.channel}</small></button></li>)}</ul> : <Waiting load={channels} />}
       {channels.data && !channels.data.complete && <p class="note pad">{t("The list is not complete yet.")}</p>}
     </Panel>
     <Panel title={t("Move")}>{mayChange("commands:write", "messages:write") ? channel && <Ptz id={id} channel={channel} /> : <NoPermission scopes={["commands:write", "messages:write"]} />}</Panel>
+    </div>
     <Panel title={t("SIP trace")} wide><Sip id={id} /></Panel>
   </div>;
 }
@@ -140,7 +142,7 @@ function Ptz({ id, channel }) {
     <div class="pad9" role="group" aria-label={t("Move")} onKeyDown={(event) => { const to = arrows[event.key]; if (to) { event.preventDefault(); if (!event.repeat) start(event.key, { pan: to[0] * SPEED, tilt: to[1] * SPEED }); } }} onKeyUp={(event) => arrows[event.key] && stop()}>
       {MOVES.map(([sign, x, y]) => x || y ? <button key={sign} aria-label={t("Move") + " " + sign} {...held(sign, { ...(x && { pan: x * SPEED }), ...(y && { tilt: y * SPEED }) })}>{sign}</button> : <button key={sign} aria-label={t("Stop")} onClick={() => order({ stop: true })}>{sign}</button>)}
     </div>
-    <div class="zoom"><button aria-label={t("Zoom in")} {...held("+", { zoom: ZOOM })}>＋</button><button aria-label={t("Zoom out")} {...held("-", { zoom: -ZOOM })}>－</button></div>
+    <div class="zoom"><button aria-label={t("Zoom in")} {...held("+", { zoom: ZOOM })}>+</button><button aria-label={t("Zoom out")} {...held("-", { zoom: -ZOOM })}>−</button></div>
     <p class="quiet small">{t("Hold to move. Arrow keys work here, too.")}</p>
     {problem && <Trouble problem={problem} />}
   </div>;

@@ -7,6 +7,7 @@ import { Chart } from "../parts/chart.jsx";
 import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reason, Since, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 import { Camera } from "./camera.jsx";
 import { Commands } from "./commands.jsx";
+import { Sensors } from "./sensors.jsx";
 
 const LOOK_MS = 2000, RTT_KEEP = 900, MESSAGES_KEEP = 500, SPANS_MS = [60e3, 600e3, 3600e3, 86400e3];
 
@@ -45,7 +46,7 @@ function One({ id, tab }) {
   }, [feed.presence]);
 
   const one = device.data, camera = one?.protocol === "gb28181";
-  const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ...(camera ? [["camera", t("Camera")]] : [])];
+  const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ...(camera ? [] : [["sensors", t("Sensors")]]), ...(camera ? [["camera", t("Camera")]] : [])];
   return <div class="page">
     <div class="title">
       <a href="#/devices" class="quiet" aria-label={t("Devices")}>←</a>
@@ -63,6 +64,7 @@ function One({ id, tab }) {
       {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
       {tab === "messages" && <Messages id={id} feed={feed} />}
       {tab === "commands" && <Commands id={id} feed={feed} camera={camera} online={one.state === "online"} />}
+      {tab === "sensors" && <Sensors id={id} />}
       {tab === "camera" && <Camera id={id} device={one} />}
     </Fresh>}
   </div>;

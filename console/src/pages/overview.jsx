@@ -49,7 +49,7 @@ function Numbers({ now }) {
       <Stat label={t("Loop stall P99")} value={micros(stall)} tone={stall > 5000 ? "warn" : ""} note={t("last minute")} help={t("By how much one turn of an event loop delays what is ready")} />
       <Stat label={t("Memory")} value={bytes(data.process.resident_bytes_now)} note={devices >= 100 ? t("{n} per device", { n: bytes(data.process.resident_bytes_now / devices) }) : t("resident")} help={t("All of the process by devices online; shown from 100 on")} />
       <Stat label={t("CPU")} value={cpu === null ? "–" : (cpu / 1e4).toFixed(0)} unit="%" note={t("{n} workers", { n: data.node.workers })} help={t("Of one core")} />
-      <Stat label={t("Ledger")} value={wrong ? num(wrong) : "0"} tone={wrong ? "bad" : "good"} note={wrong ? t("messages unexplained") : t("every message explained")} help={t("accepted = delivered + pending + dropped")} />
+      <Stat label={t("Ledger")} value={wrong ? num(wrong) : "0"} tone={wrong ? "bad" : "good"} note={wrong ? t("unexplained") : t("all explained")} help={t("accepted = delivered + pending + dropped")} />
     </div>
     <div class="grid">
       <Panel title={t("Messages per second")}><Chart data={charts.messages} format={short} label={t("Messages per second")} series={[{ label: t("in"), color: "--c1", fill: true }, { label: t("out"), color: "--c2" }]} /></Panel>

@@ -3,14 +3,20 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { useCell } from "../lib/cell.js";
 import { lang } from "../lib/i18n.js";
-import { theme } from "../lib/theme.js";
+import { dark } from "../lib/theme.js";
 
 const WHOLE = [1, 2, 5].flatMap((n) => Array.from({ length: 12 }, (_, i) => n * 10 ** i)).sort((a, b) => a - b); // what is counted has no halves
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// From `min`, or, with values on both sides of nothing, with some air above and below.
+const span = (min, low, high) => {
+  const air = Math.max(1, (high - (min ?? low)) * 0.05);
+  return [min ?? low - air, high + air];
+};
+
 export function Chart({ data, series, height = 150, format = String, label, min = 0, band, onRange }) {
   const box = useRef(), plot = useRef(), latest = useRef(data);
-  const look = useCell(theme), language = useCell(lang);
+  const look = useCell(dark), language = useCell(lang);
   latest.current = data;
   useEffect(() => {
     const axis = { stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
@@ -19,7 +25,7 @@ export function Chart({ data, series, height = 150, format = String, label, min 
       legend: { show: false },
       padding: [8, 8, 0, 0],
       cursor: { y: false, points: { size: 6 }, drag: { x: !!onRange, y: false, setScale: false } },
-      scales: { x: { time: true }, y: { range: (_, low, high) => [min ?? low ?? 0, Math.max((high ?? 0) * 1.05, (min ?? low ?? 0) + 1)] } },
+      scales: { x: { time: true }, y: { range: (_, low, high) => span(min, low ?? 0, high ?? 0) } },
       axes: [{ ...axis, values: "{HH}:{mm}:{ss}", space: 70, size: 24 }, { ...axis, size: 52, space: 28, incrs: WHOLE, values: (_, values) => values.map(format) }],
       series: [{}, ...series.map((one) => ({ label: one.label, stroke: css(one.color), width: 1.5, fill: one.fill ? css(one.color) + "22" : undefined, spanGaps: false, points: { show: one.points ?? false, size: 5 } }))],
       bands: band ? [{ series: band, fill: css("--accent") + "22" }] : undefined,

@@ -27,7 +27,7 @@ export const Reason = ({ name, code }) => name ? <span class="reason" title={cod
 export function Fresh({ at, children }) {
   const now = useNow(), old = at ? now - at : 0;
   const stale = old > STALE_MS;
-  return <div class={stale ? "stale" : undefined} data-stale={stale || undefined}>{stale && <span class="note" role="status">{t("{span} old", { span: span(old) })}</span>}{children}</div>;
+  return <div class={"fresh" + (stale ? " stale" : "")} data-stale={stale || undefined}>{stale && <span class="note" role="status">{t("{span} old", { span: span(old) })}</span>}{children}</div>;
 }
 
 export function Stat({ label, value, unit, note, tone, href, help }) {
@@ -61,7 +61,7 @@ export function Trouble({ problem, again }) {
   </div>;
 }
 
-// What `load` promises: {data, problem, at, again()}; begins anew when `keys` change, and every `every` ms.
+// What `load` promises: {data, problem, at, again()}; begins anew when `keys` change, and every `every` ms, which may depend on the data.
 export function useLoad(load, keys, every) {
   const [state, set] = useState({});
   const turn = useRef(0);
@@ -71,14 +71,16 @@ export function useLoad(load, keys, every) {
     let timer, fresh = true;
     const run = async () => {
       clearTimeout(timer);
+      let data;
       try {
-        const data = await load(abort.signal);
+        data = await load(abort.signal);
         if (mine === turn.current) set({ data, at: Date.now() });
       } catch (problem) {
         if (mine === turn.current && problem.name !== "AbortError") set((old) => ({ ...(fresh ? {} : old), problem }));
       }
       fresh = false;
-      if (mine === turn.current && every) timer = setTimeout(run, document.hidden ? 5 * every : every);
+      const ms = typeof every === "function" ? every(data) : every;
+      if (mine === turn.current && ms) timer = setTimeout(run, document.hidden ? 5 * ms : ms);
     };
     again.current = run;
     set({});

@@ -17,8 +17,9 @@ export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen
   useLayoutEffect(() => {
     if (stick) box.current.scrollTop = box.current.scrollHeight;
   }, [rows, stick]);
-  const first = Math.max(0, Math.floor(view.top / height) - BEYOND);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.room) / height) + BEYOND);
+  const top = stick ? Math.max(0, rows.length * height - view.room) : view.top; // where it will be in a moment
+  const first = Math.max(0, Math.floor(top / height) - BEYOND);
+  const last = Math.min(rows.length, Math.ceil((top + view.room) / height) + BEYOND);
   useEffect(() => {
     if (onNearEnd && last > rows.length - 200) onNearEnd();
   }, [last, rows.length]);

@@ -112,7 +112,7 @@
     X(BYTES, _, outbox_bytes_max, "1MiB", 1024, 1073741824, LIVE, "Bytes waiting for one device; above: 429 queue_full.") \
     X(MS, _, ttl_default_ms, "24h", 1000, 604800000, LIVE, "Time to live of messages and commands that name none.") \
     X(MS, _, ttl_max_ms, "24h", 1000, 604800000, LIVE, "Longest time to live that may be asked for.") \
-    X(MS, _, command_wait_max_ms, "60s", 1000, 300000, LIVE, "Longest time an API call may wait for a command's result.") \
+    X(MS, _, command_wait_max_ms, "60s", 1000, 300000, LIVE, "Longest time an API call may wait for a command's result, or for a device to apply a change of its shadow.") \
     X(MS, _, idempotency_ms, "1h", 60000, 604800000, LIVE, "Results are kept this long under their idempotency key after completion.")
 
 #define HF_CONFIG_ROWS_limits(X) \
@@ -124,6 +124,16 @@
     X(U64, _, api_key_per_s, "2000", 1, 1000000, LIVE, "Requests a second with one API key; above: 429 rate_limit.") \
     X(U64, _, api_key_capacity, "4000", 1, 1000000, LIVE, "Requests with one API key at once after a quiet time.") \
     X(U64, _, mailbox_entries_max, "1024", 64, 65536, RESTART, "Entries of a mailbox between two threads; full means that the socket is not read.")
+
+#define HF_CONFIG_ROWS_shadow(X) \
+    X(BYTES, _, section_bytes, "32KiB", 256, 32768, LIVE, "Text of one section of a shadow (reported, desired, tags) at most; above: 413 message_too_big.") \
+    X(U64, _, depth, "8", 1, 8, LIVE, "Levels of one section at most.") \
+    X(U64, _, names_max, "16", 0, 1024, LIVE, "Named shadows of one device besides the unnamed one; above: 429 tenant_limit.") \
+    X(U64, _, changes_per_s, "100", 1, 100000, LIVE, "Changes a second of one shadow; above: 429 rate_limit.") \
+    X(U64, _, changes_capacity, "200", 1, 100000, LIVE, "Changes of one shadow at once after a quiet time.") \
+    X(U64, _, history_versions, "100", 1, 1000, LIVE, "Versions of a shadow that are kept to be read again, the present one included.") \
+    X(BYTES, _, history_bytes, "1MiB", 4096, 1073741824, LIVE, "So many bytes of versions are kept at most: fewer than history_versions when a shadow is large.") \
+    X(MS, _, history_ms, "30d", 60000, 31536000000, RESTART, "A version is kept so long once there is a newer one.")
 
 #define HF_CONFIG_ROWS_log(X) \
     X(BYTES, _, segment_bytes, "64MiB", 1048576, 4294967296, RESTART, "Size of one segment file of the event log.") \
@@ -185,6 +195,10 @@
     X(ENUM, switch, session, "inherit", 0, 0, LIVE, "Instead of session.enabled.") \
     X(ENUM, profile, session_profile, "inherit", 0, 0, LIVE, "Instead of session.profile.") \
     X(U64, _, session_misses, "0", 0, 10, LIVE, "Instead of session.misses. 0: that one.") \
+    X(BYTES, _, shadow_section_bytes, "0", 0, 32768, LIVE, "Instead of shadow.section_bytes. 0: that one.") \
+    X(U64, _, shadow_depth, "0", 0, 8, LIVE, "Instead of shadow.depth. 0: that one.") \
+    X(U64, _, shadow_changes_per_s, "0", 0, 100000, LIVE, "Instead of shadow.changes_per_s. 0: that one.") \
+    X(U64, _, shadow_changes_capacity, "0", 0, 100000, LIVE, "Instead of shadow.changes_capacity. 0: that one.") \
     X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.") \
     X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
     X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \
@@ -355,6 +369,7 @@
     X(SECTION, session, session, "", 0, 0, LIVE, "Sessions that outlive connections: holdfast.v1.") \
     X(SECTION, delivery, delivery, "", 0, 0, LIVE, "Queues towards devices.") \
     X(SECTION, limits, limits, "", 0, 0, LIVE, "Rates. Rate and capacity are two numbers: what is lasting, and what is taken at once.") \
+    X(SECTION, shadow, shadow, "", 0, 0, LIVE, "Shadows: what devices report, what applications want of them.") \
     X(SECTION, log, log, "", 0, 0, LIVE, "The event log.") \
     X(SECTION, store, store, "", 0, 0, RESTART, "Keyed state: stream positions, outboxes, results.") \
     X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
@@ -369,7 +384,7 @@
 
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
-    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(log) \
+    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(shadow) S(log) \
     S(store) S(api_key) S(api) S(console) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
     S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(root)
 

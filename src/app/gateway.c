@@ -134,8 +134,7 @@ static hf_err open_log(struct hf_gateway *gateway, const struct hf_config *confi
     if (err == HF_ERR_CORRUPT)
         snprintf(error, error_bytes,
                  "the event log in '%s' is damaged (see the line log_damaged above for file and offset); "
-                 "`holdfast "
-                 "repair-log --data %s` keeps every intact record and goes on",
+                 "`holdfast repair-log --data %s` keeps every intact record and goes on",
                  dir, gateway->data_dir);
     else if (err == HF_ERR_BUSY)
         snprintf(error, error_bytes, "the data directory '%s' is in use by another running gateway",
@@ -167,7 +166,8 @@ static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *con
     gateway->store_thread.log = gateway->log;
     gateway->store_thread.kv = gateway->kv;
     gateway->store_thread.logger = &gateway->logger;
-    gateway->store_thread.idempotency_ms = config->delivery.idempotency_ms;
+    gateway->store_thread.ages =
+        (struct hf_sweep_ages){config->delivery.idempotency_ms, config->shadow.history_ms};
     gateway->store_thread.on_applied = on_applied;
     gateway->store_thread.context = gateway;
     err = hf_store_thread_replay(&gateway->store_thread, &events);

@@ -261,6 +261,20 @@ static void sessions(struct hf_page *text, const struct hf_worker_stats *sum)
                 "events that a connection's state has no cell for", (double)ws->events_refused);
 }
 
+static void shadows(struct hf_page *text, const struct hf_hub_stats *hub)
+{
+    hf_page_one(text, "shadows", "gauge", "shadows of devices in memory, which count as documents, too",
+                (double)hub->shadows);
+    hf_page_one(text, "shadows_changed_total", "counter", "changes of shadows", (double)hub->shadows_changed);
+    hf_page_by_reason(text, "shadows_refused_total", "changes of shadows that were not taken",
+                      hub->shadows_refused);
+    hf_page_one(text, "shadow_waits", "gauge", "changes of shadows that wait for a label",
+                (double)hub->shadow_waits);
+    hf_page_one(text, "shadow_labels_missed_total", "counter",
+                "changes of shadows answered without the label that was waited for",
+                (double)hub->shadow_labels_missed);
+}
+
 static void documents(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     hf_page_one(text, "documents", "gauge", "documents of devices and groups in memory",
@@ -429,6 +443,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     messages(&text, &sum);
     sessions(&text, &sum);
     documents(&text, &sum);
+    shadows(&text, &sum.hub);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
     hf_pools_measure(gateway, &scratch, use);

@@ -131,7 +131,7 @@ void hf_store_sweep(struct hf_store_thread *self, uint64_t now_ms, uint64_t utc_
     self->swept_ms = now_ms;
     if (hf_kv_write(self->kv, &txn) != HF_OK)
         return;
-    hf_err err = hf_projection_sweep(txn, &self->sweep, utc_ms, self->idempotency_ms, &deleted);
+    hf_err err = hf_projection_sweep(txn, &self->sweep, utc_ms, &self->ages, &deleted);
     if (err != HF_OK || deleted == 0) {
         hf_kv_end(txn);
         return;

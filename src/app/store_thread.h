@@ -19,7 +19,7 @@ struct hf_store_thread {
     struct hf_log *log;
     struct hf_kv *kv;
     struct hf_logger *logger;
-    uint64_t idempotency_ms;
+    struct hf_sweep_ages ages;
     void (*on_applied)(void *context); /* after each step forward */
     void *context;
     struct hf_inbox *inbox; /* only to be woken */

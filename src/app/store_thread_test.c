@@ -72,7 +72,7 @@ static struct hf_store_thread store_of(struct hf_kv *kv)
     return (struct hf_store_thread){.log = kit.log,
                                     .kv = kv,
                                     .logger = &kit.logger,
-                                    .idempotency_ms = 3600000,
+                                    .ages = {.idempotency_ms = 3600000, .shadow_history_ms = 3600000},
                                     .on_applied = on_applied,
                                     .context = kit.inbox};
 }

@@ -186,6 +186,25 @@ static hf_err build_topics(const struct hf_config_tenant *tenant, struct rules *
     return HF_OK;
 }
 
+static uint32_t own_or(uint64_t own, uint64_t common)
+{
+    return (uint32_t)(own != 0 ? own : common);
+}
+
+static struct hf_shadow_rules shadow_rules(const struct hf_config *config,
+                                           const struct hf_config_tenant *tenant)
+{
+    return (struct hf_shadow_rules){
+        .section_bytes_max = own_or(tenant->shadow_section_bytes, config->shadow.section_bytes),
+        .depth_max = own_or(tenant->shadow_depth, config->shadow.depth),
+        .names_max = (uint32_t)config->shadow.names_max,
+        .versions_max = (uint32_t)config->shadow.history_versions,
+        .history_bytes = config->shadow.history_bytes,
+        .changes = {.per_second = own_or(tenant->shadow_changes_per_s, config->shadow.changes_per_s),
+                    .capacity = own_or(tenant->shadow_changes_capacity, config->shadow.changes_capacity)},
+    };
+}
+
 static struct hf_session_rules session_rules(const struct hf_config *config,
                                              const struct hf_config_tenant *tenant)
 {
@@ -246,6 +265,7 @@ static hf_err build_rules(const struct hf_config *config, const struct hf_config
         .subscriptions_max = (uint32_t)config->limits.subscriptions_max,
         .idempotency_ms = config->delivery.idempotency_ms,
         .session = session_rules(config, tenant),
+        .shadow = shadow_rules(config, tenant),
     };
     hf_err err = build_topics(tenant, made);
     if (err == HF_OK)

@@ -30,9 +30,9 @@ static void print_member(FILE *out, const char *name, const cJSON *item)
 /* What stands at the beginning of the line, or says the same twice. */
 static bool is_shown_elsewhere(const char *name)
 {
-    static const char *const names[] = {"offset",     "time",     "time_ms", "type",    "tenant",
-                                        "device",     "reason",   "text",    "payload", "payload_base64",
-                                        "expires_ms", "until_ms", "topic",   "document"};
+    static const char *const names[] = {"offset",     "time",     "time_ms", "type",     "tenant",
+                                        "device",     "reason",   "text",    "payload",  "payload_base64",
+                                        "expires_ms", "until_ms", "topic",   "document", "change"};
 
     for (size_t i = 0; i < HF_COUNT_OF(names); i++)
         if (strcmp(name, names[i]) == 0)
@@ -58,6 +58,8 @@ static void print_payload(FILE *out, const cJSON *event)
 
     if (payload == NULL)
         payload = cJSON_GetObjectItemCaseSensitive(event, "document");
+    if (payload == NULL)
+        payload = cJSON_GetObjectItemCaseSensitive(event, "change");
     if (payload != NULL) {
         char *json = cJSON_PrintUnformatted(payload);
 

@@ -33,6 +33,26 @@ enum hf_class hf_class_by_name(struct hf_slice name)
     return (enum hf_class) class;
 }
 
+static const char *const label_names[HF_LABELS] = {
+#define HF_LABEL_NAME(id, value, name) [value] = name,
+    HF_SHADOW_LABEL_MAP(HF_LABEL_NAME)
+#undef HF_LABEL_NAME
+};
+
+const char *hf_shadow_label_name(unsigned label)
+{
+    return label < HF_LABELS ? label_names[label] : "unknown";
+}
+
+enum hf_shadow_label hf_shadow_label_by_name(struct hf_slice name)
+{
+    unsigned label = 0;
+
+    while (label < HF_LABELS && !hf_slice_is(name, label_names[label]))
+        label++;
+    return (enum hf_shadow_label)label;
+}
+
 struct hf_call *hf_call_new(enum hf_call_type type, size_t storage_bytes)
 {
     struct hf_call *call = calloc(1, sizeof(*call));

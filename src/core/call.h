@@ -44,6 +44,17 @@ static inline bool hf_fate_final(unsigned fate, bool command) /* a plain message
     return fate >= (command ? HF_FATE_DONE : HF_FATE_SENT);
 }
 
+/* How far a change of a shadow has come (TWIN-3). */
+#define HF_SHADOW_LABEL_MAP(X)                                                                 \
+    X(HF_LABEL_STORED, 0, "stored")       /* durable */                                        \
+    X(HF_LABEL_DELIVERED, 1, "delivered") /* the device has said that it knows this version */ \
+    X(HF_LABEL_APPLIED, 2, "applied")     /* what it reports is what the change wants */
+#define HF_LABEL_ENUM(id, value, name) id = value,
+enum hf_shadow_label { HF_SHADOW_LABEL_MAP(HF_LABEL_ENUM) HF_LABELS };
+#undef HF_LABEL_ENUM
+const char *hf_shadow_label_name(unsigned label); /* "stored"; "unknown" when not in the table */
+enum hf_shadow_label hf_shadow_label_by_name(struct hf_slice name); /* HF_LABELS when not in the table */
+
 enum hf_class { HF_CLASS_MESSAGE, HF_CLASS_TELEMETRY, HF_CLASS_COMMAND, HF_CLASSES };
 const char *hf_class_name(unsigned class);
 enum hf_class hf_class_by_name(struct hf_slice name); /* HF_CLASSES when unknown */
@@ -123,6 +134,13 @@ struct hf_call {
             conn; /* in: the connection that asks, which is not told of its own change; 0 = an application */
         uint64_t updated_ms; /* UTC */
         uint8_t snapshot_id[16];
+        /* The shadow of `device` with the name `topic` (none: the unnamed one). In: sections that its maker may change (core/document/shadow.h), epoch of conn, the label to
+         * wait for at most wait_ms. Out: for a connection the delta, unless base_version is the present version; for others the shadow as it is stored, none when
+         * there is none; made: the version that the change made, and the labels that it
+         * reached, by 1 << label. */
+        bool shadow;
+        uint8_t sections, label /* enum hf_shadow_label */, labels;
+        uint64_t epoch, made;
     } document;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */
 

@@ -21,6 +21,7 @@ struct hf_outgoing {
         HF_OUT_MESSAGE,
         HF_OUT_COMMAND,
         HF_OUT_PUBLISH,
+        HF_OUT_SHADOW, /* of the device's shadow with the name topic: payload is its whole delta at version seq */
         HF_OUT_DOCUMENT /* of a document, topic is its name: payload brings a reader from version from_version to seq; format is enum hf_patch_kind */
     } kind;
     uint8_t class, format, flags;
@@ -31,8 +32,8 @@ struct hf_outgoing {
     uint64_t seq;          /* of the session's downlink; 0 = not numbered, or raw mode */
     struct hf_slice key;   /* COMMAND: the application's idempotency key, absent = none */
     uint64_t from_version; /* DOCUMENT */
-    uint32_t request;      /* DOCUMENT: of the device, which this answers; 0 = none */
-    uint16_t reason;       /* DOCUMENT: why the request was not done; HF_REASON_NONE = it was */
+    uint32_t request;      /* DOCUMENT, SHADOW: of the device, which this answers; 0 = none */
+    uint16_t reason;       /* DOCUMENT, SHADOW: why the request was not done; HF_REASON_NONE = it was */
     uint64_t
         except; /* PUBLISH, DOCUMENT: the connection it came from, which does not get it back; 0 = none */
 };
@@ -55,6 +56,8 @@ struct hf_devconn_ops {
     /* Is it to be told of this document, its device's own or of a group whose topic it has subscribed? NULL: of groups only. Asked here because an encoding is
      * shared by all of a variant. */
     bool (*takes_document)(const struct hf_devconn *devconn, struct hf_slice name);
+    /* Is it to be told of its device's shadow with this name? NULL: of none. */
+    bool (*takes_shadow)(const struct hf_devconn *devconn, struct hf_slice name);
 
     /* Connections of holdfast.v1 only; NULL in raw mode. */
     /* The record that lets it in is durable: send WELCOME. Never from inside hf_hub_connect(). */

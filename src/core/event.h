@@ -63,6 +63,8 @@
       "camera.settings") /* payload: JSON, what an application wants of a camera whenever it is there */         \
     X(HF_EVENT_CAMERA_CALL, 37,                                                                                  \
       "camera.call") /* from: id of a media session; to: boot; payload: JSON, its dialog; absent: over */        \
+    X(HF_EVENT_SHADOW, 38,                                                                                       \
+      "shadow.changed") /* topic: its name; seq: version; from: the oldest version kept; epoch; key: who; */     \
     X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                             \
     X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                    \
     X(HF_EVENT_NODE_ALIVE, 42, "node.alive")     /* nothing else was written for a minute */

@@ -42,6 +42,7 @@ enum {
     HF_HUB_DOCUMENT_BYTES_MAX = 64 << 20, /* above either the one that was used longest ago goes */
     HF_GROUP_BYTES_MAX =
         HF_DEVICE_BYTES_MAX - 6,    /* so that group/NAME is a key of the tables, where it names a document */
+    HF_HUB_SHADOW_WAITS_MAX = 64,   /* changes of one shadow that wait for a label; above: answered at once */
     HF_HUB_DOCUMENT_CALLS_MAX = 64, /* waiting for one document whose change is on its way into the log */
     HF_HUB_TWINS_MAX_DEFAULT = 65536,
     HF_HUB_UPLINKS_MAX = 1 << 20, /* numbered uplink messages on their way into the log, of one worker */
@@ -113,6 +114,8 @@ struct hf_hub_stats {
     uint64_t sessions[3], rebuilt[HF_REASONS_MAX]; /* opened, by enum hf_session_result; why rebuilt */
     uint64_t documents, document_bytes /* as they are stored */, documents_changed, documents_expired,
         documents_refused[HF_REASONS_MAX];
+    uint64_t shadows /* of the documents */, shadows_changed, shadow_waits /* for a label, now */,
+        shadow_labels_missed, shadows_refused[HF_REASONS_MAX];
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
         delivered;
 };

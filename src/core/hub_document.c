@@ -6,8 +6,7 @@
  * says so when it leaves. What is not known (after a restart, of a document that was forgotten) makes it live longer, never shorter. */
 #include <stdlib.h>
 
-#include "core/document/document.h"
-#include "core/hub_parts.h"
+#include "core/hub_document.h"
 #include "core/kvkey.h"
 #include "core/topic.h"
 
@@ -16,52 +15,35 @@ struct waiting_call {
     struct hf_call *call;
 };
 
-struct kept_document {
-    struct hf_map_node node;  /* hub->documents */
-    struct hf_list_node used; /* hub->documents_used */
-    struct hf_list_node line; /* struct waiting_call */
-    struct hf_waiter waiter;
-    struct hf_hub *hub;
-    struct hf_tenant *tenant;
-    struct hf_document now, next; /* next: on its way into the log while `call` is set */
-    struct hf_call *call;
-    uint64_t last_offset;
-    uint64_t seen_ms; /* UTC: until then somebody who shares it was connected, as far as this hub has seen */
-    size_t bytes;     /* of the last stored form */
-    uint32_t waiting;
-    bool ending; /* its end is on its way into the log */
-    bool
-        held; /* answers are being given, whose makers may ask for other documents: it must not be forgotten */
-    uint8_t name_bytes;
-    char name[];
-};
-
 struct document_key {
     struct hf_slice tenant, name;
+    bool shadow;
+    struct hf_slice shadow_name;
 };
-
-static struct hf_slice name_of(const struct kept_document *kept)
-{
-    return (struct hf_slice){kept->name, kept->name_bytes};
-}
 
 static bool document_eq(const struct hf_map_node *node, const void *key)
 {
     const struct kept_document *kept = HF_CONTAINER_OF(node, struct kept_document, node);
     const struct document_key *wanted = key;
 
-    return hf_slice_eq(name_of(kept), wanted->name) && hf_slice_eq(kept->tenant->name, wanted->tenant);
+    return hf_slice_eq(hf_kept_name(kept), wanted->name) && hf_slice_eq(kept->tenant->name, wanted->tenant) &&
+           (kept->shadow != NULL) == wanted->shadow &&
+           (!wanted->shadow || hf_slice_eq(hf_kept_shadow_name(kept), wanted->shadow_name));
 }
 
 static bool of_group(const struct kept_document *kept)
 {
-    return hf_topic_is_group(name_of(kept), NULL);
+    return hf_topic_is_group(hf_kept_name(kept), NULL);
 }
 
-static uint64_t key_hash(const struct hf_hub *hub, struct hf_slice tenant, struct hf_slice name)
+static uint64_t key_hash(const struct hf_hub *hub, const struct document_key *key)
 {
-    return hf_hash(hub->options.hash_key, name.at, name.bytes) ^
-           hf_hash_mix(hf_hash(hub->options.hash_key, tenant.at, tenant.bytes));
+    uint64_t hash = hf_hash(hub->options.hash_key, key->name.at, key->name.bytes) ^
+                    hf_hash_mix(hf_hash(hub->options.hash_key, key->tenant.at, key->tenant.bytes));
+
+    return key->shadow ? hf_hash_mix(hash + hf_hash(hub->options.hash_key, key->shadow_name.at,
+                                                    key->shadow_name.bytes))
+                       : hash;
 }
 
 void hf_documents_init(struct hf_hub *hub)
@@ -87,6 +69,8 @@ static void forget(struct kept_document *kept)
     hf_list_remove(&kept->used);
     hf_document_deinit(&kept->now);
     hf_document_deinit(&kept->next);
+    if (kept->shadow != NULL)
+        hf_shadow_forget(kept);
     hub->stats.document_bytes -= kept->bytes;
     hub->stats.documents--;
     free(kept);
@@ -104,7 +88,8 @@ static void trim(struct hf_hub *hub)
         struct kept_document *kept = HF_CONTAINER_OF(at, struct kept_document, used);
 
         next = at->next;
-        if (is_idle(kept) && kept->waiting == 0 && kept->last_offset <= applied)
+        if (is_idle(kept) && kept->waiting == 0 && kept->last_offset <= applied &&
+            (kept->shadow == NULL || hf_shadow_is_idle(kept)))
             forget(kept);
     }
 }
@@ -116,7 +101,7 @@ static hf_err read_row(struct kept_document *kept)
     struct hf_slice value;
     struct hf_kvkey key;
 
-    hf_err err = hf_kvkey_device(&key, kept->tenant->name, name_of(kept));
+    hf_err err = hf_kvkey_device(&key, kept->tenant->name, hf_kept_name(kept));
     if (err == HF_OK)
         err = hf_kv_read(kept->hub->options.kv, &txn);
     if (err == HF_OK)
@@ -129,11 +114,12 @@ static hf_err read_row(struct kept_document *kept)
     return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
 }
 
-static hf_err load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice name,
+static hf_err load(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_call *call,
                    struct kept_document **ret_kept)
 {
-    struct document_key key = {tenant->name, name};
-    uint64_t hash = key_hash(hub, tenant->name, name);
+    struct hf_slice name = call->device;
+    struct document_key key = {tenant->name, name, call->document.shadow, call->topic};
+    uint64_t hash = key_hash(hub, &key);
     struct hf_map_node *node = hf_map_find(&hub->documents, hash, &key);
 
     if (node != NULL) {
@@ -154,11 +140,13 @@ static hf_err load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
     memcpy(kept->name, name.at, name.bytes);
     hf_list_init(&kept->used);
     hf_list_init(&kept->line);
-    hf_err err = read_row(kept);
+    hf_err err = key.shadow ? hf_shadow_load(kept, key.shadow_name) : read_row(kept);
     if (err == HF_OK)
         err = hf_map_insert(&hub->documents, &kept->node, hash);
     if (err != HF_OK) {
         hf_document_deinit(&kept->now);
+        if (kept->shadow != NULL)
+            hf_shadow_forget(kept);
         free(kept);
         return err;
     }
@@ -204,11 +192,11 @@ static void answer(struct kept_document *kept, struct hf_call *call, enum hf_rea
 /* The connection of the device whose document this is, if it speaks a protocol that knows documents. */
 static struct hf_devconn *owner_of(const struct kept_document *kept)
 {
-    struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, name_of(kept));
+    struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, hf_kept_name(kept));
     struct hf_devconn *devconn = device != NULL ? device->devconn : NULL;
 
     return devconn != NULL && devconn->ops->takes_document != NULL &&
-                   devconn->ops->takes_document(devconn, name_of(kept))
+                   devconn->ops->takes_document(devconn, hf_kept_name(kept))
                ? devconn
                : NULL;
 }
@@ -222,7 +210,7 @@ static void tell(struct kept_document *kept, uint64_t from_version, uint64_t mak
     enum hf_patch_kind kind;
     char *json = NULL;
 
-    if (of_group(kept) ? !hub->options.ops->listened(hub->options.context, kept->tenant, name_of(kept))
+    if (of_group(kept) ? !hub->options.ops->listened(hub->options.context, kept->tenant, hf_kept_name(kept))
                        : owner == NULL || owner->conn_id == maker)
         return;
     if (hf_document_delta(&kept->now, from_version, &kind, &json) != HF_OK)
@@ -232,7 +220,7 @@ static void tell(struct kept_document *kept, uint64_t from_version, uint64_t mak
         .class = HF_CLASS_TELEMETRY,
         .format = (uint8_t)kind,
         .id = kept->now.snapshot_id,
-        .topic = name_of(kept),
+        .topic = hf_kept_name(kept),
         .payload = {json, strlen(json)},
         .seq = kept->now.version,
         .from_version = from_version,
@@ -268,14 +256,18 @@ static void on_changed(struct hf_waiter *waiter, uint64_t offset, uint64_t time_
     uint64_t maker = call->document.conn; /* the call goes with its answer */
     kept->call = NULL;
     kept->last_offset = offset;
-    hf_document_deinit(&kept->now);
-    kept->now = kept->next;
-    kept->next = (struct hf_document){0};
-    kept->hub->stats.documents_changed++;
     call->offset = offset;
     kept->held = true;
-    answer(kept, call, HF_REASON_NONE);
-    tell(kept, before, maker);
+    if (kept->shadow != NULL) {
+        hf_shadow_changed(kept, call);
+    } else {
+        hf_document_deinit(&kept->now);
+        kept->now = kept->next;
+        kept->next = (struct hf_document){0};
+        kept->hub->stats.documents_changed++;
+        answer(kept, call, HF_REASON_NONE);
+        tell(kept, before, maker);
+    }
     kept->held = false;
     proceed(kept);
 }
@@ -290,10 +282,10 @@ static uint64_t seen_ms(struct kept_document *kept, const struct hf_call *call)
         return hub->utc_ms;
     if (of_group(kept))
         return !call->document.first &&
-                       hub->options.ops->listened(hub->options.context, kept->tenant, name_of(kept))
+                       hub->options.ops->listened(hub->options.context, kept->tenant, hf_kept_name(kept))
                    ? hub->utc_ms
                    : 0;
-    if (hf_hub_load(hub, kept->tenant, name_of(kept), &device) != HF_OK ||
+    if (hf_hub_load(hub, kept->tenant, hf_kept_name(kept), &device) != HF_OK ||
         (device->devconn != NULL && !call->document.first))
         return hub->utc_ms;
     uint64_t seen_ms = device->session != NULL ? device->session->seen_ms : 0;
@@ -316,9 +308,22 @@ static bool is_over(struct kept_document *kept, const struct hf_call *call)
     return over;
 }
 
+hf_err hf_kept_append(struct kept_document *kept, const struct hf_event *event)
+{
+    if (kept->shadow != NULL)
+        kept->waiter.on_durable = on_changed;
+    hf_err err = hf_journal_append(kept->hub->options.journal, event, &kept->waiter);
+    if (err != HF_OK)
+        return err;
+    kept->hub->stats.document_bytes += event->payload.bytes - kept->bytes;
+    kept->bytes = event->payload.bytes;
+    return HF_OK;
+}
+
 /* stored: as it is from now on; absent = it is over. */
 static hf_err append(struct kept_document *kept, struct hf_slice stored, uint64_t version,
-                     const uint8_t snapshot_id[16], struct hf_slice who)
+                     const uint8_t snapshot_id[16], struct hf_slice who,
+                     void (*on_durable)(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms))
 {
     struct hf_event event = {
         .type = HF_EVENT_DOCUMENT,
@@ -332,16 +337,12 @@ static hf_err append(struct kept_document *kept, struct hf_slice stored, uint64_
     };
 
     if (of_group(kept))
-        event.topic = name_of(kept);
+        event.topic = hf_kept_name(kept);
     else
-        event.device = name_of(kept);
+        event.device = hf_kept_name(kept);
     memcpy(event.id, snapshot_id, 16);
-    hf_err err = hf_journal_append(kept->hub->options.journal, &event, &kept->waiter);
-    if (err != HF_OK)
-        return err;
-    kept->hub->stats.document_bytes += stored.bytes - kept->bytes;
-    kept->bytes = stored.bytes;
-    return HF_OK;
+    kept->waiter.on_durable = on_durable;
+    return hf_kept_append(kept, &event);
 }
 
 static hf_err record(struct kept_document *kept, const struct hf_call *call)
@@ -351,9 +352,8 @@ static hf_err record(struct kept_document *kept, const struct hf_call *call)
 
     if (stored == NULL)
         return HF_ERR_NOMEM;
-    kept->waiter.on_durable = on_changed;
-    hf_err err =
-        append(kept, (struct hf_slice){stored, bytes}, kept->next.version, kept->next.snapshot_id, call->key);
+    hf_err err = append(kept, (struct hf_slice){stored, bytes}, kept->next.version, kept->next.snapshot_id,
+                        call->key, on_changed);
     free(stored);
     return err;
 }
@@ -394,8 +394,7 @@ static void end_document(struct kept_document *kept, struct hf_call *call)
         answer(kept, call, HF_REASON_MEMORY_LIMIT);
         return;
     }
-    kept->waiter.on_durable = on_ended;
-    if (append(kept, none, kept->now.version, kept->now.snapshot_id, none) == HF_OK) {
+    if (append(kept, none, kept->now.version, kept->now.snapshot_id, none, on_ended) == HF_OK) {
         kept->ending = true;
         hf_document_deinit(&kept->now);
         kept->hub->stats.documents_expired++;
@@ -407,14 +406,11 @@ static void end_document(struct kept_document *kept, struct hf_call *call)
     answer(kept, call, HF_REASON_STORAGE_FULL);
 }
 
-/* A device that was never let in has none: a change under a mistyped name would be kept for nobody. */
-static enum hf_reason may_begin(struct kept_document *kept)
+enum hf_reason hf_kept_owner(struct kept_document *kept)
 {
     struct hf_device *device = NULL;
 
-    if (kept->now.version > 0 || of_group(kept))
-        return HF_REASON_NONE;
-    hf_err err = hf_hub_load(kept->hub, kept->tenant, name_of(kept), &device);
+    hf_err err = hf_hub_load(kept->hub, kept->tenant, hf_kept_name(kept), &device);
     if (err != HF_OK)
         return hf_load_reason(err);
     leave_device(kept, device);
@@ -434,6 +430,10 @@ static void take(struct kept_document *kept, struct hf_call *call)
     };
     static const struct hf_document none;
 
+    if (kept->shadow != NULL) {
+        hf_shadow_take(kept, call);
+        return;
+    }
     if (is_over(kept, call)) {
         end_document(kept, call);
         return;
@@ -446,7 +446,7 @@ static void take(struct kept_document *kept, struct hf_call *call)
         answer(kept, call, HF_REASON_NONE);
         return;
     }
-    enum hf_reason reason = may_begin(kept);
+    enum hf_reason reason = kept->now.version > 0 || of_group(kept) ? HF_REASON_NONE : hf_kept_owner(kept);
     if (reason == HF_REASON_NONE &&
         hf_document_copy(kept->now.version ? &kept->now : &none, &kept->next) != HF_OK)
         reason = HF_REASON_MEMORY_LIMIT;
@@ -486,7 +486,7 @@ static void proceed(struct kept_document *kept)
 void hf_hub_document(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
 {
     struct kept_document *kept = NULL;
-    hf_err err = load(hub, tenant, call->device, &kept);
+    hf_err err = load(hub, tenant, call, &kept);
 
     if (err != HF_OK) {
         hf_call_answer(hub, call, hf_load_reason(err));
@@ -521,6 +521,8 @@ static bool answer_one(struct hf_map_node *node, void *context)
         kept->call = NULL;
         hf_call_answer(hub, call, HF_REASON_DRAIN);
     }
+    if (kept->shadow != NULL)
+        hf_shadow_answer_waits(kept);
     return true;
 }
 
@@ -542,6 +544,8 @@ static bool discard_one(struct hf_map_node *node, void *context)
         free(waiting);
     }
     hf_call_free(kept->call);
+    if (kept->shadow != NULL)
+        hf_shadow_discard_waits(kept);
     forget(kept);
     return true;
 }

@@ -11,6 +11,7 @@
 #include "core/presence.h"
 #include "core/rows.h"
 #include "core/session_record.h"
+#include "core/shadow_rows.h"
 
 enum { EVENT_ROW_HEAD_BYTES_MAX = 16 + HF_EVENT_HEAD_BYTES_MAX };
 
@@ -489,7 +490,8 @@ enum {
     DOCUMENT = 256,
     CHANNELS = 512,
     BOUND = 1024,
-    CALL = 2048
+    CALL = 2048,
+    TWIN = 4096
 };
 
 static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
@@ -519,6 +521,7 @@ static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_CAMERA_BOUND] = BOUND,
     [HF_EVENT_CAMERA_SETTINGS] = CHANNELS,
     [HF_EVENT_CAMERA_CALL] = CALL,
+    [HF_EVENT_SHADOW] = TWIN,
 };
 
 bool hf_projection_wants(const struct hf_event *event)
@@ -557,6 +560,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_bound(txn, event);
     if (err == HF_OK && effect & CALL)
         err = apply_call(txn, event);
+    if (err == HF_OK && effect & TWIN)
+        err = hf_shadow_rows_apply(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))

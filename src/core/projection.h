@@ -32,13 +32,17 @@ bool hf_idempotency_counts(struct hf_kv_txn *txn, const struct hf_idempotency_ro
                            uint64_t idempotency_ms);
 
 /* Deletes rows whose time is over, a bounded number a call. `state` is zeroed before the first call and the caller's.
- * idempotency_ms: how long keys count. */
+ * What it has no age for here has a constant of its own. */
+struct hf_sweep_ages {
+    uint64_t idempotency_ms;    /* how long keys count */
+    uint64_t shadow_history_ms; /* how long a version of a shadow is kept once there is a newer one */
+};
 struct hf_sweep {
     unsigned table; /* which one is at work */
     uint16_t from_bytes;
     char from[HF_KV_KEY_BYTES_MAX];
 };
 hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
-                           uint64_t idempotency_ms, uint64_t *ret_deleted);
+                           const struct hf_sweep_ages *ages, uint64_t *ret_deleted);
 
 #endif

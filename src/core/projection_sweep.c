@@ -5,6 +5,7 @@
 #include "core/call.h"
 #include "core/projection.h"
 #include "core/rows.h"
+#include "core/shadow_rows.h"
 
 /* Of a row that holds an event as it was logged. */
 static uint64_t row_time(struct hf_slice value)
@@ -26,8 +27,8 @@ bool hf_idempotency_counts(struct hf_kv_txn *txn, const struct hf_idempotency_ro
                                                          : message.expires_ms > utc_ms);
 }
 
-static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice value, uint64_t utc_ms,
-                  uint64_t idempotency_ms)
+static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice key, struct hf_slice value,
+                  uint64_t utc_ms, const struct hf_sweep_ages *ages)
 {
     struct hf_message_row message;
     struct hf_idempotency_row idempotency;
@@ -38,15 +39,18 @@ static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice
                message.created_ms + HF_FATE_KEPT_MS < utc_ms && message.expires_ms < utc_ms;
     case HF_KV_IDEMPOTENCY:
         return hf_idempotency_row_decode(value, &idempotency) == HF_OK &&
-               !hf_idempotency_counts(txn, &idempotency, utc_ms, idempotency_ms);
+               !hf_idempotency_counts(txn, &idempotency, utc_ms, ages->idempotency_ms);
+    case HF_KV_TWINS:
+        return utc_ms > ages->shadow_history_ms &&
+               hf_shadow_rows_superseded_ms(txn, key) < utc_ms - ages->shadow_history_ms;
     default: return row_time(value) + HF_EXPLAIN_MS < utc_ms;
     }
 }
 
 hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
-                           uint64_t idempotency_ms, uint64_t *ret_deleted)
+                           const struct hf_sweep_ages *ages, uint64_t *ret_deleted)
 {
-    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN};
+    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN, HF_KV_TWINS};
     enum hf_kv_table table = tables[sweep->table % HF_COUNT_OF(tables)];
     struct hf_slice key, value, none = {NULL, 0};
     struct hf_kv_cursor cursor;
@@ -66,7 +70,7 @@ hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64
             sweep->from_bytes = (uint16_t)sb.bytes;
             break;
         }
-        if (!stale(txn, table, value, utc_ms, idempotency_ms))
+        if (!stale(txn, table, key, value, utc_ms, ages))
             continue;
         err = hf_kv_del(txn, table, hf_sb_done(&sb));
         if (err != HF_OK)

@@ -377,7 +377,8 @@ static uint64_t sweep(struct hf_kv *kv, struct hf_sweep *at, uint64_t utc_ms)
     uint64_t deleted;
 
     assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
-    assert_int_equal(hf_projection_sweep(txn, at, utc_ms, 3600000, &deleted), HF_OK);
+    assert_int_equal(
+        hf_projection_sweep(txn, at, utc_ms, &(struct hf_sweep_ages){3600000, 7200000}, &deleted), HF_OK);
     assert_int_equal(hf_kv_commit(txn, hf_kv_applied_offset(kv)), HF_OK);
     return deleted;
 }
@@ -448,6 +449,31 @@ static void keys_count_until_after_the_end(void **state)
     hf_kv_close(kv);
 }
 
+static void versions_of_shadows_age_once_they_are_replaced(void **state)
+{
+    static const uint64_t hour = 3600000;
+    struct hf_kv *kv = open_kv();
+
+    (void)state;
+    for (uint64_t version = 1; version <= 4; version++) {
+        struct hf_event changed = event(version, HF_EVENT_SHADOW);
+
+        changed.seq = version;
+        changed.from = version == 4 ? 2 : 1; /* the first is one too many */
+        changed.time_ms = T0 + version * hour;
+        changed.payload = HF_SLICE("{}");
+        apply(kv, changed);
+        apply(kv, changed); /* a replay */
+    }
+    assert_int_equal(rows_of(kv, HF_KV_TWINS), 3);
+    assert_int_equal(sweep_all(kv, T0 + 5 * hour), 0);
+    assert_int_equal(sweep_all(kv, T0 + 5 * hour + 1), 1); /* the second was replaced two hours ago */
+    assert_int_equal(sweep_all(kv, T0 + 900 * hour), 1);
+    assert_int_equal(rows_of(kv, HF_KV_TWINS), 1); /* the shadow itself stays */
+    assert_int_equal(sweep_all(kv, T0 + 9000 * hour), 0);
+    hf_kv_close(kv);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -460,6 +486,7 @@ int main(void)
         cmocka_unit_test(explanations_are_bounded),
         cmocka_unit_test(the_sweep_takes_bounded_steps),
         cmocka_unit_test(keys_count_until_after_the_end),
+        cmocka_unit_test(versions_of_shadows_age_once_they_are_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,14 @@ struct hf_session_rules { /* of devices that speak holdfast.v1 */
     struct hf_beat_rules beats[HF_PROFILES];
 };
 
+struct hf_shadow_rules {
+    uint32_t section_bytes_max, depth_max; /* 32 KiB, 8, and not above (core/document/shadow.h) */
+    uint32_t names_max;                    /* named shadows of a device: 16 */
+    uint32_t versions_max;                 /* of its history: 100, fewer when they are large: */
+    uint64_t history_bytes;                /* 1 MiB */
+    struct hf_rate_limit changes;          /* of one shadow: 100/s, capacity 200 */
+};
+
 struct hf_tenant_rules {
     uint32_t heartbeat_interval_ms; /* gateway Ping after this silence; default 30,000 */
     uint32_t heartbeat_repeat_ms;   /* and again after each of these without an answer; default 7,500 */
@@ -53,6 +61,7 @@ struct hf_tenant_rules {
     struct hf_slice default_topic;        /* of messages that name none */
     const struct hf_access_rules *access; /* NULL = everything within the tenant is allowed */
     struct hf_session_rules session;
+    struct hf_shadow_rules shadow;
 };
 
 struct hf_tenant {

@@ -66,6 +66,8 @@ def world(gw):
         key = api.post("/v1/keys", {"name": "doc", "scopes": "devices:read"})
         for owner in ("devices/doc-1", "groups/home"):
             api.do("PATCH", f"/v1/{owner}/context", b'{"a":1}', headers={"Content-Type": "application/merge-patch+json"}, status=200)
+        for shadow in ("shadow", "shadow/led"):
+            api.do("PATCH", f"/v1/devices/doc-1/{shadow}", b'{"desired":{"a":1}}', headers={"Content-Type": "application/merge-patch+json"}, status=200)
         yield {"device": "doc-1", "message": message, "command": command, "broadcast": broadcast, "key": key["id"]}
 
 
@@ -78,6 +80,8 @@ BODIES = {
     "disconnectDevice": {"text": "bye"},
     "patchDeviceContext": {"a": 1},
     "patchGroupContext": {"a": 1},
+    "patchShadow": {"desired": {"a": 2}},
+    "patchNamedShadow": {"tags": {"a": 2}},
     "speakToChannel": "la",
     "loginConsole": {"code": "0" * 32},
 }
@@ -85,7 +89,7 @@ BODIES = {
 
 def concrete(path, operation, world):
     kind = "command" if "commands" in path else "broadcast" if "broadcasts" in path else "message"
-    return (path.replace("{camera}", "34020000001180000009").replace("{channel}", "34020000001310000001").replace("{device}", world["device"]).replace("{group}", "home").replace("{id}", world[kind]).replace("{key}", world["key"]).replace("{file}", "index.html"))
+    return (path.replace("{camera}", "34020000001180000009").replace("{channel}", "34020000001310000001").replace("{device}", world["device"]).replace("{group}", "home").replace("{name}", "led").replace("{id}", world[kind]).replace("{key}", world["key"]).replace("{file}", "index.html"))
 
 
 @pytest.mark.parametrize("path,method", OPERATIONS)

@@ -9,8 +9,10 @@ hf_err sim_store_replay(struct sim_gateway *gateway)
     struct hf_store_thread *self = &gateway->store;
     uint64_t events;
 
-    *self = (struct hf_store_thread){
-        .log = gateway->log, .kv = gateway->kv, .idempotency_ms = gateway->rules.idempotency_ms};
+    *self = (struct hf_store_thread){.log = gateway->log,
+                                     .kv = gateway->kv,
+                                     .ages = {.idempotency_ms = gateway->rules.idempotency_ms,
+                                              .shadow_history_ms = gateway->rules.idempotency_ms}};
     return hf_store_replay(self, &events);
 }
 

@@ -1,9 +1,10 @@
 /* adapter/api/contexts.c - documents of devices and groups (RC-12): read, as a whole or from a version on, and changed by a patch. The version is the ETag. */
 #include "adapter/api/message_text.h"
+#include "adapter/api/patch.h"
 #include "base/uuid.h"
 #include "core/document/document.h"
 
-enum { ETAG_BYTES = 24, NAME_BYTES_MAX = sizeof("group/") + HF_GROUP_BYTES_MAX };
+enum { NAME_BYTES_MAX = sizeof("group/") + HF_GROUP_BYTES_MAX };
 
 static const char group_prefix[] = "group/";
 
@@ -28,21 +29,6 @@ static bool take_name(struct hf_api_request *request, bool group, char storage[N
     return true;
 }
 
-static bool parse_etag(struct hf_slice text, uint64_t *ret_version)
-{
-    text = hf_slice_trim(text);
-    return text.bytes > 2 && text.at[0] == '"' && text.at[text.bytes - 1] == '"' &&
-           hf_slice_to_u64((struct hf_slice){text.at + 1, text.bytes - 2}, ret_version);
-}
-
-static bool take_base(struct hf_api_request *request, struct hf_call_document *document)
-{
-    if (request->if_match.at == NULL)
-        return true;
-    return (parse_etag(request->if_match, &document->base_version) && document->base_version > 0) ||
-           hf_api_bad(request, "If-Match", "If-Match must be one ETag of this document, such as \"7\"");
-}
-
 static bool take_merge(struct hf_api_request *request, struct hf_call_document *document)
 {
     char storage[16];
@@ -54,27 +40,6 @@ static bool take_merge(struct hf_api_request *request, struct hf_call_document *
     return (text.at == NULL || document->merge != HF_MERGE_KEEP) && document->merge < HF_MERGES
                ? true
                : hf_api_bad(request, "merge", "merge must be lww, version or conflict_free");
-}
-
-static bool take_kind(struct hf_api_request *request, struct hf_call_document *document)
-{
-    static const struct hf_http1_header accepted = {
-        HF_SLICE("Accept-Patch"), HF_SLICE("application/merge-patch+json, application/json-patch+json")};
-
-    if (hf_api_content_is(request, "application/merge-patch+json"))
-        document->kind = HF_PATCH_MERGE;
-    else if (hf_api_content_is(request, "application/json-patch+json"))
-        document->kind = HF_PATCH_JSON;
-    else {
-        hf_api_fail(request,
-                    &(struct hf_api_trouble){.reason = HF_REASON_UNSUPPORTED_DATA,
-                                             .field = "Content-Type",
-                                             .headers = &accepted,
-                                             .header_count = 1},
-                    "Content-Type must be application/merge-patch+json or application/json-patch+json");
-        return false;
-    }
-    return true;
 }
 
 static void too_big(struct hf_api_request *request, size_t observed)
@@ -91,17 +56,6 @@ static void too_big(struct hf_api_request *request, size_t observed)
 }
 
 /* ---- answers ---- */
-
-static struct hf_http1_header etag_of(const struct hf_call *call, char storage[ETAG_BYTES])
-{
-    struct hf_sb sb;
-
-    hf_sb_init(&sb, storage, ETAG_BYTES);
-    hf_sb_char(&sb, '"');
-    hf_sb_u64(&sb, call->document.version);
-    hf_sb_char(&sb, '"');
-    return (struct hf_http1_header){HF_SLICE("ETag"), hf_sb_done(&sb)};
-}
 
 static void write_document(struct hf_api_request *request, struct hf_json_out *out, void *context)
 {
@@ -132,8 +86,8 @@ static void write_document(struct hf_api_request *request, struct hf_json_out *o
 static void reply(struct hf_api_request *request)
 {
     struct hf_call *call = request->call;
-    char storage[ETAG_BYTES];
-    struct hf_http1_header etag = etag_of(call, storage);
+    char storage[HF_API_ETAG_BYTES];
+    struct hf_http1_header etag = hf_api_etag(call, storage);
 
     hf_api_reply_json(
         request,
@@ -166,14 +120,14 @@ static void on_read(struct hf_api_request *request)
 {
     struct hf_call *call = request->call;
     uint64_t has = call->document.base_version;
-    char storage[ETAG_BYTES];
-    struct hf_http1_header etag = etag_of(call, storage);
+    char storage[HF_API_ETAG_BYTES];
+    struct hf_http1_header etag = hf_api_etag(call, storage);
 
     if (call->reason != HF_REASON_NONE) {
         fail(request);
         return;
     }
-    if (has == 0 && request->if_none_match.at != NULL && !parse_etag(request->if_none_match, &has))
+    if (has == 0 && request->if_none_match.at != NULL && !hf_api_etag_parse(request->if_none_match, &has))
         has = 0; /* of something else: not what is here */
     if (has != call->document.version) {
         reply(request);
@@ -224,8 +178,8 @@ static void write_conflict(struct hf_api_request *request, struct hf_json_out *o
 static void on_patched(struct hf_api_request *request)
 {
     struct hf_call *call = request->call;
-    char storage[ETAG_BYTES];
-    struct hf_http1_header etag = etag_of(call, storage);
+    char storage[HF_API_ETAG_BYTES];
+    struct hf_http1_header etag = hf_api_etag(call, storage);
 
     if (call->reason == HF_REASON_NONE) {
         reply(request);
@@ -248,12 +202,11 @@ static void on_patched(struct hf_api_request *request)
 static void patch(struct hf_api_request *request, bool group)
 {
     struct hf_call wish = {.payload = request->body, .document.change = true};
-    char storage[NAME_BYTES_MAX], who[sizeof("key/") + HF_API_KEY_ID_BYTES_MAX];
+    char storage[NAME_BYTES_MAX], who[HF_API_WHO_BYTES_MAX];
     uint64_t ttl_ms = 0;
-    struct hf_sb sb;
 
-    if (!take_name(request, group, storage, &wish.device) || !take_kind(request, &wish.document) ||
-        !take_base(request, &wish.document) || !take_merge(request, &wish.document) ||
+    if (!take_name(request, group, storage, &wish.device) || !hf_api_take_patch(request, &wish.document) ||
+        !hf_api_take_base(request, &wish.document) || !take_merge(request, &wish.document) ||
         !hf_api_param_u64(request, "ttl_ms", 1, UINT32_MAX, &ttl_ms))
         return;
     if (request->body.bytes > HF_DOCUMENT_BYTES_MAX) {
@@ -261,10 +214,7 @@ static void patch(struct hf_api_request *request, bool group)
         return;
     }
     wish.document.ttl_ms = (uint32_t)ttl_ms;
-    hf_sb_init(&sb, who, sizeof(who));
-    hf_sb_text(&sb, "key/");
-    hf_sb_text(&sb, request->key_id);
-    wish.key = hf_sb_done(&sb); /* no device is called so */
+    wish.key = hf_api_who(request, who);
     hf_api_new_id(request, wish.id);
     hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DOCUMENT, &wish), on_patched);
 }

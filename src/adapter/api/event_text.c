@@ -104,6 +104,19 @@ static void document(struct hf_json_out *out, const struct hf_event *event)
     hf_json_out_raw(out, "document", fields[JSON].raw);
 }
 
+/* The change, not what it led to: that may be large, and is there to be read. */
+static void shadow(struct hf_json_out *out, const struct hf_event *event)
+{
+    struct hf_json_field change = HF_JSON_FIELD("change");
+
+    text(out, "shadow", event->topic);
+    hf_json_out_u64(out, "version", event->seq);
+    text(out, "who", event->key);
+    if (hf_json_scan(event->payload.at, event->payload.bytes, &change, 1, HF_JSON_DEPTH_MAX) == HF_OK &&
+        change.found)
+        hf_json_out_raw(out, "change", change.raw);
+}
+
 static void members(struct hf_json_out *out, const struct hf_event *event)
 {
     char id[17];
@@ -160,6 +173,7 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         hf_time_out(out, "until", event->to);
         break;
     case HF_EVENT_DOCUMENT: document(out, event); return;
+    case HF_EVENT_SHADOW: shadow(out, event); return;
     case HF_EVENT_CAMERA_SETTINGS: break;
     case HF_EVENT_CAMERA_CALL:
         (void)snprintf(id, sizeof(id), "%016" PRIx64, event->from);
@@ -205,7 +219,8 @@ static void identifiers(struct hf_json_out *out, const struct hf_event *event)
         hf_uuid_text(event->id, id);
         hf_json_out_cstr(out, event->type == HF_EVENT_DOCUMENT ? "snapshot_id" : "id", id);
     }
-    if (event->seq != 0 && event->type != HF_EVENT_DOCUMENT) /* there it is the version */
+    if (event->seq != 0 && event->type != HF_EVENT_DOCUMENT &&
+        event->type != HF_EVENT_SHADOW) /* there it is the version */
         hf_json_out_u64(out, "seq", event->seq);
     hf_conn_out(out, "conn", event->conn);
     if (event->epoch != 0)

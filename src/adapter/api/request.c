@@ -35,6 +35,13 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/groups/{}/context",     MESSAGES_READ,           TENANT,                            hf_api_group_context_get},
     {PATCH,  "/v1/groups/{}/context",     HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_group_context_patch},
     {GET,    "/v1/devices/{}/live",       HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_live},
+    {GET,    "/v1/devices/{}/shadow",     MESSAGES_READ,           TENANT,                            hf_api_shadow_get},
+    {PATCH,  "/v1/devices/{}/shadow",     HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_shadow_patch},
+    {GET,    "/v1/devices/{}/shadow/{}",  MESSAGES_READ,           TENANT,                            hf_api_shadow_get},
+    {PATCH,  "/v1/devices/{}/shadow/{}",  HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_shadow_patch},
+    {GET,    "/v1/devices/{}/shadow/versions", MESSAGES_READ,      TENANT,                            hf_api_shadow_versions}, /* behind the names: the last that fits counts */
+    {GET,    "/v1/devices/{}/shadow/{}/versions", MESSAGES_READ,   TENANT,                            hf_api_shadow_versions},
+    {GET,    "/v1/devices/{}/presence",   HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_presence},
     {GET,    "/v1/devices/{}/explain",    HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_explain},
     {GET,    "/v1/cameras",               HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_cameras_list},
     {GET,    "/v1/cameras/{}",            HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_camera_get},

@@ -46,6 +46,8 @@ static hf_err merge(cJSON **target, const cJSON *patch)
         hf_err err = merge(&value, member); /* the depth is that of the patch, which its reader has bounded */
         if (err == HF_OK && value != old)
             err = put_member(*target, member->string, value);
+        else if (value != old)
+            cJSON_Delete(value); /* half made */
         if (err != HF_OK)
             return err;
     }
@@ -67,6 +69,11 @@ static hf_err on_copy(cJSON **document, const cJSON *change, hf_err (*apply)(cJS
     cJSON_Delete(*document);
     *document = copy;
     return HF_OK;
+}
+
+hf_err hf_json_merge_patch_in_place(cJSON **document, const cJSON *patch)
+{
+    return merge(document, patch);
 }
 
 hf_err hf_json_merge_patch(cJSON **document, const cJSON *patch)
@@ -264,6 +271,11 @@ static hf_err patch_all(cJSON **document, const cJSON *operations)
             return err;
     }
     return HF_OK;
+}
+
+hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations)
+{
+    return patch_all(document, operations);
 }
 
 hf_err hf_json_patch(cJSON **document, const cJSON *operations)

@@ -21,6 +21,10 @@ enum {
 hf_err hf_json_merge_patch(cJSON **document, const cJSON *patch);
 hf_err hf_json_patch(cJSON **document, const cJSON *operations);
 
+/* The same on a tree that the caller can do without after an error: no copy is made, and what is left is half changed. */
+hf_err hf_json_merge_patch_in_place(cJSON **document, const cJSON *patch);
+hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations);
+
 /* The value a pointer names, inside document; NULL when it names none or is no pointer. "" names the whole document. */
 cJSON *hf_json_pointer(cJSON *document, const char *pointer);
 

@@ -1,0 +1,396 @@
+/* core/hub_shadow.c - shadows at the home worker of their device (TWIN-1 to TWIN-5). Loading, the line of calls and the record are those of all documents
+ * (core/hub_document.c); here is what a change does, who is told, and who waits for which label.
+ * The device is told the whole delta, not what has changed of it: whoever missed one has it all with the next. */
+#include <stdlib.h>
+
+#include "core/hub_document.h"
+#include "core/shadow_rows.h"
+
+struct label_wait {           /* a change that is stored, whose maker waits for more */
+    struct hf_list_node node; /* shadow->waits */
+    struct hf_timer timer;
+    struct kept_document *kept;
+    struct hf_call *call;
+    uint64_t version; /* that the change made */
+};
+
+/* ---- memory ---- */
+
+hf_err hf_shadow_load(struct kept_document *kept, struct hf_slice name)
+{
+    struct hf_kv_txn *txn = NULL;
+    struct hf_event record;
+
+    if (name.bytes > HF_SHADOW_NAME_BYTES_MAX)
+        return HF_ERR_INVALID;
+    kept->shadow = calloc(1, sizeof(*kept->shadow));
+    if (kept->shadow == NULL)
+        return HF_ERR_NOMEM;
+    kept->hub->stats.shadows++;
+    hf_list_init(&kept->shadow->waits);
+    kept->shadow->name_bytes = (uint8_t)name.bytes;
+    if (name.bytes > 0)
+        memcpy(kept->shadow->name, name.at, name.bytes);
+    hf_err err = hf_kv_read(kept->hub->options.kv, &txn);
+    if (err == HF_OK)
+        err = hf_shadow_rows_read(txn, kept->tenant->name, hf_kept_name(kept), name, 0, 0, &record);
+    if (err == HF_OK) {
+        kept->bytes = record.payload.bytes;
+        err = hf_shadow_decode(record.payload, &kept->shadow->now);
+    }
+    hf_kv_end(txn);
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
+}
+
+void hf_shadow_forget(struct kept_document *kept)
+{
+    hf_shadow_deinit(&kept->shadow->now);
+    hf_shadow_deinit(&kept->shadow->next);
+    free(kept->shadow);
+    kept->shadow = NULL;
+    kept->hub->stats.shadows--;
+}
+
+bool hf_shadow_is_idle(const struct kept_document *kept)
+{
+    return hf_list_empty(&kept->shadow->waits);
+}
+
+/* ---- answers ---- */
+
+static void answer(struct kept_document *kept, struct hf_call *call, enum hf_reason reason)
+{
+    struct hf_shadow *now = &kept->shadow->now;
+    bool shown = reason == HF_REASON_NONE || reason == HF_REASON_VERSION_CONFLICT;
+    char *json = NULL;
+    size_t bytes = 0;
+    hf_err err = HF_OK;
+
+    if (shown && call->document.conn == 0 && now->version > 0) {
+        json = hf_shadow_encode(now, (struct hf_slice){NULL, 0}, &bytes);
+        err = json ? HF_OK : HF_ERR_NOMEM;
+    } else if (shown && call->document.conn != 0 && now->version > 0 &&
+               (now->version != call->document.base_version || reason != HF_REASON_NONE)) {
+        err = hf_shadow_delta(now, &json);
+        bytes = err == HF_OK ? strlen(json) : 0;
+    }
+    if (err != HF_OK)
+        reason = HF_REASON_MEMORY_LIMIT; /* a change was made all the same: reading tells */
+    call->result = json;
+    call->result_bytes = bytes;
+    call->result_format = HF_FORMAT_JSON;
+    call->document.kind = HF_PATCH_FULL;
+    call->document.version = now->version;
+    call->document.updated_ms = now->updated_ms;
+    if (reason != HF_REASON_NONE && call->document.change)
+        kept->hub->stats.shadows_refused[reason]++;
+    hf_call_answer(kept->hub, call, reason);
+}
+
+/* ---- labels ---- */
+
+static uint8_t labels_of(const struct kept_shadow *shadow, uint64_t version)
+{
+    uint8_t labels = 1 << HF_LABEL_STORED;
+    enum hf_shadow_applied applied;
+
+    if (shadow->seen_version >= version)
+        labels |= 1 << HF_LABEL_DELIVERED;
+    if (hf_shadow_applied(&shadow->now, version, &applied) != HF_OK)
+        return labels; /* it cannot be said now; the next change asks again */
+    if (applied == HF_SHADOW_APPLIED)
+        labels |= 1 << HF_LABEL_DELIVERED | 1 << HF_LABEL_APPLIED;
+    else if (applied == HF_SHADOW_SUPERSEDED && shadow->seen_version >= version)
+        labels |= 1 << HF_LABEL_APPLIED; /* it wants nothing of the device any more, which knows that */
+    return labels;
+}
+
+static void end_wait(struct label_wait *wait)
+{
+    struct kept_document *kept = wait->kept;
+    struct hf_call *call = wait->call;
+
+    hf_list_remove(&wait->node);
+    hf_wheel_cancel(kept->hub->options.wheel, &wait->timer);
+    kept->shadow->wait_count--;
+    kept->hub->stats.shadow_waits--;
+    call->document.labels = labels_of(kept->shadow, wait->version);
+    if ((call->document.labels & 1 << call->document.label) == 0)
+        kept->hub->stats.shadow_labels_missed++;
+    free(wait);
+    answer(kept, call, HF_REASON_NONE);
+}
+
+static void on_wait_over(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct label_wait *wait = HF_CONTAINER_OF(timer, struct label_wait, timer);
+    struct kept_document *kept = wait->kept;
+    bool held = kept->held;
+
+    (void)now_ms;
+    kept->held = true;
+    end_wait(wait);
+    kept->held = held;
+}
+
+/* The change that made `version` is stored. */
+static void answer_stored(struct kept_document *kept, struct hf_call *call, uint64_t version)
+{
+    struct hf_hub *hub = kept->hub;
+    struct kept_shadow *shadow = kept->shadow;
+
+    call->document.made = version;
+    call->document.labels = 1 << HF_LABEL_STORED;
+    if (call->document.label == HF_LABEL_STORED) {
+        answer(kept, call, HF_REASON_NONE);
+        return;
+    }
+    call->document.labels = labels_of(shadow, version);
+    bool reached = (call->document.labels & 1 << call->document.label) != 0;
+    struct label_wait *wait = !reached && call->wait_ms > 0 && shadow->wait_count < HF_HUB_SHADOW_WAITS_MAX
+                                  ? calloc(1, sizeof(*wait))
+                                  : NULL;
+    if (wait == NULL) { /* it says itself which label is missing */
+        hub->stats.shadow_labels_missed += !reached;
+        answer(kept, call, HF_REASON_NONE);
+        return;
+    }
+    wait->kept = kept;
+    wait->call = call;
+    wait->version = version;
+    hf_list_init(&wait->node);
+    hf_list_push_back(&shadow->waits, &wait->node);
+    hf_timer_init(&wait->timer, on_wait_over);
+    hf_wheel_arm(hub->options.wheel, &wait->timer, hub->now_ms + call->wait_ms);
+    shadow->wait_count++;
+    hub->stats.shadow_waits++;
+}
+
+/* Something has come that a label may hang on. */
+static void look_at_waits(struct kept_document *kept)
+{
+    struct hf_list_node *next;
+
+    for (struct hf_list_node *at = kept->shadow->waits.next; at != &kept->shadow->waits; at = next) {
+        struct label_wait *wait = HF_CONTAINER_OF(at, struct label_wait, node);
+
+        next = at->next;
+        if (labels_of(kept->shadow, wait->version) & 1 << wait->call->document.label)
+            end_wait(wait);
+    }
+}
+
+void hf_shadow_answer_waits(struct kept_document *kept)
+{
+    while (!hf_list_empty(&kept->shadow->waits))
+        end_wait(HF_CONTAINER_OF(kept->shadow->waits.next, struct label_wait, node));
+}
+
+void hf_shadow_discard_waits(struct kept_document *kept)
+{
+    struct hf_list_node *node;
+
+    while ((node = hf_list_pop_front(&kept->shadow->waits)) != NULL) {
+        struct label_wait *wait = HF_CONTAINER_OF(node, struct label_wait, node);
+
+        hf_wheel_cancel(kept->hub->options.wheel, &wait->timer);
+        kept->hub->stats.shadow_waits--;
+        hf_call_free(wait->call);
+        free(wait);
+    }
+}
+
+/* The device says that it knows this version. */
+static void seen(struct kept_document *kept, const struct hf_call *call)
+{
+    struct kept_shadow *shadow = kept->shadow;
+    uint64_t version = call->document.base_version;
+
+    if (call->document.conn == 0 || version > shadow->now.version || version <= shadow->seen_version)
+        return;
+    shadow->seen_version = version;
+    look_at_waits(kept);
+}
+
+/* ---- the device ---- */
+
+static void tell(struct kept_document *kept, uint64_t maker)
+{
+    struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, hf_kept_name(kept));
+    struct hf_devconn *devconn = device != NULL ? device->devconn : NULL;
+    char *json = NULL;
+
+    if (devconn == NULL || devconn->conn_id == maker || devconn->ops->takes_shadow == NULL ||
+        !devconn->ops->takes_shadow(devconn, hf_kept_shadow_name(kept)) ||
+        hf_shadow_delta(&kept->shadow->now, &json) != HF_OK)
+        return; /* no memory: it finds out by the version with its next change or resume */
+    struct hf_outgoing outgoing = {
+        .kind = HF_OUT_SHADOW,
+        .class = HF_CLASS_MESSAGE,
+        .format = HF_PATCH_FULL,
+        .topic = hf_kept_shadow_name(kept),
+        .payload = {json, strlen(json)},
+        .seq = kept->shadow->now.version,
+    };
+    (void)hf_hub_tell(kept->hub, devconn, &outgoing);
+    free(json);
+}
+
+void hf_shadow_changed(struct kept_document *kept, struct hf_call *call)
+{
+    struct kept_shadow *shadow = kept->shadow;
+    uint64_t maker = call->document.conn, version = shadow->next.version;
+
+    hf_shadow_deinit(&shadow->now);
+    shadow->now = shadow->next;
+    shadow->next = (struct hf_shadow){0};
+    kept->hub->stats.shadows_changed++;
+    answer_stored(kept, call, version);
+    tell(kept, maker);
+    look_at_waits(kept);
+}
+
+/* ---- changes ---- */
+
+/* A connection that a newer one has replaced does not speak for the device any more. */
+static bool is_fenced(struct kept_document *kept, const struct hf_call *call)
+{
+    struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, hf_kept_name(kept));
+
+    return call->document.conn != 0 && device != NULL && call->document.epoch < device->epoch;
+}
+
+/* Names are counted as the tables know them: a burst may pass by as many as are on their way into the log. */
+static enum hf_reason count_names(struct kept_document *kept, struct hf_call *call)
+{
+    uint32_t names = 0, names_max = hf_rules(kept->tenant)->shadow.names_max;
+    struct hf_slice name = {NULL, 0};
+    struct hf_kv_txn *txn = NULL;
+
+    if (kept->shadow->name_bytes == 0)
+        return HF_REASON_NONE;
+    hf_err err = hf_kv_read(kept->hub->options.kv, &txn);
+    while (err == HF_OK && names < names_max) {
+        err = hf_shadow_rows_next_name(txn, kept->tenant->name, hf_kept_name(kept), name, &name);
+        names += err == HF_OK && name.bytes > 0;
+    }
+    hf_kv_end(txn);
+    if (err != HF_OK && err != HF_ERR_NOT_FOUND)
+        return hf_load_reason(err == HF_ERR_LIMIT ? HF_ERR_BUSY : err);
+    if (names < names_max)
+        return HF_REASON_NONE;
+    call->limit = names_max;
+    call->observed = names + 1;
+    return HF_REASON_TENANT_LIMIT;
+}
+
+static enum hf_reason may_change(struct kept_document *kept, struct hf_call *call)
+{
+    const struct hf_shadow_rules *rules = &hf_rules(kept->tenant)->shadow;
+    struct kept_shadow *shadow = kept->shadow;
+    enum hf_reason reason = is_fenced(kept, call)      ? HF_REASON_REPLACED
+                            : shadow->now.version == 0 ? hf_kept_owner(kept)
+                                                       : HF_REASON_NONE;
+
+    if (reason == HF_REASON_NONE && shadow->now.version == 0)
+        reason = count_names(kept, call);
+    if (reason == HF_REASON_NONE && !hf_rate_take(&shadow->rate, &rules->changes, 1, kept->hub->now_ms)) {
+        call->limit = rules->changes.per_second;
+        call->retry_ms = hf_rate_wait_ms(&shadow->rate, &rules->changes, 1, kept->hub->now_ms);
+        reason = HF_REASON_RATE_LIMIT;
+    }
+    return reason;
+}
+
+/* The oldest version that is kept besides the next one, whose record has so many bytes. */
+static uint64_t oldest_kept(const struct hf_shadow_rules *rules, uint64_t version, size_t bytes)
+{
+    uint64_t versions = HF_MAX(HF_MIN(rules->versions_max, rules->history_bytes / bytes), 1);
+
+    return version > versions ? version - versions + 1 : 1;
+}
+
+static hf_err record(struct kept_document *kept, const struct hf_call *call)
+{
+    struct hf_shadow *next = &kept->shadow->next;
+    size_t bytes = 0;
+    char *stored = hf_shadow_encode(next, call->payload, &bytes);
+
+    if (stored == NULL)
+        return HF_ERR_NOMEM;
+    struct hf_event event = {
+        .type = HF_EVENT_SHADOW,
+        .format = HF_FORMAT_JSON,
+        .flags = HF_EVENT_FLAG_TEXT,
+        .epoch = call->document.epoch,
+        .conn = call->document.conn,
+        .seq = next->version,
+        .from = oldest_kept(&hf_rules(kept->tenant)->shadow, next->version, bytes),
+        .to = next->updated_ms,
+        .tenant = kept->tenant->name,
+        .device = hf_kept_name(kept),
+        .topic = kept->shadow->name_bytes > 0 ? hf_kept_shadow_name(kept) : (struct hf_slice){NULL, 0},
+        .key = call->key,
+        .payload = {stored, bytes},
+    };
+    hf_err err = hf_kept_append(kept, &event);
+    free(stored);
+    return err;
+}
+
+static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
+{
+    const struct hf_shadow_rules *rules = &hf_rules(kept->tenant)->shadow;
+    struct kept_shadow *shadow = kept->shadow;
+    const struct hf_shadow_change wanted = {
+        .kind = call->document.kind,
+        .merge = call->document.merge,
+        .sections = call->document.sections,
+        .base_version = call->document.base_version,
+        .epoch = call->document.epoch,
+        .json = call->payload,
+    };
+    enum hf_reason reason =
+        hf_shadow_change(&shadow->now, &wanted,
+                         &(struct hf_shadow_limits){.section_bytes_max = rules->section_bytes_max,
+                                                    .depth_max = rules->depth_max},
+                         kept->hub->utc_ms, &shadow->next);
+
+    if (reason != HF_REASON_NONE || shadow->next.version == shadow->now.version)
+        return reason;
+    hf_err err = record(kept, call);
+    if (err == HF_OK)
+        kept->call = call;
+    return err == HF_OK          ? HF_REASON_NONE
+           : err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT
+                                 : HF_REASON_STORAGE_FULL;
+}
+
+void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
+{
+    struct kept_shadow *shadow = kept->shadow;
+    enum hf_reason reason = HF_REASON_NONE;
+
+    if (!call->document.change) {
+        /* Each device that was here has the unnamed one, if only an empty one. */
+        if (shadow->now.version == 0)
+            reason = shadow->name_bytes > 0 || call->document.conn != 0 ? HF_REASON_NOT_FOUND
+                                                                        : hf_kept_owner(kept);
+        if (reason == HF_REASON_NONE && !is_fenced(kept, call))
+            seen(kept, call);
+        answer(kept, call, reason);
+        return;
+    }
+    reason = may_change(kept, call);
+    if (reason == HF_REASON_NONE) {
+        seen(kept, call);
+        reason = change(kept, call);
+    }
+    if (kept->call == call)
+        return;
+    hf_shadow_deinit(&shadow->next);
+    if (reason == HF_REASON_NONE) /* it is so already */
+        answer_stored(kept, call, shadow->now.version);
+    else
+        answer(kept, call, reason);
+}

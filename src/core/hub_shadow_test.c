@@ -1,0 +1,474 @@
+/* Shadows at their home: durable before they are answered, conflicts, limits, labels, and what the tables keep of them. */
+#include "core/document/shadow.h"
+#include "core/hub_session_testkit.h"
+#include "core/shadow_rows.h"
+
+enum {
+    REPORTED = 1 << HF_SHADOW_REPORTED,
+    DESIRED = 1 << HF_SHADOW_DESIRED,
+    ALL = REPORTED | DESIRED | 1 << HF_SHADOW_TAGS
+};
+
+struct told { /* what a call brought back */
+    bool done;
+    enum hf_reason reason;
+    uint64_t version, made, retry_ms, limit;
+    uint8_t labels;
+    char json[4096];
+};
+
+static void answer_call(void *context, struct hf_call *call)
+{
+    struct told *told = call->maker;
+
+    (void)context;
+    assert_false(told->done);
+    *told = (struct told){.done = true,
+                          .reason = (enum hf_reason)call->reason,
+                          .version = call->document.version,
+                          .made = call->document.made,
+                          .labels = call->document.labels,
+                          .retry_ms = call->retry_ms,
+                          .limit = call->limit};
+    assert_true(call->result_bytes < sizeof(told->json));
+    if (call->result_bytes > 0)
+        memcpy(told->json, call->result, call->result_bytes);
+    hf_call_free(call);
+}
+
+static struct hf_hub_ops ops;
+
+static int setup(void **state)
+{
+    struct tk *tk = *state = tk_new();
+
+    if (tk == NULL || tk_connect(tk, TK_CONNS - 1, "d") != HF_OK)
+        return 1;
+    ops = *tk->hub.options.ops;
+    ops.answer = answer_call;
+    tk->hub.options.ops = &ops;
+    tk_run(tk);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct tk *tk = *state;
+
+    tk_check_books(tk);
+    tk_free(tk);
+    return 0;
+}
+
+struct ask {
+    const char *device, *name, *json;
+    bool read;
+    unsigned sections;
+    uint64_t base, conn, epoch, wait_ms;
+    enum hf_shadow_label label;
+};
+
+static void ask(struct tk *tk, struct ask ask, struct told *told)
+{
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, 0);
+
+    *told = (struct told){0};
+    call->tenant = tk->tenant.name;
+    call->device = hf_slice_of(ask.device ? ask.device : "d");
+    if (ask.name != NULL)
+        call->topic = hf_slice_of(ask.name);
+    if (ask.json != NULL)
+        call->payload = hf_slice_of(ask.json);
+    call->key = HF_SLICE("key/k");
+    call->wait_ms = ask.wait_ms;
+    call->document = (struct hf_call_document){.change = !ask.read,
+                                               .shadow = true,
+                                               .kind = HF_PATCH_MERGE,
+                                               .sections = (uint8_t)(ask.sections ? ask.sections : ALL),
+                                               .base_version = ask.base,
+                                               .conn = ask.conn,
+                                               .epoch = ask.epoch,
+                                               .label = (uint8_t)ask.label};
+    call->maker = told;
+    hf_hub_call(&tk->hub, &tk->tenant, call);
+}
+
+static struct told change(struct tk *tk, const char *json)
+{
+    struct told told;
+
+    ask(tk, (struct ask){.json = json}, &told);
+    tk_run(tk);
+    assert_true(told.done);
+    return told;
+}
+
+static struct told device_says(struct tk *tk, const char *json, uint64_t base)
+{
+    struct hf_devconn *dev = &tk->conns[TK_CONNS - 1].dev;
+    struct told told;
+
+    ask(tk,
+        (struct ask){.json = json,
+                     .read = json == NULL,
+                     .sections = REPORTED | DESIRED,
+                     .base = base,
+                     .conn = dev->conn_id,
+                     .epoch = dev->device->epoch},
+        &told);
+    tk_run(tk);
+    assert_true(told.done);
+    return told;
+}
+
+static void a_change_is_one_record_and_durable_before_its_answer(void **state)
+{
+    struct tk *tk = *state;
+    struct told first, read;
+    struct hf_event event;
+
+    ask(tk, (struct ask){.read = true}, &first);
+    assert_true(first.done && first.reason == HF_REASON_NONE); /* each known device has one */
+    assert_int_equal(first.version, 0);
+    assert_string_equal(first.json, "");
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":1}}"}, &first);
+    ask(tk, (struct ask){.read = true}, &read);
+    assert_false(first.done || read.done);
+    tk_run(tk);
+    assert_true(first.done && read.done);
+    assert_int_equal(first.version, 1);
+    assert_int_equal(first.made, 1);
+    assert_int_equal(first.labels, 1 << HF_LABEL_STORED);
+    assert_non_null(strstr(read.json, "\"desired\":{\"a\":1},\"metadata\":{\"/desired/a\":[1,"));
+    assert_null(strstr(read.json, "\"change\""));
+    assert_int_equal(tk_count(tk, HF_EVENT_SHADOW, &event), 1);
+    assert_true(hf_slice_is(event.device, "d") && hf_slice_is(event.key, "key/k"));
+    assert_null(event.topic.at);
+    assert_int_equal(event.seq, 1);
+    assert_int_equal(event.to, tk->hub.utc_ms);
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":1}}").version, 1); /* it is so: no record */
+    assert_int_equal(tk_count(tk, HF_EVENT_SHADOW, &event), 1);
+    assert_int_equal(tk->hub.stats.shadows_changed, 1);
+    assert_int_equal(tk->hub.stats.shadows, 1);
+    assert_int_equal(tk_count(tk, HF_EVENT_DOCUMENT, &event), 0);
+}
+
+static void refusals_are_counted_and_bring_what_is(void **state)
+{
+    struct tk *tk = *state;
+    struct told told;
+
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":1}}").reason, HF_REASON_NONE);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":2}}", .base = 7}, &told);
+    assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT);
+    assert_non_null(strstr(told.json, "\"desired\":{\"a\":1}"));
+    ask(tk, (struct ask){.json = "{\"reported\":{\"a\":2}}", .sections = DESIRED}, &told);
+    assert_int_equal(told.reason, HF_REASON_FORBIDDEN);
+    assert_string_equal(told.json, "");
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":2}}", .device = "never"}, &told);
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+    ask(tk, (struct ask){.read = true, .device = "never"}, &told);
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+    ask(tk, (struct ask){.read = true, .name = "none"}, &told);
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":2}}", .device = ""}, &told);
+    assert_int_equal(told.reason, HF_REASON_BAD_REQUEST);
+    assert_int_equal(tk->hub.stats.shadows_refused[HF_REASON_VERSION_CONFLICT], 1);
+    assert_int_equal(tk->hub.stats.shadows_refused[HF_REASON_FORBIDDEN], 1);
+    assert_int_equal(tk->hub.stats.shadows_refused[HF_REASON_NOT_FOUND], 1); /* reading is not changing */
+}
+
+static void changes_have_a_rate(void **state)
+{
+    struct tk *tk = *state;
+    struct told told = {.done = false};
+    char json[64];
+
+    tk->rules.shadow.changes = (struct hf_rate_limit){10, 3};
+    for (unsigned i = 1; i <= 3; i++) {
+        (void)snprintf(json, sizeof(json), "{\"desired\":{\"a\":%u}}", i);
+        assert_int_equal(change(tk, json).version, i);
+    }
+    told = change(tk, "{\"desired\":{\"a\":9}}");
+    assert_int_equal(told.reason, HF_REASON_RATE_LIMIT);
+    assert_int_equal(told.limit, 10);
+    assert_in_range(told.retry_ms, 1, 100);
+    tk_advance(tk, told.retry_ms);
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":9}}").version, 4);
+}
+
+static void names_are_bounded_and_apart(void **state)
+{
+    struct tk *tk = *state;
+    static const char *const names[] = {"a", "b", "c", "d"};
+    struct told told;
+
+    assert_int_equal(change(tk, "{\"desired\":{\"x\":0}}").reason,
+                     HF_REASON_NONE); /* the unnamed one does not count */
+    for (unsigned i = 0; i < HF_COUNT_OF(names); i++) {
+        ask(tk, (struct ask){.name = names[i], .json = "{\"desired\":{\"x\":1}}"}, &told);
+        tk_run(tk);
+        assert_int_equal(told.reason, HF_REASON_NONE);
+        assert_int_equal(told.version, 1);
+    }
+    ask(tk, (struct ask){.name = "e", .json = "{\"desired\":{\"x\":1}}"}, &told);
+    assert_int_equal(told.reason, HF_REASON_TENANT_LIMIT);
+    assert_int_equal(told.limit, 4);
+    ask(tk, (struct ask){.name = "d", .json = "{\"desired\":{\"x\":2}}"}, &told);
+    tk_run(tk);
+    assert_int_equal(told.version, 2);
+    ask(tk, (struct ask){.read = true}, &told);
+    assert_non_null(strstr(told.json, "\"desired\":{\"x\":0}"));
+}
+
+static void limits_are_the_tenants(void **state)
+{
+    struct tk *tk = *state;
+
+    tk->rules.shadow.section_bytes_max = 300;
+    tk->rules.shadow.depth_max = 2;
+    char json[400];
+    (void)snprintf(json, sizeof(json), "{\"desired\":{\"a\":\"%0300d\"}}", 0);
+    assert_int_equal(change(tk, json).reason, HF_REASON_MESSAGE_TOO_BIG);
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":{\"b\":{}}}}").reason, HF_REASON_MESSAGE_TOO_BIG);
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":{\"b\":1}}}").reason, HF_REASON_NONE);
+}
+
+static void an_older_connection_is_fenced(void **state)
+{
+    struct tk *tk = *state;
+    struct hf_devconn *dev = &tk->conns[TK_CONNS - 1].dev;
+    struct told told;
+
+    assert_int_equal(device_says(tk, "{\"reported\":{\"a\":1}}", 0).version, 1);
+    ask(tk,
+        (struct ask){.json = "{\"reported\":{\"a\":2}}",
+                     .conn = 77,
+                     .epoch = dev->device->epoch - 1,
+                     .sections = REPORTED},
+        &told);
+    assert_int_equal(told.reason, HF_REASON_REPLACED);
+    assert_int_equal(device_says(tk, "{\"tags\":{\"a\":1}}", 0).reason, HF_REASON_FORBIDDEN);
+}
+
+static void a_device_reads_its_delta(void **state)
+{
+    struct tk *tk = *state;
+    struct told told = device_says(tk, NULL, 0);
+
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":1,\"b\":2}}").version, 1);
+    told = device_says(tk, NULL, 0);
+    assert_string_equal(told.json, "{\"a\":1,\"b\":2}");
+    told = device_says(tk, NULL, 1);
+    assert_string_equal(told.json, ""); /* it has this version */
+    told = device_says(tk, "{\"reported\":{\"b\":2}}", 1);
+    assert_int_equal(told.version, 2);
+    assert_string_equal(told.json, "{\"a\":1}");
+    told = device_says(tk, "{\"reported\":{\"a\":1}}", 1);
+    assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT);
+    assert_string_equal(told.json, "{\"a\":1}");
+    assert_int_equal(told.version, 2);
+}
+
+static void labels_are_waited_for(void **state)
+{
+    struct tk *tk = *state;
+    struct told delivered, applied, other;
+
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":1}}", .label = HF_LABEL_DELIVERED, .wait_ms = 1000},
+        &delivered);
+    tk_run(tk);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"b\":1}}", .label = HF_LABEL_APPLIED, .wait_ms = 1000},
+        &applied);
+    tk_run(tk);
+    assert_false(delivered.done || applied.done);
+    assert_int_equal(tk->hub.stats.shadow_waits, 2);
+    (void)device_says(tk, NULL, 1);
+    assert_true(delivered.done && !applied.done);
+    assert_int_equal(delivered.labels, 1 << HF_LABEL_STORED | 1 << HF_LABEL_DELIVERED);
+    assert_int_equal(delivered.made, 1);
+    assert_int_equal(delivered.version, 2); /* what there is now */
+    (void)device_says(tk, NULL, 2);
+    assert_false(applied.done);
+    (void)device_says(tk, "{\"reported\":{\"b\":1}}", 2);
+    assert_true(applied.done); /* whatever becomes of a */
+    assert_int_equal(applied.labels, 7);
+    assert_int_equal(applied.made, 2);
+    /* What is reached already does not wait. */
+    ask(tk, (struct ask){.json = "{\"desired\":{\"b\":1}}", .label = HF_LABEL_STORED, .wait_ms = 1000},
+        &other);
+    assert_true(other.done);
+    assert_int_equal(tk->hub.stats.shadow_waits, 0);
+    assert_int_equal(tk->hub.stats.shadow_labels_missed, 0);
+}
+
+static void a_deadline_names_what_is_missing(void **state)
+{
+    struct tk *tk = *state;
+    struct told told, at_once;
+
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":1}}", .label = HF_LABEL_APPLIED, .wait_ms = 1000},
+        &told);
+    tk_run(tk);
+    (void)device_says(tk, NULL, 1);
+    tk_advance(tk, 900);
+    assert_false(told.done);
+    tk_advance(tk, 200);
+    assert_true(told.done);
+    assert_int_equal(told.reason, HF_REASON_NONE);
+    assert_int_equal(told.labels, 1 << HF_LABEL_STORED | 1 << HF_LABEL_DELIVERED);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":2}}", .label = HF_LABEL_DELIVERED}, &at_once);
+    tk_run(tk);
+    assert_true(at_once.done);
+    assert_int_equal(at_once.labels, 1 << HF_LABEL_STORED);
+    assert_int_equal(tk->hub.stats.shadow_labels_missed, 2);
+}
+
+static void those_who_wait_are_bounded(void **state)
+{
+    struct tk *tk = *state;
+    static struct told told[HF_HUB_SHADOW_WAITS_MAX + 2];
+    char json[64];
+
+    tk->rules.shadow.changes = (struct hf_rate_limit){1000, 1000};
+    for (unsigned i = 0; i < HF_COUNT_OF(told) - 1; i++) {
+        (void)snprintf(json, sizeof(json), "{\"desired\":{\"a%u\":%u}}", i, i);
+        ask(tk, (struct ask){.json = json, .label = HF_LABEL_APPLIED, .wait_ms = 1000}, &told[i]);
+        tk_run(tk);
+        assert_int_equal(told[i].done, i >= HF_HUB_SHADOW_WAITS_MAX);
+    }
+    assert_int_equal(told[HF_HUB_SHADOW_WAITS_MAX].labels, 1 << HF_LABEL_STORED);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"z\":1}}"}, &told[HF_HUB_SHADOW_WAITS_MAX + 1]);
+    hf_hub_answer_all(&tk->hub); /* the end of the process */
+    assert_true(told[0].done);
+    assert_int_equal(told[0].reason, HF_REASON_NONE);
+    assert_int_equal(told[HF_HUB_SHADOW_WAITS_MAX + 1].reason, HF_REASON_DRAIN);
+    tk_run(tk);
+}
+
+/* ---- the tables ---- */
+
+static uint64_t versions[64];
+static unsigned version_count;
+
+static bool take(void *context, const struct hf_event *record)
+{
+    (void)context;
+    versions[version_count++] = record->seq;
+    return version_count < HF_COUNT_OF(versions);
+}
+
+static unsigned list(struct tk *tk, const char *name, uint64_t from)
+{
+    struct hf_kv_txn *txn;
+
+    version_count = 0;
+    assert_int_equal(hf_kv_read(tk->kv, &txn), HF_OK);
+    assert_int_equal(
+        hf_shadow_rows_each(txn, tk->tenant.name, HF_SLICE("d"), hf_slice_of(name), from, take, NULL), HF_OK);
+    hf_kv_end(txn);
+    return version_count;
+}
+
+static uint64_t version_at(struct tk *tk, uint64_t version, uint64_t at_ms)
+{
+    struct hf_kv_txn *txn;
+    struct hf_event record = {.seq = 0};
+
+    assert_int_equal(hf_kv_read(tk->kv, &txn), HF_OK);
+    hf_err err =
+        hf_shadow_rows_read(txn, tk->tenant.name, HF_SLICE("d"), HF_SLICE(""), version, at_ms, &record);
+    assert_true(err == HF_OK || err == HF_ERR_NOT_FOUND);
+    hf_kv_end(txn);
+    return record.seq;
+}
+
+static void versions_are_kept_up_to_a_number(void **state)
+{
+    struct tk *tk = *state;
+    char json[64];
+    uint64_t times[16] = {0};
+
+    for (unsigned i = 1; i <= 14; i++) {
+        (void)snprintf(json, sizeof(json), "{\"desired\":{\"a\":%u}}", i);
+        tk_advance(tk, 10);
+        times[i] = tk->hub.utc_ms;
+        assert_int_equal(change(tk, json).version, i);
+    }
+    assert_int_equal(list(tk, "", 0), 10); /* as the tenant's rules say */
+    assert_int_equal(versions[0], 14);
+    assert_int_equal(versions[9], 5);
+    assert_int_equal(list(tk, "", 7), 3);
+    assert_int_equal(versions[0], 7);
+    assert_int_equal(version_at(tk, 9, 0), 9);
+    assert_int_equal(version_at(tk, 0, times[9]), 9);
+    assert_int_equal(version_at(tk, 0, times[10] - 1), 9);
+    assert_int_equal(version_at(tk, 0, times[14] + 1000000), 14);
+    assert_int_equal(version_at(tk, 0, times[4]), 0); /* not kept any more */
+    assert_int_equal(list(tk, "none", 0), 0);
+    /* Fewer are kept when they are large. */
+    tk->rules.shadow.history_bytes = 1000;
+    char large[400];
+    (void)snprintf(large, sizeof(large), "{\"desired\":{\"a\":\"%0200d\"}}", 0);
+    assert_int_equal(change(tk, large).version, 15);
+    assert_in_range(list(tk, "", 0), 1, 4);
+    tk->rules.shadow.history_bytes = 1;
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":1}}").version, 16);
+    assert_int_equal(list(tk, "", 0), 1);
+    assert_int_equal(versions[0], 16);
+}
+
+static void a_restart_keeps_what_was_durable(void **state)
+{
+    struct tk *tk = *state;
+    struct told told;
+
+    (void)change(tk, "{\"desired\":{\"a\":1},\"tags\":{\"t\":1}}");
+    ask(tk, (struct ask){.name = "n", .json = "{\"desired\":{\"b\":1}}"}, &told);
+    tk_run(tk);
+    tk_disconnect(&tk->conns[TK_CONNS - 1], HF_EVIDENCE_BYE, HF_REASON_NORMAL);
+    tk_run(tk);
+    assert_int_equal(tk_restart(tk), HF_OK);
+    tk->hub.options.ops = &ops;
+    ask(tk, (struct ask){.read = true, .name = "n"}, &told);
+    assert_int_equal(told.version, 1);
+    assert_non_null(strstr(told.json, "\"desired\":{\"b\":1}"));
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":2}}").version, 2);
+}
+
+static void a_journal_that_is_full_changes_nothing(void **state)
+{
+    struct tk *tk = *state;
+    struct told told;
+
+    (void)change(tk, "{\"desired\":{\"a\":1}}");
+    tk->refuse = HF_ERR_LIMIT;
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":2}}").reason, HF_REASON_STORAGE_FULL);
+    tk->refuse = HF_OK;
+    ask(tk, (struct ask){.read = true}, &told);
+    assert_int_equal(told.version, 1);
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":3}}").version, 2);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_change_is_one_record_and_durable_before_its_answer),
+        T(refusals_are_counted_and_bring_what_is),
+        T(changes_have_a_rate),
+        T(names_are_bounded_and_apart),
+        T(limits_are_the_tenants),
+        T(an_older_connection_is_fenced),
+        T(a_device_reads_its_delta),
+        T(labels_are_waited_for),
+        T(a_deadline_names_what_is_missing),
+        T(those_who_wait_are_bounded),
+        T(versions_are_kept_up_to_a_number),
+        T(a_restart_keeps_what_was_durable),
+        T(a_journal_that_is_full_changes_nothing),
+    };
+
+    return cmocka_run_group_tests_name("hub_shadow", tests, NULL, NULL);
+}

@@ -198,6 +198,12 @@ static hf_err backend_call(struct hf_backend *backend, struct hf_call *call)
     case HF_CALL_LEDGER:
     case HF_CALL_REVOKE: spread(worker, call); return HF_OK;
     case HF_CALL_RECORD: hf_worker_on_call(worker, call); return HF_OK;
+    case HF_CALL_SERIES:
+        if (worker->gateway->series != NULL)
+            return hf_series_ask(worker->gateway->series, call);
+        call->reason = HF_REASON_NOT_IMPLEMENTED;
+        answer_maker(call);
+        return HF_OK;
     default: break;
     }
     unsigned home = hf_hub_home(call->tenant, call->device, worker->gateway->worker_count);

@@ -344,7 +344,13 @@
     X(BYTES, _, talk_bytes_max, "32KiB", 1600, 1048576, RESTART, "Of sound that waits to be heard by a camera; 8,000 bytes are a second.")
 
 #define HF_CONFIG_ROWS_samples(X) \
-    X(U64, _, live_devices_max, "65536", 1, 1000000, RESTART, "Devices whose live state is held in memory of one worker, 3 KiB each; the one that was silent for longest makes room.")
+    X(U64, _, live_devices_max, "65536", 1, 1000000, RESTART, "Devices whose live state is held in memory of one worker, 3 KiB each; the one that was silent for longest makes room.") \
+    X(BOOL, _, series, "true", 0, 1, RESTART, "Keep samples as time series, in data_dir/series.") \
+    X(MS, _, raw_keep_ms, "2d", 60000, 31622400000, RESTART, "Each sample is kept for so long;") \
+    X(MS, _, second_keep_ms, "366d", 60000, 315360000000, RESTART, "what every second adds up to, for so long.") \
+    X(BYTES, _, series_bytes, "64GiB", 16777216, 1099511627776000, RESTART, "Above this size of both the oldest go, samples first, down to an hour of them.") \
+    X(MS, _, series_commit_ms, "10s", 100, 600000, RESTART, "Samples are in the log at once and in their blocks after this time; a start reads the log from there.") \
+    X(U64, _, series_devices_max, "32768", 16, 1000000, RESTART, "Devices whose blocks are being filled in memory, 9 KiB each. More than send samples at a time: who makes room begins a new block.")
 
 #define HF_CONFIG_ROWS_logging(X) \
     X(ENUM, log_level, level, "info", 0, 0, LIVE, "Least important line that is written.") \

@@ -364,6 +364,8 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = hf_gateway_gb_init(gateway, config, error, error_bytes);
     if (err == HF_OK)
         err = hf_gateway_media_init(gateway, config, error, error_bytes);
+    if (err == HF_OK)
+        err = hf_gateway_series_init(gateway, config, error, error_bytes);
     unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
     gateway->tail_thread.log_thread = &gateway->log_thread;
@@ -422,6 +424,8 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_store_thread_start(&gateway->store_thread);
     if (err == HF_OK)
         err = hf_tail_thread_start(&gateway->tail_thread);
+    if (err == HF_OK && gateway->series != NULL)
+        err = hf_series_thread_start(gateway->series);
     if (err == HF_OK && gateway->media != NULL)
         err = hf_media_start(gateway->media);
     /* Before its worker runs the journal is still ours. At once: the first record of this start comes before all others. */
@@ -519,6 +523,8 @@ void hf_gateway_stop(struct hf_gateway *gateway)
     for (unsigned i = 0; gateway->log_thread.thread.started && i < gateway->worker_count; i++)
         hf_app_journal_flush(&gateway->workers[i]->journal);
     hf_log_thread_stop(&gateway->log_thread);
+    if (gateway->series != NULL)
+        hf_series_thread_stop(gateway->series); /* its queries come back */
     answer_callers(gateway);
     hf_store_thread_stop(&gateway->store_thread);
     hf_log(&gateway->logger, HF_LOG_STOPPED,
@@ -531,6 +537,8 @@ void hf_gateway_free(struct hf_gateway *gateway)
         return;
     if (gateway->workers != NULL) {
         close_workers(gateway); /* here if it never started */
+        if (gateway->series != NULL)
+            hf_series_thread_stop(gateway->series);
         answer_callers(gateway);
         for (unsigned i = 0; i < gateway->worker_count; i++)
             hf_worker_free(gateway->workers[i]);
@@ -542,6 +550,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     if (gateway->tail_thread.inbox != NULL)
         hf_tail_thread_deinit(&gateway->tail_thread);
     hf_media_free(gateway->media);
+    hf_gateway_series_free(gateway);
     hf_store_thread_stop(&gateway->store_thread);
     hf_kv_close(gateway->kv);
     hf_log_close(gateway->log);

@@ -11,6 +11,7 @@
 #include "app/log_thread.h"
 #include "app/login.h"
 #include "app/pools.h"
+#include "app/series_thread.h"
 #include "app/store_thread.h"
 #include "app/tail_thread.h"
 #include "app/tenants.h"
@@ -54,7 +55,9 @@ struct hf_gateway {
     struct hf_log_thread log_thread;
     struct hf_store_thread store_thread;
     struct hf_tail_thread tail_thread;
-    struct hf_media *media; /* owns; NULL: no media comes in */
+    struct hf_series_thread *series; /* owns; NULL: no time series are kept (samples.series) */
+    struct hf_kv *series_kv;         /* owns */
+    struct hf_media *media;          /* owns; NULL: no media comes in */
     struct hf_worker **workers;
     unsigned worker_count;
     struct hf_gateway_listener *listeners;
@@ -94,6 +97,12 @@ enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level);
 void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
                            const char *ca_files[1], const char *crl_files[1],
                            struct hf_tls_config *ret_config);
+
+/* series_gateway.c */
+hf_err hf_gateway_series_init(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                              size_t error_bytes);
+void hf_gateway_series_free(struct hf_gateway *gateway);
+void hf_gateway_series_metrics(struct hf_page *page, struct hf_gateway *gateway);
 
 /* media_gateway.c */
 hf_err hf_gateway_media_init(struct hf_gateway *gateway, const struct hf_config *config, char *error,

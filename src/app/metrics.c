@@ -450,6 +450,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     pools(&text, use);
     loops(&text, &sum);
     hf_gateway_heatmap_metrics(&text, gateway);
+    hf_gateway_series_metrics(&text, gateway);
     hf_gateway_media_metrics(&text, gateway);
     hf_gbw_metrics(&text, gateway, &sum.gb);
     hf_gateway_upstreams_metrics(&text, gateway);

@@ -96,6 +96,8 @@ void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message)
         hf_app_journal_durable(&worker->journal, message);
     else if (mailbox == workers + 1)
         on_tail(worker, message);
+    else if (mailbox == workers + 2)
+        hf_series_arrived(worker->gateway->series, message);
     else
         hf_media_arrived(message, hf_gbw_media_told, &worker->gb);
 }

@@ -334,7 +334,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     hf_timer_init(&worker->second, on_second);
     pthread_mutex_init(&worker->stats_mutex, NULL);
     worker->loop = hf_loop_new(&options);
-    worker->inbox = hf_inbox_new(gateway->worker_count + 3);
+    worker->inbox = hf_inbox_new(gateway->worker_count + 4);
     worker->to = calloc(gateway->worker_count, sizeof(struct hf_mailbox *));
     worker->backlog = calloc(gateway->worker_count, sizeof(*worker->backlog));
     worker->listeners = calloc(gateway->listener_count, sizeof(*worker->listeners));
@@ -411,6 +411,8 @@ hf_err hf_worker_connect(struct hf_worker *worker)
         err = hf_inbox_add(worker->inbox, 0, &worker->from_log);
     if (err == HF_OK)
         err = hf_inbox_add(worker->inbox, tails, &worker->from_tail);
+    if (err == HF_OK)
+        err = hf_inbox_add(worker->inbox, HF_SERIES_QUERIES_MAX, &worker->from_series);
     if (err == HF_OK && gateway->media != NULL)
         err = hf_inbox_add(worker->inbox, hf_media_entries(gateway->media), &worker->from_media);
     if (err == HF_OK && gateway->media != NULL)
@@ -419,6 +421,8 @@ hf_err hf_worker_connect(struct hf_worker *worker)
         err = hf_loop_set_inbox(worker->loop, worker->inbox, hf_worker_on_message);
     gateway->log_thread.to[worker->index] = worker->from_log;
     gateway->tail_thread.to[worker->index] = worker->from_tail;
+    if (gateway->series != NULL)
+        gateway->series->to[worker->index] = worker->from_series;
     return err;
 }
 

@@ -18,6 +18,7 @@ enum hf_call_type {
     HF_CALL_DISCONNECT, /* close the device's connection: reason admin_disconnect, text in payload */
     HF_CALL_DEVICE,     /* live state of one device: answer in `live`; not_found when it is not in memory */
     HF_CALL_TWIN, /* the same, and what its samples say: a struct hf_twin in result, of which only numbers may be read; none without samples. Also of one that is not in memory any more */
+    HF_CALL_SERIES,    /* a range of a device's time series: `series` */
     HF_CALL_BROADCAST, /* to all, a topic (groups are topics "group/NAME") or a list of one tenant */
     HF_CALL_RECORD, /* append `event_type` to the log as it stands (keys, revocations, audit), then answer */
     HF_CALL_REVOKE, /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
@@ -88,6 +89,17 @@ struct hf_ledger_snapshot {
     struct hf_ledger_counts uplink, downlink, broadcast;
 };
 
+struct hf_call_series { /* core/twin/archive.h has the meaning */
+    uint8_t channel;
+    uint64_t from_us, to_us, step_us;
+    uint32_t points_max;
+    /* The answer, with struct hf_archive_point in result. */
+    uint8_t tier;
+    uint32_t count;
+    uint64_t next_us;
+    uint64_t behind; /* records of the log that were not looked at yet */
+};
+
 struct hf_call {
     enum hf_call_type type;
     /* What is asked. Slices borrow from `storage` or from what lives as long as the call. */
@@ -143,6 +155,7 @@ struct hf_call {
         uint64_t epoch, made;
     } document;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */
+    struct hf_call_series *series; /* the maker's storage, for SERIES; the points it finds are in result */
 
     void (*on_done)(struct hf_call *call);
     void *maker;

@@ -112,8 +112,9 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
         answer(hub, call, HF_REASON_NONE);
         return;
     case HF_CALL_RECORD: record(hub, call); return;
-    case HF_CALL_REVOKE:     /* the adapters' business: core knows no credentials, */
-    case HF_CALL_SIP: break; /* and no SIP */
+    case HF_CALL_REVOKE:        /* the adapters' business: core knows no credentials, */
+    case HF_CALL_SIP:           /* no SIP */
+    case HF_CALL_SERIES: break; /* and keeps no series */
     case HF_CALL_LEDGER:
         hf_ledger_add(call->ledger, &hub->ledger.counts);
         answer(hub, call, HF_REASON_NONE);

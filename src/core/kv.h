@@ -36,7 +36,8 @@
     X(HF_KV_CATALOGS, "catalogs")       /* device -> which of its lists counts */          \
     X(HF_KV_CHANNELS, "channels")       /* device, list, channel -> what is known of it */ \
     X(HF_KV_CALLS, "calls")             /* device, media session -> its dialog */          \
-    X(HF_KV_TWINS, "twins")             /* device, shadow, version -> it */
+    X(HF_KV_TWINS, "twins")             /* device, shadow, version -> it */                \
+    X(HF_KV_SERIES, "series")           /* device, tier, time -> block of samples; in a store of their own */
 #define HF_KV_TABLE_ENUM(id, name) id,
 enum hf_kv_table { HF_KV_TABLE_MAP(HF_KV_TABLE_ENUM) HF_KV_TABLES };
 #undef HF_KV_TABLE_ENUM

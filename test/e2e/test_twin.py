@@ -33,7 +33,7 @@ class Ride:
         return batch(samples, self.offset_ns)
 
     def t_ms(self, ns):
-        return (ns + self.offset_ns) / 1e6
+        return (ns + self.offset_ns) // 1000 / 1000
 
     def send(self, data, seq=None):
         if seq is None:
@@ -93,6 +93,89 @@ def test_a_corrupt_batch_is_asked_for_again(gw):
     events = gw.api().events(type="message", device="twin-corrupt")
     assert base64.b64decode(events[1]["payload_base64"]) == good and len(events) == 2
     eventually(lambda: gw.metric("holdfast_sample_batches_corrupt_total") >= 1)
+
+
+def series(gw, device, **query):
+    """All points, page by page."""
+    points, cursor, answer = [], None, {}
+    while True:
+        more = {**query, **({"cursor": cursor} if cursor else {})}
+        answer = gw.api().get(f"/v1/devices/{device}/series?" + "&".join(f"{name}={value}" for name, value in more.items()))
+        points += answer["points"]
+        cursor = answer.get("next_cursor")
+        if not cursor:
+            return points, answer
+
+
+def expected(ride, step_ms):
+    """What the API is to say of the power that was sent."""
+    if step_ms == 0:
+        return [[t_ms, sample[2]] for t_ms, sample in ride.sent]
+    steps = {}
+    for t_ms, sample in ride.sent:
+        steps.setdefault(int(t_ms // step_ms) * step_ms, []).append(sample[2])
+    return [[t_ms, min(v), pytest.approx(sum(v) / len(v)), max(v), len(v)] for t_ms, v in sorted(steps.items())]
+
+
+def all_of(gw, ride, step_ms, limit=10000):
+    first_ms, last_ms = int(ride.sent[0][0]), int(ride.sent[-1][0]) + 1
+    return series(gw, ride.device.name, channel="power", **{"from": first_ms, "to": last_ms, "step": step_ms, "limit": limit})
+
+
+@pytest.mark.parametrize("step_ms", [0, 250, 1000, 60000])
+def test_a_range_is_what_was_sent(gw, step_ms):
+    ride = Ride(gw, f"twin-range-{step_ms}").open()
+    for _ in range(20):
+        ride.send(ride.make())
+    ride.durable()
+    points, answer = all_of(gw, ride, step_ms)
+    assert points == expected(ride, step_ms), "at once, though its blocks are not written yet"
+    assert (answer["unit"], answer["step_ms"], answer["made_of"]) == ("W", step_ms, "seconds" if step_ms % 1000 == 0 and step_ms else "samples")
+    assert all_of(gw, ride, step_ms, limit=7)[0] == expected(ride, step_ms), "in pages"
+    half = int(ride.sent[500][0])
+    tail, _ = series(gw, ride.device.name, channel="cadence", **{"from": half, "to": half + 1000})
+    assert [value for _, value in tail] == [90] * 100
+
+
+def test_wrong_questions(gw):
+    path = "/v1/devices/twin-live/series"
+    for query in ("", "channel=speed", "channel=power&from=x", "channel=power&from=2&to=1", "channel=power&limit=100000"):
+        assert gw.api().get(f"{path}?{query}", status=400)["reason"] == "bad_request"
+    assert gw.api().get("/v1/devices/nobody/series?channel=power", status=404)["reason"] == "not_found"
+
+
+def test_kill_9_loses_and_doubles_nothing(gateways):
+    gw = gateways({"samples": {"series_commit_ms": "100ms"}})
+    ride = Ride(gw, "twin-kill")
+    for _ in range(3):
+        ride.open()
+        for _ in range(30):
+            ride.send(ride.make(count=64))
+        ride.durable()
+        gw.kill()
+        gw.start()
+    assert all_of(gw, ride, 0)[0] == expected(ride, 0)
+    assert all_of(gw, ride, 1000)[0] == expected(ride, 1000)
+    eventually(lambda: gw.metric("holdfast_series_points", tier="raw") == len(ride.sent))
+    gw.stop()
+    gw.start()
+    assert all_of(gw, ride, 1000)[0] == expected(ride, 1000), "after a stop, too"
+
+
+def test_retention(gateways):
+    gw = gateways({"samples": {"series_commit_ms": "100ms", "raw_keep_ms": "1m"}})
+    ride = Ride(gw, "twin-old").open()
+    ride.send(ride.make())
+    ride.durable()
+    assert all_of(gw, ride, 1000)[0] == expected(ride, 1000)
+    ride.session.send({"type": "bye"})
+    ride.session.closed()
+    gw.stop()
+    gw.start()  # blocks that are being filled are kept; after a start none is
+    with Ride(gw, "twin-new").open().session:
+        eventually(lambda: gw.metric("holdfast_series_deleted_by_age_total", tier="raw") == 1)
+    assert all_of(gw, ride, 0)[0] == []
+    assert all_of(gw, ride, 1000)[0] == expected(ride, 1000), "the seconds are kept for longer"
 
 
 def test_raw_mode(gw):

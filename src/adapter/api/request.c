@@ -42,6 +42,7 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/devices/{}/shadow/versions", MESSAGES_READ,      TENANT,                            hf_api_shadow_versions}, /* behind the names: the last that fits counts */
     {GET,    "/v1/devices/{}/shadow/{}/versions", MESSAGES_READ,   TENANT,                            hf_api_shadow_versions},
     {GET,    "/v1/devices/{}/presence",   HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_presence},
+    {GET,    "/v1/devices/{}/series",     HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_series},
     {GET,    "/v1/devices/{}/explain",    HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_explain},
     {GET,    "/v1/cameras",               HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_cameras_list},
     {GET,    "/v1/cameras/{}",            HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_camera_get},

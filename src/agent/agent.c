@@ -303,8 +303,12 @@ static void give_batches(struct hf_agent *agent, bool all)
     unsigned groups = all || agent->device_count == 1 ? 1 : GROUPS;
 
     for (unsigned i = (unsigned)(agent->tick % groups); i < agent->device_count; i += groups)
-        if (!agent->devices[i].over)
+        if (!agent->devices[i].over) {
             hf_uplink_turn(&agent->devices[i].uplink, utc, agent->now_ms);
+            if (agent->devices[i].uplink.out > 0)
+                agent->devices[i].due_ms =
+                    0; /* its client takes them in this turn: one wake less for each batch */
+        }
     agent->tick++;
 }
 

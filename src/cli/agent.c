@@ -1,6 +1,7 @@
 /* `holdfast agent`: sensors, or what stands for them, to a gateway. src/agent does the work; here are the command line, the keys, and what is told. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum {
     LEAVE_MS = 1000,        /* after a signal: the queue file keeps the rest */
     LEAVE_MEMORY_MS = 3000, /* there is none */
     TURN_MS = 1000,
+    KEPT_BYTES = 1 << 20, /* of freed memory: a batch takes some and gives it back, twenty times a second */
     EXIT_LOST = 3,
     NAME_BYTES = 129,
     PATH_BYTES = 1200
@@ -470,6 +472,7 @@ static int run(int argc, char **argv)
                               .duration_ms = FOR_EVER};
     int status = parse(argc, argv, &request);
 
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     if (status == HF_CLI_OK)
         status = run_request(&request, argv[0]);
     hf_cli_remote_deinit(&request.remote);

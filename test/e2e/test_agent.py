@@ -156,3 +156,14 @@ def test_a_refused_device_says_why(gw):
 def test_wrong_command_lines(args, status, text):
     result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=20)
     assert result.returncode == status and text in result.stderr, result.stderr
+
+
+def test_the_agent_alone_is_the_same_command(gw, tmp_path):
+    alone = BINARY.parent / "holdfast-agent"
+    for option in ("--help", "--version"):
+        assert subprocess.run([str(alone), option], capture_output=True, text=True, timeout=20).returncode == 0
+    (tmp_path / "r.csv").write_text("power_w\n1\n2\n")
+    done = subprocess.run([str(alone), gw.url(), "--device", "alone", "--token", gw.token("alone"), "--source", f"csv:{tmp_path}/r.csv", "--json"],
+                          capture_output=True, text=True, timeout=40)
+    assert done.returncode == 0 and [sample.power for sample in samples(gw, "alone")] == [1, 2]
+    assert subprocess.run([str(alone), "x"], capture_output=True, text=True, timeout=20).returncode == 2

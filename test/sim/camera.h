@@ -102,8 +102,7 @@ struct sim_camera {
     struct sim_camera_asked asked[SIM_CAMERA_ASKED];
     uint32_t asked_next;
     struct sim_camera_report reported[256];
-    uint32_t reported_next, notified_next;
-    uint64_t notified[64];         /* numbers of what it said in subscriptions */
+    uint32_t reported_next;
     struct sim_camera_list staged; /* the oracle's, as these: */
     char channels[SIM_CHANNELS_MAX][HF_CAM_ID_BYTES];
     uint32_t channel_count, lists_taken;

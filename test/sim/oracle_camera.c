@@ -101,15 +101,6 @@ static void check_nonce(struct sim *sim, const struct sim_camera *camera, const 
                  since_us(sim, proof->us) / 1000);
 }
 
-static void note_notify(struct sim_camera *camera, struct hf_slice body)
-{
-    const char *sn = body.bytes > 0 ? memmem(body.at, body.bytes, "<SN>", 4) : NULL;
-
-    if (sn != NULL)
-        camera->notified[camera->notified_next++ % HF_COUNT_OF(camera->notified)] =
-            strtoull(sn + 4, NULL, 10);
-}
-
 void sim_oracle_camera_came(struct sim *sim, const struct hf_sip_flow *flow, struct hf_slice bytes)
 {
     struct sim_camera *camera = sim_camera_by_id(sim, hf_gb_home(bytes));
@@ -124,8 +115,6 @@ void sim_oracle_camera_came(struct sim *sim, const struct hf_sip_flow *flow, str
     sim_trace(&sim->trace, camera->who, "-> %.*s %.*s %" PRIu32, (int)HF_MIN(msg.text.bytes, (size_t)12),
               msg.text.at, (int)msg.call_id.bytes, msg.call_id.at, msg.cseq.number);
     camera->seen.came_us = sim->events.now_us;
-    if (msg.kind == HF_SIP_REQUEST && msg.method == HF_SIP_NOTIFY)
-        note_notify(camera, msg.body);
     if (msg.kind == HF_SIP_REQUEST && msg.method == HF_SIP_REGISTER)
         note_register(sim, &camera->seen, &msg);
 }

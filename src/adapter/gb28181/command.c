@@ -153,12 +153,13 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
     /* What a control adds stands in site->json, which nothing touches until the body is built. */
     if (control != NULL && !with_control(control, json, site->json, HF_GB_JSON_BYTES_MAX, &json)) {
         *ret_element = hf_slice_of(control->name);
+        request->text = "an object of the order's members, or its value alone";
         return HF_ERR_INVALID;
     }
-    hf_err err =
-        hf_slice_eq_nocase(outgoing->topic, HF_SLICE("PTZ"))
-            ? read_ptz(site, json, message, ret_element)
-            : hf_cdp_from_json(root, command, json, site->memory, HF_GB_MEMORY_BYTES, message, ret_element);
+    hf_err err = hf_slice_eq_nocase(outgoing->topic, HF_SLICE("PTZ"))
+                     ? read_ptz(site, json, message, ret_element)
+                     : hf_cdp_from_json(root, command, json, site->memory, HF_GB_MEMORY_BYTES, message,
+                                        ret_element, &site->order.what.wants);
     if (err != HF_OK) {
         request->text = site->order.what.wants;
         return err;

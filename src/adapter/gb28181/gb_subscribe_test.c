@@ -321,9 +321,42 @@ static void of_several_old_ones_one_is_taken(void **state)
     assert_true(waits(6000));
     answers(200, GRANTED);
     assert_int_equal(notifies(first, CAMERA, 3, ACTIVE, ALARM), 481);
-    assert_int_equal(notifies(call_id, CAMERA, 1, ACTIVE, ALARM), 200);
+    kit_pass(HF_GB_SUB_STOOD_IN_MS);
+    assert_int_equal(kit_keepalive(), 200);
+    assert_int_equal(notifies(call_id, CAMERA, 1, ACTIVE, ALARM), 200); /* another one, by now */
     assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 3);
     assert_int_equal(kit_stats()->notifies_old, 2);
+    kit_end();
+}
+
+/* While the new one is made the old one is taken, and what it brought comes in the new one again. */
+static void what_the_old_one_brought_is_taken_once(void **state)
+{
+    static const char old[] = "hf0123456789abcdef." CAMERA;
+    static const char *const alarms[] = {
+        KIT_XML("Notify", "Alarm", "4",
+                "<AlarmPriority>1</AlarmPriority><AlarmTime>2026-01-01T00:00:01</AlarmTime>"),
+        KIT_XML("Notify", "Alarm", "4",
+                "<AlarmPriority>1</AlarmPriority><AlarmTime>2026-01-01T00:00:02</AlarmTime>"),
+    };
+    char other_sn[512];
+
+    (void)state;
+    begin(1u << HF_GB_TOPIC_ALARM);
+    assert_true(waits(10000));
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(notifies(old, CAMERA, i + 1, ACTIVE, alarms[i]), 200);
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 2);
+    /* In whatever order, and with a number of its own. */
+    (void)snprintf(other_sn, sizeof(other_sn), "%s", alarms[1]);
+    memcpy(strstr(other_sn, "<SN>") + 4, "8", 1);
+    assert_int_equal(notifies(call_id, CAMERA, 1, ACTIVE, other_sn), 200);
+    assert_int_equal(notifies(call_id, CAMERA, 2, ACTIVE, alarms[0]), 200);
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 2);
+    assert_int_equal(kit_stats()->notifies_twice, 2);
+    /* From then on what comes again is meant. */
+    assert_int_equal(notifies(call_id, CAMERA, 3, ACTIVE, alarms[0]), 200);
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 3);
     kit_end();
 }
 
@@ -470,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_device_that_refuses_is_asked_ever_more_seldom),
         cmocka_unit_test(an_answer_without_expires_lasts_as_asked),
         cmocka_unit_test(of_several_old_ones_one_is_taken),
+        cmocka_unit_test(what_the_old_one_brought_is_taken_once),
         cmocka_unit_test(it_is_rebuilt_once_when_the_device_returns),
         cmocka_unit_test(who_does_not_want_it_overrides_the_default),
         cmocka_unit_test(wrong_wishes_are_named),

@@ -293,6 +293,7 @@ struct hf_gb_options {
     X(notifies, "NOTIFYs of registered devices")                                         \
     X(notifies_unknown, "of these, those of no subscription of ours")                    \
     X(notifies_late, "of these, those older than one before: 500")                       \
+    X(notifies_twice, "that a subscription of before our restart had brought already")   \
     X(notifies_old, "of unknown ones, those of what was subscribed anew since: 481")     \
     X(stops_sent, "movements that the gateway stopped because their time was over")      \
     X(moves_refused, "orders to move that were refused: too many move")                  \

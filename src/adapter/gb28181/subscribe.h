@@ -14,6 +14,8 @@ enum {
     HF_GB_SUB_DELAY_MS = 2000,       /* after a registration */
     HF_GB_SUBS_PER_SECOND = 50,      /* as many seconds of patience as all that wait need at this */
     HF_GB_SUB_INTERVAL_S_MAX = 3600, /* of positions */
+    HF_GB_SUB_STOOD_IN = 4,          /* notices of the old one remembered, which the new one may bring, too */
+    HF_GB_SUB_STOOD_IN_MS = 40000,   /* so long: the device repeats a NOTIFY for 32 s */
 };
 
 struct hf_gb_sub {
@@ -25,13 +27,16 @@ struct hf_gb_sub {
     struct hf_sip_tx *tx;          /* a SUBSCRIBE that is not answered */
     struct hf_gb_request *request; /* the command that waits for what comes of it, or NULL */
     struct hf_gb_sub_rule rule;
-    uint64_t until_ms;              /* ACTIVE: granted until */
+    uint64_t until_ms;                     /* ACTIVE: granted until */
+    uint64_t stood_in[HF_GB_SUB_STOOD_IN]; /* hashes of what it brought; 0 = none */
+    uint64_t stood_in_ms;                  /* the last of them */
     uint64_t stand_in;              /* hash of the Call-ID of an old one that is taken meanwhile; 0 = none */
     uint32_t expires_s, interval_s; /* wanted; expires 0 = not */
     uint32_t id, cseq;              /* of the Event header; of the SUBSCRIBE without a dialog */
     uint16_t status;                /* of the last refusal, 0 = none; 408 = nothing came */
     uint8_t topic;                  /* enum hf_gb_topic */
-    bool chosen;                    /* by a command: a setting. Else the site's limits want it */
+    uint8_t stood_in_next;
+    bool chosen; /* by a command: a setting. Else the site's limits want it */
     char token[HF_SIP_TAG_BYTES_MAX],
         tag[HF_SIP_TAG_BYTES_MAX]; /* Call-ID and From tag while there is no dialog */
 };

@@ -151,7 +151,7 @@ static hf_err fill(struct hf_gb_up_job *job, unsigned max)
     }
     hf_err err = hf_cdp_from_json(job->sub != NULL ? HF_CDP_ROOT_NOTIFY : HF_CDP_ROOT_RESPONSE,
                                   (enum hf_cdp_command)job->command, json, up->memory, HF_GB_MEMORY_BYTES,
-                                  &up->message, &member);
+                                  &up->message, &member, NULL);
     up->message.sn = HF_CDP_INT(job->sn);
     up->message.device_id = about_of(job);
     up->message.result = job->result;

@@ -9,6 +9,7 @@ struct input {
     char *at; /* the rest of the caller's memory */
     size_t bytes;
     struct hf_slice wrong; /* the member that was refused */
+    const char *wants;     /* what it may be */
 };
 
 static hf_err take_object(struct input *input, const struct hf_cdp_layout *layout, struct hf_slice json,
@@ -121,6 +122,28 @@ static hf_err take_head(struct input *input, struct hf_cdp_message *message,
     return err == HF_OK && message->result == 0 ? HF_ERR_INVALID : err;
 }
 
+/* What a member of that kind may be, for people. */
+static const char *wants_of(const struct hf_cdp_row *row)
+{
+    switch ((enum hf_cdp_kind)row->kind) {
+    case HF_CDP_KIND_INT: return "a whole number";
+    case HF_CDP_KIND_REAL: return "a number";
+    case HF_CDP_KIND_WORD: return hf_cdp_words_text(row->of);
+    case HF_CDP_KIND_BLOCK: return "an object";
+    case HF_CDP_KIND_LIST:
+    case HF_CDP_KIND_ITEMS:
+        return hf_cdp_layouts[row->of].rows[0].name == NULL ? "a list of texts" : "a list of objects";
+    default: return "a text";
+    }
+}
+
+static const char *wants_at_head(struct hf_slice name)
+{
+    return hf_slice_is(name, "sn")       ? "a whole number"
+           : hf_slice_is(name, "result") ? hf_cdp_words_text(HF_CDP_WORDS_health)
+                                         : "a text";
+}
+
 static hf_err take_object(struct input *input, const struct hf_cdp_layout *layout, struct hf_slice json,
                           void *into, struct hf_cdp_message *message)
 {
@@ -131,14 +154,23 @@ static hf_err take_object(struct input *input, const struct hf_cdp_layout *layou
     while (hf_json_object_next(&json, &field)) {
         const struct hf_cdp_row *row = row_of_member(layout, field.name);
 
+        const char *wants = "nothing of that name is known here";
+
         err = message != NULL ? take_head(input, message, &field) : HF_ERR_NOT_FOUND;
-        if (err == HF_ERR_NOT_FOUND && row != NULL && !(seen >> (row - layout->rows) & 1)) {
+        if (err == HF_ERR_NOT_FOUND && row != NULL && (seen >> (row - layout->rows) & 1)) {
+            wants = "it is said twice";
+        } else if (err == HF_ERR_NOT_FOUND && row != NULL) {
+            wants = wants_of(row);
             seen |= UINT64_C(1) << (row - layout->rows);
             err = field.type == HF_JSON_NULL ? HF_OK : take_row(input, row, &field, (char *)into + row->at);
+        } else if (err != HF_ERR_NOT_FOUND) {
+            wants = wants_at_head(field.name);
         }
         if (err != HF_OK) {
-            if (input->wrong.at == NULL) /* the innermost one */
+            if (input->wrong.at == NULL) { /* the innermost one */
                 input->wrong = field.name;
+                input->wants = err == HF_ERR_LIMIT ? "it is too long" : wants;
+            }
             return err == HF_ERR_LIMIT ? err : HF_ERR_INVALID;
         }
     }
@@ -147,12 +179,14 @@ static hf_err take_object(struct input *input, const struct hf_cdp_layout *layou
 
 hf_err hf_cdp_from_json(enum hf_cdp_root root, enum hf_cdp_command command, struct hf_slice json,
                         char *memory, size_t memory_bytes, struct hf_cdp_message *ret_message,
-                        struct hf_slice *ret_member)
+                        struct hf_slice *ret_member, const char **ret_wants)
 {
     struct input input = {.at = memory, .bytes = memory_bytes, .wrong = {NULL, 0}};
     const struct hf_cdp_kind_of_message *row = hf_cdp_message_row(command, root);
 
     *ret_member = input.wrong;
+    if (ret_wants != NULL)
+        *ret_wants = NULL;
     memset(ret_message, 0, sizeof(*ret_message));
     ret_message->root = root;
     ret_message->command = command;
@@ -162,5 +196,7 @@ hf_err hf_cdp_from_json(enum hf_cdp_root root, enum hf_cdp_command command, stru
     hf_err err = take_object(&input, &hf_cdp_layouts[row->layout], json, &ret_message->as, ret_message);
 
     *ret_member = input.wrong;
+    if (ret_wants != NULL)
+        *ret_wants = input.wants;
     return err;
 }

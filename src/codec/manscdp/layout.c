@@ -101,6 +101,17 @@ uint8_t hf_cdp_word_of(unsigned list, struct hf_slice text)
     return 0;
 }
 
+const char *hf_cdp_words_text(unsigned list)
+{
+#define WORD_TEXT(id, spelling) ", " spelling
+#define WORDS_TEXT(name, NAME)  [HF_CDP_WORDS_##name] = "" HF_CDP_##NAME##_WORDS(WORD_TEXT),
+    static const char *const texts[HF_CDP_WORD_LISTS] = {HF_CDP_WORDS_MAP(WORDS_TEXT)};
+#undef WORDS_TEXT
+#undef WORD_TEXT
+
+    return texts[list] + 2; /* without the first comma */
+}
+
 const char *hf_cdp_word_name(unsigned list, uint8_t value)
 {
     return value > 0 && value <= words[list].count ? words[list].names[value - 1] : NULL;

@@ -57,6 +57,8 @@ const struct hf_cdp_layout *hf_cdp_layout_of(
 /* The value of a word, 0 when it is none of them; and back, NULL when out of range. */
 uint8_t hf_cdp_word_of(unsigned words, struct hf_slice text);
 const char *hf_cdp_word_name(unsigned words, uint8_t value);
+/* For people: "Record, StopRecord". */
+const char *hf_cdp_words_text(unsigned words);
 
 /* The row of an element, searched from `hint` on (row_count = none); *ret_case tells that its case differs. NULL when there is none. */
 const struct hf_cdp_row *hf_cdp_row_of(const struct hf_cdp_layout *layout, struct hf_slice name,

@@ -6,10 +6,12 @@
 static _Alignas(max_align_t) char memory[16384];
 static struct hf_cdp_message message;
 static struct hf_slice wrong;
+static const char *wants;
 
 static hf_err from(enum hf_cdp_root root, enum hf_cdp_command command, const char *json)
 {
-    return hf_cdp_from_json(root, command, hf_slice_of(json), memory, sizeof(memory), &message, &wrong);
+    return hf_cdp_from_json(root, command, hf_slice_of(json), memory, sizeof(memory), &message, &wrong,
+                            &wants);
 }
 
 static void orders_are_read(void **state)
@@ -52,32 +54,34 @@ static void orders_are_read(void **state)
 static void what_is_wrong_is_named(void **state)
 {
     static const struct {
-        const char *json, *member;
+        const char *json, *member, *wants;
     } rows[] = {
-        {"", ""},
-        {"[]", ""},
-        {"{\"guard\":", ""},
-        {"{\"fly\":1}", "fly"},
-        {"{\"guard\":\"Maybe\"}", "guard"},
-        {"{\"guard\":1}", "guard"},
-        {"{\"guard\":\"SetGuard\",\"guard\":\"ResetGuard\"}", "guard"},
-        {"{\"stream_number\":\"1\"}", "stream_number"},
-        {"{\"stream_number\":1.5}", "stream_number"},
-        {"{\"ptz_precise\":5}", "ptz_precise"},
-        {"{\"ptz_precise\":{\"pan\":\"x\"}}", "pan"},
-        {"{\"ptz_precise\":{\"sn\":1}}", "sn"},
-        {"{\"ptz_cmd\":7}", "ptz_cmd"},
-        {"{\"sn\":\"5\"}", "sn"},
-        {"{\"result\":\"perhaps\"}", "result"},
-        {"{\"result\":5}", "result"},
-        {"{\"device_id\":5}", "device_id"},
-        {"{\"set\":true}", "set"},
+        {"", "", NULL},
+        {"[]", "", NULL},
+        {"{\"guard\":", "", NULL},
+        {"{\"fly\":1}", "fly", "nothing of that name is known here"},
+        {"{\"guard\":\"Maybe\"}", "guard", "SetGuard, ResetGuard"},
+        {"{\"guard\":1}", "guard", "SetGuard, ResetGuard"},
+        {"{\"guard\":\"SetGuard\",\"guard\":\"ResetGuard\"}", "guard", "it is said twice"},
+        {"{\"stream_number\":\"1\"}", "stream_number", "a whole number"},
+        {"{\"stream_number\":1.5}", "stream_number", "a whole number"},
+        {"{\"ptz_precise\":5}", "ptz_precise", "an object"},
+        {"{\"ptz_precise\":{\"pan\":\"x\"}}", "pan", "a number"},
+        {"{\"ptz_precise\":{\"sn\":1}}", "sn", "nothing of that name is known here"},
+        {"{\"ptz_cmd\":7}", "ptz_cmd", "a text"},
+        {"{\"sn\":\"5\"}", "sn", "a whole number"},
+        {"{\"result\":\"perhaps\"}", "result", "OK, ERROR"},
+        {"{\"result\":5}", "result", "OK, ERROR"},
+        {"{\"device_id\":5}", "device_id", "a text"},
+        {"{\"set\":true}", "set", "nothing of that name is known here"},
     };
     (void)state;
     for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
         if (from(HF_CDP_ROOT_CONTROL, HF_CDP_CMD_DEVICE_CONTROL, rows[i].json) != HF_ERR_INVALID ||
             !hf_slice_is(wrong, rows[i].member))
             fail_msg("%s: '%.*s'", rows[i].json, (int)wrong.bytes, wrong.at);
+        if (rows[i].wants == NULL ? wants != NULL : wants == NULL || strcmp(wants, rows[i].wants) != 0)
+            fail_msg("%s: %s", rows[i].json, wants);
     }
     assert_int_equal(from(HF_CDP_ROOT_QUERY, HF_CDP_CMD_KEEPALIVE, "{}"), HF_ERR_INVALID);
     assert_int_equal(from(HF_CDP_ROOT_CONTROL, HF_CDP_CMD_DEVICE_CONFIG, "{\"osd_config\":{\"texts\":{}}}"),
@@ -85,6 +89,7 @@ static void what_is_wrong_is_named(void **state)
     assert_int_equal(from(HF_CDP_ROOT_CONTROL, HF_CDP_CMD_DEVICE_CONFIG, "{\"osd_config\":{\"texts\":[1]}}"),
                      HF_ERR_INVALID);
     assert_true(hf_slice_is(wrong, "texts"));
+    assert_string_equal(wants, "a list of objects");
     /* A password is neither read nor written. */
     assert_int_equal(from(HF_CDP_ROOT_RESPONSE, HF_CDP_CMD_CATALOG, "{\"devices\":[{\"password\":\"x\"}]}"),
                      HF_ERR_INVALID);
@@ -100,7 +105,7 @@ static void memory_is_bounded(void **state)
     for (size_t bytes = 0; bytes <= 256 && enough == 0; bytes++) {
         char *exact = malloc(bytes + (bytes == 0));
         hf_err err = hf_cdp_from_json(HF_CDP_ROOT_NOTIFY, HF_CDP_CMD_KEEPALIVE, HF_SLICE(json), exact, bytes,
-                                      &message, &wrong);
+                                      &message, &wrong, NULL);
 
         assert_true(err == HF_OK || err == HF_ERR_LIMIT);
         enough = err == HF_OK ? bytes : 0;
@@ -118,7 +123,7 @@ static void memory_is_bounded(void **state)
         hf_sb_text(&sb, "]}");
         /* The first item is wrong, unless the list is refused as a whole. */
         assert_int_equal(hf_cdp_from_json(HF_CDP_ROOT_NOTIFY, HF_CDP_CMD_KEEPALIVE, hf_sb_done(&sb), big,
-                                          sizeof(big), &message, &wrong),
+                                          sizeof(big), &message, &wrong, NULL),
                          count > HF_CDP_ITEMS_MAX ? HF_ERR_LIMIT : HF_ERR_INVALID);
     }
 }

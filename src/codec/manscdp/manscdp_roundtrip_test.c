@@ -206,8 +206,8 @@ static void json_is_read_as_it_was_written(void **state)
 
         text = (struct hf_slice){sn - 1, (size_t)(text.at + text.bytes - sn + 1)};
         sn[-1] = '{';
-        hf_err err =
-            hf_cdp_from_json(rows[i].root, rows[i].command, text, memory, sizeof(memory), &back, &wrong);
+        hf_err err = hf_cdp_from_json(rows[i].root, rows[i].command, text, memory, sizeof(memory), &back,
+                                      &wrong, NULL);
 
         if (err != HF_OK)
             fail_msg("%s: %.*s", text.at, (int)wrong.bytes, wrong.at);

@@ -58,6 +58,34 @@ bool hf_shadow_is_idle(const struct kept_document *kept)
 
 /* ---- answers ---- */
 
+/* What a device is told: {"name":"led","version":7,"delta":{...}}, without a name of the unnamed one. */
+static hf_err device_text(const struct kept_document *kept, char **ret_json, size_t *ret_bytes)
+{
+    struct hf_json_out out;
+    struct hf_sb sb;
+    char *delta = NULL;
+    hf_err err = hf_shadow_delta(&kept->shadow->now, &delta);
+    size_t room = 64 + HF_SHADOW_NAME_BYTES_MAX + (delta != NULL ? strlen(delta) : 0);
+
+    if (err != HF_OK)
+        return err;
+    *ret_json = malloc(room);
+    if (*ret_json != NULL) {
+        hf_sb_init(&sb, *ret_json, room);
+        hf_json_out_init(&out, &sb);
+        hf_json_out_object(&out, NULL);
+        if (kept->shadow->name_bytes > 0)
+            hf_json_out_text(&out, "name", hf_kept_shadow_name(kept));
+        hf_json_out_u64(&out, "version", kept->shadow->now.version);
+        hf_json_out_raw(&out, "delta", hf_slice_of(delta));
+        hf_json_out_end(&out);
+        HF_ASSERT(hf_json_out_complete(&out));
+        *ret_bytes = sb.bytes;
+    }
+    free(delta);
+    return *ret_json ? HF_OK : HF_ERR_NOMEM;
+}
+
 static void answer(struct kept_document *kept, struct hf_call *call, enum hf_reason reason)
 {
     struct hf_shadow *now = &kept->shadow->now;
@@ -71,8 +99,7 @@ static void answer(struct kept_document *kept, struct hf_call *call, enum hf_rea
         err = json ? HF_OK : HF_ERR_NOMEM;
     } else if (shown && call->document.conn != 0 && now->version > 0 &&
                (now->version != call->document.base_version || reason != HF_REASON_NONE)) {
-        err = hf_shadow_delta(now, &json);
-        bytes = err == HF_OK ? strlen(json) : 0;
+        err = device_text(kept, &json, &bytes);
     }
     if (err != HF_OK)
         reason = HF_REASON_MEMORY_LIMIT; /* a change was made all the same: reading tells */
@@ -219,17 +246,19 @@ static void tell(struct kept_document *kept, uint64_t maker)
     struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, hf_kept_name(kept));
     struct hf_devconn *devconn = device != NULL ? device->devconn : NULL;
     char *json = NULL;
+    size_t bytes = 0;
 
     if (devconn == NULL || devconn->conn_id == maker || devconn->ops->takes_shadow == NULL ||
         !devconn->ops->takes_shadow(devconn, hf_kept_shadow_name(kept)) ||
-        hf_shadow_delta(&kept->shadow->now, &json) != HF_OK)
+        device_text(kept, &json, &bytes) != HF_OK)
         return; /* no memory: it finds out by the version with its next change or resume */
     struct hf_outgoing outgoing = {
         .kind = HF_OUT_SHADOW,
         .class = HF_CLASS_MESSAGE,
         .format = HF_PATCH_FULL,
         .topic = hf_kept_shadow_name(kept),
-        .payload = {json, strlen(json)},
+        .flags = HF_EVENT_FLAG_TEXT,
+        .payload = {json, bytes},
         .seq = kept->shadow->now.version,
     };
     (void)hf_hub_tell(kept->hub, devconn, &outgoing);
@@ -348,6 +377,7 @@ static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
         .sections = call->document.sections,
         .base_version = call->document.base_version,
         .epoch = call->document.epoch,
+        .named = call->document.conn != 0,
         .json = call->payload,
     };
     enum hf_reason reason =

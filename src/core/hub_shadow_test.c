@@ -259,15 +259,15 @@ static void a_device_reads_its_delta(void **state)
     assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
     assert_int_equal(change(tk, "{\"desired\":{\"a\":1,\"b\":2}}").version, 1);
     told = device_says(tk, NULL, 0);
-    assert_string_equal(told.json, "{\"a\":1,\"b\":2}");
+    assert_string_equal(told.json, "{\"version\":1,\"delta\":{\"a\":1,\"b\":2}}");
     told = device_says(tk, NULL, 1);
     assert_string_equal(told.json, ""); /* it has this version */
     told = device_says(tk, "{\"reported\":{\"b\":2}}", 1);
     assert_int_equal(told.version, 2);
-    assert_string_equal(told.json, "{\"a\":1}");
+    assert_string_equal(told.json, "{\"version\":2,\"delta\":{\"a\":1}}");
     told = device_says(tk, "{\"reported\":{\"a\":1}}", 1);
     assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT);
-    assert_string_equal(told.json, "{\"a\":1}");
+    assert_string_equal(told.json, "{\"version\":2,\"delta\":{\"a\":1}}");
     assert_int_equal(told.version, 2);
 }
 

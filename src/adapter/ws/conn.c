@@ -116,7 +116,7 @@ hf_err hf_ws_use_credential(struct hf_ws_conn *conn, uint64_t hash)
 
 void hf_ws_release(struct hf_ws_conn *conn)
 {
-    if (conn->link != NULL || conn->acks_open > 0)
+    if (conn->link != NULL || conn->acks_open > 0 || conn->shadow_calls > 0)
         return;
     hf_list_remove(&conn->dev.unsettled);
     hf_slab_give(conn->site->sessions, conn->session);

@@ -10,6 +10,7 @@
 #define HF_ADAPTER_WS_CONN_H
 
 #include "adapter/ws/site.h"
+#include "codec/json/scan.h"
 #include "codec/ws/assembly.h"
 #include "codec/ws/close.h"
 
@@ -65,6 +66,8 @@ struct hf_ws_conn {
     uint8_t reason; /* why it ended */
     uint8_t mode;   /* enum hf_ws_mode */
     bool quiet, tls;
+    bool shadow;          /* raw mode: it has subscribed to its shadows */
+    uint8_t shadow_calls; /* raw mode: on their way; each keeps the object, as acks_open does */
 };
 _Static_assert(sizeof(struct hf_ws_conn) <= 272, "an idle connection is budgeted");
 
@@ -151,6 +154,15 @@ size_t hf_ws_wrap_head(uint8_t out[HF_WS_HEAD_BYTES_MAX], bool text, size_t byte
 void hf_ws_raw_message(struct hf_ws_conn *conn, bool text, struct hf_slice payload, const uint8_t *rest,
                        size_t rest_bytes, bool *ret_moved);
 struct hf_slice hf_ws_default_topic(const struct hf_ws_conn *conn);
+
+/* raw_shadow.c: the convention topics $shadow/update, $shadow/get and $shadow/delta (doc/devices.md). */
+bool hf_ws_is_shadow_topic(struct hf_slice topic);
+/* id: the JSON value that the device gave its message, absent = none. NULL: taken, and answered later; otherwise why not, for people. *ret_reason is set then. */
+const char *hf_ws_raw_shadow(struct hf_ws_conn *conn, struct hf_slice topic, struct hf_slice json,
+                             const struct hf_json_field *id, enum hf_reason *ret_reason);
+/* Of any other topic than $shadow/delta: false. */
+bool hf_ws_raw_shadow_subscribe(struct hf_ws_conn *conn, struct hf_slice topic, bool on);
+bool hf_ws_raw_takes_shadow(const struct hf_devconn *devconn, struct hf_slice name);
 
 /* out.c, and session_out.c */
 extern const struct hf_devconn_ops hf_ws_devconn_ops, hf_ws_session_ops;

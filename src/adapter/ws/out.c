@@ -106,6 +106,13 @@ static bool write_envelope(const struct hf_outgoing *outgoing, char *storage, si
         return !sb.overflow;
     }
     hf_json_out_cstr(&out, "type", outgoing->kind == HF_OUT_COMMAND ? "command" : "message");
+    if (outgoing->kind == HF_OUT_SHADOW) {
+        hf_json_out_cstr(&out, "topic", "$shadow/delta");
+        hf_json_out_raw(&out, "payload", outgoing->payload);
+        hf_json_out_end(&out);
+        *ret_text = hf_sb_done(&sb);
+        return !sb.overflow;
+    }
     if (outgoing->id != NULL) {
         hf_uuid_text(outgoing->id, id);
         hf_json_out_cstr(&out, "id", id);
@@ -280,4 +287,5 @@ const struct hf_devconn_ops hf_ws_devconn_ops = {
     .queued_bytes = hf_ws_queued_bytes,
     .close = hf_ws_close_device,
     .describe = describe,
+    .takes_shadow = hf_ws_raw_takes_shadow,
 };

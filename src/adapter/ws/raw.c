@@ -180,6 +180,16 @@ static void on_data_type(struct hf_ws_conn *conn, struct raw_text *text)
         bad(conn, text, HF_REASON_BAD_REQUEST, "topic must be 1 to 256 bytes of text without + and #");
         return;
     }
+    if (hf_ws_is_shadow_topic(incoming.topic)) {
+        enum hf_reason reason = HF_REASON_NONE;
+        const char *detail =
+            hf_ws_raw_shadow(conn, incoming.topic, payload->found ? payload->raw : (struct hf_slice){NULL, 0},
+                             id->found ? id : NULL, &reason);
+
+        if (detail != NULL)
+            bad(conn, text, reason, detail);
+        return;
+    }
     if (id->found) {
         bool simple = id->type == HF_JSON_STRING || id->type == HF_JSON_NUMBER;
 
@@ -251,6 +261,11 @@ static void on_subscribe_type(struct hf_ws_conn *conn, struct raw_text *text)
 
     if (!text->fields[TOPIC].found || !topic_of(conn, text, storage, &topic)) {
         bad(conn, text, HF_REASON_BAD_REQUEST, "topic must be 1 to 256 bytes of text without + and #");
+        return;
+    }
+    if (hf_ws_is_shadow_topic(topic)) {
+        if (!hf_ws_raw_shadow_subscribe(conn, topic, hf_json_is(&text->fields[TYPE], "subscribe")))
+            bad(conn, text, HF_REASON_BAD_REQUEST, "of the shadow only $shadow/delta can be subscribed");
         return;
     }
     hf_err err = hf_json_is(&text->fields[TYPE], "subscribe")

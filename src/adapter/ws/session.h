@@ -38,8 +38,8 @@ struct hf_ws_session { /* in site->sessions */
     bool full : 1;    /* messages wait because its window is full: counted */
 };
 
-_Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS) <=
-                   UINT8_MAX,
+_Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS |
+                HF_CAP_SHADOW) <= UINT8_MAX,
                "what may be accepted fits");
 _Static_assert(sizeof(struct hf_ws_session) <= 160, "an idle session is budgeted, with core's part of it");
 
@@ -84,14 +84,15 @@ void hf_ws_session_ws_pong(struct hf_ws_conn *conn, struct hf_slice payload); /*
 void hf_ws_session_event(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reason reason);
 void hf_ws_session_settle(struct hf_devconn *devconn);
 
-/* session_documents.c. begin, from inside HELLO, before it is let in: false = no documents for it. welcomed and tick may close the connection. */
-bool hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
-                           const struct hf_frame_hello *hello);
+/* session_documents.c. begin, from inside HELLO, before it is let in: those of its capabilities that are granted, 0 = no documents for it. welcomed and tick may close the connection. */
+uint32_t hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
+                               const struct hf_frame_hello *hello);
 void hf_ws_documents_welcomed(struct hf_ws_conn *conn);
 uint64_t hf_ws_documents_due_ms(const struct hf_ws_conn *conn);
 void hf_ws_documents_tick(struct hf_ws_conn *conn, uint64_t now_ms);
 void hf_ws_documents_end(struct hf_ws_conn *conn); /* its answers have nobody any more */
 bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name);
+bool hf_ws_takes_shadow(const struct hf_devconn *devconn, struct hf_slice name);
 /* False: it has to wait *ret_wait_ms. not_json: its change is none. */
 bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch, bool not_json,
                          uint32_t *ret_wait_ms);

@@ -1,7 +1,8 @@
-/* adapter/ws/session_documents.c - documents of a device and of its group (PATCH and DELTA, [9]). A document lives at its home worker, which may be another one:
+/* adapter/ws/session_documents.c - documents of a device and of its group, and its shadows (PATCH and DELTA, [9]). A document lives at its home worker, which may be another one:
  * a PATCH is a call that travels there, and the connection may be gone when the answer is back. After WELCOME each document is read once from the version that the
  * device has; until that is answered nothing is told of its changes, which the answer has anyhow. */
 #include "adapter/ws/session.h"
+#include "adapter/ws/shadow.h"
 
 #include <stdlib.h>
 
@@ -9,19 +10,22 @@
 #include "core/access.h"
 #include "core/document/document.h"
 
-enum { ALL = 1 << HF_DOCUMENT_CONTEXT | 1 << HF_DOCUMENT_GROUP };
+enum { CONTEXTS = 1 << HF_DOCUMENT_CONTEXT | 1 << HF_DOCUMENT_GROUP, SHADOW = 1 << HF_DOCUMENT_SHADOW };
 
 struct hf_ws_documents {
     struct hf_ws_conn *conn;
-    struct hf_list_node calls;                /* struct ask */
-    uint64_t versions[HF_DOCUMENT_GROUP + 1]; /* that the device has, as HELLO said */
+    struct hf_list_node calls;                 /* struct ask */
+    uint64_t versions[HF_DOCUMENT_SHADOW + 1]; /* that the device has, as HELLO said */
     uint64_t retry_ms;      /* reads that could not be done are made again; 0 = there are none */
     uint8_t open;           /* calls on their way */
-    uint8_t unread, asking; /* by 1 << document: not answered yet; on their way */
+    uint8_t offered;        /* by 1 << document: those that the device takes part in */
+    uint8_t unread, asking; /* the same: not answered yet; on their way */
     bool alone;             /* nobody else was in the group when it came */
     uint16_t group_bytes;   /* 0 = it has none */
     char group[];           /* "group/NAME" */
 };
+
+static const struct hf_slice none = {NULL, 0};
 
 struct ask { /* lies before what the call borrows, in its storage */
     struct hf_list_node node;
@@ -77,12 +81,14 @@ static void on_done(struct hf_call *call)
     hf_call_free(call);
 }
 
-static struct hf_call *call_new(struct hf_ws_documents *documents, unsigned document, struct hf_slice json)
+/* shadow: its name, of a document SHADOW. */
+static struct hf_call *call_new(struct hf_ws_documents *documents, unsigned document, struct hf_slice shadow,
+                                struct hf_slice json)
 {
     struct hf_ws_conn *conn = documents->conn;
     struct hf_slice name = name_of(documents, document), device = device_name(conn);
-    struct hf_call *call =
-        hf_call_new(HF_CALL_DOCUMENT, sizeof(struct ask) + name.bytes + device.bytes + json.bytes);
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, sizeof(struct ask) + name.bytes + device.bytes +
+                                                             json.bytes + shadow.bytes);
 
     if (call == NULL)
         return NULL;
@@ -97,7 +103,15 @@ static struct hf_call *call_new(struct hf_ws_documents *documents, unsigned docu
     call->payload = (struct hf_slice){at + name.bytes + device.bytes, json.bytes};
     if (json.bytes > 0)
         memcpy(at + name.bytes + device.bytes, json.at, json.bytes);
+    if (shadow.bytes > 0)
+        call->topic = (struct hf_slice){
+            memcpy(at + name.bytes + device.bytes + json.bytes, shadow.at, shadow.bytes), shadow.bytes};
     call->document.conn = conn->dev.conn_id;
+    if (document == HF_DOCUMENT_SHADOW) {
+        call->document.shadow = true;
+        call->document.sections = HF_WS_SHADOW_SECTIONS;
+        call->document.epoch = conn->dev.device->epoch;
+    }
     call->maker = ask;
     call->on_done = on_done;
     return call;
@@ -139,7 +153,7 @@ static void again_later(struct hf_ws_documents *documents)
 static bool read_one(struct hf_ws_conn *conn, unsigned document)
 {
     struct hf_ws_documents *documents = conn->session->documents;
-    struct hf_call *call = call_new(documents, document, (struct hf_slice){NULL, 0});
+    struct hf_call *call = call_new(documents, document, none, none);
 
     if (call != NULL) {
         call->document.base_version = documents->versions[document];
@@ -158,7 +172,7 @@ static void read_all(struct hf_ws_conn *conn)
     struct hf_ws_documents *documents = conn->session->documents;
 
     documents->retry_ms = 0;
-    for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_GROUP; document++)
+    for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_SHADOW; document++)
         if ((documents->unread & ~documents->asking & 1 << document) != 0 && !read_one(conn, document))
             return;
 }
@@ -169,9 +183,9 @@ void hf_ws_documents_welcomed(struct hf_ws_conn *conn)
 
     if (documents == NULL)
         return;
-    documents->unread = ALL;
+    documents->unread = documents->offered;
     if (documents->group_bytes == 0 || !allowed(documents, HF_DOCUMENT_GROUP, false))
-        documents->unread = 1 << HF_DOCUMENT_CONTEXT;
+        documents->unread &= (uint8_t) ~(1 << HF_DOCUMENT_GROUP);
     read_all(conn);
 }
 
@@ -195,11 +209,11 @@ static bool tell_delta(struct hf_ws_conn *conn, const struct ask *ask, const str
 {
     const struct hf_call_document *document = &call->document;
     struct hf_outgoing outgoing = {
-        .kind = HF_OUT_DOCUMENT,
+        .kind = document->shadow ? HF_OUT_SHADOW : HF_OUT_DOCUMENT,
         .class = HF_CLASS_MESSAGE,
         .format = document->kind,
-        .id = document->snapshot_id,
-        .topic = call->device,
+        .id = document->shadow ? NULL : document->snapshot_id,
+        .topic = document->shadow ? call->topic : call->device,
         .payload = {call->result, call->result_bytes},
         .seq = document->version,
         .from_version =
@@ -247,8 +261,18 @@ bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name
         return false;
     for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_GROUP; document++)
         if (hf_slice_eq(name, name_of(documents, document)))
-            return (documents->unread & 1 << document) == 0;
+            return (documents->offered & ~documents->unread & 1 << document) != 0;
     return false;
+}
+
+/* Of any, once it has what it lacks of the unnamed one: a delta is whole, so it needs nothing to stand on. */
+bool hf_ws_takes_shadow(const struct hf_devconn *devconn, struct hf_slice name)
+{
+    const struct hf_ws_conn *conn = HF_CONTAINER_OF(devconn, const struct hf_ws_conn, dev);
+    const struct hf_ws_documents *documents = conn->session->documents;
+
+    (void)name;
+    return documents != NULL && (documents->offered & ~documents->unread & SHADOW) != 0;
 }
 
 /* ---- PATCH ---- */
@@ -266,9 +290,12 @@ static void refuse(struct hf_ws_conn *conn, const struct hf_frame_patch *patch, 
 
 static enum hf_reason judge(const struct hf_ws_documents *documents, const struct hf_frame_patch *patch)
 {
-    if (documents == NULL)
+    unsigned bit = patch->document <= HF_DOCUMENT_SHADOW ? 1U << patch->document : 0;
+
+    if (documents == NULL ||
+        (bit != 0 && patch->document != HF_DOCUMENT_NONE && (documents->offered & bit) == 0))
         return HF_REASON_NOT_IMPLEMENTED;
-    if (patch->document != HF_DOCUMENT_CONTEXT && patch->document != HF_DOCUMENT_GROUP)
+    if ((bit & (CONTEXTS | SHADOW)) == 0)
         return HF_REASON_BAD_REQUEST;
     if (patch->kind > HF_PATCH_JSON || patch->merge >= HF_MERGES)
         return HF_REASON_BAD_REQUEST;
@@ -276,7 +303,10 @@ static enum hf_reason judge(const struct hf_ws_documents *documents, const struc
         return HF_REASON_NOT_FOUND;
     if (!allowed(documents, patch->document, patch->json.bytes > 0))
         return HF_REASON_FORBIDDEN;
-    return patch->json.bytes > HF_DOCUMENT_BYTES_MAX ? HF_REASON_MESSAGE_TOO_BIG : HF_REASON_NONE;
+    return patch->json.bytes > (patch->document == HF_DOCUMENT_SHADOW ? (size_t)HF_SHADOW_CHANGE_BYTES_MAX
+                                                                      : (size_t)HF_DOCUMENT_BYTES_MAX)
+               ? HF_REASON_MESSAGE_TOO_BIG
+               : HF_REASON_NONE;
 }
 
 bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch, bool not_json,
@@ -284,6 +314,10 @@ bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *p
 {
     struct hf_ws_site *site = conn->site;
     struct hf_ws_documents *documents = conn->session->documents;
+    struct hf_ws_shadow_ask shadow = {.json = patch->json,
+                                      .kind = patch->kind,
+                                      .version = patch->base_version,
+                                      .question = patch->json.bytes == 0};
     uint8_t random[HF_UUID_RANDOM_BYTES];
 
     if (!hf_hub_uplink_take(site->hub, &conn->dev, ret_wait_ms))
@@ -293,13 +327,14 @@ bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *p
         return true;
     }
     enum hf_reason reason = judge(documents, patch);
-    if (reason == HF_REASON_NONE && not_json)
+    if (reason == HF_REASON_NONE &&
+        (not_json || (patch->document == HF_DOCUMENT_SHADOW && !hf_ws_shadow_parse(&shadow))))
         reason = HF_REASON_BAD_REQUEST;
     if (reason != HF_REASON_NONE) {
         refuse(conn, patch, reason);
         return true;
     }
-    struct hf_call *call = call_new(documents, patch->document, patch->json);
+    struct hf_call *call = call_new(documents, patch->document, shadow.name, shadow.json);
     if (call == NULL) {
         refuse(conn, patch, HF_REASON_MEMORY_LIMIT);
         return true;
@@ -307,11 +342,11 @@ bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *p
     site->ops->random(site->context, random, sizeof(random));
     hf_uuid7(call->id, site->hub->utc_ms, random);
     ((struct ask *)call->maker)->request = patch->request;
-    call->document.change = patch->json.bytes > 0;
-    call->document.kind = patch->kind;
+    call->document.change = !shadow.question;
+    call->document.kind = shadow.kind;
     call->document.merge = patch->merge;
     call->document.ttl_ms = patch->ttl_ms;
-    call->document.base_version = patch->base_version;
+    call->document.base_version = shadow.version;
     if (!make(documents, call, patch->json.bytes)) {
         site->stats.document_calls_refused++;
         refuse(conn, patch, HF_REASON_BUSY);
@@ -321,21 +356,24 @@ bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *p
 
 /* ---- life ---- */
 
-bool hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
-                           const struct hf_frame_hello *hello)
+uint32_t hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
+                               const struct hf_frame_hello *hello)
 {
     static const char prefix[] = "group/";
     struct hf_hub *hub = conn->site->hub;
     struct hf_slice group = hello->group_count > 0 ? hello->groups[0] : (struct hf_slice){NULL, 0};
     size_t bytes =
         group.bytes > 0 && group.bytes <= HF_GROUP_BYTES_MAX ? sizeof(prefix) - 1 + group.bytes : 0;
+    uint32_t granted = hello->capabilities & (HF_CAP_DOCUMENTS | HF_CAP_SHADOW);
     struct hf_ws_documents *documents =
-        conn->site->ops->call != NULL ? calloc(1, sizeof(*documents) + bytes) : NULL;
+        granted != 0 && conn->site->ops->call != NULL ? calloc(1, sizeof(*documents) + bytes) : NULL;
 
     if (documents == NULL)
-        return false;
+        return 0;
     documents->conn = conn;
-    documents->unread = ALL;
+    documents->offered =
+        (uint8_t)((granted & HF_CAP_DOCUMENTS ? CONTEXTS : 0) | (granted & HF_CAP_SHADOW ? SHADOW : 0));
+    documents->unread = documents->offered;
     documents->group_bytes = (uint16_t)bytes;
     hf_list_init(&documents->calls);
     if (bytes > 0) {
@@ -348,7 +386,7 @@ bool hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
         if (hello->documents[i].document < HF_COUNT_OF(documents->versions))
             documents->versions[hello->documents[i].document] = hello->documents[i].version;
     conn->session->documents = documents;
-    return true;
+    return granted;
 }
 
 static void on_left(struct hf_call *call)
@@ -360,7 +398,7 @@ static void on_left(struct hf_call *call)
 static void leave_group(struct hf_ws_documents *documents)
 {
     struct hf_ws_site *site = documents->conn->site;
-    struct hf_call *call = call_new(documents, HF_DOCUMENT_GROUP, (struct hf_slice){NULL, 0});
+    struct hf_call *call = call_new(documents, HF_DOCUMENT_GROUP, none, none);
 
     if (call == NULL)
         return; /* it ends a little early */
@@ -380,7 +418,7 @@ void hf_ws_documents_end(struct hf_ws_conn *conn)
     while ((node = hf_list_pop_front(&documents->calls)) != NULL) {
         HF_CONTAINER_OF(node, struct ask, node)->call->abandoned = true;
     }
-    if (conn->dev.device != NULL && documents->group_bytes > 0)
+    if (conn->dev.device != NULL && documents->group_bytes > 0 && (documents->offered & CONTEXTS))
         leave_group(documents);
     conn->session->documents = NULL;
     free(documents);

@@ -117,8 +117,7 @@ bool hf_ws_session_hello(struct hf_ws_conn *conn, const struct hf_frame_hello *h
     }
     struct hf_identity known = *identity; /* the admit goes */
     conn->session->capabilities = hello->capabilities & OUR_CAPABILITIES;
-    if ((hello->capabilities & HF_CAP_DOCUMENTS) && hf_ws_documents_begin(conn, known.tenant, hello))
-        conn->session->capabilities |= HF_CAP_DOCUMENTS;
+    conn->session->capabilities |= (uint8_t)hf_ws_documents_begin(conn, known.tenant, hello);
     conn->session->beat.rules = &rules->beats[profile_of(rules, hello)];
     if (hf_ws_authenticated(conn, &known, hello, &reason) == HF_OK)
         return true;

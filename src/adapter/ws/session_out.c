@@ -154,7 +154,9 @@ static void delta_of(const struct hf_outgoing *outgoing, struct hf_frame_delta *
 {
     *delta = (struct hf_frame_delta){
         .request = outgoing->request,
-        .document = hf_topic_is_group(outgoing->topic, NULL) ? HF_DOCUMENT_GROUP : HF_DOCUMENT_CONTEXT,
+        .document = outgoing->kind == HF_OUT_SHADOW            ? HF_DOCUMENT_SHADOW
+                    : hf_topic_is_group(outgoing->topic, NULL) ? HF_DOCUMENT_GROUP
+                                                               : HF_DOCUMENT_CONTEXT,
         .kind = outgoing->format,
         .reason = outgoing->reason,
         .base_version = outgoing->from_version,
@@ -167,9 +169,10 @@ static void delta_of(const struct hf_outgoing *outgoing, struct hf_frame_delta *
 
 static struct hf_frame frame_of(const struct hf_ws_conn *conn, const struct hf_outgoing *outgoing)
 {
-    struct hf_frame frame = {.type = outgoing->kind == HF_OUT_COMMAND    ? HF_FRAME_COMMAND
-                                     : outgoing->kind == HF_OUT_DOCUMENT ? HF_FRAME_DELTA
-                                                                         : HF_FRAME_DATA};
+    bool delta = outgoing->kind == HF_OUT_DOCUMENT || outgoing->kind == HF_OUT_SHADOW;
+    struct hf_frame frame = {.type = outgoing->kind == HF_OUT_COMMAND ? HF_FRAME_COMMAND
+                                     : delta                          ? HF_FRAME_DELTA
+                                                                      : HF_FRAME_DATA};
     bool mine = frame.type == HF_FRAME_DELTA ? outgoing->request != 0 : outgoing->seq != 0;
 
     if (frame.type == HF_FRAME_COMMAND)
@@ -268,4 +271,5 @@ const struct hf_devconn_ops hf_ws_session_ops = {
     .gap = gap,
     .settle = hf_ws_session_settle,
     .takes_document = hf_ws_takes_document,
+    .takes_shadow = hf_ws_takes_shadow,
 };

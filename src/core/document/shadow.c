@@ -112,6 +112,8 @@ static hf_err merge_sections(struct step *step, const cJSON *patch)
          member = member->next) {
         unsigned section;
 
+        if (step->change->named && strcmp(member->string, "name") == 0)
+            continue;
         if (strcmp(member->string, "version") == 0) {
             err = take_version(step, member);
             continue;

@@ -45,6 +45,7 @@ struct hf_shadow_change {
     uint8_t sections;      /* those that its maker may change, by 1 << section */
     uint64_t base_version; /* 0 = none was looked at */
     uint64_t epoch;        /* of the connection that it came by; 0 = an application */
+    bool named; /* a merge patch may have a member `name`, which says of which shadow: not looked at here */
     struct hf_slice json;
 };
 

@@ -11,10 +11,10 @@ from lib.rawws import BINARY, CLOSE, TEXT
 TYPES = dict(hello=1, welcome=2, data=3, ack=4, gap=5, command=6, result=7, patch=8, delta=9, ping=10, pong=11, bye=12,
              auth=13, subscribe=14, refuse=15)
 NAMES = {number: name for name, number in TYPES.items()}
-CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32)
+CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32, shadow=64)
 RESULTS = ["new", "resumed", "rebuilt"]
 PROFILES = ["any", "default", "ha", "adaptive"]
-DOCUMENTS, KINDS, MERGES = ["none", "context", "group"], ["full", "merge", "json"], ["keep", "lww", "version", "conflict_free"]
+DOCUMENTS, KINDS, MERGES = ["none", "context", "group", "shadow"], ["full", "merge", "json"], ["keep", "lww", "version", "conflict_free"]
 STATUSES = ["ok", "failed", "expired", "unsupported"]
 REASONS = dict(none=0, normal=1, drain=2, protocol_error=3, unsupported_data=4, message_too_big=7, credentials_missing=20,
                credentials_invalid=21, credentials_expired=22, auth_timeout=23, forbidden=24, revoked=25, identity_mismatch=26,

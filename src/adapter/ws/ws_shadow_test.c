@@ -1,0 +1,225 @@
+/* Shadows of devices: what they say of them in both protocols, what they are told, and the bounds of it. */
+#include "adapter/ws/shadow.h"
+#include "adapter/ws/ws_session_documents_testkit.h"
+
+static void what_a_device_says_is_read(void **state)
+{
+    static const struct {
+        const char *in;
+        uint8_t kind;
+        bool taken;
+        const char *json, *name;
+        uint64_t version;
+        uint8_t want_kind;
+        bool question;
+    } rows[] = {
+        {"{\"reported\":{}}", HF_PATCH_MERGE, true, "{\"reported\":{}}", "", 0, HF_PATCH_MERGE, false},
+        {"{\"name\":\"l\",\"version\":7,\"desired\":{}}", HF_PATCH_MERGE, true,
+         "{\"name\":\"l\",\"version\":7,\"desired\":{}}", "l", 7, HF_PATCH_MERGE, false},
+        {"{\"version\":7,\"patch\":[1]}", HF_PATCH_MERGE, true, "[1]", "", 7, HF_PATCH_JSON, false},
+        {"[1]", HF_PATCH_JSON, true, "[1]", "", 0, HF_PATCH_JSON, false},
+        {"[1]", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{}", HF_PATCH_MERGE, true, "{}", "", 0, HF_PATCH_MERGE, true},
+        {"{\"name\":\"l\"}", HF_PATCH_JSON, true, "{\"name\":\"l\"}", "l", 0, HF_PATCH_MERGE, true},
+        {"{\"tags\":{}}", HF_PATCH_MERGE, true, "{\"tags\":{}}", "", 0, HF_PATCH_MERGE, false},
+        {"{\"name\":7,\"reported\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"name\":\"\",\"reported\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"name\":\"a/b\",\"reported\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"name\":\"a\\u0062\",\"reported\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"name\":\"a\",\"name\":\"b\"}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"version\":\"7\",\"reported\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"patch\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{\"patch\":[],\"reported\":{}}", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"7", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+        {"{", HF_PATCH_MERGE, false, "", "", 0, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_ws_shadow_ask ask = {.json = hf_slice_of(rows[i].in), .kind = rows[i].kind};
+
+        if (hf_ws_shadow_parse(&ask) != rows[i].taken)
+            fail_msg("%s", rows[i].in);
+        if (!rows[i].taken)
+            continue;
+        assert_true(hf_slice_is(ask.json, rows[i].json));
+        assert_true(hf_slice_is(ask.name, rows[i].name));
+        assert_int_equal(ask.version, rows[i].version);
+        assert_int_equal(ask.kind, rows[i].want_kind);
+        assert_int_equal(ask.question, rows[i].question);
+    }
+}
+
+/* ---- raw ---- */
+
+/* As an application would. */
+static void want(const char *device, const char *json)
+{
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, 0);
+
+    call->tenant = kit.tenant[0].name;
+    call->device = hf_slice_of(device);
+    call->payload = hf_slice_of(json);
+    call->key = HF_SLICE("key/k");
+    call->document = (struct hf_call_document){
+        .shadow = true, .change = true, .kind = HF_PATCH_MERGE, .sections = 1 << HF_SHADOW_DESIRED};
+    call->on_done = hf_call_free;
+    hf_hub_call(&kit.hub, &kit.tenant[0], call);
+    sk_turn();
+}
+
+static void a_raw_device_has_topics_of_its_own(void **state)
+{
+    struct kit_link *link = sk_open("r1", HF_WS_RAW);
+
+    (void)state;
+    kit_text(
+        link,
+        "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"id\":1,\"payload\":{\"reported\":{\"a\":1}}}");
+    kit_expect_nothing(link); /* not durable yet */
+    sk_turn();
+    kit_expect_text(link, "{\"type\":\"ack\",\"id\":1,\"version\":1}");
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 0);
+    want("r1", "{\"desired\":{\"a\":2}}");
+    kit_expect_nothing(link); /* it has not subscribed */
+    kit_text(link, "{\"type\":\"subscribe\",\"topic\":\"$shadow/delta\"}");
+    kit_expect_text(
+        link,
+        "{\"type\":\"message\",\"topic\":\"$shadow/delta\",\"payload\":{\"version\":2,\"delta\":{\"a\":2}}}");
+    kit_text(link, "{\"type\":\"subscribe\",\"topic\":\"$shadow/delta\"}");
+    kit_expect_nothing(link);
+    want("r1", "{\"desired\":{\"b\":1}}");
+    kit_expect_part(link, "\"version\":3,\"delta\":{\"a\":2,\"b\":1}");
+    kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/"
+                   "update\",\"id\":\"x\",\"payload\":{\"version\":2,\"reported\":{\"a\":2}}}");
+    kit_expect_part(link, "\"reason\":\"version_conflict\"");
+    kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/"
+                   "update\",\"payload\":{\"version\":3,\"reported\":{\"a\":2}}}");
+    sk_turn();
+    kit_expect_nothing(link); /* without an id */
+    kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/get\",\"payload\":{\"version\":3}}");
+    kit_expect_part(link, "\"payload\":{\"version\":4,\"delta\":{\"b\":1}}");
+    kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/get\",\"id\":2,\"payload\":{\"version\":4}}");
+    kit_expect_text(link, "{\"type\":\"ack\",\"id\":2,\"version\":4}");
+    kit_text(link, "{\"type\":\"unsubscribe\",\"topic\":\"$shadow/delta\"}");
+    want("r1", "{\"desired\":{\"b\":2}}");
+    kit_expect_nothing(link);
+}
+
+static void what_is_wrong_is_said_and_closes_nothing(void **state)
+{
+    static const char *const rows[] = {
+        "{\"type\":\"data\",\"topic\":\"$shadow/delta\",\"payload\":{\"reported\":{}}}",
+        "{\"type\":\"data\",\"topic\":\"$shadow/update\"}",
+        "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"payload\":{}}",
+        "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"payload\":\"x\"}",
+        "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"id\":[],\"payload\":{\"reported\":{}}}",
+        "{\"type\":\"data\",\"topic\":\"$shadow/get\",\"payload\":{\"reported\":{}}}",
+        "{\"type\":\"subscribe\",\"topic\":\"$shadow/update\"}",
+    };
+    struct kit_link *link = sk_open("r1", HF_WS_RAW);
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        kit_text(link, rows[i]);
+        kit_expect_part(link, "{\"type\":\"error\",\"reason\":\"bad_request\"");
+    }
+    kit_text(link,
+             "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"id\":1,\"payload\":{\"tags\":{\"a\":1}}}");
+    kit_expect_part(link, "\"reason\":\"forbidden\"");
+    assert_int_equal(kit_count(&kit, HF_EVENT_SHADOW), 0);
+}
+
+static void calls_of_a_connection_are_bounded_and_outlive_it(void **state)
+{
+    struct kit_link *link = sk_open("r1", HF_WS_RAW);
+
+    (void)state;
+    dk.hold = true;
+    for (unsigned i = 0; i < HF_WS_DOCUMENT_CALLS_MAX; i++)
+        kit_text(
+            link,
+            "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"id\":1,\"payload\":{\"reported\":{\"a\":1}}}");
+    kit_expect_nothing(link);
+    kit_text(
+        link,
+        "{\"type\":\"data\",\"topic\":\"$shadow/update\",\"id\":1,\"payload\":{\"reported\":{\"a\":1}}}");
+    kit_expect_part(link, "\"reason\":\"busy\"");
+    assert_int_equal(kit.site.stats.document_calls_refused, 1);
+    kit_end(link, HF_LINK_END_RESET);
+    dk_release(); /* the answers have nobody any more; the memory goes with the last of them */
+    assert_int_equal(kit_count(&kit, HF_EVENT_SHADOW), 1);
+}
+
+/* ---- holdfast.v1 ---- */
+
+static struct kit_link *open_v1(const char *device, uint64_t version)
+{
+    struct kit_link *link = sk_open(device, HF_WS_SESSION);
+    struct hf_frame hello = sk_hello(device);
+
+    hello.as.hello.capabilities |= HF_CAP_SHADOW;
+    hello.as.hello.documents[0].document = HF_DOCUMENT_SHADOW;
+    hello.as.hello.documents[0].version = version;
+    hello.as.hello.document_count = 1;
+    assert_true(sk_welcomed(link, &hello).capabilities & HF_CAP_SHADOW);
+    sk_turn();
+    return link;
+}
+
+static void expect_delta(struct kit_link *link, uint32_t request, enum hf_reason reason, uint64_t version,
+                         const char *json)
+{
+    const struct hf_frame_delta *delta = &sk_expect(link, HF_FRAME_DELTA)->as.delta;
+
+    assert_int_equal(delta->document, HF_DOCUMENT_SHADOW);
+    assert_int_equal(delta->request, request);
+    assert_int_equal(delta->reason, reason);
+    assert_int_equal(delta->version, version);
+    assert_int_equal(delta->kind, HF_PATCH_FULL);
+    if (!hf_slice_is(delta->json, json))
+        fail_msg("%.*s", (int)delta->json.bytes, delta->json.at);
+}
+
+static void a_session_is_told_what_it_lacks(void **state)
+{
+    struct kit_link *link = open_v1("d1", 0);
+
+    (void)state;
+    kit_expect_nothing(link);
+    dk_say(link, 1, HF_DOCUMENT_SHADOW, "{\"reported\":{\"a\":1}}", 0);
+    expect_delta(link, 1, HF_REASON_NONE, 1, "{\"version\":1,\"delta\":{}}");
+    want("d1", "{\"desired\":{\"a\":2}}");
+    expect_delta(link, 0, HF_REASON_NONE, 2, "{\"version\":2,\"delta\":{\"a\":2}}");
+    dk_say(link, 2, HF_DOCUMENT_SHADOW, "", 2);
+    expect_delta(link, 2, HF_REASON_NONE, 2, "");
+    dk_say(link, 3, HF_DOCUMENT_SHADOW, "{\"reported\":{\"a\":2}}", 1);
+    expect_delta(link, 3, HF_REASON_VERSION_CONFLICT, 2, "{\"version\":2,\"delta\":{\"a\":2}}");
+    dk_say(link, 4, HF_DOCUMENT_SHADOW, "{\"name\":\"l/d\",\"reported\":{}}", 0);
+    expect_delta(link, 4, HF_REASON_BAD_REQUEST, 0, "");
+    dk_say(link, 5, HF_DOCUMENT_CONTEXT, "{}", 0); /* not offered */
+    assert_int_equal(sk_expect(link, HF_FRAME_DELTA)->as.delta.reason, HF_REASON_NOT_IMPLEMENTED);
+    kit_end(link, HF_LINK_END_RESET);
+    sk_turn();
+    want("d1", "{\"desired\":{\"a\":3}}");
+    link = open_v1("d1", 2);
+    expect_delta(link, 0, HF_REASON_NONE, 3, "{\"version\":3,\"delta\":{\"a\":3}}");
+    kit_end(link, HF_LINK_END_RESET);
+    sk_turn();
+    link = open_v1("d1", 3);
+    kit_expect_nothing(link);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, dk_begin, dk_done)
+    const struct CMUnitTest tests[] = {
+        T(what_a_device_says_is_read),
+        T(a_raw_device_has_topics_of_its_own),
+        T(what_is_wrong_is_said_and_closes_nothing),
+        T(calls_of_a_connection_are_bounded_and_outlive_it),
+        T(a_session_is_told_what_it_lacks),
+    };
+
+    return cmocka_run_group_tests_name("ws_shadow", tests, NULL, NULL);
+}

@@ -85,7 +85,11 @@ enum {
     HOLDFAST_FORMAT_SAMPLES
 };
 
-enum { HOLDFAST_CONTEXT = 1, HOLDFAST_GROUP_CONTEXT = 2 }; /* documents: the device's, its first group's */
+enum {
+    HOLDFAST_CONTEXT = 1,
+    HOLDFAST_GROUP_CONTEXT = 2,
+    HOLDFAST_SHADOW = 3
+}; /* documents: the device's, its first group's, the device's shadow */
 enum { HOLDFAST_PATCH_FULL = 0, HOLDFAST_PATCH_MERGE, HOLDFAST_PATCH_JSON }; /* RFC 7396, RFC 6902 */
 enum { HOLDFAST_MERGE_KEEP = 0, HOLDFAST_MERGE_LWW, HOLDFAST_MERGE_VERSION, HOLDFAST_MERGE_CONFLICT_FREE };
 enum { HOLDFAST_CHANGE_BYTES_MAX = 15 * 1024 };
@@ -150,7 +154,7 @@ struct hf_client_reply {
 
 /* What became of a document, or of a change of it. */
 struct hf_client_context {
-    int document; /* HOLDFAST_CONTEXT, HOLDFAST_GROUP_CONTEXT */
+    int document; /* HOLDFAST_CONTEXT, HOLDFAST_GROUP_CONTEXT, HOLDFAST_SHADOW */
     uint32_t
         request; /* of hf_client_patch, which this answers; 0: others changed it, or the gateway says what the device lacks */
     const char *
@@ -253,6 +257,13 @@ struct hf_client_options {
      * asks the gateway when something was lost on the way. message_bytes_max must be at least 32 KiB then. */
     void (*on_document)(void *user, const struct hf_client_context *context);
     uint64_t context_version, group_version; /* of what the application has kept from before; 0 = none */
+
+    /* The device's shadow (doc/protocol.md, section 9); NULL = takes no part. document is HOLDFAST_SHADOW, json {"version":7,"delta":{...}}: all that is desired of the device and that it has not
+     * reported, and full is true; of a named one it has "name", too. The library tells the gateway that the version of the unnamed one was taken (label `delivered`). Report with hf_client_patch:
+     * {"reported":{...}} as HOLDFAST_PATCH_MERGE, with "name" and "version" as needed. message_bytes_max as for documents. */
+    void (*on_shadow)(void *user, const struct hf_client_context *context);
+    uint64_t
+        shadow_version; /* of the last delta of the unnamed one that the application has kept; 0 = none */
 };
 
 #define HOLDFAST_OPTIONS_INIT                    \
@@ -320,7 +331,7 @@ HOLDFAST_API int hf_client_answer(struct hf_client *client, uint64_t handle,
 HOLDFAST_API int hf_client_subscribe(struct hf_client *client, const char *topic, bool on);
 struct hf_client_change {
     size_t size;           /* sizeof(struct hf_client_change) */
-    int document;          /* HOLDFAST_CONTEXT, HOLDFAST_GROUP_CONTEXT */
+    int document;          /* HOLDFAST_CONTEXT, HOLDFAST_GROUP_CONTEXT, HOLDFAST_SHADOW */
     int kind;              /* HOLDFAST_PATCH_... */
     int merge;             /* HOLDFAST_MERGE_...: the document's rule from now on */
     uint32_t ttl_ms;       /* its time to live from now on; 0 = as it has it */
@@ -332,8 +343,8 @@ struct hf_client_change {
     {                                           \
         .size = sizeof(struct hf_client_change) \
     }
-/* Changes a document; on_document with *ret_request (which may be NULL) follows, also when nothing could be sent. It is not kept: without a connection the answer is "connection_gone". At most 8
- * may wait for their answers ("busy"). HOLDFAST_ERR_INVALID: also without on_document. HOLDFAST_ERR_LIMIT: too large, or as hf_client_publish. */
+/* Changes a document; on_document, or on_shadow, with *ret_request (which may be NULL) follows, also when nothing could be sent. It is not kept: without a connection the answer is "connection_gone". At most 8
+ * may wait for their answers ("busy"). HOLDFAST_ERR_INVALID: also without on_document, or on_shadow. HOLDFAST_ERR_LIMIT: too large, or as hf_client_publish. */
 HOLDFAST_API int hf_client_patch(struct hf_client *client, const struct hf_client_change *change,
                                  uint32_t *ret_request);
 /* Asks `token` for a fresh one and shows it over the open connection; on_credentials or on_close follows. */

@@ -192,7 +192,8 @@ static void on_document(void *user, const struct hf_client_document *document)
                                            .json_bytes = document->json.bytes};
 
     hf_uuid_text(document->snapshot_id, id);
-    client->options.on_document(client->options.user, &told);
+    (document->document == HF_DOCUMENT_SHADOW ? client->options.on_shadow
+                                              : client->options.on_document)(client->options.user, &told);
 }
 
 void hf_client_app_fill(struct hf_client_ops *ops)

@@ -34,6 +34,7 @@ SAME(HOLDFAST_SESSION_REBUILT, HF_SESSION_REBUILT);
 SAME(HOLDFAST_PROFILE_ADAPTIVE, HF_PROFILE_ADAPTIVE);
 SAME(HOLDFAST_CONTEXT, HF_DOCUMENT_CONTEXT);
 SAME(HOLDFAST_GROUP_CONTEXT, HF_DOCUMENT_GROUP);
+SAME(HOLDFAST_SHADOW, HF_DOCUMENT_SHADOW);
 SAME(HOLDFAST_PATCH_JSON, HF_PATCH_JSON);
 SAME(HOLDFAST_MERGE_CONFLICT_FREE, HF_MERGE_CONFLICT_FREE);
 SAME(HOLDFAST_CHANGE_BYTES_MAX, HF_CLIENT_CHANGE_BYTES_MAX);
@@ -390,8 +391,10 @@ int hf_client_patch(struct hf_client *client, const struct hf_client_change *cha
     struct hf_line_entry entry = {.kind = HF_LINE_PATCH};
     hf_err err;
 
-    if (client->options.on_document == NULL || change->size < SIZE_MIN ||
-        (change->document != HOLDFAST_CONTEXT && change->document != HOLDFAST_GROUP_CONTEXT) ||
+    if (change->size < SIZE_MIN || change->document < HOLDFAST_CONTEXT ||
+        change->document > HOLDFAST_SHADOW ||
+        (change->document == HOLDFAST_SHADOW ? client->options.on_shadow == NULL
+                                             : client->options.on_document == NULL) ||
         change->kind < HOLDFAST_PATCH_FULL || change->kind > HOLDFAST_PATCH_JSON ||
         change->merge < HOLDFAST_MERGE_KEEP || change->merge > HOLDFAST_MERGE_CONFLICT_FREE ||
         change->json == NULL || change->json_bytes == 0)

@@ -212,6 +212,61 @@ static void without_the_capability_there_are_none(void **state)
     expect(kit, "");
 }
 
+static hf_err report(struct kit *kit, uint32_t request, const char *json, uint64_t base)
+{
+    const struct hf_client_patch change = {.request = request,
+                                           .document = HF_DOCUMENT_SHADOW,
+                                           .kind = HF_PATCH_MERGE,
+                                           .base_version = base,
+                                           .json = hf_slice_of(json)};
+
+    return hf_client_core_patch(kit->core, &kit->now, &change);
+}
+
+static void shadow_delta(struct kit *kit, uint32_t request, uint64_t version, const char *json)
+{
+    delta(kit, (struct hf_frame_delta){.document = HF_DOCUMENT_SHADOW,
+                                       .request = request,
+                                       .version = version,
+                                       .json = hf_slice_of(json)});
+}
+
+static void a_delta_of_the_shadow_is_told_and_said_to_have_come(void **state)
+{
+    struct kit *kit = *state;
+
+    assert_int_equal(report(kit, 1, "{}", 0), HF_ERR_UNSUPPORTED);
+    hf_client_core_free(kit->core);
+    kit->config.shadow = true;
+    kit->config.shadow_version = 5;
+    kit->welcome.capabilities = HF_CAP_SHADOW;
+    kit_core_new(kit);
+    hf_client_core_start(kit->core, &kit->now);
+    kit_established(kit);
+    forget(kit);
+    assert_true(kit->hello.capabilities & HF_CAP_SHADOW);
+    assert_int_equal(kit->hello.documents[kit->hello.document_count - 1].document, HF_DOCUMENT_SHADOW);
+    assert_int_equal(kit->hello.documents[kit->hello.document_count - 1].version, 5);
+    shadow_delta(kit, 0, 7, "{\"a\":1}");
+    expect(kit, "document 3 request=0 none version=7 full {\"a\":1}\n"
+                "> PATCH 2147483651 document=3 kind=1 base=7 \n");
+    delta(kit, (struct hf_frame_delta){
+                   .document = HF_DOCUMENT_SHADOW, .request = 2147483651, .base_version = 7, .version = 7});
+    expect(kit, "");
+    assert_int_equal(report(kit, 1, "{\"r\":1}", 7), HF_OK);
+    expect(kit, "> PATCH 1 document=3 kind=1 base=7 {\"r\":1}\n");
+    shadow_delta(kit, 1, 8, "{}");
+    expect(kit, "document 3 request=1 none version=8 full {}\n");
+    /* A named one has versions of its own. */
+    shadow_delta(kit, 0, 2, "{\"name\":\"l\"}");
+    expect(kit, "document 3 request=0 none version=2 full {\"name\":\"l\"}\n");
+    assert_int_equal(hf_client_core_document_version(kit->core, HF_DOCUMENT_SHADOW), 8);
+    delta(kit,
+          (struct hf_frame_delta){.document = HF_DOCUMENT_CONTEXT, .version = 9, .json = HF_SLICE("{}")});
+    shadow_delta(kit, 0, 9, "[");
+    expect(kit, "document 1 request=0 none version=9 full {}\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
@@ -222,6 +277,7 @@ int main(void)
         T(a_connection_that_ends_answers_what_is_open),
         T(patches_are_bounded),
         T(without_the_capability_there_are_none),
+        T(a_delta_of_the_shadow_is_told_and_said_to_have_come),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static bool limits_are_sound(const struct hf_client_config *config)
            (config->window_bytes == 0 ||
             (config->window_bytes >= HF_WINDOW_BYTES_MIN && config->window_bytes <= HF_WINDOW_BYTES_MAX)) &&
            config->message_bytes_max <= HF_CLIENT_MESSAGE_BYTES_MAX_LIMIT &&
-           (!config->documents || config->message_bytes_max == 0 ||
+           (!(config->documents || config->shadow) || config->message_bytes_max == 0 ||
             config->message_bytes_max >= HF_CLIENT_DOCUMENT_BYTES_MAX);
 }
 
@@ -78,7 +78,9 @@ static void configure(struct hf_client_core *core, const struct hf_client_config
     core->profile = config->profile;
     core->crc = config->crc;
     core->documents = config->documents;
+    core->shadow = config->shadow;
     core->document_versions[HF_DOCUMENT_CONTEXT] = config->context_version;
+    core->document_versions[HF_DOCUMENT_SHADOW] = config->shadow_version;
     core->document_versions[HF_DOCUMENT_GROUP] = config->group_version;
     memcpy(core->boot_id, config->boot_id, sizeof(core->boot_id));
     core->window_messages = with_default(config->window_messages, HF_CLIENT_WINDOW_MESSAGES_MAX);

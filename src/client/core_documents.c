@@ -2,23 +2,36 @@
  * be applied to what it has, and asks when something was lost on the way. */
 #include "client/core_internal.h"
 
+#include "codec/json/scan.h"
+
 enum { ASK = 1u << 31 }; /* requests of our own: above the application's, one for each document */
 
 static bool is_known(unsigned document)
 {
-    return document == HF_DOCUMENT_CONTEXT || document == HF_DOCUMENT_GROUP;
+    return document >= HF_DOCUMENT_CONTEXT && document <= HF_DOCUMENT_SHADOW;
+}
+
+static uint32_t capability_of(unsigned document)
+{
+    return document == HF_DOCUMENT_SHADOW ? HF_CAP_SHADOW : HF_CAP_DOCUMENTS;
+}
+
+static bool takes_part(const struct hf_client_core *core, unsigned document)
+{
+    return is_known(document) && (document == HF_DOCUMENT_SHADOW ? core->shadow : core->documents);
 }
 
 void hf_core_documents_hello(const struct hf_client_core *core, struct hf_frame_hello *hello)
 {
-    if (!core->documents)
-        return;
-    hello->capabilities |= HF_CAP_DOCUMENTS;
-    for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_GROUP; document++)
+    for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_SHADOW; document++) {
+        if (!takes_part(core, document))
+            continue;
+        hello->capabilities |= capability_of(document);
         if (core->document_versions[document] != 0) {
             hello->documents[hello->document_count].document = (uint8_t)document;
             hello->documents[hello->document_count++].version = core->document_versions[document];
         }
+    }
 }
 
 /* ---- out ---- */
@@ -55,7 +68,7 @@ hf_err hf_client_core_patch(struct hf_client_core *core, const struct hf_client_
     hf_core_enter(core, now);
     if (core->phase != HF_PHASE_OPEN)
         err = HF_ERR_CLOSED;
-    else if (!(core->link.capabilities & HF_CAP_DOCUMENTS))
+    else if (!(core->link.capabilities & capability_of(patch->document)))
         err = HF_ERR_UNSUPPORTED;
     else if (!emit(core, patch))
         err = HF_ERR_AGAIN;
@@ -65,7 +78,7 @@ hf_err hf_client_core_patch(struct hf_client_core *core, const struct hf_client_
 
 void hf_core_documents_owed(struct hf_client_core *core)
 {
-    for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_GROUP; document++) {
+    for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_SHADOW; document++) {
         const struct hf_client_patch ask = {.request = ASK | document,
                                             .document = (uint8_t)document,
                                             .kind = HF_PATCH_MERGE,
@@ -119,6 +132,23 @@ static bool applies(struct hf_client_core *core, const struct hf_frame_delta *de
     return false;
 }
 
+/* Of a named shadow the application itself knows the version. */
+static bool is_named(const struct hf_frame_delta *delta)
+{
+    struct hf_json_field name = HF_JSON_FIELD("name");
+
+    return delta->document == HF_DOCUMENT_SHADOW && delta->json.bytes > 0 &&
+           hf_json_scan(delta->json.at, delta->json.bytes, &name, 1, 0) == HF_OK && name.found;
+}
+
+static void tell_named(struct hf_client_core *core, const struct hf_frame_delta *delta,
+                       struct hf_client_document *told)
+{
+    told->json = delta->json;
+    told->version = delta->version;
+    core->ops->document(core->user, told);
+}
+
 void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *delta)
 {
     struct hf_client_document told = {.document = delta->document,
@@ -126,17 +156,23 @@ void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *del
                                       .reason = (enum hf_reason)delta->reason,
                                       .full = delta->kind == HF_PATCH_FULL};
 
-    if (!core->documents || !is_known(delta->document) ||
+    if (!takes_part(core, delta->document) ||
         (delta->kind != HF_PATCH_FULL && delta->kind != HF_PATCH_JSON) ||
         (delta->request != 0 && !answered(core, delta->request))) {
         core->counts.unknown_frames++;
         return;
     }
     memcpy(told.snapshot_id, delta->snapshot_id, sizeof(told.snapshot_id));
+    if (is_named(delta)) {
+        tell_named(core, delta, &told);
+        return;
+    }
     bool gone = told.request == 0 && delta->reason == HF_REASON_NOT_FOUND && delta->version == 0;
     if (applies(core, delta)) {
         told.json = delta->json;
         core->document_versions[delta->document] = delta->version;
+        if (delta->document == HF_DOCUMENT_SHADOW && delta->request == 0) /* says that it has come */
+            core->link.owed.asks |= 1U << HF_DOCUMENT_SHADOW;
     } else if (gone) {
         core->document_versions[delta->document] = 0;
     } else if (told.request == 0) {

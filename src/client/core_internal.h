@@ -144,8 +144,8 @@ struct hf_client_core {
     unsigned group_count;
     uint8_t profile, boot_id[16];
     uint32_t window_messages, window_bytes, message_bytes_max;
-    bool crc, documents;
-    uint64_t document_versions[HF_DOCUMENT_GROUP + 1]; /* that the application has */
+    bool crc, documents, shadow;
+    uint64_t document_versions[HF_DOCUMENT_SHADOW + 1]; /* that the application has */
     struct hf_rng rng;
     struct hf_backoff backoff;
     struct hf_client_counts counts;

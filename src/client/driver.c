@@ -309,7 +309,9 @@ static hf_err open_core(struct hf_client *client)
                                       .attempts_max = options->attempts_max,
                                       .crc = options->crc,
                                       .documents = options->on_document != NULL,
+                                      .shadow = options->on_shadow != NULL,
                                       .context_version = options->context_version,
+                                      .shadow_version = options->shadow_version,
                                       .group_version = options->group_version,
                                       .memory = client->memory};
 

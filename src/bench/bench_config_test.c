@@ -59,6 +59,8 @@ static void faults_name_the_argument(void **state)
         {"uplink ws://h/ --samples 5", "--samples: for uplink with --protocol holdfast.v1 only"},
         {"echo ws://h/ --protocol holdfast.v1 --samples 5", "--samples: for uplink"},
         {"uplink ws://h/ --protocol holdfast.v1 --samples 65", "--samples"},
+        {"uplink ws://h/ --shadow --protocol holdfast.v1", "--shadow: for uplink in raw mode only"},
+        {"echo ws://h/ --shadow", "--shadow: for uplink in raw mode only"},
         {"hold ws://h/ --heartbeat 5s", "--heartbeat: for --protocol holdfast.v1 only"},
     };
 

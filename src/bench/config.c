@@ -43,6 +43,8 @@ static const char *combination_fault(const struct hf_bench_config *config)
         return "--protocol: resume needs holdfast.v1";
     if (config->mode == HF_BENCH_RESUME && config->duration_ns == 0)
         return "--duration: resume needs a longest time until all are back";
+    if (config->shadow && (config->mode != HF_BENCH_UPLINK || is_session))
+        return "--shadow: for uplink in raw mode only";
     if (config->samples > 0 && (config->mode != HF_BENCH_UPLINK || !is_session))
         return "--samples: for uplink with --protocol holdfast.v1 only";
     if (config->expect > 0 && config->mode != HF_BENCH_RESUME)

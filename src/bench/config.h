@@ -80,6 +80,7 @@ const char *hf_bench_mode_name(enum hf_bench_mode mode);
     X(TEXT, ca_file, "ca", "FILE", "none", 0, 0, "wss: CA certificates instead of the system's") \
     X(TEXT, cert_file, "cert", "FILE", "none", 0, 0, "wss: client certificate chain") \
     X(TEXT, key_file, "key", "FILE", "none", 0, 0, "wss: its key") \
+    X(FLAG, shadow, "shadow", "", "off", 0, 0, "uplink, raw mode: each message is a report to the shadow of its device") \
     X(FLAG, insecure, "insecure", "", "off", 0, 0, "wss: do not check the server's certificate") \
     X(FLAG, blind, "blind", "", "off", 0, 0, "echo: check sizes only, for servers that answer constants") \
     X(FLAG, raw_tcp, "raw-tcp", "", "off", 0, 0, "echo: plain TCP, no handshake and no frames") \

@@ -1,8 +1,11 @@
 /* bench/mode_uplink.c - device messages until their durable acknowledgement, in raw WebSocket:
  *   up    {"type":"data","topic":"bench","id":"<connection>-<number>","payload":{...}}  padded to --payload bytes
  *   down  {"type":"ack","id":"<connection>-<number>","offset":N}
- * or, with --protocol holdfast.v1, as numbered DATA frames whose ACK says durable. The gateway acknowledges after fsync. An answer with our id that is no ack is a refusal. Offsets of one connection
- * must grow. */
+ * with --shadow as reports to the shadow, each a change of a value:
+ *   up    {"type":"data","topic":"$shadow/update","id":"<connection>-<number>","payload":{"reported":{"n":<number>,"fill":".."}}}
+ *   down  {"type":"ack","id":"<connection>-<number>","version":N}
+ * or, with --protocol holdfast.v1, as numbered DATA frames whose ACK says durable. The gateway acknowledges after fsync. An answer with our id that is no ack is a refusal. Offsets, or
+ * versions, of one connection must grow. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,24 +15,31 @@
 #include "bench/pace.h"
 #include "bench/session.h"
 
-static const char id_key[] = "\"id\":\"", ack_type[] = "\"type\":\"ack\"", offset_key[] = "\"offset\":";
+static const char id_key[] = "\"id\":\"", ack_type[] = "\"type\":\"ack\"",
+                  offset_key[] = "\"offset\":", version_key[] = "\"version\":";
 
 static hf_err send_one(struct hf_bench_conn *conn, uint64_t number)
 {
     if (hf_bench_session_is_on(conn->net->config))
         return hf_bench_session_send(conn, number);
-    static const char end[] = "\"}}";
+    bool shadow = conn->net->config->shadow;
+    const char *end = shadow ? "\"}}}" : "\"}}";
+    size_t end_bytes = strlen(end);
     char text[HF_BENCH_PAYLOAD_BYTES_MAX];
     size_t bytes = conn->net->config->payload_bytes;
     size_t used = (size_t)snprintf(text, sizeof(text),
-                                   "{\"type\":\"data\",\"topic\":\"bench\",\"id\":\"%" PRIu32 "-%" PRIu64
-                                   "\",\"payload\":{\"fill\":\"",
-                                   conn->index, number);
-    size_t fill = bytes > used + sizeof(end) - 1 ? bytes - used - (sizeof(end) - 1) : 0;
+                                   "{\"type\":\"data\",\"topic\":\"%s\",\"id\":\"%" PRIu32 "-%" PRIu64
+                                   "\",\"payload\":{",
+                                   shadow ? "$shadow/update" : "bench", conn->index, number);
+    if (shadow)
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, "\"reported\":{\"n\":%" PRIu64 ",", number);
+    used += (size_t)snprintf(text + used, sizeof(text) - used, "\"fill\":\"");
+    size_t fill = bytes > used + end_bytes ? bytes - used - end_bytes : 0;
 
     memset(text + used, 'x', fill);
-    memcpy(text + used + fill, end, sizeof(end) - 1);
-    return hf_bench_conn_send(conn, HF_WS_OP_TEXT, text, used + fill + sizeof(end) - 1);
+    memcpy(text + used + fill, end, end_bytes);
+    return hf_bench_conn_send(conn, HF_WS_OP_TEXT, text, used + fill + end_bytes);
 }
 
 static bool start(struct hf_bench_worker *worker)
@@ -50,12 +60,14 @@ static void send_owed(struct hf_bench_conn *conn, uint64_t now_ns)
 
 static bool offset_grows(struct hf_bench_conn *conn, const char *text, size_t bytes)
 {
-    const char *end = text + bytes, *at = memmem(text, bytes, offset_key, sizeof(offset_key) - 1);
+    const char *key = conn->net->config->shadow ? version_key : offset_key;
+    size_t key_bytes = strlen(key);
+    const char *end = text + bytes, *at = memmem(text, bytes, key, key_bytes);
     uint64_t offset;
 
     if (at == NULL)
         return false;
-    at += sizeof(offset_key) - 1;
+    at += key_bytes;
     size_t digits = 0;
 
     while (at + digits < end && at[digits] >= '0' && at[digits] <= '9')

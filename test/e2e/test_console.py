@@ -38,9 +38,17 @@ def console(gw, browser):
         one.clean()
 
 
+@pytest.fixture(scope="module")
+def signed_in(gw, browser):
+    with Console(browser, gw.url()) as one:
+        yield one.login(gw.keys["admin"])
+
+
 @pytest.fixture
-def admin(console, gw):
-    return console.login(gw.keys["admin"])
+def admin(signed_in):
+    """One page for most tests: to log in anew for each takes longer than they do."""
+    yield signed_in
+    signed_in.clean()
 
 
 def fetch(url, **headers):
@@ -107,6 +115,7 @@ def test_every_page_loads(admin):
 
 def test_values_move_by_themselves(admin, gw):
     value = "Number([...document.querySelectorAll('.stat')].find(one => one.innerText.includes('Devices online')).querySelector('.value').innerText)"
+    admin.go("/")
     admin.until(value + " >= 0")
     before = admin.run(value)
     with gw.connect("moves-1") as device:
@@ -173,16 +182,14 @@ def test_a_reader_sees_and_may_not_change(console, gw):
         console.says("admin", "main")
 
 
-def test_a_console_that_is_read_only_offers_no_changes(admin, gw):
+def test_a_console_that_is_read_only_offers_no_changes(gw, browser):
     gw.write_config({"console": {"mode": "read_only"}})
     gw.reload()
     try:
-        with gw.connect("calm-1"):
-            admin.run("location.reload()")
-            admin.until("document.documentElement.dataset.ready !== undefined && document.querySelector('header.top')")
-            admin.go("/device/calm-1/commands")
-            admin.says("This console is read-only", "main")
-            assert "Disconnect" not in admin.text()
+        with gw.connect("calm-1"), Console(browser, gw.url()) as console:
+            console.login(gw.keys["admin"]).go("/device/calm-1/commands")
+            console.says("This console is read-only", "main")
+            assert "Disconnect" not in console.text()
     finally:
         gw.write_config({"console": {"mode": "on"}})
         gw.reload()
@@ -218,6 +225,7 @@ def test_a_lost_gateway_is_said_and_comes_back(gateways, browser):
     with Console(browser, gateway.url()) as console:
         console.login(gateway.keys["admin"]).says("Messages per second")
         gateway.kill()
+        console.run("(() => { const real = Date.now; Date.now = () => real() + 6000; })()")  # six seconds go by
         console.until("document.querySelector('#lost')")
         console.until("document.querySelector('[data-stale]')")
         gateway.config["listeners"][0]["port"] = port
@@ -232,17 +240,12 @@ def test_dev_prints_an_address_that_logs_in_once(browser, tmp_path):
         address = next(line.split()[1] for line in dev.stdout if line.startswith("  console "))
         threading.Thread(target=dev.stdout.read, daemon=True).start()
         url = address.split("/console/")[0]
-        page = browser.page(address)
-        console = Console.__new__(Console)
-        console.page, console.url = page, url
-        console.until("document.querySelector('header.top')")
-        assert console.run("location.href") == f"{url}/console/#/", "the code does not stay in the history"
-        console.says("Messages per second")
-        console.clean()
-        page.close()
-        page = console.page = browser.page(address)
-        console.says("That login link was used already")
-        page.close()
+        with Console(browser, url, address) as console:
+            console.says("Messages per second")
+            assert console.run("location.href") == f"{url}/console/#/", "the code does not stay in the history"
+            console.clean()
+        with Console(browser, url, address) as console:
+            console.says("That login link was used already")
     finally:
         dev.kill()
         dev.wait()

@@ -1,13 +1,13 @@
 """The web console in a browser, for tests and for scripts/screenshots: goes to pages, waits for what they show."""
 import json
-import time
 
 WAIT_S = 20
 
 
 class Console:
-    def __init__(self, browser, url):
-        self.page, self.url = browser.page(url + "/console/"), url
+    def __init__(self, browser, url, address=None):
+        """address: instead of /console/, such as one with a login code."""
+        self.page, self.url = browser.page(address or url + "/console/"), url
         self.until("document.documentElement.dataset.ready !== undefined")
 
     def __enter__(self):

@@ -1,4 +1,5 @@
-"""What sensors and cameras show in the web console: live values and charts of a bicycle, latencies, and a camera's picture that is watched and moved."""
+"""What devices show of themselves in the web console: live values, charts and history of a bicycle, latencies; shadows, and who was faster; a camera's picture that is watched and moved."""
+import json
 import time
 
 import pytest
@@ -49,12 +50,63 @@ def test_sensors_are_live(admin, gw):
         assert admin.run("document.querySelectorAll('figure.chart canvas').length") >= 3
         ride(bike, 305)
         admin.until(f"{power} === '305 W'")
+        admin.says("points, one each", "main")
+        admin.press("24 h")
+        admin.says("one each 2 min 24 s", "main")
         admin.go("/latency")
         admin.says("two clocks", "table.heat")
         assert admin.run("[...document.querySelectorAll('table.heat th[scope=row]')].map(one => one.innerText)")[:2] == ["capture", "gateway"]
     with gw.connect("mute-7"):
         admin.go("/device/mute-7/sensors")
         admin.says("No sensor spoke", "main")
+
+
+def wish(gw, device, **desired):
+    gw.api().do("PATCH", f"/v1/devices/{device}/shadow", json.dumps({"desired": desired}).encode(), headers={"Content-Type": "application/merge-patch+json"}, status=200)
+
+
+def shadow(gw, device):
+    return gw.api().get(f"/v1/devices/{device}/shadow")
+
+
+def test_a_shadow_is_changed_and_a_conflict_is_shown(admin, gw):
+    gw.known("lamp-7")
+    wish(gw, "lamp-7", led={"on": True, "color": "red"}, interval=5)
+    admin.go("/device/lamp-7/shadow")
+    admin.until("[...document.querySelectorAll('[data-differs] th')].map(one => one.innerText).join() === 'interval,led.color,led.on'")
+    admin.type("textarea[name=desired]", '{"led": {"on": true, "color": "blue"}, "interval": 5}')
+    admin.says('"blue"', "table.diff")
+    assert admin.run("document.querySelectorAll('table.diff tr').length") == 1
+    admin.press("Apply")
+    admin.says("Version 2: stored", "main")
+    assert shadow(gw, "lamp-7")["desired"] == {"led": {"on": True, "color": "blue"}, "interval": 5}
+
+    admin.type("textarea[name=desired]", '{"led": {"on": true, "color": "blue"}, "interval": 9}')
+    wish(gw, "lamp-7", interval=7, level=3)
+    admin.says("It has changed meanwhile: version 3", "[data-conflict]")
+    assert admin.run("[...document.querySelectorAll('[data-conflict] tbody tr')].map(row => [...row.children].map(one => one.innerText).join(' '))") == ["interval 5 9 7", "level –  3"]
+    admin.press("Put mine on top of theirs")
+    admin.press("Apply")
+    admin.says("Version 4: stored", "main")
+    assert shadow(gw, "lamp-7")["desired"] == {"led": {"on": True, "color": "blue"}, "interval": 9, "level": 3}
+    admin.until("document.querySelector('ol.sip')?.children.length === 4")
+
+
+def test_who_was_slower_is_told_by_the_gateway(gw, browser):
+    """A key that may not read events learns of the other change when its own is refused."""
+    gw.known("lamp-8")
+    wish(gw, "lamp-8", interval=5)
+    key = gw.api().post("/v1/keys", {"name": "slow", "scopes": "devices:read messages:write"})["key"]
+    with Console(browser, gw.url()) as console:
+        console.login(key).go("/device/lamp-8/shadow")
+        console.type("textarea[name=desired]", '{"interval": 9}')
+        wish(gw, "lamp-8", interval=7)
+        console.press("Apply")
+        console.says("Somebody was faster: it is version 2 now", "[data-conflict]")
+        assert shadow(gw, "lamp-8")["desired"] == {"interval": 7}
+        console.press("Take theirs")
+        console.until("document.querySelector('textarea[name=desired]').value.includes('7')")
+        assert [text for text in console.page.listen() if "409" not in text] == []
 
 
 def test_a_camera_is_watched_and_moved(admin, gw, tmp_path):

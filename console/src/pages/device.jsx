@@ -8,17 +8,18 @@ import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reason, Since, State, 
 import { Camera } from "./camera.jsx";
 import { Commands } from "./commands.jsx";
 import { Sensors } from "./sensors.jsx";
+import { Shadow } from "./shadow.jsx";
 
 const LOOK_MS = 2000, RTT_KEEP = 900, MESSAGES_KEEP = 500, SPANS_MS = [60e3, 600e3, 3600e3, 86400e3];
 
-export function Device({ id, tab = "now" }) {
+export function Device({ id, tab = "now", part }) {
   if (!may("devices:read")) return <div class="page"><NoPermission scopes="devices:read" /></div>;
-  return <One key={id} id={id} tab={tab} />;
+  return <One key={id} id={id} tab={tab} part={part} />;
 }
 
-function One({ id, tab }) {
+function One({ id, tab, part }) {
   const device = useLoad((signal) => get(path`/v1/devices/${id}`, { signal }), [id], LOOK_MS);
-  const [feed, setFeed] = useState({ messages: [], commands: [], presence: 0, live: may("events:read") ? "connecting" : "refused" });
+  const [feed, setFeed] = useState({ messages: [], commands: [], presence: 0, shadow: 0, live: may("events:read") ? "connecting" : "refused" });
   useEffect(() => {
     if (!may("events:read")) return undefined;
     const events = follow({ device: id, from: "latest" }, {
@@ -28,6 +29,7 @@ function One({ id, tab }) {
           ...old,
           messages: [...old.messages, ...list.filter((one) => /^message/.test(one.type))].slice(-MESSAGES_KEEP),
           commands: [...old.commands, ...list.filter((one) => /^command/.test(one.type))].slice(-MESSAGES_KEEP),
+          shadow: old.shadow + list.filter((one) => one.type === "shadow.changed").length,
           presence: old.presence + list.filter((one) => /^(online|offline|unknown|disconnected|refused)$/.test(one.type)).length,
         }));
       },
@@ -46,7 +48,7 @@ function One({ id, tab }) {
   }, [feed.presence]);
 
   const one = device.data, camera = one?.protocol === "gb28181";
-  const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ...(camera ? [] : [["sensors", t("Sensors")]]), ...(camera ? [["camera", t("Camera")]] : [])];
+  const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ["shadow", t("Shadow")], ...(camera ? [] : [["sensors", t("Sensors")]]), ...(camera ? [["camera", t("Camera")]] : [])];
   return <div class="page">
     <div class="title">
       <a href="#/devices" class="quiet" aria-label={t("Devices")}>←</a>
@@ -64,6 +66,7 @@ function One({ id, tab }) {
       {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
       {tab === "messages" && <Messages id={id} feed={feed} />}
       {tab === "commands" && <Commands id={id} feed={feed} camera={camera} online={one.state === "online"} />}
+      {tab === "shadow" && <Shadow id={id} name={part} changed={feed.shadow} />}
       {tab === "sensors" && <Sensors id={id} />}
       {tab === "camera" && <Camera id={id} device={one} />}
     </Fresh>}

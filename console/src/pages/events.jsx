@@ -14,14 +14,14 @@ const GROUPS = [
   ["message", "message,message.gap,message.queued,message.sent,message.delivered,message.failed"],
   ["command", "command.queued,command.sent,command.delivered,command.done,command.failed"],
   ["ledger", "ledger,broadcast,broadcast.done"],
-  ["document", "document.changed"],
+  ["document", "document.changed,shadow.changed"],
   ["camera", "camera.channels,camera.settings,camera.call"],
   ["audit", "audit,key.created,key.revoked,revoked,node.started,node.stopped"],
 ];
 
 function about(event) {
   if (event.type === "gap") return t("offsets {from} to {to} are gone: {reason}", event);
-  const parts = [event.reason, event.name, event.topic, event.action, event.code && "code " + event.code].filter(Boolean), payload = payloadOf(event) ?? event.details ?? event.document;
+  const parts = [event.reason, event.name, event.topic, event.action, event.code && "code " + event.code].filter(Boolean), payload = payloadOf(event) ?? event.details ?? event.change ?? event.document;
   return parts.join(" · ") + (payload === undefined ? "" : (parts.length ? "  " : "") + brief(payload, 160));
 }
 

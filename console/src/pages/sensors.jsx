@@ -1,14 +1,29 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { get, path } from "../lib/api.js";
-import { num, short } from "../lib/format.js";
+import { get, path, query } from "../lib/api.js";
+import { num, short, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Chart } from "../parts/chart.jsx";
-import { Age, Empty, Fresh, Panel, Stat, useLoad, Waiting } from "../parts/ui.jsx";
+import { Age, Choice, Empty, Fresh, Panel, Stat, Time, useLoad, Waiting } from "../parts/ui.jsx";
 
 const LOOK_MS = 500, KEEP = 600;
 // channel, member of /live, color, digits
 const CHANNELS = [["power", "power_w", "--c1", "W"], ["cadence", "cadence_rpm", "--c3", "rpm"], ["lean", "lean_deg", "--c4", "°"]];
 const names = { power: () => t("Power"), cadence: () => t("Cadence"), lean: () => t("Lean") };
+const SPANS = [["300000", "5 min"], ["3600000", "1 h"], ["86400000", "24 h"], ["604800000", "7 d"], ["2592000000", "30 d"]];
+const POINTS = 600, RAW_MS = 90000; // shorter: sample by sample
+
+// Whole seconds, for those are kept longest.
+const stepOf = (ms) => ms <= RAW_MS ? 0 : Math.ceil(ms / POINTS / 1000) * 1000;
+
+// Where nothing was heard the line has a hole.
+function holed(points, step) {
+  const out = [], most = 1.5 * (step || 1000);
+  for (const [i, one] of points.entries()) {
+    if (i > 0 && one[0] - points[i - 1][0] > most) out.push([points[i - 1][0] + most / 2, null, null, null]);
+    out.push(one);
+  }
+  return out;
+}
 
 const shown = (value, unit) => value === null || value === undefined ? "–" : num(value) + (unit === "°" ? "°" : " " + unit);
 
@@ -29,6 +44,7 @@ export function Sensors({ id }) {
       <Stat label={t("Samples")} value={short(now.samples)} tone={now.lost ? "warn" : ""} note={t("{n} lost at the device", { n: num(now.lost) })} />
     </div></Fresh> : <Panel><Empty what={t("No sensor spoke since the gateway started")}>{t("Batches of samples make this page live (holdfast agent).")}</Empty></Panel>}
     {now && <div class="grid">{CHANNELS.map((one) => <LiveChart key={one[0]} past={past} channel={one} />)}</div>}
+    <Historical id={id} />
   </>;
 }
 
@@ -36,4 +52,26 @@ function LiveChart({ past, channel: [name, member, color, unit] }) {
   const data = useMemo(() => [past.map((one) => one.t_ms / 1000), past.map((one) => one.window_1s[member]?.max ?? null), past.map((one) => one.window_1s[member]?.min ?? null), past.map((one) => one.window_1s[member]?.mean ?? null)], [past]);
   return <Panel title={names[name]() + ", " + t("each second")}><Chart data={data} min={name === "lean" ? null : 0} band={[1, 2]} format={(value) => shown(value, unit)} label={names[name]()} height={130}
     series={[{ label: t("highest"), color: "--line2" }, { label: t("lowest"), color: "--line2" }, { label: t("mean"), color }]} /></Panel>;
+}
+
+function Historical({ id }) {
+  const [channel, setChannel] = useState("power"), [ms, setMs] = useState("300000"), [zoom, setZoom] = useState(null);
+  const series = useLoad((signal) => {
+    const to = zoom ? Math.round(zoom[1]) : Date.now(), from = zoom ? Math.round(zoom[0]) : to - Number(ms);
+    return get(path`/v1/devices/${id}/series` + query({ channel, from, to, step: stepOf(to - from) }), { signal });
+  }, [id, channel, ms, zoom?.join()]);
+  const unit = CHANNELS.find(([name]) => name === channel)[3], kept = series.data?.points ?? [], raw = kept.length > 0 && kept[0].length === 2;
+  const data = useMemo(() => {
+    const points = holed(kept, series.data?.step_ms), x = points.map((one) => one[0] / 1000);
+    return raw ? [x, points.map((one) => one[1])] : [x, points.map((one) => one[3] ?? null), points.map((one) => one[1] ?? null), points.map((one) => one[2] ?? null)];
+  }, [series.data]);
+  return <Panel title={t("History")} tools={<>
+    <Choice label={t("Channel")} value={channel} onChange={setChannel} options={CHANNELS.map(([name]) => [name, names[name]()])} />
+    <Choice label={t("Span")} value={zoom ? null : ms} onChange={(next) => { setZoom(null); setMs(next); }} options={SPANS} />
+    {zoom && <button onClick={() => setZoom(null)}>{t("All of it")}</button>}<button onClick={series.again}>{t("Again")}</button></>}>
+    {!series.data ? <Waiting load={series} /> : !kept.length ? <Empty what={t("Nothing is kept of that time")} />
+      : <Chart key={raw ? "raw" : "steps"} data={data} min={channel === "lean" ? null : 0} height={220} band={raw ? undefined : [1, 2]} onRange={(from, to) => setZoom([from * 1000, to * 1000])} format={(value) => shown(value, unit)} label={t("History")}
+        series={raw ? [{ label: names[channel](), color: "--c1" }] : [{ label: t("highest"), color: "--line2" }, { label: t("lowest"), color: "--line2" }, { label: t("mean"), color: "--c1" }]} />}
+    {kept.length > 0 && <p class="quiet small pad">{t("{n} points, one each {span}. Drag over the picture to look closer.", { n: num(kept.length), span: series.data.step_ms ? span(series.data.step_ms) : t("sample") })} <Time ms={kept[0][0]} /> – <Time ms={kept[kept.length - 1][0]} /></p>}
+  </Panel>;
 }

@@ -142,7 +142,7 @@ class Holdfast(Server):
                           "tls_accept_per_s": 100000, "tls_accept_capacity": 100000, "prefix_per_s": 0,
                           **(admission or {})},
             "limits": {"api_key_per_s": 100000, "api_key_capacity": 100000, **(limits or {})},
-            "api": {"api_keys": [{"id": "benchbench12", "tenant": "bench", "scopes": ["read", "write", "command"],
+            "api": {"api_keys": [{"id": "benchbench12", "tenant": "bench", "scopes": ["read", "write", "command", "metrics:read"],
                                   "sha256": hashlib.sha256(self.key.encode()).hexdigest()}]},
             "tenants": [{"name": "bench", "jwt_keys": [{"kid": "bench", "alg": "HS256",
                                                         "secret_file": self.secret_file}]}],

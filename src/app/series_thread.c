@@ -136,7 +136,7 @@ static void pass_gap(struct hf_series_thread *self)
     hf_log(self->logger, HF_LOG_STORE_ERROR,
            HF_F_STR("what", "the log has a gap that the time series had not taken"),
            HF_F_U64("from", gap.from), HF_F_U64("to", gap.to), HF_F_REASON(gap.reason), HF_F_END);
-    self->stats.gaps += gap.to - gap.from + 1;
+    self->gaps += gap.to - gap.from + 1;
     hf_log_reader_skip(self->reader);
     self->taken = hf_log_reader_offset(self->reader) - 1;
 }
@@ -217,6 +217,8 @@ static void publish_stats(struct hf_series_thread *self)
     self->stats.archive = self->archive.stats;
     hf_kv_stats(self->kv, &self->stats.kv);
     self->stats.applied = self->taken;
+    self->stats.failures = self->failures;
+    self->stats.gaps = self->gaps;
     pthread_mutex_unlock(&self->stats_mutex);
 }
 
@@ -236,7 +238,7 @@ static bool failed(struct hf_series_thread *self, hf_err err)
     self->taken = self->archive.through;
     if (err == HF_ERR_AGAIN)
         return true;
-    self->stats.failures++;
+    self->failures++;
     if (!self->failing)
         hf_log(self->logger, HF_LOG_STORE_ERROR, HF_F_STR("what", "time series"), HF_F_ERR(err),
                HF_F_U64("applied", self->archive.through), HF_F_END);

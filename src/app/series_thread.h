@@ -48,6 +48,7 @@ struct hf_series_thread {
     } waiting[HF_SERIES_QUERIES_MAX];
     unsigned waiting_count;
     uint64_t taken, committed_ms, fresh; /* fresh: batches since the last commit */
+    uint64_t failures, gaps;
     bool failing;
     pthread_mutex_t stats_mutex;
     struct hf_series_thread_stats stats;

@@ -72,6 +72,7 @@ static hf_err call(void *context, struct hf_call *what)
 
 static const struct hf_gb_upstream_ops ops = {
     .connect = hf_gbw_upstream_connect,
+    .redirect = hf_gbw_upstream_redirect,
     .disconnect = hf_gbw_upstream_disconnect,
     .send = hf_gbw_upstream_send,
     .random = random_bytes,

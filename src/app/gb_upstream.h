@@ -82,6 +82,7 @@ void hf_gateway_upstreams_json(struct hf_gateway *gateway, struct hf_json_out *o
 
 /* gb_upstream_io.c: as hf_gb_upstream_ops; the context is the struct hf_gbw_upstream. */
 hf_err hf_gbw_upstream_connect(void *context, struct hf_sip_flow *ret_flow, const char **ret_why);
+bool hf_gbw_upstream_redirect(void *context, struct hf_slice host, uint16_t port);
 void hf_gbw_upstream_disconnect(void *context);
 hf_err hf_gbw_upstream_send(void *context, const struct hf_sip_flow *flow, struct hf_slice bytes);
 /* gb_upstream_show.c */

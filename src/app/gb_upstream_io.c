@@ -241,6 +241,26 @@ hf_err hf_gbw_upstream_connect(void *context, struct hf_sip_flow *ret_flow, cons
                                                               : open_udp(upstream, ret_flow, ret_why);
 }
 
+bool hf_gbw_upstream_redirect(void *context, struct hf_slice host, uint16_t port)
+{
+    struct hf_gbw_upstream *upstream = context;
+    const struct hf_config_gb_upstream *config = upstream->config;
+    char text[HF_SIP_FLOW_HOST_MAX];
+    union hf_address peer;
+
+    if (host.bytes == 0)
+        return hf_gb_upstream_address(config->address, config->port, &upstream->peer);
+    if (host.bytes >= sizeof(text) || port == 0)
+        return false;
+    memcpy(text, host.at, host.bytes);
+    text[host.bytes] = '\0';
+    if (!hf_gb_upstream_address(text, port, &peer) ||
+        (config->local_address != NULL && peer.any.sa_family != upstream->peer.any.sa_family))
+        return false;
+    upstream->peer = peer;
+    return true;
+}
+
 void hf_gbw_upstream_disconnect(void *context)
 {
     struct hf_gbw_upstream *upstream = context;

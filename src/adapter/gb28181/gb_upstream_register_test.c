@@ -92,6 +92,63 @@ static void a_user_of_its_own_and_a_proxy(void **state)
 }
 
 /* What ends an attempt: the reason that people see, and at least 60 s without a word. */
+static void it_is_sent_on_once(void **state)
+{
+    static const char there[] = "Contact: <sip:" PLATFORM "@192.0.2.7:5070>\r\n";
+
+    (void)state;
+    kit_begin(NULL);
+    hf_gb_upstream_start(kit.up);
+    kit_request(HF_SIP_REGISTER);
+    kit_answer(401, CHALLENGE(""));
+    kit_request(HF_SIP_REGISTER);
+    kit_answer(302, there);
+    assert_true(kit.flow.peer[3] == 7 && kit.flow.peer_port == 5070);
+    kit_request(HF_SIP_REGISTER); /* as to anybody whom we do not know yet */
+    assert_false(kit_has("Authorization"));
+    kit_answer(401, CHALLENGE(""));
+    kit_request(HF_SIP_REGISTER);
+    kit_answer(200, "Expires: 3600\r\n");
+    assert_int_equal(kit_state(), HF_GB_UP_REGISTERED);
+    assert_int_equal(kit.view.stats.redirected, 1);
+    assert_int_equal(kit.view.stats.refused, 0);
+    /* When that is over, from the beginning. */
+    hf_gb_upstream_stop(kit.up);
+    assert_int_equal(kit.flow.peer[3], 7);
+    kit_forget();
+    kit_pass(HF_GB_UP_LEAVE_MS + 100);
+    assert_int_equal(kit_state(), HF_GB_UP_IDLE);
+    assert_true(kit.flow.peer[3] == 1 && kit.flow.peer_port == 5060);
+    kit_end();
+}
+
+static void sent_on_again_or_to_nowhere_it_is_refused(void **state)
+{
+    static const char *const contacts[] = {"", "Contact: <sip:a@platform.example>\r\n", "Contact: *\r\n",
+                                           "Contact: <sip:@>\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(contacts); i++) {
+        kit_begin(NULL);
+        hf_gb_upstream_start(kit.up);
+        kit_request(HF_SIP_REGISTER);
+        kit_answer(302, contacts[i]);
+        assert_int_equal(kit_state(), HF_GB_UP_WAITING);
+        assert_string_equal(kit.view.reason, "it answered 302 Moved Temporarily");
+        kit_end();
+    }
+    kit_begin(NULL);
+    hf_gb_upstream_start(kit.up);
+    kit_request(HF_SIP_REGISTER);
+    kit_answer(302, "Contact: <sip:a@192.0.2.7>\r\n");
+    kit_request(HF_SIP_REGISTER);
+    kit_answer(302, "Contact: <sip:a@192.0.2.1>\r\n"); /* to and fro */
+    assert_int_equal(kit_state(), HF_GB_UP_WAITING);
+    assert_int_equal(kit.view.failures, 1);
+    assert_int_equal(kit.flow.peer[3], 1); /* the next attempt begins where the configuration says */
+    kit_end();
+}
+
 static void an_attempt_that_fails(void **state)
 {
     static const struct {
@@ -415,6 +472,8 @@ int main(void)
         cmocka_unit_test(what_the_first_register_says),
         cmocka_unit_test(every_digest_that_is_known_is_answered),
         cmocka_unit_test(a_user_of_its_own_and_a_proxy),
+        cmocka_unit_test(it_is_sent_on_once),
+        cmocka_unit_test(sent_on_again_or_to_nowhere_it_is_refused),
         cmocka_unit_test(an_attempt_that_fails),
         cmocka_unit_test(a_nonce_that_is_stale_is_renewed_once),
         cmocka_unit_test(a_longer_expiry_is_asked_for_when_it_says_so),

@@ -43,6 +43,21 @@ KIT hf_err kit_connect(void *context, struct hf_sip_flow *ret_flow, const char *
     return kit.connect;
 }
 
+/* Of 192.0.2.x only. */
+KIT bool kit_redirect(void *context, struct hf_slice host, uint16_t port)
+{
+    unsigned last = 1;
+    char text[64];
+
+    (void)context;
+    (void)snprintf(text, sizeof(text), "%.*s", (int)host.bytes, host.at != NULL ? host.at : "");
+    if (host.bytes > 0 && sscanf(text, "192.0.2.%u", &last) != 1)
+        return false;
+    kit.flow.peer[3] = (uint8_t)last;
+    kit.flow.peer_port = host.bytes > 0 ? port : 5060;
+    return true;
+}
+
 KIT void kit_disconnect(void *context)
 {
     (void)context;
@@ -88,6 +103,7 @@ KIT void kit_changed(void *context)
 }
 
 static const struct hf_gb_upstream_ops kit_ops = {.connect = kit_connect,
+                                                  .redirect = kit_redirect,
                                                   .disconnect = kit_disconnect,
                                                   .send = kit_send,
                                                   .random = kit_random,

@@ -37,6 +37,9 @@ static void drop_all(struct hf_gb_upstream *up)
         hf_gb_up_ask_drop(HF_CONTAINER_OF(node, struct hf_gb_up_ask, node));
     up->flowing = false;
     up->options.ops->disconnect(up->options.context);
+    if (up->redirected)
+        (void)up->options.ops->redirect(up->options.context, (struct hf_slice){NULL, 0}, 0);
+    up->redirected = false;
 }
 
 static void arm(struct hf_gb_upstream *up)
@@ -55,6 +58,7 @@ static void connect_now(struct hf_gb_upstream *up)
     struct hf_sip_flow flow = {0};
 
     hf_gb_up_register_begin(up);
+    up->flowing = false;
     hf_err err = up->options.ops->connect(up->options.context, &flow, &why);
     if (err == HF_OK) {
         hf_gb_upstream_connected(up, &flow);
@@ -95,6 +99,7 @@ static void count(struct hf_gb_upstream *up, enum hf_gb_up_event event)
 {
     switch (event) {
     case HF_GB_UP_EV_ACCEPTED: up->stats.accepted++; return;
+    case HF_GB_UP_EV_REDIRECTED: up->stats.redirected++; return;
     case HF_GB_UP_EV_REFUSED: up->stats.refused++; return;
     case HF_GB_UP_EV_UNANSWERED: up->stats.unanswered++; return;
     case HF_GB_UP_EV_LOST:

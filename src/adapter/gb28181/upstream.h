@@ -45,6 +45,7 @@ enum {
     X(registers, "REGISTERs sent")                                                                      \
     X(challenged, "of these, those that were answered by a challenge")                                  \
     X(accepted, "registrations and refreshes that were accepted")                                       \
+    X(redirected, "attempts that were sent on to another place (302)")                                  \
     X(refused, "attempts to register that were refused")                                                \
     X(unanswered, "attempts to register without an answer")                                             \
     X(broken, "registrations that broke: connection lost, keepalives unanswered, or we were forgotten") \
@@ -97,6 +98,9 @@ struct hf_gb_upstream_view {
 struct hf_gb_upstream_ops {
     /* Makes the way. HF_OK: *ret_flow is it, usable at once. HF_ERR_BUSY: hf_gb_upstream_connected() or _lost() follows. Anything else: it failed, *ret_why (static) says how. Must not call the upstream. */
     hf_err (*connect)(void *context, struct hf_sip_flow *ret_flow, const char **ret_why);
+    /* From the next connect() on the way goes to that address; host absent: to the one of the configuration again. False: it is no numeric address, or not to be reached from here. NULL: 302 is a refusal. Must
+     * not call the upstream. */
+    bool (*redirect)(void *context, struct hf_slice host, uint16_t port);
     /* The way is not used any more; harmless when there is none. Must not call the upstream. */
     void (*disconnect)(void *context);
     hf_err (*send)(void *context, const struct hf_sip_flow *flow, struct hf_slice bytes);

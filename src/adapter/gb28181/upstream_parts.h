@@ -52,8 +52,10 @@ struct hf_gb_upstream {
     struct hf_gb_up_tree *tree; /* shares; NULL: not looked at yet */
     struct hf_timer due, beat;
     struct hf_sip_flow flow;
-    bool flowing;                               /* flow is usable */
-    bool proven;                                /* the REGISTER under way has credentials */
+    bool flowing; /* flow is usable */
+    bool proven;  /* the REGISTER under way has credentials */
+    bool
+        redirected; /* to another place than the configured one, until this attempt or registration is over */
     bool stale_seen;                            /* and they have been renewed once */
     struct hf_gb_up_ask *registering, *beating; /* under way, or NULL */
     uint32_t cseq, sn;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+enum { SIP_PORT = 5060 };
+
 /* ---- sending ---- */
 
 void hf_gb_up_register_begin(struct hf_gb_upstream *up)
@@ -131,6 +133,25 @@ static bool too_brief(struct hf_gb_upstream *up, const struct hf_sip_msg *msg)
     return true;
 }
 
+/* 302: to where its Contact says, once in an attempt (RFC 3261 21.3.3), so that two platforms cannot send us to and fro. When that is over the next attempt begins at the configured place. */
+static bool redirected(struct hf_gb_upstream *up, const struct hf_sip_msg *msg)
+{
+    struct hf_sip_values values = hf_sip_values(msg, HF_SIP_CONTACT);
+    const struct hf_sip_uri *uri;
+    struct hf_sip_contact contact;
+
+    if (msg->status != 302 || up->redirected || up->options.ops->redirect == NULL ||
+        up->machine.state != HF_GB_UP_REGISTERING ||
+        hf_sip_contact_next(&values, hf_sip_tolerances_default(), &contact, NULL) != HF_OK)
+        return false;
+    uri = &contact.address.uri;
+    if (uri->host.bytes == 0 ||
+        !up->options.ops->redirect(up->options.context, uri->host, uri->has_port ? uri->port : SIP_PORT))
+        return false;
+    up->redirected = true;
+    return true;
+}
+
 static void refused(struct hf_gb_upstream *up, const struct hf_sip_msg *msg)
 {
     struct hf_slice reason = msg->reason;
@@ -161,6 +182,8 @@ static void on_registered(struct hf_gb_upstream *up, struct hf_gb_up_ask *ask, c
         hf_gb_up_event(up, HF_GB_UP_EV_ACCEPTED, (struct hf_gb_up_news){.expires_s = granted_s});
     } else if (msg->status == 401 || msg->status == 407) {
         challenged(up, msg);
+    } else if (redirected(up, msg)) {
+        hf_gb_up_event(up, HF_GB_UP_EV_REDIRECTED, (struct hf_gb_up_news){0});
     } else if (too_brief(up, msg)) {
         hf_gb_up_event(up, HF_GB_UP_EV_AGAIN, (struct hf_gb_up_news){0});
     } else {

@@ -17,14 +17,14 @@ static void every_cell_does_what_the_drawing_says(void **state)
     enum { none = 0xff };
     /* The next state; none: the event is ignored. Columns in the order of the events. */
     static const uint8_t next[HF_GB_UP_STATES][HF_GB_UP_EVENTS] = {
-        /*       START CONN  AGAIN ACC   REF   UNANS LOST  SILNT FORG  DUE   STOP */
-        [I] = {C, none, none, none, none, none, none, none, none, none, none},
-        [C] = {none, R, none, none, none, W, W, none, none, W, I},
-        [R] = {none, none, R, D, W, W, W, none, none, none, I},
-        [D] = {none, none, none, none, none, none, W, W, W, F, L},
-        [F] = {none, none, F, D, W, W, W, W, none, none, L},
-        [W] = {none, none, none, none, none, none, none, none, none, C, I},
-        [L] = {none, none, L, I, I, I, I, none, none, I, none},
+        /*       START CONN  AGAIN REDIR ACC   REF   UNANS LOST  SILNT FORG  DUE   STOP */
+        [I] = {C, none, none, none, none, none, none, none, none, none, none, none},
+        [C] = {none, R, none, none, none, none, W, W, none, none, W, I},
+        [R] = {none, none, R, C, D, W, W, W, none, none, none, I},
+        [D] = {none, none, none, none, none, none, none, W, W, W, F, L},
+        [F] = {none, none, F, none, D, W, W, W, W, none, none, L},
+        [W] = {none, none, none, none, none, none, none, none, none, none, C, I},
+        [L] = {none, none, L, none, I, I, I, I, none, none, I, none},
     };
     static const uint8_t acts[HF_GB_UP_STATES] = {
         /* by the state that is entered from another */

@@ -40,6 +40,7 @@ static const struct cell {
                              [HF_GB_UP_EV_DUE] = FAILS,
                              [HF_GB_UP_EV_STOP] = ENDS},
     [HF_GB_UP_REGISTERING] = {[HF_GB_UP_EV_AGAIN] = GOES(HF_GB_UP_REGISTERING, HF_GB_UP_REGISTER_AGAIN),
+                              [HF_GB_UP_EV_REDIRECTED] = GOES(HF_GB_UP_CONNECTING, HF_GB_UP_CONNECT),
                               [HF_GB_UP_EV_ACCEPTED] = GOES(HF_GB_UP_REGISTERED, HF_GB_UP_KEEP),
                               [HF_GB_UP_EV_REFUSED] = FAILS,
                               [HF_GB_UP_EV_UNANSWERED] = FAILS,

@@ -5,6 +5,7 @@
  *                       ^   |                     |                         |                    |
  *                       |   +--- refused, unanswered, lost: backoff --------+-- silent, lost, ---+
  *                       +------------ due ------------- WAITING <--------------- forgotten
+ *                                         REGISTERING --redirected--> CONNECTING
  *   any but IDLE --stop--> LEAVING (it may count us as registered) or IDLE
  *
  * Sources: GB/T 28181-2022 9.1 (a device waits at least 60 s after a failure), 9.6; RFC 3261 10.2; requirements GB-4, GB-15, GB-18, GB-20. */
@@ -46,6 +47,7 @@ enum hf_gb_up_event {
     HF_GB_UP_EV_START,
     HF_GB_UP_EV_CONNECTED,
     HF_GB_UP_EV_AGAIN,      /* an answer that asks for the same once more: 401, 407, 423 */
+    HF_GB_UP_EV_REDIRECTED, /* 302: the same at another place, to which the way is another now */
     HF_GB_UP_EV_ACCEPTED,   /* 2xx */
     HF_GB_UP_EV_REFUSED,    /* any other answer */
     HF_GB_UP_EV_UNANSWERED, /* none, or it could not be sent */

@@ -62,13 +62,11 @@ def section_twin():
     save("twin", {"bicycles": live, "closed": full})
     rows = []
     for what, found, age in (("1,000 bicycles, 100 Hz, batches of 5", live, True), ("closed loop, batches of 64, 200 bicycles", full, False)):
-        if not found["result"]:
-            rows.append((what, "no result", "", "", "", "", "", ""))
-            continue
         whole = found["samples"] == found["kept"] == found["raw"]["points"] and sum(found["faults"].values()) == 0
-        rate = found["result"]["messages_per_second"] * (5 if age else 64)
+        # Ages and what is kept are the gateway's word. The generator's is missing when it was late itself, on a machine that is busy.
+        rate = found["result"]["messages_per_second"] * (5 if age else 64) if found["result"] else 0
         each = found["raw"]["bytes"] / found["raw"]["points"]
-        rows.append((what, "%.0f" % rate, "%.1f / %.1f / %.1f" % tuple(found["capture"][q] for q in ("p50_ms", "p95_ms", "p99_ms")),
+        rows.append((what, "%.0f" % rate if rate else "generator late", "%.1f / %.1f / %.1f" % tuple(found["capture"][q] for q in ("p50_ms", "p95_ms", "p99_ms")),
                      "%.1f" % found["durable"]["p99_ms"], "%.1f" % found["behind_s"], "%.2f" % each, "all kept" if whole else "MISSED: %s" % found["faults"],
                      bar(found["capture"]["p95_ms"], AGE_MS) + " (p95 50 ms)" if age else bar(rate, RATE, False) + " (1,000,000/s)"))
         rows[-1] = rows[-1][:-1] + (rows[-1][-1] + ", " + bar(each, BYTES) + " (6 bytes)",)

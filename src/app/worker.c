@@ -283,12 +283,17 @@ static void take_orders(struct hf_worker *worker)
 
 /* ---- life ---- */
 
+static uint64_t utc_us(void)
+{
+    return (uint64_t)hf_clock_utc_ns() / 1000;
+}
+
 static void turn_begin(struct hf_worker *worker)
 {
-    uint64_t utc_us = (uint64_t)hf_clock_utc_ns() / 1000, utc_ms = utc_us / 1000;
+    uint64_t now_us = utc_us(), utc_ms = now_us / 1000;
 
     hf_hub_time(&worker->hub, worker->loop->now_ms, utc_ms);
-    worker->hub.utc_us = utc_us;
+    worker->hub.utc_us = now_us;
     worker->http.now_ms = worker->loop->now_ms;
     worker->http.utc_ms = utc_ms;
     atomic_store_explicit(&worker->turn_ms, worker->loop->now_ms, memory_order_relaxed);
@@ -348,6 +353,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     worker->journal.clock_us = hf_clock_us;
     struct hf_hub_options hub = {
         .latencies = &worker->latencies,
+        .utc_us = utc_us,
         .twins_max = (uint32_t)config->samples.live_devices_max,
         .journal = &worker->journal.base,
         .kv = gateway->kv,

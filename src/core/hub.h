@@ -98,6 +98,7 @@ struct hf_hub_options {
     uint64_t boot; /* of this start of the node */
     unsigned worker, workers;
     uint64_t previous_end_ms; /* UTC of the last record before this start: who was connected then was alive */
+    uint64_t (*utc_us)(void); /* the clock, for what is measured; NULL: as hf_hub_time() said */
     struct hf_latencies *latencies; /* what is measured here goes in; NULL: nowhere */
     uint32_t
         twins_max; /* devices whose live state is held in memory of one worker; 0 = HF_HUB_TWINS_MAX_DEFAULT */

@@ -294,6 +294,7 @@ static hf_err take_samples(struct hf_hub *hub, const struct hf_device *device,
 {
     const struct hf_samples *samples = incoming->samples;
     struct hf_latencies *latencies = hub->options.latencies;
+    uint64_t now_us = hub->options.utc_us != NULL ? hub->options.utc_us() : hub->utc_us;
 
     if (hub->twins.slab == NULL) {
         hf_err err = hf_twins_init(&hub->twins, hub->options.twins_max);
@@ -302,7 +303,7 @@ static hf_err take_samples(struct hf_hub *hub, const struct hf_device *device,
             return err;
     }
     const struct hf_twin *twin =
-        hf_twins_take(&hub->twins, device->tenant->name, hf_device_name(device), samples, hub->utc_us);
+        hf_twins_take(&hub->twins, device->tenant->name, hf_device_name(device), samples, now_us);
     if (twin == NULL || latencies == NULL)
         return HF_OK;
     if (hf_latency_synchronised(samples->uncertainty_us))

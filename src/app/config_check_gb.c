@@ -73,6 +73,13 @@ static void check_domain(const struct hf_config *config, struct hf_config_errors
         hf_config_error(errors, NULL, "gb28181.external_port has no effect without external_host; set both");
     if (gb->redirect_host != NULL && !hf_config_address_is_valid(gb->redirect_host))
         hf_config_error(errors, NULL, "gb28181.redirect_host '%s' is no numeric address", gb->redirect_host);
+    for (size_t i = 0; gb->redirect_host != NULL && i < gb->listeners.count; i++)
+        if (strcmp(gb->listeners.at[i].address, gb->redirect_host) == 0 &&
+            gb->listeners.at[i].port == gb->redirect_port)
+            hf_config_error(errors, NULL,
+                            "gb28181.redirect_host and redirect_port are listener '%s' of this gateway; name "
+                            "another node's, or set no redirect_host",
+                            gb->listeners.at[i].name);
     if (gb->redirect_server_id != NULL &&
         !hf_gbid_valid(hf_slice_of(gb->redirect_server_id), HF_GBID_RULE_STRICT))
         hf_config_error(errors, NULL, "gb28181.redirect_server_id '%s' is not " IN_DIGITS,

@@ -85,6 +85,8 @@ static void every_mistake_names_its_option_and_the_fix(void **state)
         {DOMAIN ", password_env: P, zone: '+15:00'", "zone '+15:00' is no zone"},
         {DOMAIN ", password_env: P, zone: 'Peking'", "zone 'Peking' is no zone"},
         {DOMAIN ", password_env: P, external_host: camera.example.com", "external_host 'camera.example.com'"},
+        {DOMAIN ", password_env: P, redirect_host: 127.0.0.1",
+         "redirect_host and redirect_port are listener 'sip' of this gateway"},
         {DOMAIN ", password_env: P, external_port: 5061", "no effect without external_host"},
         {DOMAIN ", password_env: P, expires_default_ms: 2h, expires_max_ms: 1h",
          "expires_default_ms must be"},

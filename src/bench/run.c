@@ -2,19 +2,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "bench/crew.h"
 #include "bench/process.h"
 #include "bench/verdict.h"
 #include "io/clock.h"
@@ -35,13 +32,10 @@ struct parent {
     const struct hf_bench_config *config;
     struct hf_bench_shared *shared;
     size_t shared_bytes;
-    pid_t pid[HF_BENCH_PROCESSES_MAX];
-    int control_fd[HF_BENCH_PROCESSES_MAX];
+    struct hf_bench_crew crew;
     int signal_fd; /* resume: SIGUSR1 and SIGUSR2; else -1 */
     int signal;    /* the last one that came */
-    unsigned started, ready, away, done, ended;
-    bool is_ready[HF_BENCH_PROCESSES_MAX];
-    bool crashed, progress;
+    bool progress;
     uint64_t progress_ns, progress_answered, progress_opened;
 };
 
@@ -52,7 +46,7 @@ static uint64_t sum_of(const struct parent *parent, size_t offset)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < parent->started; i++)
+    for (unsigned i = 0; i < parent->crew.started; i++)
         sum += __atomic_load_n((uint64_t *)((char *)&parent->shared->result[i] + offset), __ATOMIC_RELAXED);
     return sum;
 }
@@ -90,44 +84,19 @@ static void progress(struct parent *parent, const char *phase)
     parent->progress_answered = answered;
 }
 
-static void worker_became(struct parent *parent, unsigned index)
-{
-    char message;
-
-    if (read(parent->control_fd[index], &message, 1) == 1) {
-        parent->is_ready[index] = true;
-        *(message == 'R' ? &parent->ready : message == 'A' ? &parent->away : &parent->done) += 1;
-        return;
-    }
-    close(parent->control_fd[index]);
-    parent->control_fd[index] = -1;
-    parent->ended++;
-    if (!parent->is_ready[index])
-        parent->crashed = true;
-}
-
 /* Waits for the control sockets once, and for signals; false when `until_ns` is over or something broke. */
 static bool attend_once(struct parent *parent, uint64_t until_ns, const char *phase)
 {
-    struct pollfd fds[HF_BENCH_PROCESSES_MAX + 1];
     uint64_t now_ns = hf_clock_ns();
     struct signalfd_siginfo info;
 
-    if (parent->crashed || now_ns >= until_ns)
+    if (parent->crew.crashed || now_ns >= until_ns)
         return false;
     uint64_t left_ms = (until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
 
-    for (unsigned i = 0; i < parent->started; i++)
-        fds[i] = (struct pollfd){.fd = parent->control_fd[i], .events = POLLIN};
-    fds[parent->started] = (struct pollfd){.fd = parent->signal_fd, .events = POLLIN};
-    if (poll(fds, parent->started + 1, (int)HF_MIN(left_ms, (uint64_t)POLL_MS * 10)) > 0) {
-        for (unsigned i = 0; i < parent->started; i++)
-            if (fds[i].revents != 0)
-                worker_became(parent, i);
-        if (fds[parent->started].revents != 0 &&
-            read(parent->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-            parent->signal = (int)info.ssi_signo;
-    }
+    if (hf_bench_crew_hear(&parent->crew, parent->signal_fd, (int)HF_MIN(left_ms, (uint64_t)POLL_MS * 10)) &&
+        read(parent->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        parent->signal = (int)info.ssi_signo;
     progress(parent, phase);
     return true;
 }
@@ -135,44 +104,15 @@ static bool attend_once(struct parent *parent, uint64_t until_ns, const char *ph
 /* Until `until_ns`, or until *count has reached all processes. */
 static void attend(struct parent *parent, const unsigned *count, uint64_t until_ns, const char *phase)
 {
-    while ((count == NULL || *count < parent->started) && attend_once(parent, until_ns, phase))
+    while ((count == NULL || *count < parent->crew.started) && attend_once(parent, until_ns, phase))
         ;
 }
 
-static bool workers_fork(struct parent *parent)
+static int work(void *context, unsigned index, int control_fd)
 {
-    fflush(NULL);
-    for (unsigned i = 0; i < parent->config->processes; i++) {
-        int pair[2];
+    struct parent *parent = context;
 
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-            return false;
-        pid_t pid = fork();
-
-        if (pid == 0) {
-            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-            for (unsigned k = 0; k < i; k++)
-                close(parent->control_fd[k]);
-            close(pair[0]);
-            _exit(hf_bench_worker_main(parent->plan, parent->shared, i, pair[1]));
-        }
-        close(pair[1]);
-        if (pid < 0) {
-            close(pair[0]);
-            return false;
-        }
-        parent->pid[i] = pid;
-        parent->control_fd[i] = pair[0];
-        parent->started++;
-    }
-    return true;
-}
-
-static void workers_tell(struct parent *parent, uint64_t word)
-{
-    for (unsigned i = 0; i < parent->started; i++)
-        if (write(parent->control_fd[i], &word, sizeof(word)) != (ssize_t)sizeof(word))
-            parent->crashed = true;
+    return hf_bench_worker_main(parent->plan, parent->shared, index, control_fd);
 }
 
 static uint64_t seconds_ns(double seconds)
@@ -191,10 +131,10 @@ static bool wait_for_signal(struct parent *parent, int number)
 {
     uint64_t until_ns = hf_clock_ns() + seconds_ns(AWAY_S_MAX);
 
-    while (parent->signal != number && parent->signal != SIGUSR2 && parent->ended == 0)
+    while (parent->signal != number && parent->signal != SIGUSR2 && parent->crew.ended == 0)
         if (!attend_once(parent, until_ns, "away"))
             return false;
-    return parent->ended == 0;
+    return parent->crew.ended == 0;
 }
 
 static void resume_phases(struct parent *parent, struct hf_bench_run *run)
@@ -206,9 +146,9 @@ static void resume_phases(struct parent *parent, struct hf_bench_run *run)
     if (!wait_for_signal(parent, SIGUSR1))
         return;
     if (parent->signal == SIGUSR1) {
-        workers_tell(parent, HF_BENCH_DROP);
-        attend(parent, &parent->away, hf_clock_ns() + seconds_ns(GRACE_NS_S), "drop");
-        if (parent->away < parent->started)
+        hf_bench_crew_tell(&parent->crew, HF_BENCH_DROP);
+        attend(parent, &parent->crew.away, hf_clock_ns() + seconds_ns(GRACE_NS_S), "drop");
+        if (parent->crew.away < parent->crew.started)
             return;
         notice("away: all sockets are dropped");
     }
@@ -217,11 +157,11 @@ static void resume_phases(struct parent *parent, struct hf_bench_run *run)
     uint64_t at_ns = hf_clock_ns();
 
     side_read(parent, &run->begin, false);
-    workers_tell(parent, at_ns);
-    attend(parent, &parent->done, at_ns + config->duration_ns + seconds_ns(GRACE_NS_S), "resume");
+    hf_bench_crew_tell(&parent->crew, at_ns);
+    attend(parent, &parent->crew.done, at_ns + config->duration_ns + seconds_ns(GRACE_NS_S), "resume");
     side_read(parent, &run->end, false);
     run->measured_ns = HF_MIN(run->end.at_ns - at_ns, config->duration_ns);
-    attend(parent, &parent->ended,
+    attend(parent, &parent->crew.ended,
            hf_clock_ns() + config->drain_ns + config->timeout_ns + seconds_ns(GRACE_NS_S), "drain");
 }
 
@@ -247,7 +187,7 @@ static void phases(struct parent *parent, struct hf_bench_run *run)
     uint64_t cut_ns = connect_only ? 0 : HF_MAX(config->warmup_ns, config->ramp_ns);
     uint64_t settle_ns = 0;
 
-    attend(parent, &parent->ready,
+    attend(parent, &parent->crew.ready,
            hf_clock_ns() + seconds_ns(2 * dialling_s + GRACE_NS_S) + config->ramp_ns + config->timeout_ns,
            "connect");
     if (config->mode != HF_BENCH_CHURN && config->mode != HF_BENCH_FLOOD)
@@ -260,42 +200,24 @@ static void phases(struct parent *parent, struct hf_bench_run *run)
     run->settled.cpu_ns = cpu_ns;
     run->settled.at_ns = at_ns;
     run->open_now = SUM(parent, opened) - SUM(parent, cause[HF_BENCH_LOST]);
-    if (parent->ready < parent->started)
+    if (parent->crew.ready < parent->crew.started)
         return;
     uint64_t start_ns = hf_clock_ns() + START_DELAY_NS;
 
     parent->shared->start_ns = start_ns;
-    workers_tell(parent, start_ns);
+    hf_bench_crew_tell(&parent->crew, start_ns);
     if (config->mode == HF_BENCH_RESUME) {
         resume_phases(parent, run);
         return;
     }
     run->measured_ns = connect_only ? 0 : config->duration_ns;
-    attend(parent, &parent->ended, start_ns + cut_ns, "warm-up");
+    attend(parent, &parent->crew.ended, start_ns + cut_ns, "warm-up");
     side_read(parent, &run->begin, false);
-    attend(parent, &parent->ended, start_ns + cut_ns + run->measured_ns, "measure");
+    attend(parent, &parent->crew.ended, start_ns + cut_ns + run->measured_ns, "measure");
     side_read(parent, &run->end, false);
     run->end.rss_bytes = hf_process_rss_bytes((pid_t)config->server_pid);
-    attend(parent, &parent->ended,
+    attend(parent, &parent->crew.ended,
            hf_clock_ns() + config->drain_ns + config->timeout_ns + seconds_ns(GRACE_NS_S), "drain");
-}
-
-/* Only processes that we forked. */
-static bool workers_reap(struct parent *parent)
-{
-    bool clean = true;
-
-    for (unsigned i = 0; i < parent->started; i++) {
-        int status = 0;
-
-        if (parent->control_fd[i] >= 0) {
-            kill(parent->pid[i], SIGKILL);
-            close(parent->control_fd[i]);
-        }
-        if (waitpid(parent->pid[i], &status, 0) != parent->pid[i] || status != 0)
-            clean = false;
-    }
-    return clean;
 }
 
 /* The processes share a clock, so the earliest first and the latest last arrival are those of the whole fleet. */
@@ -310,7 +232,7 @@ static void broadcasts_merge(struct parent *parent, struct hf_bench_run *run, ui
     for (uint32_t event = 0; event < parent->plan->arrivals_max; event++) {
         uint64_t meant_ns = hf_bench_schedule_at_ns(&schedule, event), first_ns = UINT64_MAX, last_ns = 0;
 
-        for (unsigned i = 0; i < parent->started; i++) {
+        for (unsigned i = 0; i < parent->crew.started; i++) {
             const struct hf_bench_arrival *arrival =
                 &hf_bench_arrivals(parent->shared, parent->plan, i)[event];
 
@@ -347,17 +269,18 @@ hf_err hf_bench_run(const struct hf_bench_plan *plan, struct hf_bench_run *ret_r
     side_read(&parent, &ret_run->before, true);
     timed.dial_at_ns = hf_clock_ns() + DIAL_DELAY_NS;
     parent.plan = &timed;
-    bool forked = (plan->config->mode != HF_BENCH_RESUME || signals_take(&parent)) && workers_fork(&parent);
+    bool forked = (plan->config->mode != HF_BENCH_RESUME || signals_take(&parent)) &&
+                  hf_bench_crew_fork(&parent.crew, (unsigned)plan->config->processes, work, &parent);
 
     if (forked)
         phases(&parent, ret_run);
-    bool complete = forked && !parent.crashed && parent.ended == parent.started;
-    bool clean = workers_reap(&parent);
+    bool complete = forked && !parent.crew.crashed && parent.crew.ended == parent.crew.started;
+    bool clean = hf_bench_crew_reap(&parent.crew);
 
     if (parent.progress)
         fprintf(stderr, "\r%110s\r", "");
     if (complete && clean) {
-        for (unsigned i = 0; i < parent.started; i++)
+        for (unsigned i = 0; i < parent.crew.started; i++)
             hf_bench_result_merge(&ret_run->result, &parent.shared->result[i]);
         if (plan->config->mode == HF_BENCH_BROADCAST)
             broadcasts_merge(&parent, ret_run, parent.shared->start_ns);
@@ -368,7 +291,7 @@ hf_err hf_bench_run(const struct hf_bench_plan *plan, struct hf_bench_run *ret_r
     } else {
         snprintf(error, HF_BENCH_ERROR_BYTES, "%s",
                  !forked ? strerror(errno)
-                 : !parent.crashed && parent.ended == 0 && ret_run->begin.at_ns == 0
+                 : !parent.crew.crashed && parent.crew.ended == 0 && ret_run->begin.at_ns == 0
                      ? "the connections did not settle in time, or nobody sent SIGUSR2"
                  : !clean ? "a generator process broke off"
                           : "a generator process did not come to its end in time");

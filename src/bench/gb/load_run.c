@@ -1,18 +1,15 @@
 /* bench/gb/load_run.c - one run: forks the generator processes, starts their measured time together, reads the server beside them, merges what they counted. */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "bench/crew.h"
 #include "bench/gb/load_parts.h"
 #include "bench/process.h"
 #include "bench/verdict.h"
@@ -32,11 +29,8 @@ struct parent {
     const struct hf_gb_load_config *config;
     struct hf_gb_load_result *shared; /* one for each process */
     size_t shared_bytes;
-    pid_t pid[HF_GB_LOAD_PROCESSES_MAX];
-    int control_fd[HF_GB_LOAD_PROCESSES_MAX];
-    unsigned started, ready, done, ended;
-    bool is_ready[HF_GB_LOAD_PROCESSES_MAX];
-    bool crashed, progress;
+    struct hf_bench_crew crew;
+    bool progress;
     uint64_t progress_ns;
 };
 
@@ -120,7 +114,7 @@ static uint64_t sum_of(const struct parent *parent, size_t offset)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < parent->started; i++)
+    for (unsigned i = 0; i < parent->crew.started; i++)
         sum += __atomic_load_n((uint64_t *)((char *)&parent->shared[i] + offset), __ATOMIC_RELAXED);
     return sum;
 }
@@ -139,68 +133,26 @@ static void progress(struct parent *parent, const char *phase)
             SUM(parent, cam.refused), SUM(parent, cam.alive), SUM(parent, cam.missed));
 }
 
-static void process_became(struct parent *parent, unsigned index)
-{
-    char message;
-
-    if (read(parent->control_fd[index], &message, 1) == 1) {
-        parent->is_ready[index] = true;
-        *(message == 'R' ? &parent->ready : &parent->done) += 1;
-        return;
-    }
-    close(parent->control_fd[index]);
-    parent->control_fd[index] = -1;
-    parent->ended++;
-    if (!parent->is_ready[index])
-        parent->crashed = true;
-}
-
 /* Until `until_ns`, or until *count has reached all processes, or one has broken off. */
 static void attend(struct parent *parent, const unsigned *count, uint64_t until_ns, const char *phase)
 {
-    while ((count == NULL || *count < parent->started) && !parent->crashed && hf_clock_ns() < until_ns) {
-        struct pollfd fds[HF_GB_LOAD_PROCESSES_MAX];
+    struct hf_bench_crew *crew = &parent->crew;
+
+    while ((count == NULL || *count < crew->started) && !crew->crashed && hf_clock_ns() < until_ns) {
         uint64_t now_ns = hf_clock_ns();
         int wait_ms =
             until_ns > now_ns ? (int)HF_MIN((until_ns - now_ns) / NS_PER_MS + 1, (uint64_t)POLL_MS) : 0;
 
-        for (unsigned i = 0; i < parent->started; i++)
-            fds[i] = (struct pollfd){.fd = parent->control_fd[i], .events = POLLIN};
-        if (poll(fds, parent->started, wait_ms) > 0)
-            for (unsigned i = 0; i < parent->started; i++)
-                if (fds[i].revents != 0)
-                    process_became(parent, i);
+        (void)hf_bench_crew_hear(crew, -1, wait_ms);
         progress(parent, phase);
     }
 }
 
-static bool processes_fork(struct parent *parent)
+static int work(void *context, unsigned index, int control_fd)
 {
-    fflush(NULL);
-    for (unsigned i = 0; i < parent->config->processes; i++) {
-        int pair[2];
+    struct parent *parent = context;
 
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-            return false;
-        pid_t pid = fork();
-
-        if (pid == 0) {
-            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-            for (unsigned k = 0; k < i; k++)
-                close(parent->control_fd[k]);
-            close(pair[0]);
-            _exit(hf_gb_load_worker(parent->plan, &parent->shared[i], i, pair[1]));
-        }
-        close(pair[1]);
-        if (pid < 0) {
-            close(pair[0]);
-            return false;
-        }
-        parent->pid[i] = pid;
-        parent->control_fd[i] = pair[0];
-        parent->started++;
-    }
-    return true;
+    return hf_gb_load_worker(parent->plan, &parent->shared[index], index, control_fd);
 }
 
 static void phases(struct parent *parent, struct hf_gb_load_run *run)
@@ -212,42 +164,22 @@ static void phases(struct parent *parent, struct hf_gb_load_run *run)
                           config->timeout_ns * (is_media ? 2 : 1) + GRACE_NS;
     uint64_t start_ns;
 
-    attend(parent, &parent->ready, hf_clock_ns() + opening_ns, "open");
+    attend(parent, &parent->crew.ready, hf_clock_ns() + opening_ns, "open");
     side_read(parent, &run->settled);
-    if (parent->ready < parent->started)
+    if (parent->crew.ready < parent->crew.started)
         return;
     if (!is_register)
         attend(parent, NULL, hf_clock_ns() + config->settle_ns, "settle");
     start_ns = hf_clock_ns() + START_DELAY_NS;
-    for (unsigned i = 0; i < parent->started; i++)
-        if (write(parent->control_fd[i], &start_ns, sizeof(start_ns)) != (ssize_t)sizeof(start_ns))
-            parent->crashed = true;
+    hf_bench_crew_tell(&parent->crew, start_ns);
     attend(parent, NULL, start_ns, "measure");
     side_read(parent, &run->begin);
-    attend(parent, &parent->done,
+    attend(parent, &parent->crew.done,
            start_ns + (is_register ? 0 : config->duration_ns + config->drain_ns) + GRACE_NS, "measure");
     side_read(parent, &run->end);
     run->measured_ns = is_register ? 0 : HF_MIN(run->end.at_ns - start_ns, config->duration_ns);
-    attend(parent, &parent->ended,
+    attend(parent, &parent->crew.ended,
            hf_clock_ns() + (config->leave || is_media ? 2 * opening_ns : 0) + GRACE_NS, "leave");
-}
-
-/* Only processes that we forked. */
-static bool processes_reap(struct parent *parent)
-{
-    bool clean = true;
-
-    for (unsigned i = 0; i < parent->started; i++) {
-        int status = 0;
-
-        if (parent->control_fd[i] >= 0) {
-            kill(parent->pid[i], SIGKILL);
-            close(parent->control_fd[i]);
-        }
-        if (waitpid(parent->pid[i], &status, 0) != parent->pid[i] || status != 0)
-            clean = false;
-    }
-    return clean;
 }
 
 static void judge(const struct parent *parent, struct hf_gb_load_run *run)
@@ -255,7 +187,7 @@ static void judge(const struct parent *parent, struct hf_gb_load_run *run)
     const struct hf_gb_load_config *config = parent->config;
     struct hf_machine machine;
 
-    for (unsigned i = 0; i < parent->started; i++)
+    for (unsigned i = 0; i < parent->crew.started; i++)
         hf_gb_load_merge(&run->result, &parent->shared[i]);
     if (config->mode == HF_GB_LOAD_REGISTER && run->result.in_last_ns > parent->plan->open_at_ns)
         run->measured_ns = run->result.in_last_ns - parent->plan->open_at_ns;
@@ -283,11 +215,11 @@ hf_err hf_gb_load_run(const struct hf_gb_load_plan *plan, struct hf_gb_load_run 
     timed.open_at_ns = hf_clock_ns() + OPEN_DELAY_NS;
     parent.plan = &timed;
     side_read(&parent, &ret_run->before);
-    forked = processes_fork(&parent);
+    forked = hf_bench_crew_fork(&parent.crew, (unsigned)plan->config->processes, work, &parent);
     if (forked)
         phases(&parent, ret_run);
-    complete = forked && !parent.crashed && parent.ended == parent.started;
-    clean = processes_reap(&parent);
+    complete = forked && !parent.crew.crashed && parent.crew.ended == parent.crew.started;
+    clean = hf_bench_crew_reap(&parent.crew);
     if (parent.progress)
         fprintf(stderr, "\r%110s\r", "");
     if (complete && clean)

@@ -38,7 +38,7 @@ static void take_line(struct replay *replay, struct hf_slice line)
 
     replay->line++;
     if (!replay->has_columns &&
-        (result = hf_row_read(line, &hf_row_columns_driver, &replay->row, &field)) != HF_ROW_NONE) {
+        hf_row_read(line, &hf_row_columns_driver, &replay->row, &field) != HF_ROW_NONE) {
         replay->has_columns = true;
         if (hf_slice_trim(line).at[0] != '{') {
             if (line.bytes > 0 && line.at[line.bytes - 1] == '\r')

@@ -325,7 +325,8 @@ static int run_request(struct request *request, const char *argv0)
         request->device = request->bicycles > 0 ? "bicycle-" : NULL;
     if (status == HF_CLI_OK && request->device == NULL)
         status = hf_cli_usage_error(argv0, "--device is missing");
-    if (status == HF_CLI_OK && strlen(request->device) > HF_AGENT_NAME_BYTES - 6)
+    if (status == HF_CLI_OK && request->device != NULL &&
+        strlen(request->device) + (request->bicycles > 0 ? 3 : 0) >= HF_AGENT_NAME_BYTES)
         status = hf_cli_usage_error(argv0, "--device is longer than a name may be");
     if (status == HF_CLI_OK)
         status = name_devices(&run);

@@ -319,11 +319,10 @@ static void free_all(struct hf_dev_fleet *fleet)
 static bool fill(struct hf_dev_fleet *fleet, const struct hf_dev_fleet_options *options)
 {
     char film[PATH_BYTES];
-    bool good = true;
+    bool good;
 
     (void)snprintf(film, sizeof(film), "%.1000s/dev/film.mpg", options->data);
-    if (options->bicycles > 0)
-        good = add_bicycles(fleet, options);
+    good = add_bicycles(fleet, options);
     if (options->sip == NULL)
         return good;
     if (access(film, R_OK) != 0)
@@ -340,6 +339,7 @@ hf_err hf_dev_fleet_start(const struct hf_dev_fleet_options *options, struct hf_
     ssize_t bytes;
     hf_err err;
 
+    HF_ASSERT(options->bicycles >= 1 && options->bicycles <= HF_DEV_FLEET_BICYCLES_MAX);
     (void)snprintf(error, HF_DEV_FLEET_ERROR_BYTES, "out of memory");
     if (fleet == NULL)
         return HF_ERR_NOMEM;

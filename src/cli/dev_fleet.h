@@ -21,7 +21,7 @@ struct hf_dev_fleet_options { /* borrowed for the call */
     const char *kid, *tenant; /* of the secret */
     const char *url;          /* ws://127.0.0.1:8080 */
     const char *sip;          /* 127.0.0.1:5060; NULL = no cameras */
-    unsigned bicycles;
+    unsigned bicycles;        /* 1 to HF_DEV_FLEET_BICYCLES_MAX */
 };
 
 struct hf_dev_fleet;

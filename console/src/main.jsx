@@ -136,7 +136,7 @@ async function start() {
   }
   watch();
   render(<App />, root);
-  document.documentElement.dataset.ready = "";
+  document.documentElement.dataset.ready = Math.round(performance.now()); // of milliseconds since it was asked for
 }
 
 start();

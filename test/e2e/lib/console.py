@@ -8,7 +8,7 @@ class Console:
     def __init__(self, browser, url, address=None):
         """address: instead of /console/, such as one with a login code."""
         self.page, self.url = browser.page(address or url + "/console/"), url
-        self.until("document.documentElement.dataset.ready !== undefined")
+        self.ready_ms = int(self.until("document.documentElement.dataset.ready"))
 
     def __enter__(self):
         return self

@@ -160,6 +160,7 @@ struct hf_call {
     void (*on_done)(struct hf_call *call);
     void *maker;
     bool abandoned;
+    bool own; /* the hub's: nobody waits for its answer */
     /* The gateway's own while it owns the call. */
     void *route;
     unsigned origin, parts;

@@ -189,6 +189,10 @@ hf_err hf_hub_resume(struct hf_hub *hub, struct hf_devconn *devconn, const struc
  * be there. HF_ERR_*: the journal did not take it. */
 hf_err hf_hub_camera_call(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device, uint64_t call,
                           struct hf_slice json);
+/* What the gateway has learned of a device that cannot say it itself (a camera): a merge patch of its unnamed shadow, {"reported":{...}}, by the maker `gateway`. No memory, or a limit met: it is
+ * learned again the next time. */
+void hf_hub_report(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice device,
+                   struct hf_slice json);
 /* Where the device of this connection is, for the next start of the node: a camera.bound record. json has at most HF_BINDING_BYTES_MAX bytes. HF_ERR_*: the journal did
  * not take it. */
 hf_err hf_hub_bound(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice json);

@@ -424,3 +424,20 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
     else
         answer(kept, call, reason);
 }
+
+void hf_hub_report(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice device, struct hf_slice json)
+{
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, device.bytes + json.bytes);
+    char *at = call != NULL ? call->storage : NULL;
+
+    if (call == NULL)
+        return;
+    call->own = true;
+    call->tenant = tenant->name;
+    call->device = (struct hf_slice){memcpy(at, device.at, device.bytes), device.bytes};
+    call->payload = (struct hf_slice){memcpy(at + device.bytes, json.at, json.bytes), json.bytes};
+    call->key = HF_SLICE("gateway");
+    call->document = (struct hf_call_document){
+        .shadow = true, .change = true, .kind = HF_PATCH_MERGE, .sections = 1 << HF_SHADOW_REPORTED};
+    hf_hub_document(hub, tenant, call);
+}

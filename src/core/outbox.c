@@ -115,6 +115,10 @@ static struct hf_pending *pending_new(struct hf_hub *hub, struct hf_device *devi
 void hf_call_answer(struct hf_hub *hub, struct hf_call *call, enum hf_reason reason)
 {
     call->reason = (uint16_t)reason;
+    if (call->own) {
+        hf_call_free(call);
+        return;
+    }
     hub->options.ops->answer(hub->options.context, call);
 }
 

@@ -137,6 +137,7 @@ static bool append_whole(struct hf_gb_device *device, const struct hf_gb_merged 
     char digest[17], json[64];
     bool same = false;
 
+    hf_gb_shadow_channels(device, merged->items);
     (void)snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)digest_of(merged->text));
     (void)snprintf(json, sizeof(json), "{\"digest\":\"%s\"}", digest);
     /* A change that is on its way to the tables would be taken for settled. */

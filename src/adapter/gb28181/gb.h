@@ -425,4 +425,8 @@ struct hf_gb_answer { /* to REGISTER */
 struct hf_slice hf_gb_write_answer(struct hf_gb_site *site, const struct hf_sip_flow *flow,
                                    const struct hf_sip_msg *msg, const struct hf_gb_answer *answer);
 
+/* shadow.c. The answer to a command of any kind, as its result has it; a whole list of so many channels. */
+void hf_gb_shadow_answer(struct hf_gb_device *device, unsigned command, struct hf_slice json);
+void hf_gb_shadow_channels(struct hf_gb_device *device, uint64_t count);
+
 #endif

@@ -109,6 +109,9 @@ static void a_device_is_asked_once(void **state_)
     assert_string_equal(channel(CAMERA, 1), "ON");
     assert_string_equal(channel(CAMERA, 4), "OFF");
     assert_int_equal(tk_count(kit.tk, HF_EVENT_COMMAND, NULL), 0); /* nobody's command */
+    struct hf_event shadow;
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_SHADOW, &shadow), 1);
+    assert_non_null(memmem(shadow.payload.at, shadow.payload.bytes, "\"reported\":{\"channels\":4}", 25));
     assert_int_equal(kit_stats()->catalogs_waiting, 0);
     /* A refresh, and even a new registration: the tables know it. */
     comes(CAMERA);
@@ -138,6 +141,7 @@ static void an_old_list_is_asked_for_again_and_says_nothing_new(void **state_)
     part(CAMERA, 2, 2, 2, ""); /* the order is no news */
     part(CAMERA, 1, 1, 2, "");
     assert_int_equal(kit_stats()->catalogs_same, 1);
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_SHADOW, NULL), 1);
     assert_int_equal(catalog(CAMERA).generation, generation);
     assert_true(catalog(CAMERA).complete_ms >= complete_ms + 101000);
     kit_end();

@@ -73,6 +73,12 @@ static void a_query_ends_with_the_devices_own_answer(void **state)
     expect("done {\"command\":\"DeviceInfo\",\"root\":\"Response\",\"sn\":");
     expect("\"model\":\"M1\"");
     assert_int_equal(tk_count(kit.tk, HF_EVENT_MESSAGE, NULL), 0); /* it is no event besides */
+    struct hf_event shadow;
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_SHADOW, &shadow), 1); /* but its shadow says so from now on */
+    assert_true(hf_slice_is(shadow.device, CAMERA) && hf_slice_is(shadow.key, "gateway"));
+    assert_non_null(memmem(shadow.payload.at, shadow.payload.bytes,
+                           "\"reported\":{\"info\":{\"model\":\"M1\"}}",
+                           strlen("\"reported\":{\"info\":{\"model\":\"M1\"}}")));
     assert_int_equal(kit_stats()->commands_done, 1);
     kit_end();
 }
@@ -86,6 +92,7 @@ static void the_answer_may_overtake_the_200(void **state)
     assert_true(kit_has("<DeviceID>34020000001310000001</DeviceID>")); /* a channel's */
     assert_int_equal(answer("DeviceStatus", kit_sn(), "<Result>ERROR</Result>"), 200);
     expect("failed {\"command\":\"DeviceStatus\"");
+    assert_int_equal(tk_count(kit.tk, HF_EVENT_SHADOW, NULL), 0); /* a channel's, and a failure */
     assert_int_equal(reply.call.fate_reason, HF_REASON_DEVICE_REFUSED);
     kit_end();
 }

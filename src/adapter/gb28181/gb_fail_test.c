@@ -1,5 +1,7 @@
 /* MEM-5: each allocation in a camera's life fails in turn: made, registered, heard, asked for its catalogue, gone. Nothing may be left over, and nothing be answered that is not
  * so: a 200 to REGISTER means that the device is there. */
+#include <cjson/cJSON.h>
+
 #include "adapter/gb28181/gb_fail_testkit.h"
 
 enum { ALLOCATIONS_MAX = 2000 };
@@ -94,9 +96,23 @@ static void each_allocation_may_fail(void **state)
     assert_true(kit_fail_each(live, &(struct hf_gb_limits){.subscribe = 1}, ALLOCATIONS_MAX) > 20);
 }
 
+static void *ours(size_t bytes)
+{
+    return malloc(bytes);
+}
+
+static void give_back(void *block)
+{
+    free(block);
+}
+
 int main(void)
 {
+    cJSON_Hooks hooks = {.malloc_fn = ours,
+                         .free_fn =
+                             give_back}; /* of its shadow; what a shared library allocates is not seen */
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_may_fail)};
 
+    cJSON_InitHooks(&hooks);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

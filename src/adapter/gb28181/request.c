@@ -94,12 +94,15 @@ hf_err hf_gb_request_end(struct hf_gb_request *request, bool failed, struct hf_s
     struct hf_gb_site *site = device->site;
     bool was_deaf = hf_gb_device_deaf(device);
     bool own = request->own;
+    unsigned command = request->command;
     uint8_t id[16];
 
     if (request->catalog && !request->listed)
         hf_gb_catalog_unanswered(request);
     memcpy(id, request->id, sizeof(id));
     release(request);
+    if (!failed && json.bytes > 0)
+        hf_gb_shadow_answer(device, command, json);
     hf_err err = own ? HF_OK
                      : hf_hub_result(site->options.hub, &device->dev, id, failed, HF_FORMAT_JSON,
                                      HF_EVENT_FLAG_TEXT, json);

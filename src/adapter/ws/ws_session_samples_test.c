@@ -2,12 +2,16 @@
 #include "adapter/ws/ws_session_testkit.h"
 
 static uint8_t batch[HF_SAMPLES_BYTES_MAX];
+static uint32_t uncertainty_us;
 
 /* One sample of this power, as a frame. */
 static struct hf_frame sk_samples(uint32_t seq, int16_t power_w, bool damaged)
 {
-    struct hf_samples head = {
-        .boot_id = {7}, .utc_offset_ns = INT64_C(1764000000000000000), .count = 1, .lost = 2};
+    struct hf_samples head = {.boot_id = {7},
+                              .utc_offset_ns = INT64_C(1764000000000000000),
+                              .count = 1,
+                              .uncertainty_us = uncertainty_us,
+                              .lost = 2};
     struct hf_sample sample = {seq * UINT64_C(10000000), 180, power_w, -256};
     struct hf_frame frame = sk_data(seq, "samples", NULL);
 
@@ -51,6 +55,33 @@ static void a_batch_is_seen_at_once_and_recorded(void **state)
     assert_int_equal(twin()->last.power_w, 230);
     assert_int_equal(twin()->samples, 3);
     assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 3);
+}
+
+static void ages_are_of_synchronised_clocks_only(void **state)
+{
+    static struct hf_latencies latencies;
+    struct kit_link *link = sk_device("d1");
+    const struct hf_latency *capture = &latencies.of[HF_LATENCY_CAPTURE],
+                            *half = &latencies.of[HF_LATENCY_HALF_RTT];
+
+    (void)state;
+    memset(&latencies, 0, sizeof(latencies));
+    kit.hub.options.latencies = &latencies;
+    sk.kernel.rtt_us = 12000;
+    uncertainty_us = 300;
+    say(link, 1, 210, false);
+    assert_int_equal(hf_hist_count(&capture->us), 1);
+    assert_int_equal(capture->uncertainty_us_max, 300);
+    assert_int_equal(hf_hist_count(&half->us), 0);
+    uncertainty_us = HF_LATENCY_SYNCHRONISED_US; /* nobody knows when these were captured */
+    say(link, 2, 210, false);
+    assert_int_equal(hf_hist_count(&capture->us), 1);
+    assert_int_equal(hf_hist_count(&half->us), 1);
+    assert_int_equal(hf_hist_max(&half->us), 6000);
+    sk.kernel.rtt_us = 0; /* and of these nothing at all */
+    say(link, 3, 210, false);
+    assert_int_equal(hf_hist_count(&half->us), 1);
+    uncertainty_us = 0;
 }
 
 static void a_corrupt_batch_is_asked_for_again(void **state)
@@ -160,8 +191,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_batch_is_seen_at_once_and_recorded), T(a_corrupt_batch_is_asked_for_again),
-        T(one_that_stays_corrupt_is_given_up),   T(many_corrupt_batches_end_the_session),
-        T(what_is_no_batch_is_refused),          T(in_raw_mode_the_device_is_told),
+        T(ages_are_of_synchronised_clocks_only), T(one_that_stays_corrupt_is_given_up),
+        T(many_corrupt_batches_end_the_session), T(what_is_no_batch_is_refused),
+        T(in_raw_mode_the_device_is_told),
     };
 
     return cmocka_run_group_tests_name("ws_session_samples", tests, NULL, NULL);

@@ -121,7 +121,7 @@ static bool add_camera(struct hf_dev_fleet *fleet, const struct hf_dev_fleet_opt
 static hf_err write_tokens(const struct hf_dev_fleet_options *options, char error[HF_DEV_FLEET_ERROR_BYTES])
 {
     struct hf_jwt_keys *keys = hf_jwt_keys_new();
-    size_t room = (size_t)options->bicycles * (HF_JWT_TOKEN_BYTES_MAX + 2), used = 0;
+    size_t room = (size_t)options->bicycles * (HF_JWT_TOKEN_BYTES_MAX + 2) + 1, used = 0;
     char path[PATH_BYTES], *text = malloc(room);
     hf_err err = keys != NULL && text != NULL ? HF_OK : HF_ERR_NOMEM;
 

@@ -105,6 +105,7 @@ static void edit_from(const struct facts *facts, struct hf_slice line, struct hf
 {
     struct hf_slice uri = find_text(line, "<"), tag = find_text(line, ";tag=");
 
+    HF_ASSERT(uri.at != NULL); /* we wrote it */
     hf_sb_text(out, "From: ");
     if (HAS(facts->quirks, BARE_URI)) {
         uri = (struct hf_slice){uri.at + 1, uri.bytes - 1};
@@ -123,6 +124,7 @@ static void edit_via(struct hf_slice line, struct hf_sb *out)
 {
     struct hf_slice blank = find_text(line, "UDP ");
     struct hf_slice host = blank.at != NULL ? blank : find_text(line, "TCP ");
+    HF_ASSERT(host.at != NULL);
     const char *end = memchr(host.at, ';', host.bytes);
     struct hf_slice place = before(host, end);
     const char *port = memrchr(place.at, ':', place.bytes);

@@ -159,7 +159,7 @@ unsigned hf_sip_tx_flow_failed(struct hf_sip_layer *layer, const struct hf_sip_f
                                uint64_t now_ms);
 
 /* Sends a request (not ACK: hf_sip_tx_ack; not CANCEL: hf_sip_tx_cancel), whole as in `bytes`, which are copied. Its top Via must have a branch of hf_sip_layer_branch.
- * HF_ERR_INVALID: no such request; HF_ERR_EXISTS: its branch is in use; HF_ERR_LIMIT, HF_ERR_NOMEM; else what ops.send said at once. Nothing is told
+ * HF_ERR_INVALID: no such request; HF_ERR_EXISTS: its branch is in use; HF_ERR_LIMIT, HF_ERR_NOMEM; else what ops.send said at once (IO for its NOMEM). Nothing is told
  * then. *ret_tx is the user's until the event that ends it. ret_tx may be NULL. */
 hf_err hf_sip_tx_request(struct hf_sip_layer *layer, const struct hf_sip_flow *flow, struct hf_slice bytes,
                          void *user, uint64_t now_ms, struct hf_sip_tx **ret_tx);
@@ -167,12 +167,12 @@ hf_err hf_sip_tx_request(struct hf_sip_layer *layer, const struct hf_sip_flow *f
  * HF_ERR_CONFLICT: it has its final answer, or was cancelled before. HF_ERR_INVALID: no INVITE. */
 hf_err hf_sip_tx_cancel(struct hf_sip_tx *tx, uint64_t now_ms);
 /* Between FINAL with 2xx and OVER: sends the user's ACK and keeps it, so that repeats of the same 2xx are answered by it without an AGAIN. HF_ERR_CONFLICT in any other
- * state; HF_ERR_NOMEM: sent, not kept; else what ops.send said. */
+ * state; HF_ERR_NOMEM: sent, not kept; else what ops.send said (IO for its NOMEM). */
 hf_err hf_sip_tx_ack(struct hf_sip_tx *tx, struct hf_slice bytes, uint64_t now_ms);
 
 /* Answers a told request; `bytes` (made by hf_sip_write_reply and more, status as in them) are copied and repeated as the RFCs say. A final answer ends tx for the
  * user, except 2xx to INVITE: ACK or LOST follows. HF_ERR_CONFLICT: it has its final answer. HF_ERR_NOMEM: sent, but repeats are absorbed in silence. What ops.send
- * said: the flow failed, tx is over. */
+ * said (IO for its NOMEM): the flow failed, tx is over. */
 hf_err hf_sip_tx_answer(struct hf_sip_tx *tx, unsigned status, struct hf_slice bytes, uint64_t now_ms);
 /* The same without headers of the user's: status, the reason of the table, a To tag of hf_sip_layer_tag. request: the one that was told. */
 hf_err hf_sip_tx_answer_plain(struct hf_sip_tx *tx, const struct hf_sip_msg *request, unsigned status,

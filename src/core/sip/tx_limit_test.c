@@ -149,6 +149,19 @@ static void the_maximum_moves_while_it_runs(void **state)
     kit_end();
 }
 
+/* Who answers has to know whether the transaction still stands: "not kept" is one thing, "not sent, and over" another. */
+static void an_answer_that_is_neither_kept_nor_sent_is_over(void **state)
+{
+    (void)state;
+    kit_begin(HF_SIP_TCP, &(struct hf_sip_layer_config){.kept_bytes_max = 100});
+    stats = hf_sip_layer_stats(kit.layer);
+    kit_run("recv:INVITE");
+    kit.send_error = HF_ERR_NOMEM;
+    assert_int_equal(kit_answer(200), HF_ERR_IO);
+    assert_int_equal(stats->transactions, 0);
+    kit_end();
+}
+
 static void kept_bytes_have_a_bound(void **state)
 {
     (void)state;
@@ -257,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_second_answer_to_a_stateless_one_is_refused),
         cmocka_unit_test(the_time_to_come_back_is_spread),
         cmocka_unit_test(the_maximum_moves_while_it_runs),
+        cmocka_unit_test(an_answer_that_is_neither_kept_nor_sent_is_over),
         cmocka_unit_test(kept_bytes_have_a_bound),
         cmocka_unit_test(an_ack_that_is_not_kept_is_asked_for_again),
         cmocka_unit_test(owners_are_counted),

@@ -307,7 +307,8 @@ static void which_errors_end_a_transaction(void **state)
         kit_run("recv:MESSAGE");
         kit.send_error = errors[i].err;
         kit_run("ask:OPTIONS");
-        assert_int_equal(kit.result, errors[i].ends ? errors[i].err : HF_OK);
+        hf_err told = errors[i].err == HF_ERR_NOMEM ? HF_ERR_IO : errors[i].err;
+        assert_int_equal(kit.result, errors[i].ends ? told : HF_OK);
         assert_int_equal(hf_sip_layer_stats(kit.layer)->now[HF_SIP_TX_CLIENT][HF_SIP_TX_TRYING],
                          !errors[i].ends);
         assert_int_equal(hf_sip_layer_stats(kit.layer)->send_errors, 1);

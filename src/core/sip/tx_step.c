@@ -195,8 +195,8 @@ hf_err hf_sip_tx_send(struct hf_sip_tx *tx, const struct hf_sip_flow *flow, stru
         return HF_OK;
     layer->stats.send_errors++;
     if (hf_sip_flow_reliable(flow) || err == HF_ERR_CLOSED || err == HF_ERR_INVALID)
-        return err;
-    return HF_OK; /* a datagram that was lost on its first step */
+        return err == HF_ERR_NOMEM ? HF_ERR_IO : err; /* to our caller that means: sent, not kept */
+    return HF_OK;                                     /* a datagram that was lost on its first step */
 }
 
 hf_err hf_sip_tx_send_kept(struct hf_sip_tx *tx, const struct hf_sip_flow *flow, uint64_t *counter)

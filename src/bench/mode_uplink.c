@@ -23,8 +23,7 @@ static hf_err send_one(struct hf_bench_conn *conn, uint64_t number)
     if (hf_bench_session_is_on(conn->net->config))
         return hf_bench_session_send(conn, number);
     bool shadow = conn->net->config->shadow;
-    const char *end = shadow ? "\"}}}" : "\"}}";
-    size_t end_bytes = strlen(end);
+    struct hf_slice end = shadow ? HF_SLICE("\"}}}") : HF_SLICE("\"}}");
     char text[HF_BENCH_PAYLOAD_BYTES_MAX];
     size_t bytes = conn->net->config->payload_bytes;
     size_t used = (size_t)snprintf(text, sizeof(text),
@@ -35,11 +34,11 @@ static hf_err send_one(struct hf_bench_conn *conn, uint64_t number)
         used +=
             (size_t)snprintf(text + used, sizeof(text) - used, "\"reported\":{\"n\":%" PRIu64 ",", number);
     used += (size_t)snprintf(text + used, sizeof(text) - used, "\"fill\":\"");
-    size_t fill = bytes > used + end_bytes ? bytes - used - end_bytes : 0;
+    size_t fill = bytes > used + end.bytes ? bytes - used - end.bytes : 0;
 
     memset(text + used, 'x', fill);
-    memcpy(text + used + fill, end, end_bytes);
-    return hf_bench_conn_send(conn, HF_WS_OP_TEXT, text, used + fill + end_bytes);
+    memcpy(text + used + fill, end.at, end.bytes);
+    return hf_bench_conn_send(conn, HF_WS_OP_TEXT, text, used + fill + end.bytes);
 }
 
 static bool start(struct hf_bench_worker *worker)

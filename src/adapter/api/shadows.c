@@ -99,19 +99,20 @@ static void send(struct hf_api_request *request, const struct answer *answer, un
 }
 
 /* stored: absent = nothing was written yet. */
-static void reply(struct hf_api_request *request, struct answer *answer, struct hf_slice stored,
+static void reply(struct hf_api_request *request, const struct answer *known, struct hf_slice stored,
                   unsigned status)
 {
     struct hf_shadow shadow = {0};
+    struct answer answer = *known;
     char *delta = NULL;
     hf_err err = stored.bytes > 0 ? hf_shadow_decode(stored, &shadow) : HF_OK;
 
     if (err == HF_OK)
         err = hf_shadow_delta(&shadow, &delta);
     if (err == HF_OK) {
-        answer->shadow = &shadow;
-        answer->delta = delta;
-        send(request, answer, status);
+        answer.shadow = &shadow;
+        answer.delta = delta;
+        send(request, &answer, status);
     } else {
         hf_api_fail_err(request, err);
     }

@@ -91,8 +91,8 @@ def test_the_first_picture_comes_soon(gw, cameras, film):
             assert part, "the answer ended before a picture"
             seen += part
         took_s = time.monotonic() - begun
-    print(f"first picture after {took_s * 1000:.0f} ms, of which INVITE to ACK {camera.wait('playing')['ms']} ms")
-    assert took_s < FIRST_PICTURE_S or os.getloadavg()[0] > 2 * os.cpu_count(), "the bar is 1 s, on a machine that is not overloaded"
+    print(f"first picture after {took_s * 1000:.0f} ms, of which INVITE to ACK {camera.wait('playing').get('ms', 0)} ms")
+    assert took_s < FIRST_PICTURE_S or os.getloadavg()[0] > os.cpu_count(), "the bar is 1 s, on a machine that is not overloaded"
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp_passive"])

@@ -329,13 +329,26 @@ static void start_fleet(struct dev *dev, const struct hf_gateway *gateway, unsig
                  options.bicycles, options.bicycles, cameras ? ", and 2 cameras" : "", dev->data);
 }
 
+/* The last line, where who just started it looks. */
+static void say_console(const struct dev *dev, struct hf_gateway *gateway, const char *url)
+{
+    char code[HF_CONSOLE_CODE_CHARS + 1];
+    uint8_t random[HF_CONSOLE_CODE_BYTES];
+
+    hf_entropy(random, sizeof(random));
+    hf_login_offer(&gateway->login, dev->api_key, random, hf_clock_ms(), code);
+    (void)printf("All of it in a browser (logs in once, within %d minutes; then with the API key):\n\n"
+                 "  console   %s/console/#login=%s\n\n",
+                 HF_LOGIN_LIFE_MS / 60000, url, code);
+    explicit_bzero(code, sizeof(code));
+}
+
 static void on_ready(void *context, struct hf_gateway *gateway)
 {
     struct dev *dev = context;
     unsigned port = port_of(gateway, "plain"), tls_port = port_of(gateway, "tls"),
              admin_port = port_of(gateway, "admin");
     char url[64], tls_url[64], self[PATH_MAX] = "holdfast", cwd[PATH_MAX] = "";
-    bool console = gateway->rules->config->console.mode != HF_CONFIG_CONSOLE_OFF;
     ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (bytes > 0)
@@ -368,17 +381,6 @@ static void on_ready(void *context, struct hf_gateway *gateway)
                      gateway->rules->config->gb28181.server_id, gateway->gb.realm, dev->gb_password);
     }
     start_fleet(dev, gateway, port);
-    if (console) {
-        char code[HF_CONSOLE_CODE_CHARS + 1];
-        uint8_t random[HF_CONSOLE_CODE_BYTES];
-
-        hf_entropy(random, sizeof(random));
-        hf_login_offer(&gateway->login, dev->api_key, random, hf_clock_ms(), code);
-        (void)printf(
-            "  console   %s/console/#login=%s   (logs in once, within %d minutes; then with the API key)\n",
-            url, code, HF_LOGIN_LIFE_MS / 60000);
-        explicit_bzero(code, sizeof(code));
-    }
     (void)printf("  data      %s      configuration: %s/dev/holdfast.yaml\n\n", dev->data, dev->data);
     (void)printf("  API key       %s\n  device token  %s   (device %s, 30 days)\n\n", dev->api_key,
                  dev->token, DEV_DEVICE);
@@ -415,6 +417,8 @@ static void on_ready(void *context, struct hf_gateway *gateway)
             "  ffplay '%s/v1/cameras/" DEV_CAMERA "/" DEV_CHANNEL "/live.mp4?key=%s'\n\n",
             dev->data, self, sip, dev->data, dev->data, self, from, url, dev->api_key);
     }
+    if (gateway->rules->config->console.mode != HF_CONFIG_CONSOLE_OFF)
+        say_console(dev, gateway, url);
     (void)fflush(stdout);
 }
 

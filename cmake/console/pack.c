@@ -37,7 +37,7 @@ static const char *type_of(const char *name)
 static unsigned char *read_file(const char *path, size_t *ret_bytes)
 {
     FILE *file = fopen(path, "rb");
-    long bytes;
+    long bytes = 0;
 
     if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (bytes = ftell(file)) < 0)
         die("cannot be read", path);

@@ -144,6 +144,22 @@ static hf_err lookup(struct hf_log_reader *reader, hf_log_seek_fn *seek, uint64_
                          reader->segment.first_offset, seek, a, reader->key, ret_seek);
 }
 
+/* What is in the window was read before more became durable. */
+static void look_again(struct hf_log_reader *reader)
+{
+    struct hf_log *log = reader->log;
+    uint64_t end = UINT64_MAX;
+
+    reader->trusted =
+        hf_log_durable_through(log); /* first: what it counts lies before the end that is asked for next */
+    pthread_mutex_lock(&log->lock);
+    if (log->shared.segments.at[log->shared.segments.count - 1].generation == reader->segment.generation)
+        end = hf_log_index_seek_offset(&log->shared.live, UINT64_MAX).position;
+    pthread_mutex_unlock(&log->lock);
+    hf_log_window_file(&reader->window, reader->window.file);
+    hf_log_window_end(&reader->window, end);
+}
+
 static hf_err enter_segment(struct hf_log_reader *reader, const struct hf_log_segment *segment)
 {
     const struct hf_files *files = reader->log->files;
@@ -160,6 +176,7 @@ static hf_err enter_segment(struct hf_log_reader *reader, const struct hf_log_se
     hf_log_window_file(&reader->window, file);
     reader->segment.first_offset = segment->first_offset;
     reader->segment.generation = segment->generation;
+    look_again(reader);
     reader->segment.deleted = false;
     reader->position = HF_LOG_SEGMENT_HEAD_BYTES;
     reader->at_offset = segment->first_offset;
@@ -266,10 +283,8 @@ static hf_err step(struct hf_log_reader *reader, struct hf_log_record *ret_recor
     bool wanted;
     hf_err err;
 
-    if (reader->at_offset > reader->trusted) {
-        reader->trusted = hf_log_durable_through(reader->log);
-        hf_log_window_file(&reader->window, reader->window.file);
-    }
+    if (reader->at_offset > reader->trusted)
+        look_again(reader);
     err = hf_log_window_head(&reader->window, reader->position, &head);
     if (err == HF_OK && head.offset > reader->offset && head.offset > reader->at_offset &&
         head.offset <= reader->trusted && head.offset < reader->segment.end_offset) {

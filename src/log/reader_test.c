@@ -488,6 +488,52 @@ static void a_record_inside_a_payload_is_no_record(void **state)
     fixture_deinit(&f);
 }
 
+static struct {
+    const struct hf_files *below;
+    uint64_t end; /* of the furthest read */
+} watched;
+
+static hf_err watched_pread(void *context, int file, void *buffer, size_t bytes, uint64_t position,
+                            size_t *ret_bytes)
+{
+    watched.end = HF_MAX(watched.end, position + bytes);
+    return watched.below->pread(context, file, buffer, bytes, position, ret_bytes);
+}
+
+/* A live segment is reserved whole. To read on behind its last record costs the kernel pages of zeros, as many as it reads ahead. */
+static void nothing_is_read_behind_what_is_durable(void **state)
+{
+    struct fixture f;
+    struct hf_log_reader *reader;
+    struct hf_log_record record;
+    struct hf_files files;
+
+    (void)state;
+    fixture_init(&f, 1);
+    files = *f.options.files;
+    files.pread = watched_pread;
+    watched.below = f.options.files;
+    f.options.files = &files;
+    assert_int_equal(fixture_open(&f), HF_OK);
+    assert_int_equal(hf_log_reader_open(f.log, 1, &reader), HF_OK);
+    for (uint64_t end = HF_LOG_SEGMENT_HEAD_BYTES; f.next < 1000;) { /* through several segments */
+        struct hf_log_stats stats;
+
+        hf_log_stats(f.log, &stats);
+        watched.end = 0;
+        uint64_t segments = stats.segments, from = f.next;
+        assert_int_equal(fixture_group(&f, 3, BODY_MAX), HF_OK);
+        hf_log_stats(f.log, &stats);
+        end = stats.segments == segments ? end + f.batch.bytes : HF_LOG_SEGMENT_HEAD_BYTES + f.batch.bytes;
+        for (uint64_t offset = from; offset < f.next; offset++)
+            expect_next(reader, offset);
+        assert_int_equal(hf_log_reader_next(reader, &record), HF_ERR_AGAIN);
+        assert_int_equal(watched.end, end);
+    }
+    hf_log_reader_close(reader);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +549,7 @@ int main(void)
         cmocka_unit_test(the_first_record_of_a_time_is_found),
         cmocka_unit_test(too_many_readers_are_refused),
         cmocka_unit_test(a_record_inside_a_payload_is_no_record),
+        cmocka_unit_test(nothing_is_read_behind_what_is_durable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@ hf_err hf_log_window_init(struct hf_log_window *window, const struct hf_files *f
                           size_t bytes_max)
 {
     HF_ASSERT(bytes_max >= PAGE_BYTES);
-    *window = (struct hf_log_window){.files = files, .file = -1, .log_id = log_id, .bytes_max = bytes_max};
+    *window = (struct hf_log_window){
+        .files = files, .file = -1, .log_id = log_id, .bytes_max = bytes_max, .end = UINT64_MAX};
     window->buffer = malloc(bytes_max);
     return window->buffer ? HF_OK : HF_ERR_NOMEM;
 }
@@ -30,15 +31,21 @@ void hf_log_window_file(struct hf_log_window *window, int file)
     window->file = file;
     window->bytes = 0;
     window->ends = false;
+    window->end = UINT64_MAX;
+}
+
+void hf_log_window_end(struct hf_log_window *window, uint64_t end)
+{
+    window->end = end;
 }
 
 /* One page that cannot be read does not hide its neighbours. */
-static hf_err read_by_page(struct hf_log_window *window, uint64_t position)
+static hf_err read_by_page(struct hf_log_window *window, uint64_t position, size_t bytes)
 {
     const struct hf_files *files = window->files;
 
-    for (size_t n = 0; n < window->bytes_max;) {
-        size_t want = HF_MIN(window->bytes_max - n, (size_t)(PAGE_BYTES - (position + n) % PAGE_BYTES));
+    for (size_t n = 0; n < bytes;) {
+        size_t want = HF_MIN(bytes - n, (size_t)(PAGE_BYTES - (position + n) % PAGE_BYTES));
         size_t got = 0;
         hf_err err = files->pread(files->context, window->file, window->buffer + n, want, position + n, &got);
 
@@ -55,21 +62,23 @@ static hf_err read_by_page(struct hf_log_window *window, uint64_t position)
             break;
         }
     }
+    window->ends |= bytes < window->bytes_max;
     return HF_OK;
 }
 
 static hf_err fill(struct hf_log_window *window, uint64_t position)
 {
     const struct hf_files *files = window->files;
-    hf_err err;
+    size_t bytes = (size_t)HF_MIN((uint64_t)window->bytes_max, window->end - HF_MIN(position, window->end));
+    hf_err err = HF_OK;
 
     window->position = position;
     window->bytes = 0;
     window->ends = false;
-    err = files->pread(files->context, window->file, window->buffer, window->bytes_max, position,
-                       &window->bytes);
+    if (bytes > 0)
+        err = files->pread(files->context, window->file, window->buffer, bytes, position, &window->bytes);
     if (err == HF_ERR_IO && window->tolerant)
-        return read_by_page(window, position);
+        return read_by_page(window, position, bytes);
     if (err != HF_OK)
         window->bytes = 0;
     window->ends = err == HF_OK && window->bytes < window->bytes_max;

@@ -17,6 +17,7 @@ struct hf_log_window {
     uint8_t *buffer; /* owned */
     size_t bytes_max, bytes;
     uint64_t position; /* of buffer[0] in the file */
+    uint64_t end;      /* what lies behind it counts as not there; UINT64_MAX = the file's own end */
     bool ends;         /* the file ends with the buffer */
 };
 
@@ -26,6 +27,9 @@ hf_err hf_log_window_init(struct hf_log_window *window, const struct hf_files *f
 void hf_log_window_deinit(struct hf_log_window *window); /* does not close the file */
 /* Looks at this file from now on; also forgets what was read. */
 void hf_log_window_file(struct hf_log_window *window, int file);
+/* Reads nothing from `end` on, until the next hf_log_window_file. A live segment is reserved far beyond its records; to look there
+ * costs the kernel a page of zeros for each page it reads ahead, for some milliseconds at a time. */
+void hf_log_window_end(struct hf_log_window *window, uint64_t end);
 
 /* The record at `position`, head only: its body is neither read nor checked. HF_ERR_NOT_FOUND: the file ends
  * here, or nothing but zeros stand in place of the head. HF_ERR_CORRUPT: something else. HF_ERR_IO. */

@@ -140,6 +140,7 @@
     X(BYTES, _, retention_bytes, "20GiB", 2097152, 1099511627776000, LIVE, "The log is cut at its old end above this size.") \
     X(MS, _, retention_ms, "7d", 60000, 31536000000, LIVE, "Segments older than this are removed.") \
     X(US, _, group_wait_us, "0", 0, 2000, RESTART, "How long a record waits for company before its sync. 0: company comes by itself while a sync runs; a wait saves syncs on disks that are paid or worn by them.") \
+    X(US, _, group_pace_us, "2ms", 0, 2000, RESTART, "From 24,000 records a second on, syncs begin so long apart at least: each wakes all threads, and with so many messages the processor is what is short. 0: never.") \
     X(MS, _, full_grace_ms, "10s", 0, 600000, LIVE, "With a full disk devices are held back this long, then refused with storage_full.")
 
 #define HF_CONFIG_ROWS_store(X) \

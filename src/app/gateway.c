@@ -371,6 +371,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     gateway->log_thread.logger = &gateway->logger;
     gateway->log_thread.workers = gateway->tail_thread.workers = HF_MIN(workers, (unsigned)HF_WORKERS_MAX);
     gateway->log_thread.group_wait_us = (uint32_t)config->log.group_wait_us;
+    gateway->log_thread.group_pace_us = (uint32_t)config->log.group_pace_us;
     gateway->log_thread.on_durable = on_durable;
     gateway->log_thread.context = gateway;
     gateway->tail_thread.readers_max = (uint32_t)config->api.events_readers_max;

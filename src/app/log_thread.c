@@ -168,7 +168,7 @@ static void run(void *context)
 
     HF_ASSERT(group != NULL); /* at start, before anything is accepted */
     hf_thread_prefer_soon();  /* every acknowledgement waits for this thread */
-    hf_commit_init(&group->commit, self->group_wait_us);
+    hf_commit_init(&group->commit, self->group_wait_us, self->group_pace_us);
     while (!atomic_load(&self->stopping) || self->waiting != NULL || !hf_inbox_empty(self->inbox)) {
         (void)hf_inbox_drain(self->inbox, on_batch, self, HF_MAILBOX_ENTRIES);
         take_waiting(self, group);
@@ -179,9 +179,10 @@ static void run(void *context)
         }
         uint32_t wait_us = hf_commit_wait_us(&group->commit, hf_clock_us());
         if (wait_us > 0 && self->waiting == NULL && !atomic_load(&self->stopping)) {
-            (void)hf_inbox_wait(self->inbox, (int)(wait_us + 999) / 1000);
+            hf_thread_sleep_us(wait_us); /* 2 ms at most; not woken by each batch that comes meanwhile */
             continue;
         }
+        hf_commit_begin(&group->commit, hf_clock_us());
         commit(self, group);
         hf_commit_done(&group->commit);
         if (atomic_load(&self->stopping) && atomic_load(&self->failing_since_ms) != 0) {

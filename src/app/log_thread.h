@@ -27,7 +27,7 @@ struct hf_log_thread {
     struct hf_mailbox *from[HF_WORKERS_MAX]; /* posted to by worker i */
     struct hf_mailbox *to[HF_WORKERS_MAX];   /* worker i's inbox */
     unsigned workers;
-    uint32_t group_wait_us;
+    uint32_t group_wait_us, group_pace_us;
     void (*on_durable)(void *context); /* after each sync: store and tail threads are woken */
     void *context;
     _Atomic bool stopping;

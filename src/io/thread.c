@@ -1,11 +1,13 @@
 #include "io/thread.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -77,4 +79,12 @@ void hf_thread_prefer_soon(void)
     struct sched_attr_v0 attr = {.size = sizeof(attr), .policy = SCHED_OTHER, .runtime_ns = SHORT_TURN_NS};
 
     (void)syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
+void hf_thread_sleep_us(uint32_t us)
+{
+    struct timespec left = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -27,6 +28,7 @@ void hf_thread_join(struct hf_thread *thread); /* harmless when it was not start
 /* For a thread that sleeps most of the time and is waited for: asks the scheduler for short turns, taken soon, in place of long
  * ones (EEVDF's request size, Linux 6.12). Needs no privilege; older kernels ignore it. */
 void hf_thread_prefer_soon(void);
-unsigned hf_thread_cpus(void); /* CPUs this process may use, at least 1 */
+void hf_thread_sleep_us(uint32_t us); /* nothing ends it early */
+unsigned hf_thread_cpus(void);        /* CPUs this process may use, at least 1 */
 
 #endif

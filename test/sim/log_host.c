@@ -81,6 +81,7 @@ static void write_group(struct sim_gateway *gateway)
         return;
     }
     self->writing = true;
+    hf_commit_begin(&self->commit, sim_clock_mono_us(&gateway->clock));
     sim_in(events_of(gateway), &self->end, sim_disk_sync_us(&gateway->disk));
 }
 
@@ -171,7 +172,7 @@ void sim_log_host_init(struct sim_gateway *gateway)
                                   .retry = {.on_due = on_retry},
                                   .idle = {.on_due = on_idle}};
     self->waiting_end = &self->waiting;
-    hf_commit_init(&self->commit, gateway->sim->plan.group_wait_us);
+    hf_commit_init(&self->commit, gateway->sim->plan.group_wait_us, gateway->sim->plan.group_pace_us);
     sim_in(events_of(gateway), &self->idle, IDLE_US);
 }
 

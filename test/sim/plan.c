@@ -160,6 +160,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, s
         .retain_bytes = sim_percent(rng, 25) ? 512 << 10 : 0,
         .rest_permille = one_of(rng, 0, 2, 10),
     };
+    plan->group_pace_us = plan->group_wait_us == 0 ? 2000 : 0;
     draw_rules(&plan->rules, rng);
     draw_beats(&plan->rules.session);
     if (scenario->faults & F(CLOCK) && sim_percent(rng, 30))

@@ -74,7 +74,7 @@ struct sim_plan {
     uint32_t session_percent; /* of the devices speak holdfast.v1 */
     uint32_t return_per_second, profile, window_messages, commit_ms, queue_messages_max;
     uint64_t queue_bytes_max;
-    uint32_t group_wait_us, store_lag_us, full_grace_ms;
+    uint32_t group_wait_us, group_pace_us, store_lag_us, full_grace_ms;
     uint64_t segment_bytes, retain_bytes;
     uint32_t rest_permille; /* of its reads an application follows by a rest of up to a minute */
     bool mangle;            /* something may happen to frames of holdfast.v1 */

@@ -123,7 +123,7 @@ static void bench_paced(struct hf_log *log, uint64_t rate, uint64_t seconds, uin
         fill(&batches[i], ARRIVAL_RECORDS);
         group[i] = &batches[i];
     }
-    hf_commit_init(&commit, wait_us);
+    hf_commit_init(&commit, wait_us, 0);
     while (next < arrivals) {
         uint64_t now;
         uint32_t count, left;

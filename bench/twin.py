@@ -56,7 +56,7 @@ def section_twin():
     if not has_holdfast():
         return
     # Long enough that a bicycle fills some blocks: the last one of each takes a whole page, too.
-    live = run("holdfast bicycles", 5, "--connections", 1000, "--rate", 20000, "--warmup", "2s", "--duration", "%gs" % (10 * SECONDS))
+    live = run("holdfast bicycles", 5, "--connections", 1000, "--rate", 20000, "--tick", "1ms", "--lag-max", "20ms", "--warmup", "2s", "--duration", "%gs" % (10 * SECONDS))
     full = run("holdfast samples", 64, "--connections", 200, "--window", 16, "--warmup", "2s", "--duration", "%gs" % (2 * SECONDS), "--processes", len(CPUS),
                "--stall-max", "1s")
     save("twin", {"bicycles": live, "closed": full})

@@ -160,9 +160,15 @@ static void http_refused(void *context, struct hf_slice tenant, struct hf_slice 
     hf_hub_refused(&worker->hub, tenant, device, reason);
 }
 
+static hf_err ws_call(void *context, struct hf_call *call)
+{
+    sim_worker_call(context, call);
+    return HF_OK;
+}
+
 const struct hf_http_ops sim_http_ops = {.connect = http_connect, .refused = http_refused};
 const struct hf_ws_site_ops sim_ws_ops = {
-    .move = ws_move, .may_take = ws_may_take, .on_log = ws_log, .random = random_bytes};
+    .move = ws_move, .may_take = ws_may_take, .on_log = ws_log, .random = random_bytes, .call = ws_call};
 
 /* ---- devices that were online before the start ---- */
 

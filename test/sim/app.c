@@ -259,18 +259,21 @@ void sim_app_init(struct sim_app *app, struct sim *sim, unsigned index)
         .sim = sim, .index = index, .cursor = 1, .send = {.on_due = on_send}, .read = {.on_due = on_read}};
     snprintf(app->who, sizeof(app->who), "app%u", index);
     hf_rng_seed(&app->rng, hf_rng_u64(&sim->rng));
+    sim_shadow_app_init(app);
 }
 
 void sim_app_start(struct sim_app *app)
 {
     sim_in(&app->sim->events, &app->send, sim_wait(&app->rng, app->sim->plan.send_us));
     sim_in(&app->sim->events, &app->read, READ_US);
+    sim_shadow_app_start(app);
 }
 
 void sim_app_deinit(struct sim_app *app)
 {
     sim_cancel(&app->sim->events, &app->send);
     sim_cancel(&app->sim->events, &app->read);
+    sim_shadow_app_deinit(app);
     sim_app_gateway_gone(app);
 }
 

@@ -7,6 +7,7 @@
 #include "core/call.h"
 #include "log/reader.h"
 #include "sim/event.h"
+#include "sim/shadow.h"
 
 struct sim;
 struct sim_app;
@@ -43,6 +44,7 @@ struct sim_app {
     struct hf_log_reader *reader; /* owns; NULL while the gateway is not there */
     uint64_t cursor;              /* the next offset it wants */
     uint64_t read_events, gaps;
+    struct sim_shadow_app shadows;
 };
 
 void sim_app_init(struct sim_app *app, struct sim *sim, unsigned index);

@@ -64,6 +64,8 @@ void sim_device_lets_go(struct sim_device *device)
 {
     if (device->sock != NULL)
         sim_device_said(device)->over_us = events_of(device)->now_us;
+    if (device->core == NULL) /* else the core tells */
+        sim_shadow_device_closed(device);
     device->sock = NULL;
 }
 
@@ -121,6 +123,7 @@ void sim_device_init(struct sim_device *device, struct sim *sim, unsigned index)
     sim_path_init(&device->path);
     device->path.room_bytes = sim->plan.room_bytes;
     sign_token(device);
+    sim_shadow_device_init(device);
     /* Two machines with one identity have two queues, and the gateway remembers one: only raw mode promises nothing there. */
     bool shared = sim->plan.twin && (device->twin || index == 0);
     if (!shared && sim_percent(&device->rng, sim->plan.session_percent))
@@ -131,11 +134,13 @@ void sim_device_init(struct sim_device *device, struct sim *sim, unsigned index)
 
 void sim_device_deinit(struct sim_device *device)
 {
+    sim_shadow_device_end(device);
     if (device->running)
         device->ops->end(device, false);
     sim_cancel(events_of(device), &device->boot);
     sim_cancel(events_of(device), &device->publish);
     device->ops->free(device);
+    sim_shadow_device_deinit(device);
     sim_path_deinit(&device->path);
     for (unsigned i = 0; i < device->connections; i++)
         free(device->said[i].numbers);
@@ -147,6 +152,7 @@ void sim_device_start(struct sim_device *device)
     device->host.up = device->running = true;
     if (!device->sim->calm)
         sim_in(events_of(device), &device->publish, sim_wait(&device->rng, device->sim->plan.publish_us));
+    sim_shadow_device_begin(device);
     device->ops->begin(device);
     sim_path_heal(&device->sim->net, &device->path);
 }
@@ -154,6 +160,7 @@ void sim_device_start(struct sim_device *device)
 void sim_device_stop(struct sim_device *device, bool power, uint64_t down_us)
 {
     sim_trace(&device->sim->trace, device->who, "%s", power ? "loses power" : "is killed");
+    sim_shadow_device_end(device);
     device->ops->end(device, power);
     sim_cancel(events_of(device), &device->publish);
     device->running = false;

@@ -13,6 +13,7 @@ struct sim;
 struct sim_device;
 struct sim_raw;
 struct sim_core;
+struct sim_shadow_device;
 
 enum {
     SIM_SENT_MAX = 8192, /* messages and commands of all applications */
@@ -59,8 +60,9 @@ struct sim_device_ops {
 struct sim_device {
     struct sim *sim;
     const struct sim_device_ops *ops;
-    struct sim_raw *raw;   /* owns; or */
-    struct sim_core *core; /* owns */
+    struct sim_raw *raw;               /* owns; or */
+    struct sim_core *core;             /* owns */
+    struct sim_shadow_device *shadows; /* owns */
     unsigned index;
     char name[8], who[8], token[512];
     struct sim_host host;

@@ -298,6 +298,7 @@ const struct hf_client_ops sim_core_client_ops = {
     .sent = sim_core_sent,
     .failed = sim_core_failed,
     .opened = sim_core_opened,
+    .document = sim_core_document,
     .closed = op_closed,
     .state = op_state,
     .error = op_error,
@@ -372,6 +373,7 @@ static void begin(struct sim_device *device)
         .seed = hf_rng_u64(&device->rng),
         .window_messages = device->sim->plan.window_messages,
         .crc = device->index % 2 == 0,
+        .shadow = device->sim->plan.shadow_us > 0,
         .memory = {.resize = resize},
     };
 

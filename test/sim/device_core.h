@@ -75,6 +75,7 @@ void sim_core_published(void *user, void *cookie, uint64_t id, hf_err err);
 void sim_core_sent(void *user, uint64_t id);
 void sim_core_failed(void *user, uint64_t id, enum hf_reason reason);
 void sim_core_opened(void *user, const struct hf_client_opened *opened);
+void sim_core_document(void *user, const struct hf_client_document *document);
 void sim_core_mangle(struct sim_device *device, unsigned permille);
 void sim_core_answer(struct sim_device *device); /* acknowledges what is due */
 void sim_core_died(struct sim_device *device);   /* its program, and with it what was not durable */

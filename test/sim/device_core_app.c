@@ -239,4 +239,10 @@ void sim_core_opened(void *user, const struct hf_client_opened *opened)
     sim_oracle_opened(device->sim, device, opened);
     if (device->index % 2 == 0)
         (void)hf_client_core_subscribe(device->core->core, &now, HF_SLICE("news"), true);
+    sim_shadow_device_opened(device);
+}
+
+void sim_core_document(void *user, const struct hf_client_document *document)
+{
+    sim_shadow_device_document(user, document);
 }

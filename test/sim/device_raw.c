@@ -48,16 +48,34 @@ void sim_raw_hello(struct sim_device *device)
 
     if (device->index % 2 == 0)
         sim_raw_write(device, HF_WS_OP_TEXT, subscribe, sizeof(subscribe) - 1);
+    sim_shadow_device_opened(device);
     sim_raw_pump(device);
 }
 
 /* ---- down ---- */
 
-enum { TYPE, ID, OFFSET, PAYLOAD, M, D, N, REASON, FIELDS };
+enum { TYPE, TOPIC, ID, OFFSET, VERSION, PAYLOAD, M, D, N, REASON, FIELDS };
+
+/* An answer of a shadow has a text for an id. */
+static bool on_shadow(struct sim_device *device, const struct hf_json_field *fields, enum hf_reason reason)
+{
+    struct hf_slice id = {"", 0};
+    uint64_t version = 0;
+
+    if (hf_json_to_text(&fields[ID], NULL, 0, &id) != HF_OK || id.bytes < 2 ||
+        (id.at[0] != 's' && id.at[0] != 'q'))
+        return false;
+    (void)hf_json_to_u64(&fields[VERSION], &version);
+    sim_shadow_device_answer(device, id, version, reason);
+    return true;
+}
 
 static void on_ack(struct sim_device *device, const struct hf_json_field *fields)
 {
     uint64_t number = 0, offset = 0;
+
+    if (on_shadow(device, fields, HF_REASON_NONE))
+        return;
 
     if (hf_json_to_u64(&fields[ID], &number) != HF_OK || hf_json_to_u64(&fields[OFFSET], &offset) != HF_OK ||
         number == 0 || number > device->made) {
@@ -141,6 +159,11 @@ static void on_command(struct sim_device *device, const struct hf_json_field *fi
 
 static void on_error(struct sim_device *device, const struct hf_json_field *fields)
 {
+    struct hf_slice reason = {"", 0};
+
+    (void)hf_json_to_text(&fields[REASON], NULL, 0, &reason);
+    if (on_shadow(device, fields, hf_reason_by_name(reason)))
+        return;
     /* A result that nobody waits for any more is no mistake; everything else is. */
     if (!hf_json_is(&fields[REASON], "not_found"))
         sim_fail(device->sim, "%s is told of an error: %.*s", device->name, (int)fields[REASON].raw.bytes,
@@ -163,6 +186,7 @@ void sim_raw_message(struct sim_device *device, struct hf_slice text, bool is_te
 {
     struct hf_json_field fields[FIELDS] = {
         [TYPE] = HF_JSON_FIELD("type"),     [ID] = HF_JSON_FIELD("id"),
+        [TOPIC] = HF_JSON_FIELD("topic"),   [VERSION] = HF_JSON_FIELD("version"),
         [OFFSET] = HF_JSON_FIELD("offset"), [PAYLOAD] = HF_JSON_FIELD("payload"),
         [M] = HF_JSON_FIELD("m"),           [D] = HF_JSON_FIELD("d"),
         [N] = HF_JSON_FIELD("n"),           [REASON] = HF_JSON_FIELD("reason")};
@@ -174,6 +198,8 @@ void sim_raw_message(struct sim_device *device, struct hf_slice text, bool is_te
         on_ack(device, fields);
     else if (hf_json_is(&fields[TYPE], "command"))
         on_command(device, fields);
+    else if (hf_json_is(&fields[TYPE], "message") && hf_json_is(&fields[TOPIC], "$shadow/delta"))
+        sim_shadow_device_delta(device, fields[PAYLOAD].raw);
     else if (hf_json_is(&fields[TYPE], "message"))
         on_publication(device, fields);
     else if (hf_json_is(&fields[TYPE], "error"))

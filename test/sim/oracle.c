@@ -42,6 +42,7 @@ void sim_oracle_deinit(struct sim *sim)
     free(oracle->records);
     free(oracle->seen);
     free(oracle->sent);
+    sim_oracle_shadows_deinit(sim);
 }
 
 uint64_t sim_record_hash(const struct hf_log_record *record)

@@ -17,6 +17,7 @@
 #include "log/reader.h"
 #include "sim/app.h"
 #include "sim/device.h"
+#include "sim/shadow.h"
 
 struct sim_worker;
 
@@ -66,6 +67,10 @@ struct sim_oracle {
     uint64_t boot;   /* of the last start in the log */
     uint64_t rotten; /* bits that have rotted so far */
     uint64_t messages, commands_done;
+    struct sim_shadow shadows[SIM_DEVICES_MAX * SIM_SHADOWS];
+    struct sim_change *changes; /* owns; by number - 1; NULL before the first */
+    uint32_t change_count;
+    uint64_t shadow_changes; /* in the log */
     bool failed;
     char message[512];
 };

@@ -338,6 +338,7 @@ void sim_oracle_event(struct sim *sim, const struct hf_event *event, struct sim_
     case HF_EVENT_COMMAND_DELIVERED:
     case HF_EVENT_COMMAND_DONE:
     case HF_EVENT_COMMAND_FAILED: on_fate(sim, event, record); return;
+    case HF_EVENT_SHADOW: sim_oracle_shadow_event(sim, event); return;
     case HF_EVENT_NODE_STARTED: sim->oracle.boot = event->to; return;
     default: return;
     }

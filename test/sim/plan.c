@@ -24,25 +24,35 @@ const char *sim_fault_name(enum sim_fault fault)
 #define CAMERAS (F(CAM_LOSS) | F(CAM_CUT) | F(CAM_MOVE) | F(CAM_RESET) | F(CAM_KILL) | F(CAM_HANG))
 
 const struct sim_scenario sim_scenarios[] = {
-    {"calm", "nothing goes wrong", 0, 0, 0, 8, 0},
-    {"network", "slow, lossy, cut, forgotten and reset connections, slow readers", NETWORK, 3, 12, 8, 0},
+    {"calm", "nothing goes wrong", 0, 0, 0, 8, 0, false},
+    {"network", "slow, lossy, cut, forgotten and reset connections, slow readers", NETWORK, 3, 12, 8, 0,
+     false},
     {"devices", "devices die, lose power, return together, are thrown out, have a twin", DEVICES | F(RESET),
-     3, 12, 8, 0},
+     3, 12, 8, 0, false},
     {"crash", "the gateway is killed between any two of its effects", F(KILL) | F(TERM) | F(STORE_LOST), 2, 8,
-     6, 0},
+     6, 0, false},
     {"power", "power cuts with torn writes, and a network that breaks",
-     F(POWER) | F(KILL) | F(KILL_POWER) | F(RESET) | F(CUT), 2, 8, 6, 0},
+     F(POWER) | F(KILL) | F(KILL_POWER) | F(RESET) | F(CUT), 2, 8, 6, 0, false},
     {"disk", "full, read-only, slow and failing disks, and crashes with them", DISK | F(KILL) | F(POWER), 2,
-     8, 6, 0},
-    {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6, 0},
+     8, 6, 0, false},
+    {"time", "clocks that step, a process that is stopped or starved", TIME | F(RESET) | F(KILL), 2, 8, 6, 0,
+     false},
     {"frames", "session frames doubled, swapped, late, lost, damaged; connections reset",
-     F(MANGLE) | F(RESET) | F(DEVICE_KILL) | F(KILL), 3, 12, 5, 0},
-    {"rot", "bits rot while the gateway is down", F(ROT) | F(KILL), 2, 5, 4, 0},
-    {"all", "everything at once", NETWORK | DEVICES | CRASHES | DISK | TIME, 4, 16, 8, 0},
+     F(MANGLE) | F(RESET) | F(DEVICE_KILL) | F(KILL), 3, 12, 5, 0, false},
+    {"rot", "bits rot while the gateway is down", F(ROT) | F(KILL), 2, 5, 4, 0, false},
+    {"all", "everything at once", NETWORK | DEVICES | CRASHES | DISK | TIME, 4, 16, 8, 0, false},
     {"cameras", "cameras by SIP: datagrams lost, doubled, late, connections cut, moves, deaths", CAMERAS, 3,
-     16, 1, SIM_CAMERAS_MAX},
+     16, 1, SIM_CAMERAS_MAX, false},
     {"cameras_crash", "the same, and the gateway is killed, drained, stopped and starved",
-     CAMERAS | F(KILL) | F(TERM) | F(STORE_LOST) | F(POWER) | F(STOP) | F(STARVE), 3, 16, 1, 6},
+     CAMERAS | F(KILL) | F(TERM) | F(STORE_LOST) | F(POWER) | F(STOP) | F(STARVE), 3, 16, 1, 6, false},
+    {"twins", "shadows and samples: connections break, devices die, return, are thrown out",
+     NETWORK | DEVICES, 2, 10, 4, 0, true},
+    {"twins_crash", "the same, and the gateway is killed, drained, stopped, loses power and its tables",
+     CRASHES | F(STOP) | F(STARVE) | F(CLOCK) | F(DISK_ERROR) | F(DISK_FULL) | F(RESET) | F(CUT) |
+         F(DEVICE_KILL) | F(DEVICE_POWER),
+     2, 8, 4, 0, true},
+    {"twins_frames", "the same, with session frames doubled, swapped, late, lost, damaged",
+     F(MANGLE) | F(RESET) | F(DEVICE_KILL) | F(KILL), 3, 12, 4, 0, true},
 };
 const unsigned sim_scenario_count = sizeof(sim_scenarios) / sizeof(sim_scenarios[0]);
 
@@ -128,6 +138,17 @@ static void draw_cameras(struct sim_plan *plan, const struct sim_scenario *scena
     };
 }
 
+static void draw_twins(struct sim_plan *plan, struct hf_rng *rng)
+{
+    plan->active_us = UINT64_C(1000000) * sim_between(rng, 10, 40);
+    plan->publish_us = 1000 * one_of(rng, 100, 500, 2000);
+    plan->send_us = 1000 * one_of(rng, 300, 1500, 5000);
+    plan->key_percent = HF_MAX(plan->key_percent, 50u);
+    plan->shadow_us = 1000 * one_of(rng, 30, 300, 1500);
+    plan->rules.shadow.versions_max = one_of(rng, 3, 20, 100);
+    plan->rules.shadow.changes = (struct hf_rate_limit){one_of(rng, 5, 100, 100), one_of(rng, 10, 200, 200)};
+}
+
 void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, struct hf_rng *rng)
 {
     *plan = (struct sim_plan){
@@ -172,5 +193,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, s
         plan->session_percent = 100;
     if (scenario->cameras_max > 0)
         draw_cameras(plan, scenario, rng);
+    if (scenario->twins)
+        draw_twins(plan, rng);
     plan->twin = plan->devices > 2 && (scenario->faults & F(TWIN)) && sim_percent(rng, 50);
 }

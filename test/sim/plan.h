@@ -57,6 +57,7 @@ struct sim_scenario {
     uint8_t episodes_min, episodes_max;
     uint8_t devices_max;
     uint8_t cameras_max; /* 0: no cameras, and what they need is not drawn */
+    bool twins;          /* devices have shadows and sensors */
 };
 extern const struct sim_scenario sim_scenarios[];
 extern const unsigned sim_scenario_count;
@@ -82,6 +83,7 @@ struct sim_plan {
     struct hf_tenant_rules rules;
     unsigned cameras;
     struct hf_gb_limits gb;
+    uint32_t shadow_us; /* mean time between changes of an application, of a device; 0 = none */
 };
 
 void sim_plan_draw(struct sim_plan *plan, const struct sim_scenario *scenario, struct hf_rng *rng);

@@ -136,6 +136,8 @@ static void run_last_start(struct sim *sim)
     run_until(sim, sim->events.now_us + S);
     if (!sim->oracle.failed)
         sim_oracle_books(sim);
+    if (!sim->oracle.failed)
+        sim_oracle_shadows_end(sim);
     if (!sim->oracle.failed && !sim->gateway.running)
         sim_fail(sim, "the gateway does not start on a disk that is well");
 }
@@ -153,6 +155,7 @@ static void end(struct sim *sim, struct sim_result *ret_result)
         .records = oracle->count,
         .messages = oracle->messages,
         .commands = oracle->commands_done,
+        .shadow_changes = oracle->shadow_changes,
         .crashes = sim->gateway.starts - 1,
         .connections = sim->net.conns_made,
     };

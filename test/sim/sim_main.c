@@ -27,7 +27,7 @@ struct options {
 
 struct shared { /* between the parent and its jobs */
     _Atomic uint64_t next, done, failed_seed, records, messages, commands, crashes, connections, steps,
-        simulated_s;
+        simulated_s, shadow_changes;
     _Atomic bool failed;
 };
 
@@ -88,6 +88,7 @@ static void run_job(struct shared *shared)
         shared->records += result.records;
         shared->messages += result.messages;
         shared->commands += result.commands;
+        shared->shadow_changes += result.shadow_changes;
         shared->crashes += result.crashes;
         shared->connections += result.connections;
         shared->steps += result.steps;
@@ -144,10 +145,11 @@ static int run_many(void)
     if (!options.quiet)
         printf("%" PRIu64 " worlds%s: %" PRIu64 " s simulated, %" PRIu64 " steps, %" PRIu64
                " crashes, %" PRIu64 " connections, %" PRIu64 " records, %" PRIu64 " messages, %" PRIu64
-               " commands done\n",
+               " commands done, %" PRIu64 " changes of shadows\n",
                (uint64_t)shared->done, worst ? " until one failed" : "", (uint64_t)shared->simulated_s,
                (uint64_t)shared->steps, (uint64_t)shared->crashes, (uint64_t)shared->connections,
-               (uint64_t)shared->records, (uint64_t)shared->messages, (uint64_t)shared->commands);
+               (uint64_t)shared->records, (uint64_t)shared->messages, (uint64_t)shared->commands,
+               (uint64_t)shared->shadow_changes);
     return worst;
 }
 
@@ -158,9 +160,10 @@ static int run_single(void)
 
     if (ok && !options.quiet)
         printf("seed %" PRIu64 ": ok, %" PRIu64 " steps, %.1f s, %" PRIu64 " crashes, %" PRIu64
-               " connections, %" PRIu64 " records, %" PRIu64 " messages, %" PRIu64 " commands done",
+               " connections, %" PRIu64 " records, %" PRIu64 " messages, %" PRIu64 " commands done, %" PRIu64
+               " changes of shadows",
                options.first, result.steps, (double)result.simulated_us / 1e6, result.crashes,
-               result.connections, result.records, result.messages, result.commands);
+               result.connections, result.records, result.messages, result.commands, result.shadow_changes);
     if (ok && !options.quiet && (options.hash || options.trace))
         printf(", trace %016" PRIx64, result.hash);
     if (ok && !options.quiet)

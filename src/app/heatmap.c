@@ -113,8 +113,9 @@ static void cells(struct hf_page *page, const struct hf_latencies *latencies)
 void hf_gateway_heatmap_metrics(struct hf_page *page, struct hf_gateway *gateway)
 {
     static const char *const help[HF_LATENCY_PAIRS] = {
-        [HF_LATENCY_CAPTURE] = "capture of a batch's newest sample to the gateway, by two clocks, of devices "
-                               "with a synchronised one",
+        [HF_LATENCY_CAPTURE] =
+            ("capture of a batch's newest sample to the gateway, by two clocks, of devices "
+             "with a synchronised one"),
         [HF_LATENCY_HALF_RTT] = "half of the round trip of devices whose clock is not synchronised",
         [HF_LATENCY_DURABLE] = "a message from the worker that took it to the disk",
         [HF_LATENCY_APPLICATION] = "an event from the disk to a reader that follows",

@@ -9,6 +9,7 @@ import { lang, t } from "./lib/i18n.js";
 import { link, overview, STALE_MS, watch } from "./lib/live.js";
 import { route } from "./lib/route.js";
 import { theme } from "./lib/theme.js";
+import { Audit } from "./pages/audit.jsx";
 import { Device } from "./pages/device.jsx";
 import { Devices } from "./pages/devices.jsx";
 import { Events } from "./pages/events.jsx";
@@ -24,6 +25,7 @@ const PAGES = [
   ["", "o", () => t("Overview"), Overview],
   ["devices", "d", () => t("Devices"), Devices],
   ["events", "e", () => t("Events"), Events],
+  ["changes", "c", () => t("Changes"), Audit],
   ["latency", "l", () => t("Latency"), Heatmap],
   ["reports", "r", () => t("Reports"), Reports],
   ["health", "h", () => t("Health"), Health],
@@ -65,7 +67,7 @@ function Lost() {
   return <div class="alert bad" role="alert" id="lost"><strong>{t("The connection to the gateway is lost.")}</strong> {t("What you see is {span} old. It is tried again each second.", { span: span(now - state.at) })}</div>;
 }
 
-const KEYS = [["g o · g d · g e · g l · g r · g h", () => t("go to a page")], ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];
+const KEYS = [["g o · g d · g e · g c · g l · g r · g h", () => t("go to a page")], ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];
 
 function Help({ close }) {
   return <div class="shade" onClick={close}><div class="panel help" role="dialog" aria-label={t("Keys")} onClick={(event) => event.stopPropagation()}><header><h2>{t("Keys")}</h2><button onClick={close} aria-label={t("Close")}>✕</button></header><dl class="facts">{KEYS.map(([keys, text]) => <><dt><kbd>{keys}</kbd></dt><dd>{text()}</dd></>)}</dl></div></div>;

@@ -18,12 +18,13 @@ enum hf_tail_form { HF_TAIL_JSONL, HF_TAIL_SSE, HF_TAIL_WS };
 struct hf_tail_request {
     struct hf_slice tenant; /* always set: a reader never sees another tenant; "*" = operator, all */
     struct hf_slice device, topic_filter; /* absent = all; topic_filter with MQTT-style + and # */
-    uint64_t types;                       /* bit per enum hf_event_type; 0 = all */
-    uint64_t from;                        /* first offset wanted; 0 = from the end */
-    uint64_t until;                       /* last offset wanted; 0 = none */
-    uint64_t from_time_ms;                /* instead of `from`; 0 = not asked */
-    uint64_t limit;                       /* events at most; 0 = no limit */
-    bool follow;                          /* wait for more at the end */
+    struct hf_slice by;    /* what came of requests with this key; "*" = with any; absent = all */
+    uint64_t types;        /* bit per enum hf_event_type; 0 = all */
+    uint64_t from;         /* first offset wanted; 0 = from the end */
+    uint64_t until;        /* last offset wanted; 0 = none */
+    uint64_t from_time_ms; /* instead of `from`; 0 = not asked */
+    uint64_t limit;        /* events at most; 0 = no limit */
+    bool follow;           /* wait for more at the end */
     enum hf_tail_form form;
 };
 struct hf_tail; /* opaque */

@@ -136,6 +136,8 @@ static hf_err broadcast(struct hf_worker *worker, struct hf_call *whole)
     record->payload = whole->payload;
     record->format = whole->format;
     record->flags = whole->flags;
+    record->by = whole->by;
+    record->console = whole->console;
     memcpy(record->id, whole->id, sizeof(record->id));
     record->maker = whole;
     record->route = worker;

@@ -43,7 +43,8 @@ hf_err hf_tail_new(struct hf_tail_thread *self, unsigned worker, const struct hf
                    void (*on_chunk)(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk),
                    void *user, struct hf_tail **ret_tail)
 {
-    size_t bytes = request->tenant.bytes + request->device.bytes + request->topic_filter.bytes;
+    size_t bytes =
+        request->tenant.bytes + request->device.bytes + request->topic_filter.bytes + request->by.bytes;
 
     if (atomic_fetch_add(&self->readers, 1) >= self->readers_max) {
         atomic_fetch_sub(&self->readers, 1);
@@ -60,6 +61,7 @@ hf_err hf_tail_new(struct hf_tail_thread *self, unsigned worker, const struct hf
     tail->request.tenant = keep(&at, request->tenant);
     tail->request.device = keep(&at, request->device);
     tail->request.topic_filter = keep(&at, request->topic_filter);
+    tail->request.by = keep(&at, request->by);
     tail->on_chunk = on_chunk;
     tail->user = user;
     tail->thread = self;

@@ -106,7 +106,10 @@ struct hf_call {
     struct hf_slice tenant, device;
     struct hf_slice topic; /* or the command's name */
     struct hf_slice payload;
-    struct hf_slice key;      /* idempotency key, or the key field of a RECORD */
+    struct hf_slice key; /* idempotency key, or the key field of a RECORD */
+    struct hf_slice
+        by;       /* id of the API key that asks; goes into the events that come of it. Absent: nobody's */
+    bool console; /* it says that it asks for the web console */
     struct hf_slice *devices; /* BROADCAST to a list */
     unsigned device_count;
     bool target_topic;     /* BROADCAST to the subscribers of `topic`; else to the list, or to all */
@@ -166,6 +169,12 @@ struct hf_call {
     unsigned origin, parts;
     void *storage; /* owned: freed by hf_call_free */
 };
+
+/* For the flags of an event that comes of the call, beside `by`. */
+static inline uint8_t hf_call_mark(const struct hf_call *call)
+{
+    return call->by.at != NULL && call->console ? HF_EVENT_FLAG_CONSOLE : 0;
+}
 
 /* A zeroed call with storage_bytes of owned room behind `storage`; NULL on no memory. */
 struct hf_call *hf_call_new(enum hf_call_type type, size_t storage_bytes);

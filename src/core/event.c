@@ -18,7 +18,8 @@ enum {
     FIELD_KEY = 1 << 10,
     FIELD_PAYLOAD = 1 << 11,
     FIELD_MADE = 1 << 12,
-    FIELDS_ALL = (1 << 13) - 1,
+    FIELD_BY = 1 << 13,
+    FIELDS_ALL = (1 << 14) - 1,
 };
 
 static const char *const type_names[HF_EVENT_TYPES_MAX] = {
@@ -54,7 +55,8 @@ static unsigned fields_of(const struct hf_event *event)
            (event->to ? FIELD_TO : 0u) | (event->made_ms ? FIELD_MADE : 0u) |
            (id_is_set(event->id) ? FIELD_ID : 0u) | (event->tenant.at ? FIELD_TENANT : 0u) |
            (event->device.at ? FIELD_DEVICE : 0u) | (event->topic.at ? FIELD_TOPIC : 0u) |
-           (event->key.at ? FIELD_KEY : 0u) | (event->payload.at ? FIELD_PAYLOAD : 0u);
+           (event->key.at ? FIELD_KEY : 0u) | (event->payload.at ? FIELD_PAYLOAD : 0u) |
+           (event->by.at ? FIELD_BY : 0u);
 }
 
 size_t hf_event_bytes(const struct hf_event *event)
@@ -67,7 +69,8 @@ size_t hf_event_bytes(const struct hf_event *event)
            (fields & FIELD_ID ? 16u : 0u) + (fields & FIELD_TENANT ? 1 + event->tenant.bytes : 0) +
            (fields & FIELD_DEVICE ? 1 + event->device.bytes : 0) +
            (fields & FIELD_TOPIC ? 2 + event->topic.bytes : 0) +
-           (fields & FIELD_KEY ? 2 + event->key.bytes : 0) + event->payload.bytes;
+           (fields & FIELD_KEY ? 2 + event->key.bytes : 0) + (fields & FIELD_BY ? 1 + event->by.bytes : 0) +
+           event->payload.bytes;
 }
 
 static uint8_t *put_bytes(uint8_t *out, struct hf_slice text)
@@ -137,6 +140,8 @@ size_t hf_event_encode(const struct hf_event *event, uint8_t *out)
         at = put_long(at, event->topic, HF_TOPIC_BYTES_MAX);
     if (fields & FIELD_KEY)
         at = put_long(at, event->key, HF_KEY_BYTES_MAX);
+    if (fields & FIELD_BY)
+        at = put_short(at, event->by, HF_BY_BYTES_MAX);
     at = put_bytes(at, event->payload);
     return (size_t)(at - out);
 }
@@ -216,6 +221,7 @@ hf_err hf_event_decode(const uint8_t *body, size_t body_bytes, struct hf_event *
     ret_event->device = take_text(&reader, fields & FIELD_DEVICE, 1, HF_DEVICE_BYTES_MAX);
     ret_event->topic = take_text(&reader, fields & FIELD_TOPIC, 2, HF_TOPIC_BYTES_MAX);
     ret_event->key = take_text(&reader, fields & FIELD_KEY, 2, HF_KEY_BYTES_MAX);
+    ret_event->by = take_text(&reader, fields & FIELD_BY, 1, HF_BY_BYTES_MAX);
     if (fields & FIELD_PAYLOAD)
         ret_event->payload =
             (struct hf_slice){(const char *)reader.at, reader.ok ? (size_t)(reader.end - reader.at) : 0};

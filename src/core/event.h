@@ -7,7 +7,7 @@
  *   u8 version (1), u8 type, u8 format, u8 flags, u16 reason, u16 fields (which of the following are there, in this order)
  *   bit 0 u16 code     bit 1 u64 epoch     bit 2 u64 conn     bit 3 u64 seq      bit 4 u64 from    bit 5 u64 to
  *   bit 12 u64 made    bit 6 16 bytes id   bit 7 u8+tenant    bit 8 u8+device    bit 9 u16+topic   bit 10 u16+key
- *   bit 11 payload: the rest
+ *   bit 13 u8+by       bit 11 payload: the rest
  * A field that is absent reads as zero or as the absent slice. Unknown field bits are refused: a reader of an
  * older version must not misread what follows. */
 #ifndef HF_CORE_EVENT_H
@@ -80,6 +80,7 @@ enum {
     HF_EVENT_FLAG_TEXT = 1,      /* the payload is valid UTF-8 */
     HF_EVENT_FLAG_TELEMETRY = 2, /* message class, see core/call.h; neither bit = message */
     HF_EVENT_FLAG_COMMAND = 4,
+    HF_EVENT_FLAG_CONSOLE = 8, /* beside `by`: asked for in the web console, so the request said */
 };
 
 enum {
@@ -87,12 +88,13 @@ enum {
     HF_DEVICE_BYTES_MAX = 128,
     HF_TOPIC_BYTES_MAX = 256,
     HF_KEY_BYTES_MAX = 256,
+    HF_BY_BYTES_MAX = 32, /* the longest id of an API key */
     HF_DOWNLINK_BYTES_MAX =
         (2 << 20) - 4096,            /* payload to one device: a record of the log and a row of a table */
     HF_BINDING_BYTES_MAX = 384,      /* payload of camera.bound, and in the row of its device */
     HF_CALL_RECORD_BYTES_MAX = 8192, /* payload of camera.call */
     HF_EVENT_HEAD_BYTES_MAX = 8 + 2 + 6 * 8 + 16 + 1 + HF_TENANT_BYTES_MAX + 1 + HF_DEVICE_BYTES_MAX + 2 +
-                              HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX,
+                              HF_TOPIC_BYTES_MAX + 2 + HF_KEY_BYTES_MAX + 1 + HF_BY_BYTES_MAX,
 };
 
 struct hf_event {
@@ -103,6 +105,8 @@ struct hf_event {
     uint64_t made_ms; /* when the device says it made it, UTC by its clock; 0 = it does not say */
     uint8_t id[16];   /* UUIDv7; all zero = none */
     struct hf_slice tenant, device, topic, key, payload;
+    struct hf_slice
+        by; /* who asked for it over the HTTP API: the id of the key, never the key; absent: nobody did */
 };
 
 const char *hf_event_type_name(unsigned type); /* "message"; "unknown_type" when not in the table */

@@ -25,12 +25,13 @@ static const struct hf_event full = {
     .device = {"d", 1},
     .topic = {"t/1", 3},
     .key = {"k", 1},
+    .by = {"abcdefgh", 8},
     .payload = {"{}", 2},
 };
 
 static void the_layout(void **state)
 {
-    static const uint8_t body[] = "\x01\x0d\x01\x04\x01\x02\x0f\xff"
+    static const uint8_t body[] = "\x01\x0d\x01\x04\x01\x02\x2f\xff"
                                   "\x03\x04"
                                   "\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x08"
                                   "\xff\xff\xff\xff\xff\xff\xff\xff"
@@ -41,6 +42,8 @@ static void the_layout(void **state)
                                   "d"
                                   "\0\x03t/1"
                                   "\0\x01k"
+                                  "\x08"
+                                  "abcdefgh"
                                   "{}";
     uint8_t out[sizeof(body) - 1];
     struct hf_event event;
@@ -56,7 +59,7 @@ static void the_layout(void **state)
     assert_memory_equal(event.id, full.id, 16);
     assert_true(hf_slice_eq(event.tenant, full.tenant) && hf_slice_eq(event.device, full.device));
     assert_true(hf_slice_eq(event.topic, full.topic) && hf_slice_eq(event.key, full.key));
-    assert_true(hf_slice_eq(event.payload, full.payload));
+    assert_true(hf_slice_eq(event.payload, full.payload) && hf_slice_eq(event.by, full.by));
 }
 
 /* Cut anywhere, an event is refused; only the payload may be shorter. */
@@ -90,7 +93,9 @@ static void what_encode_cannot_have_written(void **state)
 #define ROW(text, err) {text, sizeof(text) - 1, err}
         ROW("\x01\x01\0\0\0\0\0\0", HF_OK),
         ROW("\x02\x01\0\0\0\0\0\0", HF_ERR_MALFORMED),       /* another version */
-        ROW("\x01\x01\0\0\0\0\x10\0", HF_ERR_MALFORMED),     /* a field that we do not know */
+        ROW("\x01\x01\0\0\0\0\x40\0", HF_ERR_MALFORMED),     /* a field that we do not know */
+        ROW("\x01\x01\0\0\0\0\x10\0", HF_ERR_MALFORMED),     /* a time that is not there */
+        ROW("\x01\x01\0\0\0\0\x20\0\x21", HF_ERR_MALFORMED), /* the id of a key has 32 bytes at most */
         ROW("\x01\x01\0\0\0\0\0\0x", HF_ERR_MALFORMED),      /* bytes that belong to nothing */
         ROW("\x01\x01\0\0\0\0\0\x01\0\0", HF_ERR_MALFORMED), /* a code that is absent all the same */
         ROW("\x01\x01\0\0\0\0\0\x01\0\x01", HF_OK),
@@ -112,6 +117,26 @@ static void what_encode_cannot_have_written(void **state)
     long_topic[9] = 0;
     assert_int_equal(hf_event_decode(long_topic, sizeof(long_topic) - 1, &event), HF_OK);
     assert_int_equal(event.topic.bytes, HF_TOPIC_BYTES_MAX);
+}
+
+/* A log that was written before events named their makers reads as it did. */
+static void a_record_from_before_by(void **state)
+{
+    static const uint8_t body[] = "\x01\x0d\x01\x04\0\0\x0c\x80"
+                                  "\x04"
+                                  "acme"
+                                  "\0\x01k"
+                                  "{}";
+    struct hf_event event;
+    uint8_t out[sizeof(body) - 1];
+
+    (void)state;
+    assert_int_equal(hf_event_decode(body, sizeof(out), &event), HF_OK);
+    assert_null(event.by.at);
+    assert_true(hf_slice_is(event.key, "k") && hf_slice_is(event.payload, "{}"));
+    assert_int_equal(hf_event_bytes(&event), sizeof(out));
+    assert_int_equal(hf_event_encode(&event, out), sizeof(out));
+    assert_memory_equal(out, body, sizeof(out));
 }
 
 static void absent_and_empty_differ(void **state)
@@ -171,6 +196,7 @@ int main(void)
         cmocka_unit_test(the_layout),
         cmocka_unit_test(cut_bodies_are_refused),
         cmocka_unit_test(what_encode_cannot_have_written),
+        cmocka_unit_test(a_record_from_before_by),
         cmocka_unit_test(absent_and_empty_differ),
         cmocka_unit_test(names_and_ids),
         cmocka_unit_test(the_device_hash),

@@ -82,7 +82,7 @@ static void record(struct hf_hub *hub, struct hf_call *call)
     struct hf_event event = {
         .type = call->event_type,
         .format = call->format,
-        .flags = call->flags,
+        .flags = (uint8_t)(call->flags | hf_call_mark(call)),
         .from = call->written,
         .to = call->targets,
         .tenant = call->tenant,
@@ -90,6 +90,7 @@ static void record(struct hf_hub *hub, struct hf_call *call)
         .topic = call->topic,
         .key = call->key,
         .payload = call->payload,
+        .by = call->by,
     };
 
     memcpy(event.id, call->id, sizeof(event.id));

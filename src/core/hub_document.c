@@ -320,22 +320,25 @@ hf_err hf_kept_append(struct kept_document *kept, const struct hf_event *event)
     return HF_OK;
 }
 
-/* stored: as it is from now on; absent = it is over. */
+/* stored: as it is from now on; absent = it is over. call: whose change it is; NULL = time's. */
 static hf_err append(struct kept_document *kept, struct hf_slice stored, uint64_t version,
-                     const uint8_t snapshot_id[16], struct hf_slice who,
+                     const uint8_t snapshot_id[16], const struct hf_call *call,
                      void (*on_durable)(struct hf_waiter *waiter, uint64_t offset, uint64_t time_ms))
 {
     struct hf_event event = {
         .type = HF_EVENT_DOCUMENT,
         .format = HF_FORMAT_JSON,
-        .flags = HF_EVENT_FLAG_TEXT,
+        .flags = (uint8_t)(HF_EVENT_FLAG_TEXT | (call != NULL ? hf_call_mark(call) : 0)),
         .reason = stored.bytes > 0 ? HF_REASON_NONE : HF_REASON_EXPIRED,
         .seq = version,
         .tenant = kept->tenant->name,
-        .key = who,
         .payload = stored,
     };
 
+    if (call != NULL) {
+        event.key = call->key;
+        event.by = call->by;
+    }
     if (of_group(kept))
         event.topic = hf_kept_name(kept);
     else
@@ -353,7 +356,7 @@ static hf_err record(struct kept_document *kept, const struct hf_call *call)
     if (stored == NULL)
         return HF_ERR_NOMEM;
     hf_err err = append(kept, (struct hf_slice){stored, bytes}, kept->next.version, kept->next.snapshot_id,
-                        call->key, on_changed);
+                        call, on_changed);
     free(stored);
     return err;
 }
@@ -394,7 +397,7 @@ static void end_document(struct kept_document *kept, struct hf_call *call)
         answer(kept, call, HF_REASON_MEMORY_LIMIT);
         return;
     }
-    if (append(kept, none, kept->now.version, kept->now.snapshot_id, none, on_ended) == HF_OK) {
+    if (append(kept, none, kept->now.version, kept->now.snapshot_id, NULL, on_ended) == HF_OK) {
         kept->ending = true;
         hf_document_deinit(&kept->now);
         kept->hub->stats.documents_expired++;

@@ -350,7 +350,7 @@ static hf_err record(struct kept_document *kept, const struct hf_call *call)
     struct hf_event event = {
         .type = HF_EVENT_SHADOW,
         .format = HF_FORMAT_JSON,
-        .flags = HF_EVENT_FLAG_TEXT,
+        .flags = HF_EVENT_FLAG_TEXT | hf_call_mark(call),
         .epoch = call->document.epoch,
         .conn = call->document.conn,
         .seq = next->version,
@@ -361,6 +361,7 @@ static hf_err record(struct kept_document *kept, const struct hf_call *call)
         .topic = kept->shadow->name_bytes > 0 ? hf_kept_shadow_name(kept) : (struct hf_slice){NULL, 0},
         .key = call->key,
         .payload = {stored, bytes},
+        .by = call->by,
     };
     hf_err err = hf_kept_append(kept, &event);
     free(stored);

@@ -224,13 +224,14 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         .type = command ? HF_EVENT_COMMAND : HF_EVENT_QUEUED,
         .format = call->format,
         .flags = (uint8_t)(call->flags | (call->class == HF_CLASS_TELEMETRY ? HF_EVENT_FLAG_TELEMETRY : 0) |
-                           (command ? HF_EVENT_FLAG_COMMAND : 0)),
+                           (command ? HF_EVENT_FLAG_COMMAND : 0) | hf_call_mark(call)),
         .seq = pending->seq,
         .from = call->key.bytes > 0 ? hf_call_body_hash(call) : 0,
         .to = pending->expires_ms,
         .topic = call->topic,
         .key = call->key,
         .payload = call->payload,
+        .by = call->by,
     };
     memcpy(event.id, call->id, sizeof(event.id));
     if (hf_device_record(hub, device, &event, &pending->waiter) != HF_OK) {

@@ -46,6 +46,10 @@ static hf_err record_end(struct hf_hub *hub, struct hf_pending *pending, enum hf
         event.from = result->from; /* the uplink position that moves with it */
         event.to = result->to;
     }
+    if (pending->canceler != NULL) {
+        event.by = pending->canceler->by;
+        event.flags |= hf_call_mark(pending->canceler);
+    }
     pending->waiter.on_durable = on_end_durable;
     return hf_device_record(hub, pending->device, &event, &pending->waiter);
 }

@@ -19,7 +19,7 @@ CONSOLE = {
     "console": {"mode": "on"},
     "admission": {"prefix_per_s": 0, "accept_per_s": 100000, "accept_capacity": 100000},
 }
-PAGES = {"/": "Messages per second", "/devices": "Protocol", "/events": "Offset", "/latency": "measured", "/reports": "Open result.json", "/health": "Configuration"}
+PAGES = {"/": "Messages per second", "/devices": "Protocol", "/events": "Offset", "/changes": "Look further back", "/latency": "measured", "/reports": "Open result.json", "/health": "Configuration"}
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +155,13 @@ def test_a_command_reaches_a_device_and_its_answer_the_page(admin, gw):
         admin.says("offline", ".title")
         admin.go("/device/obeys-1/timeline")
         admin.says("admin_disconnect", "main")
+        admin.says("device.disconnect", "table.changes")
+        admin.says("command.queued unlock", "table.changes")
+        admin.go("/changes?via=console")
+        admin.until("[...document.querySelectorAll('table.changes tbody tr')].filter(one => one.innerText.includes('obeys-1') && one.innerText.includes('console')).length === 2")
+        gw.api().command("obeys-1", "lock")
+        admin.run("[...document.querySelectorAll('.choice button')].find(one => one.innerText === 'all').click()")
+        admin.says("command.queued lock", "table.changes")
 
 
 def test_events_pause_and_go_on_without_a_gap(admin, gw):

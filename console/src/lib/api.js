@@ -37,7 +37,7 @@ export class Problem extends Error {
 }
 
 function headersOf(extra) {
-  const headers = { ...extra };
+  const headers = { ...extra, "Holdfast-Client": "console" }; // what we change is recorded as changed from here
   if (key) headers.Authorization = "Bearer " + key;
   if (tenant && self.get()?.all_tenants) headers["Holdfast-Tenant"] = tenant;
   return headers;
@@ -81,10 +81,17 @@ export const query = (params) => {
 
 export const path = (strings, ...values) => strings.reduce((all, part, i) => all + encodeURIComponent(values[i - 1]) + part);
 
-// Lines of JSON, as many as there are.
-export async function lines(where, options) {
-  const text = await (await ask(where, options)).text();
-  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+// Lines of JSON, the last `most` of however many there are.
+export async function lines(where, { most = 5000, ...options } = {}) {
+  const reader = (await ask(where, options)).body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "", list = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    const parts = (rest + (value ?? "")).split("\n");
+    rest = done ? "" : parts.pop();
+    list = list.concat(parts.filter(Boolean).map((line) => JSON.parse(line))).slice(-most);
+    if (done) return list;
+  }
 }
 
 // WebSockets take no headers. The gateway masks ?key= in whatever it writes.

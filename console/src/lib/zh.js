@@ -47,6 +47,7 @@ export const zh = {
   "Versions": "版本", "Nothing is reported and nothing wanted yet": "还没有上报,也没有期望", "Field": "字段", "Wanted": "期望", "Reported": "上报", "Changed": "更改于", "not yet": "尚未", "Tags": "标签", "It must be an object.": "必须是对象。", "Wanted, JSON, from version {n}": "期望(JSON),基于版本 {n}",
   "Version {n}: {labels}": "版本 {n}:{labels}", "not in time: {labels}": "未按时:{labels}", "Apply": "应用", "and wait until it is": "并等待至", "Undo": "撤销", "What will be sent": "将要发送的内容", "removed": "删除", "Somebody was faster: it is version {n} now.": "有人更快:现在是版本 {n}。",
   "It has changed meanwhile: version {n}.": "期间已更改:版本 {n}。", "Nothing of yours was stored.": "你的修改没有保存。", "was, {n}": "原值,{n}", "yours": "你的", "theirs": "对方的", "Take theirs": "采用对方的", "Put mine on top of theirs": "在对方之上应用我的", "None yet": "还没有",
+  "Changes": "变更", "Key": "密钥", "any key": "任意密钥", "(yours)": "(你的)", "From where": "来源", "Nobody changed anything": "没有人做过更改", "Whatever is changed over the HTTP API appears here, with the key that did it.": "通过 HTTP API 做的每项更改都会连同所用密钥出现在这里。", "Of": "对象",
   // by variable
   "offline": "离线", "unknown": "未知", "auto": "跟随系统", "light": "浅色", "dark": "深色", "presence": "在线状态", "message": "消息", "command": "命令", "ledger": "账本与广播", "document": "文档", "camera": "摄像机", "audit": "审计与节点", "stopped": "停止", "riding": "骑行", "climbing": "爬坡", "sprinting": "冲刺", "fallen": "摔倒", "stored": "已保存", "applied": "已生效",
 };

@@ -3,6 +3,7 @@ import { get, lines, may, mayChange, path, query, send } from "../lib/api.js";
 import { brief, bytes, num, payloadOf, span, when } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
+import { Changes, useChanges, useKeyNames } from "../parts/changes.jsx";
 import { Chart } from "../parts/chart.jsx";
 import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reason, Since, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 import { Camera } from "./camera.jsx";
@@ -155,7 +156,11 @@ function Presence({ events, now }) {
 
 function Timeline({ id, presence }) {
   const explain = useLoad((signal) => get(path`/v1/devices/${id}/explain`, { signal }), [id, presence]);
-  return <Panel title={t("The last 24 hours")}>{explain.data ? <><Presence events={explain.data.history} now={Date.now()} /><History events={explain.data.history} /></> : <Waiting load={explain} />}</Panel>;
+  const found = useChanges({ device: id }), names = useKeyNames();
+  return <>
+    <Panel title={t("The last 24 hours")}>{explain.data ? <><Presence events={explain.data.history} now={Date.now()} /><History events={explain.data.history} /></> : <Waiting load={explain} />}</Panel>
+    <Changes title={t("Changes")} found={found} names={names} device />
+  </>;
 }
 
 function Messages({ id, feed }) {
@@ -164,8 +169,8 @@ function Messages({ id, feed }) {
     setOlder((old) => ({ ...old, busy: true, problem: null }));
     try {
       for (let i = reach; i < SPANS_MS.length; i++) {
-        const list = await lines("/v1/events" + query({ device: id, type: "message,message.queued,message.gap", from_time: Date.now() - SPANS_MS[i], follow: false, limit: 5000 }));
-        if (list.length || i === SPANS_MS.length - 1) return setOlder({ list: list.slice(-MESSAGES_KEEP), reach: i, busy: false });
+        const list = await lines("/v1/events" + query({ device: id, type: "message,message.queued,message.gap", from_time: Date.now() - SPANS_MS[i], follow: false }), { most: MESSAGES_KEEP });
+        if (list.length || i === SPANS_MS.length - 1) return setOlder({ list, reach: i, busy: false });
       }
     } catch (problem) {
       setOlder((old) => ({ ...old, busy: false, problem }));

@@ -91,7 +91,7 @@ static struct hf_call *call_new(struct hf_api_request *request, const struct hf_
     cJSON_ArrayForEach(item, target->devices) text_bytes += strlen(item->valuestring);
     struct hf_call *call =
         hf_call_new(HF_CALL_BROADCAST, table_bytes + request->tenant.bytes + wish->topic.bytes +
-                                           wish->payload.bytes + text_bytes + 1);
+                                           wish->payload.bytes + text_bytes + HF_BY_BYTES_MAX + 1);
     if (call == NULL) {
         hf_api_fail_err(request, HF_ERR_NOMEM);
         return NULL;
@@ -100,6 +100,7 @@ static struct hf_call *call_new(struct hf_api_request *request, const struct hf_
     call->tenant = hf_api_copy(&at, request->tenant);
     call->topic = hf_api_copy(&at, wish->topic);
     call->payload = hf_api_copy(&at, wish->payload);
+    hf_api_call_by(request, call, &at);
     call->class = wish->class;
     call->format = wish->format;
     call->flags = wish->flags;

@@ -10,7 +10,7 @@ enum { AUDIT_BYTES_MAX = 512 };
 static size_t copied(const struct hf_call *wish)
 {
     return wish->device.bytes + wish->topic.bytes + wish->key.bytes + wish->payload.bytes +
-           HF_TENANT_BYTES_MAX + 1;
+           HF_TENANT_BYTES_MAX + HF_BY_BYTES_MAX + 1;
 }
 
 struct hf_slice hf_api_copy(char **at, struct hf_slice text)
@@ -24,7 +24,9 @@ struct hf_slice hf_api_copy(char **at, struct hf_slice text)
     return kept;
 }
 
-static struct hf_call *call_new(enum hf_call_type type, struct hf_slice tenant, const struct hf_call *wish)
+/* *ret_at: behind the copies, where HF_BY_BYTES_MAX are left. */
+static struct hf_call *call_new(enum hf_call_type type, struct hf_slice tenant, const struct hf_call *wish,
+                                char **ret_at)
 {
     struct hf_call *call = hf_call_new(type, copied(wish));
 
@@ -47,17 +49,28 @@ static struct hf_call *call_new(enum hf_call_type type, struct hf_slice tenant, 
     call->document = wish->document;
     memcpy(call->body_hash, wish->body_hash, sizeof(call->body_hash));
     memcpy(call->id, wish->id, sizeof(call->id));
+    *ret_at = at;
     return call;
 }
 
 struct hf_call *hf_api_call_new(struct hf_api_request *request, enum hf_call_type type,
                                 const struct hf_call *wish)
 {
-    struct hf_call *call = call_new(type, request->tenant, wish);
+    char *at;
+    struct hf_call *call = call_new(type, request->tenant, wish, &at);
 
     if (call == NULL)
         hf_api_fail_err(request, HF_ERR_NOMEM);
+    else
+        hf_api_call_by(request, call, &at);
     return call;
+}
+
+void hf_api_call_by(const struct hf_api_request *request, struct hf_call *call, char **at)
+{
+    if (request->key_id[0] != '\0')
+        call->by = hf_api_copy(at, hf_slice_of(request->key_id));
+    call->console = request->from_console;
 }
 
 /* ---- calls ---- */
@@ -193,16 +206,18 @@ static void on_audited(struct hf_call *call)
     hf_call_free(call);
 }
 
-void hf_api_audit(struct hf_api *api, struct hf_slice tenant, struct hf_slice who, const char *action,
-                  struct hf_slice json)
+static void audit(struct hf_api *api, struct hf_slice tenant, const struct hf_call *wish,
+                  const struct hf_api_request *request)
 {
-    struct hf_call wish = {.topic = hf_slice_of(action), .key = who, .payload = json};
-    struct hf_call *call = call_new(HF_CALL_RECORD, tenant, &wish);
+    char *at;
+    struct hf_call *call = call_new(HF_CALL_RECORD, tenant, wish, &at);
 
     if (call == NULL) {
         api->stats.audit_dropped++;
         return;
     }
+    if (request != NULL)
+        hf_api_call_by(request, call, &at);
     call->event_type = HF_EVENT_AUDIT;
     call->format = HF_FORMAT_JSON;
     call->on_done = on_audited;
@@ -210,6 +225,12 @@ void hf_api_audit(struct hf_api *api, struct hf_slice tenant, struct hf_slice wh
         api->stats.audit_dropped++;
         hf_call_free(call);
     }
+}
+
+void hf_api_audit(struct hf_api *api, struct hf_slice tenant, struct hf_slice who, const char *action,
+                  struct hf_slice json)
+{
+    audit(api, tenant, &(struct hf_call){.topic = hf_slice_of(action), .key = who, .payload = json}, NULL);
 }
 
 void hf_api_audit_request(struct hf_api_request *request, const char *action, const char *member,
@@ -228,6 +249,13 @@ void hf_api_audit_request(struct hf_api_request *request, const char *action, co
     if (peer[0] != '\0')
         hf_json_out_cstr(&out, "peer", peer);
     hf_json_out_end(&out);
-    if (!sb.overflow)
-        hf_api_audit(request->api, request->tenant, hf_slice_of(request->key_id), action, hf_sb_done(&sb));
+    if (sb.overflow) {
+        request->api->stats.audit_dropped++;
+        return;
+    }
+    struct hf_call wish = {
+        .topic = hf_slice_of(action), .key = hf_slice_of(request->key_id), .payload = hf_sb_done(&sb)};
+    if (strcmp(member, "device") == 0)
+        wish.device = object; /* it stands among the device's own events, too */
+    audit(request->api, request->tenant, &wish, request);
 }

@@ -330,6 +330,8 @@ static void open_view(struct hf_api_request *request, const struct hf_view_reque
         return;
     }
     live->form = form;
+    if (form == HF_VIEW_SPEAK) /* no command of its own: the talk was asked for by another request */
+        hf_api_audit_request(request, "camera.sound", "device", wish.device);
     hf_api_stream_add(request, &live->stream, &live_ops);
     hf_api_stream_go_on(&live->stream);
 }

@@ -149,8 +149,12 @@ void hf_api_console_login(struct hf_api_request *request)
                     "in with an API key");
         return;
     }
-    hf_api_audit(request->api, (struct hf_slice){NULL, 0}, HF_SLICE("console"), "console.login",
-                 HF_SLICE("{\"by\":\"code\"}"));
+    struct hf_slice id = {NULL, 0};
+    if (hf_api_key_parse(hf_slice_of(key), &id) == HF_OK) { /* whoever has the code is this key from now on */
+        memcpy(request->key_id, id.at, id.bytes);
+        request->from_console = true;
+    }
+    hf_api_audit_request(request, "console.login", "with", HF_SLICE("code"));
     hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_key, key);
     explicit_bzero(key, sizeof(key));
 }

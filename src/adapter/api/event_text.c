@@ -29,6 +29,9 @@ bool hf_event_matches(const struct hf_tail_request *request, const struct hf_eve
         return false;
     if (request->device.at != NULL && !hf_slice_eq(request->device, event->device))
         return false;
+    if (request->by.at != NULL &&
+        (event->by.at == NULL || (!hf_slice_is(request->by, "*") && !hf_slice_eq(request->by, event->by))))
+        return false;
     return request->topic_filter.at == NULL || (has_topic(event) && event->topic.at != NULL &&
                                                 hf_topic_matches(request->topic_filter, event->topic));
 }
@@ -229,6 +232,11 @@ static void identifiers(struct hf_json_out *out, const struct hf_event *event)
         hf_json_out_cstr(out, "reason", hf_reason_name(event->reason));
     if (event->code != 0)
         hf_json_out_u64(out, "code", event->code);
+    if (event->by.at != NULL) {
+        hf_json_out_text(out, "by", event->by);
+        if (event->flags & HF_EVENT_FLAG_CONSOLE)
+            hf_json_out_cstr(out, "via", "console");
+    }
 }
 
 void hf_event_members_out(struct hf_json_out *out, const struct hf_event *event)

@@ -72,7 +72,7 @@ static bool take_types(struct hf_api_request *request, struct hf_tail_request *t
 
 struct wishes {
     struct hf_tail_request tail;
-    char device[HF_DEVICE_BYTES_MAX + 1], topic[HF_TOPIC_BYTES_MAX + 1];
+    char device[HF_DEVICE_BYTES_MAX + 1], topic[HF_TOPIC_BYTES_MAX + 1], by[HF_BY_BYTES_MAX + 1];
 };
 
 static bool take_wishes(struct hf_api_request *request, struct wishes *wishes)
@@ -86,12 +86,15 @@ static bool take_wishes(struct hf_api_request *request, struct wishes *wishes)
         !hf_api_param_u64(request, "until", 1, UINT64_MAX, &tail->until) ||
         !hf_api_param_u64(request, "limit", 1, UINT64_MAX, &tail->limit) ||
         !hf_api_param(request, "device", wishes->device, sizeof(wishes->device), &tail->device) ||
-        !hf_api_param(request, "topic", wishes->topic, sizeof(wishes->topic), &tail->topic_filter))
+        !hf_api_param(request, "topic", wishes->topic, sizeof(wishes->topic), &tail->topic_filter) ||
+        !hf_api_param(request, "by", wishes->by, sizeof(wishes->by), &tail->by))
         return false;
     if (tail->device.at != NULL && !hf_id_valid(tail->device, HF_DEVICE_BYTES_MAX))
         return hf_api_bad(request, "device", "a device id is 1 to 128 of A-Z a-z 0-9 . _ : @ -");
     if (tail->topic_filter.at != NULL && !hf_topic_filter_valid(tail->topic_filter))
         return hf_api_bad(request, "topic", "topic must be a filter such as plant/+/temperature or plant/#");
+    if (tail->by.at != NULL && !hf_slice_is(tail->by, "*") && !hf_id_valid(tail->by, HF_BY_BYTES_MAX))
+        return hf_api_bad(request, "by", "by must be the id of an API key, or * for any");
     return true;
 }
 

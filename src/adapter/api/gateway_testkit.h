@@ -178,6 +178,17 @@ static inline void gateway_answer(void)
     }
 }
 
+/* Whatever changes something says whose key asked for it (CON-1). */
+static inline void gateway_has_maker(const struct hf_call *call)
+{
+    bool changes = call->type == HF_CALL_SEND || call->type == HF_CALL_CANCEL ||
+                   call->type == HF_CALL_DISCONNECT || call->type == HF_CALL_BROADCAST ||
+                   call->type == HF_CALL_RECORD || (call->type == HF_CALL_DOCUMENT && call->document.change);
+
+    if (changes && !hf_slice_is(call->key, "unknown")) /* a key that let nobody in */
+        assert_true(call->by.bytes >= HF_API_KEY_ID_BYTES_MIN);
+}
+
 static bool gateway_inline; /* calls are answered before call() returns, as those of the own worker are */
 
 static inline hf_err gateway_call(struct hf_backend *backend, struct hf_call *call)
@@ -186,6 +197,7 @@ static inline hf_err gateway_call(struct hf_backend *backend, struct hf_call *ca
     if (g.refuse_calls)
         return HF_ERR_BUSY;
     assert_true(g.call_count < GATEWAY_CALLS_MAX);
+    gateway_has_maker(call);
     if (call->type != HF_CALL_RECORD || call->event_type != HF_EVENT_AUDIT) {
         g.last = *call;
         snprintf(g.last_text, sizeof(g.last_text), "%.*s|%.*s|%.*s|%.*s|%.*s", (int)call->tenant.bytes,

@@ -269,6 +269,7 @@ static struct hf_api_request *request_new(struct hf_api *api, struct hf_http_exc
     request->if_match = hf_api_copy(&at, if_match);
     request->if_none_match = hf_api_copy(&at, if_none_match);
     request->wants_sse = accepts_sse(head);
+    request->from_console = hf_slice_is(hf_http1_header(head, "Holdfast-Client"), "console");
     request->has_range = hf_http1_header(head, "Range").at != NULL;
     exchange->user = request;
     return request;

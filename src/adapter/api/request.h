@@ -53,6 +53,7 @@ struct hf_api_request {
     size_t segment_count;
     struct hf_slice query, content_type, idempotency_key, last_event_id, if_match, if_none_match;
     bool wants_sse;
+    bool from_console;    /* Holdfast-Client: console */
     bool has_range;       /* a Range header: media elements send one with whatever they show */
     uint8_t depth;        /* calls of ours under way: the object stays */
     struct hf_slice body; /* during the handler's first call only */
@@ -173,6 +174,8 @@ struct hf_call *hf_api_call_new(struct hf_api_request *request, enum hf_call_typ
                                 const struct hf_call *wish);
 struct hf_slice hf_api_copy(char **at,
                             struct hf_slice text); /* to *at, which moves on; absent stays absent */
+/* Who asks, for the events that will come of it; *at has HF_BY_BYTES_MAX left. hf_api_call_new() has done so. */
+void hf_api_call_by(const struct hf_api_request *request, struct hf_call *call, char **at);
 void hf_api_new_id(struct hf_api_request *request, uint8_t ret_id[16]);
 void hf_api_audit(struct hf_api *api, struct hf_slice tenant, struct hf_slice who, const char *action,
                   struct hf_slice json);

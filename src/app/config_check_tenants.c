@@ -2,6 +2,7 @@
 
 #include "app/config_check.h"
 #include "base/assert.h"
+#include "core/fleet/fleet.h"
 
 static bool name_is_valid(const char *name)
 {
@@ -87,6 +88,24 @@ static bool some_listener_knows_certificates(const struct hf_config *config)
     return false;
 }
 
+static void check_shadow_index(const struct hf_config_tenant *tenant, struct hf_config_errors *errors)
+{
+    for (size_t i = 0; i < tenant->shadow_index.count; i++) {
+        const char *path = tenant->shadow_index.at[i];
+
+        if (!hf_fleet_path_valid(hf_slice_of(path)))
+            hf_config_error(
+                errors, NULL,
+                "tenants.%s.shadow_index: '%s' is not reported. or desired. and names of letters, "
+                "digits, _ and - with dots between them, %d bytes at most; tags are indexed anyway",
+                tenant->name, path, HF_FLEET_PATH_BYTES_MAX);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(path, tenant->shadow_index.at[k]) == 0)
+                hf_config_error(errors, NULL, "tenants.%s.shadow_index: '%s' stands twice", tenant->name,
+                                path);
+    }
+}
+
 static void check_tenant(const struct hf_config *config, size_t i, struct hf_config_errors *errors)
 {
     const struct hf_config_tenant *tenant = &config->tenants.at[i];
@@ -100,6 +119,7 @@ static void check_tenant(const struct hf_config *config, size_t i, struct hf_con
     for (size_t k = 0; k < tenant->jwt_keys.count; k++)
         check_jwt_key(tenant, k, errors);
     check_topics(tenant, errors);
+    check_shadow_index(tenant, errors);
     bool cameras = config->gb28181.enabled &&
                    (config->gb28181.tenant == NULL || strcmp(config->gb28181.tenant, tenant->name) == 0);
     if (tenant->jwt_keys.count == 0 && !cameras && !some_listener_knows_certificates(config))

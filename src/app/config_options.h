@@ -200,6 +200,7 @@
     X(U64, _, shadow_depth, "0", 0, 8, LIVE, "Instead of shadow.depth. 0: that one.") \
     X(U64, _, shadow_changes_per_s, "0", 0, 100000, LIVE, "Instead of shadow.changes_per_s. 0: that one.") \
     X(U64, _, shadow_changes_capacity, "0", 0, 100000, LIVE, "Instead of shadow.changes_capacity. 0: that one.") \
+    X(TEXTS, _, shadow_index, "[]", 0, 16, RESTART, "Fields of shadows by which `GET /v1/devices?filter=` finds devices, besides their tags: reported.firmware, desired.net.apn. Another list is indexed at the next start.") \
     X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.") \
     X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
     X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \

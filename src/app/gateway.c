@@ -1,6 +1,7 @@
 /* app/gateway.c - builds the gateway from its configuration, in the order of what needs what, and takes it down in the other. */
 #include "app/gateway.h"
 
+#include "app/fleet_index.h"
 #include "app/media.h"
 #include "app/node_life.h"
 
@@ -170,6 +171,8 @@ static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *con
     gateway->store_thread.on_applied = on_applied;
     gateway->store_thread.context = gateway;
     err = hf_store_thread_replay(&gateway->store_thread, &events);
+    if (err == HF_OK)
+        err = hf_fleet_index_follow(gateway->kv, config, &gateway->logger);
     if (err != HF_OK) {
         snprintf(error, error_bytes, "cannot replay the event log into the store in '%s': %s", dir,
                  hf_err_text(err));

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/fleet_index.h"
 #include "app/heatmap.h"
 #include "app/metrics_page.h"
 #include "app/worker.h"
@@ -375,6 +376,9 @@ static void storage(struct hf_page *text, struct hf_gateway *gateway, const stru
     hf_page_one(text, "store_failures_total", "counter", "failed steps of the table store",
                 (double)atomic_load(&gateway->store_thread.failures));
     hf_page_one(text, "store_bytes", "gauge", "bytes used by the table store", (double)kv.bytes_used);
+    hf_page_one(text, "fleet_values_left_out", "gauge",
+                "values of shadows that are not indexed: too long, or too many",
+                (double)hf_fleet_index_left_out(gateway->kv));
     hf_page_one(text, "event_readers", "gauge", "readers of GET /v1/events",
                 (double)atomic_load(&gateway->tail_thread.readers));
     hf_page_one(text, "event_readers_max", "gauge", "and their bound",

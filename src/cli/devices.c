@@ -11,7 +11,7 @@
 
 struct request {
     struct hf_cli_remote remote;
-    const char *state, *prefix, *protocol;
+    const char *state, *prefix, *protocol, *filter, *group;
     uint64_t limit;
     bool all, json;
 };
@@ -92,7 +92,8 @@ static int list(struct request *request, const char *argv0)
         hf_sb_init(&sb, path, sizeof(path));
         hf_sb_printf(&sb, "/v1/devices?limit=%llu", (unsigned long long)request->limit);
         if (!add(&sb, "state", request->state) || !add(&sb, "prefix", request->prefix) ||
-            !add(&sb, "protocol", request->protocol) || !add(&sb, "cursor", cursor)) {
+            !add(&sb, "protocol", request->protocol) || !add(&sb, "filter", request->filter) ||
+            !add(&sb, "group", request->group) || !add(&sb, "cursor", cursor)) {
             status = hf_cli_usage_error(argv0, "a filter is too long");
             break;
         }
@@ -120,6 +121,8 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 's': request->state = optarg; return HF_CLI_OK;
     case 'p': request->prefix = optarg; return HF_CLI_OK;
     case 'P': request->protocol = optarg; return HF_CLI_OK;
+    case 'f': request->filter = optarg; return HF_CLI_OK;
+    case 'g': request->group = optarg; return HF_CLI_OK;
     case 'l': return hf_cli_number(argv0, "--limit", optarg, 1, 1000, &request->limit);
     case 'a': request->all = true; return HF_CLI_OK;
     case 'j': request->json = true; return HF_CLI_OK;
@@ -137,6 +140,8 @@ static int run_devices(int argc, char **argv)
         {"state", required_argument, NULL, 's'},
         {"prefix", required_argument, NULL, 'p'},
         {"protocol", required_argument, NULL, 'P'},
+        {"filter", required_argument, NULL, 'f'},
+        {"group", required_argument, NULL, 'g'},
         {"limit", required_argument, NULL, 'l'},
         {"all", no_argument, NULL, 'a'},
         {"json", no_argument, NULL, 'j'},
@@ -146,7 +151,7 @@ static int run_devices(int argc, char **argv)
     int option, status = HF_CLI_OK;
 
     while (status == HF_CLI_OK &&
-           (option = getopt_long(argc, argv, HF_CLI_REMOTE_LETTERS "s:p:l:aj", options, NULL)) != -1)
+           (option = getopt_long(argc, argv, HF_CLI_REMOTE_LETTERS "s:p:f:g:l:aj", options, NULL)) != -1)
         status = take_option(option, argv[0], &request);
     if (status == HF_CLI_OK && optind < argc)
         status = hf_cli_usage_error(
@@ -165,10 +170,13 @@ const struct hf_cli_command hf_cli_devices = {
         "  -s, --state STATE      online, offline or unknown\n"
         "  -p, --prefix TEXT      ids that begin so\n"
         "      --protocol NAME    raw\n"
+        "  -f, --filter TEXT      what their shadows say: tags.site=berlin,reported.battery<20\n"
+        "  -g, --group NAME       members of a group, which their tag `groups` names\n"
         "  -l, --limit N          devices of one page, 1 to 1000 (default 100)\n"
         "  -a, --all              all pages\n"
         "  -j, --json             one JSON object a line\n" HF_CLI_REMOTE_DETAILS "\n"
         "  holdfast devices --state offline\n"
+        "  holdfast devices --filter 'tags.site=ber*,reported.firmware=1.2.0'\n"
         "  holdfast devices --all --json | jq -r 'select(.reason == \"heartbeat_timeout\") | .device'\n",
     .run = run_devices,
 };

@@ -7,6 +7,7 @@
 #include "base/sb.h"
 #include "core/call.h"
 #include "core/channels.h"
+#include "core/fleet/fleet.h"
 #include "core/kvkey.h"
 #include "core/presence.h"
 #include "core/rows.h"
@@ -562,6 +563,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_call(txn, event);
     if (err == HF_OK && effect & TWIN)
         err = hf_shadow_rows_apply(txn, event);
+    if (err == HF_OK && effect & TWIN)
+        err = hf_fleet_apply(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))

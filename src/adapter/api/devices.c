@@ -1,11 +1,15 @@
 /* adapter/api/devices.c - list, get, disconnect. */
 #include "adapter/api/page.h"
 #include "codec/ws/close.h"
+#include "core/fleet/query.h"
 #include "core/kvkey.h"
 #include "core/presence.h"
 #include "core/rows.h"
 
-enum { DEVICE_JSON_BYTES = 512 };
+enum {
+    DEVICE_JSON_BYTES = 512,
+    QUERY_STEPS = HF_API_SCAN_ROWS_MAX /* as many rows, or a fourth as many leaps, in one request */
+};
 
 /* ---- the list ---- */
 
@@ -18,6 +22,7 @@ struct list {
     struct hf_slice protocol, prefix, contains;
     bool by_reason;
     unsigned reason;
+    struct hf_fleet_query query;
     char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1],
         contains_storage[HF_DEVICE_BYTES_MAX + 1];
     struct hf_kv_txn *txn;
@@ -43,6 +48,50 @@ static bool take_reason(struct hf_api_request *request, struct list *list)
            hf_api_bad(request, "reason", "there is no such reason; GET /v1/reasons lists them");
 }
 
+static bool take_query(struct hf_api_request *request, struct list *list)
+{
+    char storage[HF_FLEET_FILTER_BYTES_MAX + 1], group_storage[HF_FLEET_TEXT_BYTES_MAX + 1];
+    struct hf_slice text, group;
+    const char *wrong;
+
+    if (!hf_api_param(request, "filter", storage, sizeof(storage), &text) ||
+        !hf_api_param(request, "group", group_storage, sizeof(group_storage), &group))
+        return false;
+    if (group.at != NULL && !hf_id_valid(group, HF_FLEET_TEXT_BYTES_MAX))
+        return hf_api_bad(request, "group", "a group is 1 to %d of A-Z a-z 0-9 . _ : @ -",
+                          HF_FLEET_TEXT_BYTES_MAX);
+    if (group.at != NULL)
+        (void)hf_fleet_query_equal(&list->query, HF_SLICE(HF_FLEET_GROUPS), group);
+    return text.at == NULL || hf_fleet_query_add(&list->query, text, &wrong) == HF_OK ||
+           hf_api_bad(request, "filter", "%s; such as tags.site=berlin,reported.battery<20", wrong);
+}
+
+/* Are the query's paths indexed? */
+static bool check_query(struct hf_api_request *request, const struct list *list)
+{
+    char names[HF_FLEET_PATHS_MAX * (HF_FLEET_PATH_BYTES_MAX + 2) + 1];
+    struct hf_fleet_paths paths;
+    struct hf_sb sb;
+
+    hf_err err = hf_fleet_paths_get(list->txn, request->tenant, &paths);
+    if (err != HF_OK) {
+        hf_api_fail_err(request, err);
+        return false;
+    }
+    struct hf_slice unknown = hf_fleet_query_unknown(&list->query, &paths);
+    if (unknown.at == NULL)
+        return true;
+    hf_sb_init(&sb, names, sizeof(names));
+    for (unsigned i = 0; i < paths.count; i++) {
+        hf_sb_text(&sb, ", ");
+        hf_sb_slice(&sb, paths.at[i]);
+    }
+    return hf_api_bad(request, "filter",
+                      "%.*s is not indexed; indexed are all tags (tags.NAME)%s. `shadow_index` of the tenant "
+                      "in the configuration adds fields",
+                      (int)unknown.bytes, unknown.at, names);
+}
+
 static bool take_filters(struct hf_api_request *request, struct list *list)
 {
     return hf_api_page_take(request, HF_DEVICE_BYTES_MAX, &list->page) &&
@@ -53,7 +102,7 @@ static bool take_filters(struct hf_api_request *request, struct list *list)
                         &list->prefix) &&
            hf_api_param(request, "contains", list->contains_storage, sizeof(list->contains_storage),
                         &list->contains) &&
-           take_reason(request, list);
+           take_reason(request, list) && take_query(request, list);
 }
 
 static bool contains(struct hf_slice text, struct hf_slice part)
@@ -70,6 +119,17 @@ static bool wanted(const struct hf_api *api, const struct list *list, struct hf_
            (!list->by_reason || state.reason == list->reason) &&
            (list->protocol.at == NULL || hf_slice_eq(list->protocol, row->protocol)) &&
            contains(device, list->contains);
+}
+
+static void write_row(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
+                      struct hf_slice device, const struct hf_device_row *row)
+{
+    list->page.items++;
+    hf_json_out_object(out, NULL);
+    hf_api_device_members(request->api, out, device, row, NULL);
+    if (list->more != NULL)
+        list->more(request, out, device, list->txn);
+    hf_json_out_end(out);
 }
 
 static void write_rows(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
@@ -91,14 +151,49 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
         hf_api_page_row(page, device);
         if (!wanted(request->api, list, device, &row))
             continue;
-        page->items++;
-        hf_json_out_object(out, NULL);
-        hf_api_device_members(request->api, out, device, &row, NULL);
-        if (list->more != NULL)
-            list->more(request, out, (struct hf_slice){page->last, page->last_bytes}, list->txn);
-        hf_json_out_end(out);
+        write_row(request, out, list, (struct hf_slice){page->last, page->last_bytes}, &row);
     }
     list->err = hf_api_page_end(page, out, err);
+}
+
+/* The row of a device that a query found; false: it is none that is wanted. */
+static bool found_row(struct hf_api_request *request, struct list *list, struct hf_slice device,
+                      struct hf_device_row *ret_row)
+{
+    struct hf_kvkey key;
+    struct hf_slice value;
+
+    return hf_kvkey_device(&key, request->tenant, device) == HF_OK &&
+           hf_kv_get(list->txn, HF_KV_DEVICES, hf_kvkey_slice(&key), &value) == HF_OK &&
+           hf_device_row_decode(value, ret_row) == HF_OK && wanted(request->api, list, device, ret_row);
+}
+
+static void write_found(struct hf_api_request *request, struct hf_json_out *out, struct list *list)
+{
+    struct hf_fleet_walk walk = {
+        .txn = list->txn,
+        .query = &list->query,
+        .tenant = request->tenant,
+        .prefix = list->prefix,
+        .after = list->page.after,
+        .steps_max = QUERY_STEPS,
+    };
+    struct hf_slice device;
+    struct hf_device_row row;
+    hf_err err = HF_OK;
+
+    hf_json_out_array(out, list->array);
+    while (list->page.items < list->page.limit && (err = hf_fleet_walk_next(&walk, &device)) == HF_OK) {
+        hf_api_page_row(&list->page, device);
+        if (found_row(request, list, device, &row))
+            write_row(request, out, list, device, &row);
+    }
+    if (err == HF_ERR_AGAIN) {
+        hf_api_page_row(&list->page, hf_fleet_walk_passed(&walk));
+        err = HF_OK;
+    }
+    hf_fleet_walk_end(&walk);
+    list->err = hf_api_page_end(&list->page, out, err);
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -109,6 +204,14 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
     struct hf_sb prefix_sb, start_sb;
     struct hf_kv_cursor cursor;
 
+    list->page.items = list->page.rows = list->page.last_bytes =
+        0; /* it may be written once more, with more room */
+    if (list->query.count > 0) {
+        hf_json_out_object(out, NULL);
+        write_found(request, out, list);
+        hf_json_out_end(out);
+        return;
+    }
     hf_sb_init(&prefix_sb, prefix, sizeof(prefix));
     hf_sb_init(&start_sb, start, sizeof(start));
     list->err = hf_kvkey_tenant(&tenant, request->tenant);
@@ -147,13 +250,12 @@ void hf_api_list_devices(struct hf_api_request *request, const char *array, cons
     if (!take_filters(request, &list))
         return;
     hf_err err = hf_kv_read(request->api->backend->kv, &list.txn);
-    if (err != HF_OK) {
+    if (err != HF_OK)
         hf_api_fail_err(request, err);
-        return;
-    }
-    hf_api_reply_json(
-        request, &(struct hf_api_reply){.status = 200, .bytes_hint = list.page.limit * DEVICE_JSON_BYTES},
-        write_list, &list);
+    else if (list.query.count == 0 || check_query(request, &list))
+        hf_api_reply_json(
+            request, &(struct hf_api_reply){.status = 200, .bytes_hint = list.page.limit * DEVICE_JSON_BYTES},
+            write_list, &list);
     hf_kv_end(list.txn);
 }
 

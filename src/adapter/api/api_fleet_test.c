@@ -1,0 +1,180 @@
+/* Devices by what their shadows say, over HTTP: real rows behind the requests. */
+#include "adapter/api/gateway_testkit.h"
+#include "core/fleet/fleet.h"
+
+static void shadow(const char *device, const char *json)
+{
+    struct hf_event event = {.type = HF_EVENT_SHADOW,
+                             .seq = g.offset + 1,
+                             .from = 1,
+                             .tenant = HF_SLICE("acme"),
+                             .device = hf_slice_of(device),
+                             .payload = hf_slice_of(json)};
+
+    gateway_apply(&event);
+}
+
+static void index_firmware(void)
+{
+    const struct hf_fleet_paths paths = {.count = 2,
+                                         .at = {HF_SLICE("reported.firmware"), HF_SLICE("reported.n")}};
+    struct hf_fleet_reindex reindex = {0};
+    struct hf_kv_txn *txn;
+    bool more = true;
+
+    while (more) {
+        assert_int_equal(hf_kv_write(g.backend.kv, &txn), HF_OK);
+        assert_int_equal(hf_fleet_reindex(txn, HF_SLICE("acme"), &paths, &reindex, &more), HF_OK);
+        assert_int_equal(hf_kv_commit(txn, g.offset), HF_OK);
+    }
+}
+
+static void a_fleet(void)
+{
+    gateway_online("acme", "a", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    gateway_online("acme", "b", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    gateway_online("acme", "c", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    gateway_online("acme", "c", HF_EVENT_OFFLINE, HF_REASON_HEARTBEAT_TIMEOUT, 1);
+    gateway_online("acme", "d", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    gateway_online("other", "e", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    shadow("a",
+           "{\"tags\":{\"site\":\"berlin\",\"groups\":[\"vans\"]},\"reported\":{\"firmware\":\"1.2.0\"}}");
+    shadow("b", "{\"tags\":{\"site\":\"bern\",\"groups\":[\"vans\",\"test\"]},\"reported\":{\"firmware\":\"1."
+                "2.1\"}}");
+    shadow("c",
+           "{\"tags\":{\"site\":\"berlin\",\"groups\":[\"vans\"]},\"reported\":{\"firmware\":\"1.3.0\"}}");
+    index_firmware();
+}
+
+/* "a b": the devices of the answer. */
+static const char *found(void)
+{
+    static char names[256];
+    const char *at = g.link.out;
+    struct hf_sb sb;
+
+    hf_sb_init(&sb, names, sizeof(names));
+    while ((at = strstr(at, "{\"device\":\"")) != NULL) {
+        at += strlen("{\"device\":\"");
+        if (sb.bytes > 0)
+            hf_sb_char(&sb, ' ');
+        hf_sb_slice(&sb, (struct hf_slice){at, strcspn(at, "\"")});
+    }
+    return names;
+}
+
+static void filters_hold_together(void **state)
+{
+    static const struct {
+        const char *query, *want;
+    } rows[] = {
+        {"filter=tags.site=berlin", "a c"},
+        {"filter=tags.site%3Dberlin", "a c"},
+        {"filter=tags.site=ber*", "a b c"},
+        {"filter=tags.site=berlin&state=online", "a"},
+        {"filter=tags.site=berlin&state=offline", "c"},
+        {"filter=tags.site=berlin&reason=heartbeat_timeout", "c"},
+        {"filter=tags.site=berlin&protocol=none", ""},
+        {"filter=tags.site=berlin&prefix=c", "c"},
+        {"filter=tags.site=ber*&contains=b", "b"},
+        {"filter=tags.site=berlin,reported.firmware=1.2.0", "a"},
+        {"filter=reported.firmware%3E=1.2.1", "b c"},
+        {"group=vans", "a b c"},
+        {"group=test", "b"},
+        {"group=vans&filter=reported.firmware=1.2.*", "a b"},
+        {"group=none", ""},
+    };
+    char target[256];
+
+    (void)state;
+    a_fleet();
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        (void)snprintf(target, sizeof(target), "/v1/devices?%s", rows[i].query);
+        assert_int_equal(request("GET", target, NULL), 200);
+        if (strcmp(found(), rows[i].want) != 0)
+            fail_msg("%s finds '%s', not '%s'", rows[i].query, found(), rows[i].want);
+        assert_false(answer_has("next_cursor"));
+    }
+}
+
+static void pages_go_on_where_they_stopped(void **state)
+{
+    char target[256], cursor[64], all[64] = "";
+    unsigned pages = 0;
+
+    (void)state;
+    a_fleet();
+    (void)snprintf(target, sizeof(target), "/v1/devices?group=vans&limit=1");
+    for (;; pages++) {
+        assert_int_equal(request("GET", target, NULL), 200);
+        strcat(all, found());
+        const char *at = strstr(g.link.out, "\"next_cursor\":\"");
+        if (at == NULL)
+            break;
+        at += strlen("\"next_cursor\":\"");
+        (void)snprintf(cursor, sizeof(cursor), "%.*s", (int)strcspn(at, "\""), at);
+        (void)snprintf(target, sizeof(target), "/v1/devices?group=vans&limit=1&cursor=%s", cursor);
+    }
+    assert_string_equal(all, "abc");
+    assert_int_equal(pages, 3);
+}
+
+static void wrong_filters_say_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *query, *field, *want;
+    } rows[] = {
+        {"filter=reported.speed=1", "filter",
+         "reported.speed is not indexed; indexed are all tags (tags.NAME), reported.firmware, reported.n."},
+        {"filter=site=1", "filter", "site is not indexed"},
+        {"filter=", "filter", "begins with a path"},
+        {"filter=tags.a", "filter", "one of = < <= > >="},
+        {"filter=tags.a=1&filter=tags.b=1", "filter", "there twice"},
+        {"group=a%20b", "group", "a group is 1 to 120"},
+        {"group=", "group", "a group is 1 to 120"},
+    };
+    char target[256], field[64];
+
+    (void)state;
+    a_fleet();
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        (void)snprintf(target, sizeof(target), "/v1/devices?%s", rows[i].query);
+        (void)snprintf(field, sizeof(field), "\"field\":\"%s\"", rows[i].field);
+        assert_int_equal(request("GET", target, NULL), 400);
+        if (!answer_has(field) || !answer_has(rows[i].want))
+            fail_msg("%s: %s", rows[i].query, g.link.out);
+    }
+}
+
+/* One request looks at so many rows at most, and says where the next one goes on. */
+static void a_page_may_end_before_it_is_full(void **state)
+{
+    char device[16];
+
+    (void)state;
+    index_firmware();
+    for (unsigned i = 0; i < HF_API_SCAN_ROWS_MAX + 1; i++) {
+        (void)snprintf(device, sizeof(device), "d%06u", i);
+        shadow(device, i == HF_API_SCAN_ROWS_MAX ? "{\"reported\":{\"n\":7}}" : "{\"reported\":{\"n\":1}}");
+    }
+    gateway_online("acme", "d010000", HF_EVENT_ONLINE, HF_REASON_CONNECTED, 1);
+    assert_int_equal(request("GET", "/v1/devices?filter=reported.n%3E5", NULL), 200);
+    assert_true(answer_has("{\"devices\":[],\"next_cursor\":\"ZDAwOTk5OQ\"}")); /* d009999 */
+    assert_int_equal(request("GET", "/v1/devices?filter=reported.n%3E5&cursor=ZDAwOTk5OQ", NULL), 200);
+    assert_string_equal(found(), "d010000");
+    assert_int_equal(request("GET", "/v1/devices?filter=reported.n=7", NULL), 200); /* by the index */
+    assert_string_equal(found(), "d010000");
+    assert_false(answer_has("next_cursor"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(filters_hold_together, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(pages_go_on_where_they_stopped, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(wrong_filters_say_what_is_wrong, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_page_may_end_before_it_is_full, gateway_setup, gateway_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

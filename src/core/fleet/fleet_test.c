@@ -1,0 +1,382 @@
+/* The index of the fleet over real tables in memory: what records make of it, what queries find in it, what another list of paths does to it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/assert.h"
+#include "base/sb.h"
+#include "core/fleet/query.h"
+#include "core/projection.h"
+#include "store/memory/kv_memory.h"
+
+static struct hf_kv *kv;
+static uint64_t offset;
+
+static int setup(void **state)
+{
+    (void)state;
+    offset = 0;
+    return hf_kv_memory_open(&kv) == HF_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hf_kv_close(kv);
+    return 0;
+}
+
+static void change_named(const char *device, const char *name, uint64_t version, const char *shadow)
+{
+    const struct hf_event event = {.type = HF_EVENT_SHADOW,
+                                   .offset = ++offset,
+                                   .seq = version,
+                                   .from = 1,
+                                   .tenant = HF_SLICE("acme"),
+                                   .device = hf_slice_of(device),
+                                   .topic = hf_slice_of(name),
+                                   .payload = hf_slice_of(shadow)};
+    struct hf_kv_txn *txn;
+
+    assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
+    assert_int_equal(hf_projection_apply(txn, &event), HF_OK);
+    assert_int_equal(hf_kv_commit(txn, event.offset), HF_OK);
+}
+
+static void change(const char *device, uint64_t version, const char *shadow)
+{
+    change_named(device, NULL, version, shadow);
+}
+
+/* Indexes these paths besides tags, in as many steps as it takes; gives the devices that were looked at. */
+static uint64_t index_paths(const char *const *texts, unsigned count, unsigned *ret_steps)
+{
+    struct hf_fleet_paths paths = {.count = count};
+    struct hf_fleet_reindex reindex = {0};
+    struct hf_kv_txn *txn;
+    bool more = true;
+
+    for (unsigned i = 0; i < count; i++)
+        paths.at[i] = hf_slice_of(texts[i]);
+    for (*ret_steps = 0; more; ++*ret_steps) {
+        assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
+        assert_int_equal(hf_fleet_reindex(txn, HF_SLICE("acme"), &paths, &reindex, &more), HF_OK);
+        assert_int_equal(hf_kv_commit(txn, offset), HF_OK);
+    }
+    return reindex.devices;
+}
+
+/* "a b c": what the filter finds below the prefix, `steps` at a time. */
+static const char *find_in_steps(const char *filter, const char *prefix, uint64_t steps)
+{
+    static char found[512];
+    char after[HF_DEVICE_BYTES_MAX];
+    struct hf_fleet_query query = {0};
+    struct hf_slice device, last = {NULL, 0};
+    struct hf_kv_txn *txn;
+    const char *wrong;
+    struct hf_sb sb;
+    hf_err err;
+
+    hf_sb_init(&sb, found, sizeof(found));
+    assert_int_equal(hf_fleet_query_add(&query, hf_slice_of(filter), &wrong), HF_OK);
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    for (unsigned rounds = 0;; rounds++) {
+        struct hf_fleet_walk walk = {.txn = txn,
+                                     .query = &query,
+                                     .tenant = HF_SLICE("acme"),
+                                     .prefix = hf_slice_of(prefix),
+                                     .after = last,
+                                     .steps_max = steps};
+
+        assert_true(rounds < 1000);
+        while ((err = hf_fleet_walk_next(&walk, &device)) == HF_OK) {
+            if (sb.bytes > 0)
+                hf_sb_char(&sb, ' ');
+            hf_sb_slice(&sb, device);
+        }
+        hf_fleet_walk_end(&walk);
+        if (err != HF_ERR_AGAIN)
+            break;
+        struct hf_slice passed = hf_fleet_walk_passed(&walk);
+        assert_true(passed.bytes > 0);
+        assert_false(hf_slice_eq(passed, last)); /* each walk gets on */
+        memmove(after, passed.at, passed.bytes);
+        last = (struct hf_slice){after, passed.bytes};
+    }
+    assert_int_equal(err, HF_ERR_NOT_FOUND);
+    hf_kv_end(txn);
+    return found;
+}
+
+static const char *find(const char *filter)
+{
+    return find_in_steps(filter, NULL, UINT64_MAX);
+}
+
+static uint64_t left_out(void)
+{
+    struct hf_kv_txn *txn;
+
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    uint64_t count = hf_fleet_left_out(txn);
+    hf_kv_end(txn);
+    return count;
+}
+
+static void a_fleet(void)
+{
+    change(
+        "a", 1,
+        "{\"tags\":{\"site\":\"berlin\",\"floor\":3,\"groups\":[\"vans\",\"test\"],\"at\":{\"row\":\"x\"}}}");
+    change("b", 1, "{\"tags\":{\"site\":\"berlin\",\"floor\":\"3\",\"on\":true}}");
+    change("c", 1, "{\"tags\":{\"site\":\"bern\",\"floor\":12,\"groups\":[\"vans\"],\"note\":\"a, b*\"}}");
+    change("d", 1, "{\"tags\":{\"site\":\"berlin\",\"floor\":-1.5,\"groups\":\"vans\"}}");
+    change("dd", 1, "{\"reported\":{\"site\":\"berlin\"}}");
+}
+
+static void tags_are_found_by_what_they_are(void **state)
+{
+    static const struct {
+        const char *filter, *want;
+    } rows[] = {
+        {"tags.site=berlin", "a b d"},
+        {" tags.site = berlin ", "a b d"},
+        {"tags.site=\"berlin\"", "a b d"},
+        {"tags.site=ber*", "a b c d"},
+        {"tags.site=*", "a b c d"},
+        {"tags.site=\"ber*\"", ""},
+        {"tags.site=b", ""},
+        {"tags.floor=3", "a b"}, /* text with text */
+        {"tags.floor<3", "d"},   /* numbers with numbers: "3" is none */
+        {"tags.floor<=3", "a d"},
+        {"tags.floor>3", "c"},
+        {"tags.floor>=-1.5", "a c d"},
+        {"tags.floor<\"30\"", "b"}, /* texts with texts */
+        {"tags.site>berlin", "c"},
+        {"tags.site>=berlin", "a b c d"},
+        {"tags.on=true", "b"},
+        {"tags.groups=vans", "a c d"},
+        {"tags.groups=vans,tags.groups=test", "a"},
+        {"tags.groups=vans,tags.site=berlin", "a d"},
+        {"tags.groups=vans, tags.site=berlin, tags.floor<0", "d"},
+        {"tags.site=berlin,tags.groups=none", ""},
+        {"tags.site=ber*,tags.floor>2", "a c"},
+        {"tags.at.row=x", "a"},
+        {"tags.at=x", ""},
+        {"tags.note=\"a, b*\"", "c"},
+        {"tags.none=1", ""},
+    };
+
+    (void)state;
+    a_fleet();
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        if (strcmp(find(rows[i].filter), rows[i].want) != 0)
+            fail_msg("%s finds '%s', not '%s'", rows[i].filter, find(rows[i].filter), rows[i].want);
+        if (strcmp(find_in_steps(rows[i].filter, NULL, 9), rows[i].want) != 0)
+            fail_msg("%s finds '%s' in steps", rows[i].filter, find_in_steps(rows[i].filter, NULL, 9));
+    }
+    assert_string_equal(find_in_steps("tags.site=berlin", "d", 9), "d");
+    assert_string_equal(find_in_steps("tags.site=ber*", "b", 9), "b");
+    assert_string_equal(find_in_steps("tags.site=ber*", "z", 9), "");
+}
+
+static void the_index_follows_what_changes(void **state)
+{
+    (void)state;
+    a_fleet();
+    change("a", 2, "{\"tags\":{\"site\":\"bonn\",\"groups\":[\"test\"]}}");
+    assert_string_equal(find("tags.site=berlin"), "b d");
+    assert_string_equal(find("tags.site=bonn"), "a");
+    assert_string_equal(find("tags.groups=vans"), "c d");
+    assert_string_equal(find("tags.floor=3"), "b");
+    change_named("b", "led", 1, "{\"tags\":{\"site\":\"paris\"}}");
+    assert_string_equal(find("tags.site=paris"), "");
+    change("b", 2, "{\"reported\":{\"n\":1}}");
+    assert_string_equal(find("tags.site=*"), "a c d");
+    change("a", 2, "{\"tags\":{\"site\":\"bonn\",\"groups\":[\"test\"]}}"); /* a replay */
+    assert_string_equal(find("tags.site=bonn"), "a");
+    for (const char *device = "abcd"; *device != '\0'; device++)
+        change((char[]){*device, '\0'}, 3, "{\"tags\":{}}");
+    struct hf_kv_txn *txn;
+    struct hf_kv_cursor cursor;
+    struct hf_slice key, value, none = {NULL, 0};
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_scan(txn, HF_KV_FLEET, none, none, false, &cursor), HF_OK);
+    assert_int_equal(hf_kv_next(&cursor, &key, &value), HF_ERR_NOT_FOUND); /* nothing is left lying about */
+    hf_kv_end(txn);
+}
+
+static void paths_are_indexed_when_they_are_named(void **state)
+{
+    static const char *const both[] = {"reported.firmware", "desired.net.apn"}, *const one[] = {
+                                                                                    "reported.battery"};
+    char device[16], shadow[128];
+    unsigned steps;
+
+    (void)state;
+    for (unsigned i = 0; i < HF_FLEET_REINDEX_DEVICES + 7; i++) {
+        (void)snprintf(device, sizeof(device), "d%04u", i);
+        (void)snprintf(
+            shadow, sizeof(shadow),
+            "{\"reported\":{\"firmware\":\"1.%u\",\"battery\":%u},\"desired\":{\"net\":{\"apn\":\"x\"}}}",
+            i % 50, i);
+        change(device, 1, shadow);
+        change(device, 2, shadow);
+        change_named(device, "led", 1, "{\"reported\":{\"firmware\":\"9\"}}");
+    }
+    change_named("e", "only", 1, "{\"reported\":{\"firmware\":\"9\"}}");
+    assert_string_equal(find("reported.firmware=1.7"), "");
+    assert_int_equal(index_paths(both, 2, &steps), HF_FLEET_REINDEX_DEVICES + 7);
+    assert_int_equal(steps, 2);
+    assert_int_equal(index_paths(both, 2, &steps), 0); /* it is so already */
+    assert_int_equal(steps, 1);
+    assert_string_equal(find("reported.firmware=1.7,desired.net.apn=x"),
+                        "d0007 d0057 d0107 d0157 d0207 d0257 d0307 d0357 d0407 d0457");
+    assert_string_equal(find("reported.firmware=9"), "");
+    change("d0007", 3, "{\"reported\":{\"firmware\":{\"major\":1}},\"desired\":{\"net\":\"apn\"}}");
+    assert_string_equal(find("reported.firmware=1.7,desired.net.apn=x"),
+                        "d0057 d0107 d0157 d0207 d0257 d0307 d0357 d0407 d0457");
+    assert_int_equal(index_paths(one, 1, &steps), HF_FLEET_REINDEX_DEVICES + 7);
+    assert_string_equal(find("reported.firmware=1.8"), "");
+    assert_string_equal(find("reported.battery>504"), "d0505 d0506");
+    assert_int_equal(index_paths(NULL, 0, &steps), HF_FLEET_REINDEX_DEVICES + 7);
+    assert_string_equal(find("reported.battery>504"), "");
+}
+
+static void a_reindexing_that_was_cut_off_begins_again(void **state)
+{
+    static const char *const one[] = {"reported.battery"};
+    struct hf_fleet_paths paths = {.count = 1, .at = {HF_SLICE("reported.battery")}};
+    struct hf_fleet_reindex reindex = {0};
+    struct hf_kv_txn *txn;
+    char device[16];
+    unsigned steps;
+    bool more;
+
+    (void)state;
+    for (unsigned i = 0; i < HF_FLEET_REINDEX_DEVICES + 1; i++) {
+        (void)snprintf(device, sizeof(device), "d%04u", i);
+        change(device, 1, "{\"reported\":{\"battery\":5}}");
+    }
+    assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
+    assert_int_equal(hf_fleet_reindex(txn, HF_SLICE("acme"), &paths, &reindex, &more), HF_OK);
+    assert_int_equal(hf_kv_commit(txn, offset), HF_OK);
+    assert_true(more);
+    change("e", 1, "{\"reported\":{\"battery\":6}}"); /* indexed as the new list says */
+    assert_string_equal(find("reported.battery=6"), "e");
+    assert_int_equal(index_paths(one, 1, &steps), HF_FLEET_REINDEX_DEVICES + 2);
+    assert_string_equal(find("reported.battery>=6"), "e");
+}
+
+static void bounds_leave_out_and_count(void **state)
+{
+    char text[4096], longest[HF_FLEET_TEXT_BYTES_MAX + 2] = {0};
+    struct hf_sb sb;
+
+    (void)state;
+    memset(longest, 'x', HF_FLEET_TEXT_BYTES_MAX);
+    (void)snprintf(text, sizeof(text), "{\"tags\":{\"fits\":\"%s\",\"not\":\"%sx\"}}", longest, longest);
+    change("a", 1, text);
+    assert_int_equal(left_out(), 1);
+    assert_string_equal(find("tags.fits=x*"), "a");
+    assert_string_equal(find("tags.not=x*"), "");
+    longest[HF_FLEET_PATH_BYTES_MAX - 5] = '\0';
+    (void)snprintf(text, sizeof(text), "{\"tags\":{\"%s\":1,\"%sx\":2,\"zero\":\"a\\u0000b\",\"in\":[[1]]}}",
+                   longest, longest);
+    change("b", 1, text);
+    assert_int_equal(left_out(), 4);
+    (void)snprintf(text, sizeof(text), "tags.%s=1", longest);
+    assert_string_equal(find(text), "b");
+    hf_sb_init(&sb, text, sizeof(text));
+    hf_sb_text(&sb, "{\"tags\":{\"n\":[");
+    for (unsigned i = 0; i < HF_FLEET_VALUES_MAX + 3; i++)
+        hf_sb_printf(&sb, "%s%u", i > 0 ? "," : "", i);
+    hf_sb_text(&sb, "]}}");
+    change("c", 1, text);
+    assert_int_equal(left_out(), 7);
+    assert_string_equal(find("tags.n=63"), "c");
+    assert_string_equal(find("tags.n=64"), "");
+    change("c", 2, "{\"tags\":{\"n\":[1,1,1]}}"); /* one value */
+    assert_int_equal(left_out(), 4);
+    change("a", 2, "{}");
+    change("b", 2, "{}");
+    assert_int_equal(left_out(), 0);
+}
+
+static void what_is_no_filter_is_told_why(void **state)
+{
+    static const struct {
+        const char *filter;
+        hf_err err;
+        const char *want;
+    } rows[] = {
+        {"", HF_ERR_MALFORMED, "begins with a path"},
+        {"=3", HF_ERR_MALFORMED, "begins with a path"},
+        {"tags.a", HF_ERR_MALFORMED, "one of ="},
+        {"tags.a,tags.b=1", HF_ERR_MALFORMED, "one of ="},
+        {"tags.a=1,", HF_ERR_MALFORMED, "begins with a path"},
+        {"tags.a=\"x", HF_ERR_MALFORMED, "JSON string"},
+        {"tags.a=\"x\\", HF_ERR_MALFORMED, "JSON string"},
+        {"tags.a=\"\\q\"", HF_ERR_MALFORMED, "JSON string"},
+        {"tags.a=\"x\"y", HF_ERR_MALFORMED, "parted by commas"},
+        {"tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1", HF_ERR_LIMIT,
+         "at most 8"},
+    };
+    struct hf_fleet_paths paths = {.count = 1, .at = {HF_SLICE("reported.battery")}};
+    const char *wrong;
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_fleet_query query = {0};
+
+        assert_int_equal(hf_fleet_query_add(&query, hf_slice_of(rows[i].filter), &wrong), rows[i].err);
+        if (strstr(wrong, rows[i].want) == NULL)
+            fail_msg("%s: %s", rows[i].filter, wrong);
+    }
+    struct hf_fleet_query query = {0};
+    assert_int_equal(hf_fleet_query_add(&query, HF_SLICE("tags.a=1,reported.battery<5"), &wrong), HF_OK);
+    assert_null(hf_fleet_query_unknown(&query, &paths).at);
+    assert_int_equal(hf_fleet_query_add(&query, HF_SLICE("reported.speed=1"), &wrong), HF_OK);
+    assert_true(hf_slice_is(hf_fleet_query_unknown(&query, &paths), "reported.speed"));
+}
+
+static void paths_have_a_form(void **state)
+{
+    static const char *const good[] = {"reported.a", "desired.a.b-c_9", "reported.A"};
+    static const char *const bad[] = {
+        "",           "reported",      "reported.",    "tags.a", "reported.a.", "reported..a",
+        "reported.ä", "reported.a\nb", "reported.a b", "desired"};
+    char longest[HF_FLEET_PATH_BYTES_MAX + 2];
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(good); i++)
+        assert_true(hf_fleet_path_valid(hf_slice_of(good[i])));
+    for (size_t i = 0; i < HF_COUNT_OF(bad); i++)
+        if (hf_fleet_path_valid(hf_slice_of(bad[i])))
+            fail_msg("'%s'", bad[i]);
+    (void)snprintf(longest, sizeof(longest), "reported.%0*d", HF_FLEET_PATH_BYTES_MAX - 9, 0);
+    assert_true(hf_fleet_path_valid(hf_slice_of(longest)));
+    (void)snprintf(longest, sizeof(longest), "reported.%0*d", HF_FLEET_PATH_BYTES_MAX - 8, 0);
+    assert_false(hf_fleet_path_valid(hf_slice_of(longest)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(tags_are_found_by_what_they_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_index_follows_what_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(paths_are_indexed_when_they_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reindexing_that_was_cut_off_begins_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(bounds_leave_out_and_count, setup, teardown),
+        cmocka_unit_test(what_is_no_filter_is_told_why),
+        cmocka_unit_test(paths_have_a_form),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

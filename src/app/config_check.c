@@ -91,6 +91,9 @@ static void check_policies(const struct hf_config *config, struct hf_config_erro
     if (config->session.profile == HF_CONFIG_PROFILE_INHERIT)
         hf_config_error(errors, NULL,
                         "session.profile: inherit is for tenants; there is nothing above to inherit from");
+    if (config->shadow.merge == HF_CONFIG_MERGE_INHERIT)
+        hf_config_error(errors, NULL,
+                        "shadow.merge: inherit is for tenants; there is nothing above to inherit from");
 }
 
 void hf_config_check(const struct hf_config *config, struct hf_config_errors *errors)
@@ -127,6 +130,8 @@ void hf_config_inherit(struct hf_config *config)
             tenant->session = config->session.enabled ? HF_CONFIG_SWITCH_ON : HF_CONFIG_SWITCH_OFF;
         if (tenant->session_profile == HF_CONFIG_PROFILE_INHERIT)
             tenant->session_profile = config->session.profile;
+        if (tenant->shadow_merge == HF_CONFIG_MERGE_INHERIT)
+            tenant->shadow_merge = config->shadow.merge;
         if (tenant->session_misses == 0)
             tenant->session_misses = config->session.misses;
     }

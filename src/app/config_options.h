@@ -128,6 +128,7 @@
 #define HF_CONFIG_ROWS_shadow(X) \
     X(BYTES, _, section_bytes, "32KiB", 256, 32768, LIVE, "Text of one section of a shadow (reported, desired, tags) at most; above: 413 message_too_big.") \
     X(U64, _, depth, "8", 1, 8, LIVE, "Levels of one section at most.") \
+    X(ENUM, merge, merge, "version", 0, 0, LIVE, "What becomes of a change of a shadow that was made from an older version, where neither the change nor the shadow has a rule of its own.") \
     X(U64, _, names_max, "16", 0, 1024, LIVE, "Named shadows of one device besides the unnamed one; above: 429 tenant_limit.") \
     X(U64, _, changes_per_s, "100", 1, 100000, LIVE, "Changes a second of one shadow; above: 429 rate_limit.") \
     X(U64, _, changes_capacity, "200", 1, 100000, LIVE, "Changes of one shadow at once after a quiet time.") \
@@ -198,6 +199,7 @@
     X(U64, _, session_misses, "0", 0, 10, LIVE, "Instead of session.misses. 0: that one.") \
     X(BYTES, _, shadow_section_bytes, "0", 0, 32768, LIVE, "Instead of shadow.section_bytes. 0: that one.") \
     X(U64, _, shadow_depth, "0", 0, 8, LIVE, "Instead of shadow.depth. 0: that one.") \
+    X(ENUM, merge, shadow_merge, "inherit", 0, 0, LIVE, "Instead of shadow.merge.") \
     X(U64, _, shadow_changes_per_s, "0", 0, 100000, LIVE, "Instead of shadow.changes_per_s. 0: that one.") \
     X(U64, _, shadow_changes_capacity, "0", 0, 100000, LIVE, "Instead of shadow.changes_capacity. 0: that one.") \
     X(TEXTS, _, shadow_index, "[]", 0, 16, RESTART, "Fields of shadows by which `GET /v1/devices?filter=` finds devices, besides their tags: reported.firmware, desired.net.apn. Another list is indexed at the next start.") \
@@ -431,6 +433,12 @@
     C(HF_CONFIG_PROFILE_DEFAULT, "default", "the gateway sends heartbeats, by the times of the section heartbeat") \
     C(HF_CONFIG_PROFILE_HA, "ha", "the device sends one every 2 s") \
     C(HF_CONFIG_PROFILE_ADAPTIVE, "adaptive", "the device sends them, every 5 to 60 s by its round-trip time")
+#define HF_CONFIG_CHOICES_merge(C) \
+    C(HF_CONFIG_MERGE_INHERIT, "inherit", "the value of the section above") \
+    C(HF_CONFIG_MERGE_LWW, "lww", "it is made all the same") \
+    C(HF_CONFIG_MERGE_VERSION, "version", "it is refused") \
+    C(HF_CONFIG_MERGE_CONFLICT_FREE, "conflict_free", "it is refused when a field that it writes has been written since") \
+    C(HF_CONFIG_MERGE_OPLOG, "oplog", "of it, operation by operation, is refused what has been changed since; the rest is made")
 #define HF_CONFIG_CHOICES_store_kind(C) \
     C(HF_CONFIG_STORE_LMDB, "lmdb", "on disk") \
     C(HF_CONFIG_STORE_MEMORY, "memory", "in memory")
@@ -485,7 +493,7 @@
     C(HF_CONFIG_FORMAT_JSON, "json", "one JSON object a line")
 
 #define HF_CONFIG_CHOICE_SETS(S) \
-    S(tls_verify) S(tls_version) S(role) S(console_mode) S(proxy_protocol) S(policy) S(switch) S(profile) S(store_kind) S(scope) \
+    S(tls_verify) S(tls_version) S(role) S(console_mode) S(proxy_protocol) S(policy) S(switch) S(profile) S(merge) S(store_kind) S(scope) \
     S(jwt_alg) S(direction) S(gb_transport) S(gb_up_transport) S(gb_alg) S(gb_charset) S(gb_edition) S(log_level) S(log_format)
 /* clang-format on */
 

@@ -120,6 +120,7 @@ static void every_mistake_is_named_with_its_place_and_its_fix(void **state)
          "delivery.send_queue_low_bytes (256KiB) must be below delivery.send_queue_high_bytes (256KiB)"},
         {"delivery: {message: inherit}\n", NULL, "inherit is for tenants"},
         {"session: {profile: inherit}\n", NULL, "session.profile: inherit is for tenants"},
+        {"shadow: {merge: inherit}\n", NULL, "shadow.merge: inherit is for tenants"},
         {"heartbeat: {idle_ms: 55s}\n", NULL, "must be below heartbeat.dead_ms (1m)"},
         {"log: {retention_bytes: 64MiB}\n", NULL, "twice log.segment_bytes (128MiB) must be at most"},
         {"api: {api_keys: [{id: abcdefgh, tenant: x, sha256: 00}]}\n", NULL,

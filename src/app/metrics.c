@@ -269,6 +269,9 @@ static void shadows(struct hf_page *text, const struct hf_hub_stats *hub)
     hf_page_one(text, "shadows_changed_total", "counter", "changes of shadows", (double)hub->shadows_changed);
     hf_page_by_reason(text, "shadows_refused_total", "changes of shadows that were not taken",
                       hub->shadows_refused);
+    hf_page_one(text, "shadow_operations_refused_total", "counter",
+                "operations of changes of shadows that were refused alone: their path had been changed since",
+                (double)hub->shadow_operations_refused);
     hf_page_one(text, "shadow_waits", "gauge", "changes of shadows that wait for a label",
                 (double)hub->shadow_waits);
     hf_page_one(text, "shadow_labels_missed_total", "counter",

@@ -194,6 +194,14 @@ static uint32_t own_or(uint64_t own, uint64_t common)
 static struct hf_shadow_rules shadow_rules(const struct hf_config *config,
                                            const struct hf_config_tenant *tenant)
 {
+    static const uint8_t merges[HF_CONFIG_COUNT_merge] = {
+        [HF_CONFIG_MERGE_INHERIT] = HF_MERGE_VERSION,
+        [HF_CONFIG_MERGE_LWW] = HF_MERGE_LWW,
+        [HF_CONFIG_MERGE_VERSION] = HF_MERGE_VERSION,
+        [HF_CONFIG_MERGE_CONFLICT_FREE] = HF_MERGE_CONFLICT_FREE,
+        [HF_CONFIG_MERGE_OPLOG] = HF_MERGE_OPLOG,
+    };
+
     return (struct hf_shadow_rules){
         .section_bytes_max = own_or(tenant->shadow_section_bytes, config->shadow.section_bytes),
         .depth_max = own_or(tenant->shadow_depth, config->shadow.depth),
@@ -202,6 +210,7 @@ static struct hf_shadow_rules shadow_rules(const struct hf_config *config,
         .history_bytes = config->shadow.history_bytes,
         .changes = {.per_second = own_or(tenant->shadow_changes_per_s, config->shadow.changes_per_s),
                     .capacity = own_or(tenant->shadow_changes_capacity, config->shadow.changes_capacity)},
+        .merge = merges[tenant->shadow_merge],
     };
 }
 

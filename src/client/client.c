@@ -37,6 +37,7 @@ SAME(HOLDFAST_GROUP_CONTEXT, HF_DOCUMENT_GROUP);
 SAME(HOLDFAST_SHADOW, HF_DOCUMENT_SHADOW);
 SAME(HOLDFAST_PATCH_JSON, HF_PATCH_JSON);
 SAME(HOLDFAST_MERGE_CONFLICT_FREE, HF_MERGE_CONFLICT_FREE);
+SAME(HOLDFAST_MERGE_OPLOG, HF_MERGE_OPLOG);
 SAME(HOLDFAST_CHANGE_BYTES_MAX, HF_CLIENT_CHANGE_BYTES_MAX);
 #undef SAME
 
@@ -396,8 +397,8 @@ int hf_client_patch(struct hf_client *client, const struct hf_client_change *cha
         (change->document == HOLDFAST_SHADOW ? client->options.on_shadow == NULL
                                              : client->options.on_document == NULL) ||
         change->kind < HOLDFAST_PATCH_FULL || change->kind > HOLDFAST_PATCH_JSON ||
-        change->merge < HOLDFAST_MERGE_KEEP || change->merge > HOLDFAST_MERGE_CONFLICT_FREE ||
-        change->json == NULL || change->json_bytes == 0)
+        change->merge < HOLDFAST_MERGE_KEEP || change->merge > HOLDFAST_MERGE_OPLOG || change->json == NULL ||
+        change->json_bytes == 0)
         return HOLDFAST_ERR_INVALID;
     if (change->json_bytes > HOLDFAST_CHANGE_BYTES_MAX)
         return HOLDFAST_ERR_LIMIT;

@@ -449,7 +449,7 @@ static void changes_are_checked(void **state)
     rows[0].size = 0;
     rows[1].document = 3;
     rows[2].kind = 3;
-    rows[3].merge = 4;
+    rows[3].merge = HOLDFAST_MERGE_OPLOG + 1;
     rows[4].json = NULL;
     for (size_t i = 0; i < HF_COUNT_OF(rows) - 1; i++)
         assert_int_equal(hf_client_patch(device->client, &rows[i], NULL), HOLDFAST_ERR_INVALID);

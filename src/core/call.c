@@ -75,6 +75,7 @@ void hf_call_free(struct hf_call *call)
     if (call == NULL)
         return;
     free(call->result);
+    free(call->document.refused);
     free(call->storage);
     free(call);
 }

@@ -156,6 +156,8 @@ struct hf_call {
         bool shadow;
         uint8_t sections, label /* enum hf_shadow_label */, labels;
         uint64_t epoch, made;
+        char *
+            refused; /* out: a JSON array of what was refused alone (core/document/shadow.h); owned by the call, NULL: nothing */
     } document;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */
     struct hf_call_series *series; /* the maker's storage, for SERIES; the points it finds are in result */

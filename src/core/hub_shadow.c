@@ -58,14 +58,16 @@ bool hf_shadow_is_idle(const struct kept_document *kept)
 
 /* ---- answers ---- */
 
-/* What a device is told: {"name":"led","version":7,"delta":{...}}, without a name of the unnamed one. */
-static hf_err device_text(const struct kept_document *kept, char **ret_json, size_t *ret_bytes)
+/* What a device is told: {"name":"led","version":7,"delta":{...}}, without a name of the unnamed one; and what of its change was refused alone. */
+static hf_err device_text(const struct kept_document *kept, const char *refused, char **ret_json,
+                          size_t *ret_bytes)
 {
     struct hf_json_out out;
     struct hf_sb sb;
     char *delta = NULL;
     hf_err err = hf_shadow_delta(&kept->shadow->now, &delta);
-    size_t room = 64 + HF_SHADOW_NAME_BYTES_MAX + (delta != NULL ? strlen(delta) : 0);
+    size_t room = 80 + HF_SHADOW_NAME_BYTES_MAX + (delta != NULL ? strlen(delta) : 0) +
+                  (refused != NULL ? strlen(refused) : 0);
 
     if (err != HF_OK)
         return err;
@@ -78,6 +80,8 @@ static hf_err device_text(const struct kept_document *kept, char **ret_json, siz
             hf_json_out_text(&out, "name", hf_kept_shadow_name(kept));
         hf_json_out_u64(&out, "version", kept->shadow->now.version);
         hf_json_out_raw(&out, "delta", hf_slice_of(delta));
+        if (refused != NULL)
+            hf_json_out_raw(&out, "refused", hf_slice_of(refused));
         hf_json_out_end(&out);
         HF_ASSERT(hf_json_out_complete(&out));
         *ret_bytes = sb.bytes;
@@ -99,7 +103,7 @@ static void answer(struct kept_document *kept, struct hf_call *call, enum hf_rea
         err = json ? HF_OK : HF_ERR_NOMEM;
     } else if (shown && call->document.conn != 0 && now->version > 0 &&
                (now->version != call->document.base_version || reason != HF_REASON_NONE)) {
-        err = device_text(kept, &json, &bytes);
+        err = device_text(kept, call->document.refused, &json, &bytes);
     }
     if (err != HF_OK)
         reason = HF_REASON_MEMORY_LIMIT; /* a change was made all the same: reading tells */
@@ -250,7 +254,7 @@ static void tell(struct kept_document *kept, uint64_t maker)
 
     if (devconn == NULL || devconn->conn_id == maker || devconn->ops->takes_shadow == NULL ||
         !devconn->ops->takes_shadow(devconn, hf_kept_shadow_name(kept)) ||
-        device_text(kept, &json, &bytes) != HF_OK)
+        device_text(kept, NULL, &json, &bytes) != HF_OK)
         return; /* no memory: it finds out by the version with its next change or resume */
     struct hf_outgoing outgoing = {
         .kind = HF_OUT_SHADOW,
@@ -339,11 +343,11 @@ static uint64_t oldest_kept(const struct hf_shadow_rules *rules, uint64_t versio
     return version > versions ? version - versions + 1 : 1;
 }
 
-static hf_err record(struct kept_document *kept, const struct hf_call *call)
+static hf_err record(struct kept_document *kept, const struct hf_call *call, struct hf_slice taken)
 {
     struct hf_shadow *next = &kept->shadow->next;
     size_t bytes = 0;
-    char *stored = hf_shadow_encode(next, call->payload, &bytes);
+    char *stored = hf_shadow_encode(next, taken, &bytes);
 
     if (stored == NULL)
         return HF_ERR_NOMEM;
@@ -368,13 +372,23 @@ static hf_err record(struct kept_document *kept, const struct hf_call *call)
     return err;
 }
 
+/* The rule of a change: its own, else the shadow's, else the tenant's. */
+static uint8_t rule_of(const struct kept_shadow *shadow, const struct hf_shadow_rules *rules,
+                       const struct hf_call *call)
+{
+    return call->document.merge != HF_MERGE_KEEP ? call->document.merge
+           : shadow->now.merge != HF_MERGE_KEEP  ? shadow->now.merge
+                                                 : rules->merge;
+}
+
 static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
 {
     const struct hf_shadow_rules *rules = &hf_rules(kept->tenant)->shadow;
     struct kept_shadow *shadow = kept->shadow;
+    struct hf_shadow_outcome outcome;
     const struct hf_shadow_change wanted = {
         .kind = call->document.kind,
-        .merge = call->document.merge,
+        .merge = rule_of(shadow, rules, call),
         .sections = call->document.sections,
         .base_version = call->document.base_version,
         .epoch = call->document.epoch,
@@ -385,11 +399,16 @@ static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
         hf_shadow_change(&shadow->now, &wanted,
                          &(struct hf_shadow_limits){.section_bytes_max = rules->section_bytes_max,
                                                     .depth_max = rules->depth_max},
-                         kept->hub->utc_ms, &shadow->next);
+                         kept->hub->utc_ms, &outcome, &shadow->next);
 
-    if (reason != HF_REASON_NONE || shadow->next.version == shadow->now.version)
+    call->document.refused = outcome.refused;
+    kept->hub->stats.shadow_operations_refused += outcome.refused_count;
+    if (reason != HF_REASON_NONE || shadow->next.version == shadow->now.version) {
+        free(outcome.taken);
         return reason;
-    hf_err err = record(kept, call);
+    }
+    hf_err err = record(kept, call, outcome.taken != NULL ? hf_slice_of(outcome.taken) : call->payload);
+    free(outcome.taken);
     if (err == HF_OK)
         kept->call = call;
     return err == HF_OK          ? HF_REASON_NONE

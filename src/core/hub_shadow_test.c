@@ -1,4 +1,5 @@
 /* Shadows at their home: durable before they are answered, conflicts, limits, labels, and what the tables keep of them. */
+#include "codec/json/scan.h"
 #include "core/document/shadow.h"
 #include "core/hub_session_testkit.h"
 #include "core/shadow_rows.h"
@@ -176,6 +177,37 @@ static void refusals_are_counted_and_bring_what_is(void **state)
     assert_int_equal(tk->hub.stats.shadows_refused[HF_REASON_VERSION_CONFLICT], 1);
     assert_int_equal(tk->hub.stats.shadows_refused[HF_REASON_FORBIDDEN], 1);
     assert_int_equal(tk->hub.stats.shadows_refused[HF_REASON_NOT_FOUND], 1); /* reading is not changing */
+}
+
+/* The rule is the change's, else the shadow's, else the tenant's; the record has what was done. */
+static void the_rule_of_a_change(void **state)
+{
+    struct tk *tk = *state;
+    struct told told;
+    struct hf_event event;
+
+    assert_int_equal(change(tk, "{\"desired\":{\"a\":1,\"b\":1}}").version, 1);
+    assert_int_equal(change(tk, "{\"desired\":{\"b\":2}}").version, 2);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":3,\"b\":3}}", .base = 1}, &told);
+    assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT); /* a tenant that says nothing has `version` */
+    tk->rules.shadow.merge = HF_MERGE_OPLOG;
+    told = device_says(tk, "{\"reported\":{\"r\":1},\"desired\":{\"a\":3,\"b\":3}}", 1);
+    assert_int_equal(told.reason, HF_REASON_NONE);
+    assert_string_equal(told.json, "{\"version\":3,\"delta\":{\"a\":3,\"b\":2},"
+                                   "\"refused\":[{\"path\":\"/desired/b\",\"version\":2}]}");
+    assert_int_equal(tk->hub.stats.shadow_operations_refused, 1);
+    (void)tk_count(tk, HF_EVENT_SHADOW, &event);
+    struct hf_json_field done = HF_JSON_FIELD("change");
+    assert_int_equal(hf_json_scan(event.payload.at, event.payload.bytes, &done, 1, 0), HF_OK);
+    assert_true(hf_slice_is(done.raw, "{\"reported\":{\"r\":1},\"desired\":{\"a\":3}}"));
+    ask(tk, (struct ask){.json = "{\"merge\":\"lww\"}", .sections = DESIRED | HF_SHADOW_RULE}, &told);
+    tk_run(tk);
+    assert_int_equal(told.version, 4);
+    ask(tk, (struct ask){.json = "{\"desired\":{\"b\":9}}", .base = 1}, &told);
+    tk_run(tk);
+    assert_int_equal(told.version, 5); /* by the shadow's own */
+    told = device_says(tk, "{\"merge\":\"oplog\"}", 0);
+    assert_int_equal(told.reason, HF_REASON_FORBIDDEN);
 }
 
 static void changes_have_a_rate(void **state)
@@ -457,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_change_is_one_record_and_durable_before_its_answer),
         T(refusals_are_counted_and_bring_what_is),
+        T(the_rule_of_a_change),
         T(changes_have_a_rate),
         T(names_are_bounded_and_apart),
         T(limits_are_the_tenants),

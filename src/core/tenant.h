@@ -42,6 +42,7 @@ struct hf_shadow_rules {
     uint32_t versions_max;                 /* of its history: 100, fewer when they are large: */
     uint64_t history_bytes;                /* 1 MiB */
     struct hf_rate_limit changes;          /* of one shadow: 100/s, capacity 200 */
+    uint8_t merge;                         /* enum hf_merge: of changes and shadows that name none; version */
 };
 
 struct hf_tenant_rules {

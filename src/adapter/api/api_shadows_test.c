@@ -12,6 +12,7 @@ static void on_document(struct hf_call *call)
 {
     struct hf_call_document *asked = &call->document;
     const struct hf_shadow_limits limits = {HF_SHADOW_SECTION_BYTES_MAX, HF_SHADOW_DEPTH_MAX};
+    struct hf_shadow_outcome outcome;
     struct hf_shadow after;
 
     assert_true(asked->shadow);
@@ -22,7 +23,9 @@ static void on_document(struct hf_call *call)
                                                 .base_version = asked->base_version,
                                                 .json = call->payload};
 
-        call->reason = (uint16_t)hf_shadow_change(&shadow, &change, &limits, g.http.utc_ms, &after);
+        call->reason = (uint16_t)hf_shadow_change(&shadow, &change, &limits, g.http.utc_ms, &outcome, &after);
+        asked->refused = outcome.refused;
+        free(outcome.taken);
         if (call->reason == HF_REASON_NONE) {
             hf_shadow_deinit(&shadow);
             shadow = after;

@@ -37,7 +37,7 @@ static bool take_merge(struct hf_api_request *request, struct hf_call_document *
     if (!hf_api_param(request, "merge", storage, sizeof(storage), &text))
         return false;
     document->merge = (uint8_t)(text.at != NULL ? hf_merge_by_name(text) : HF_MERGE_KEEP);
-    return (text.at == NULL || document->merge != HF_MERGE_KEEP) && document->merge < HF_MERGES
+    return (text.at == NULL || document->merge != HF_MERGE_KEEP) && document->merge <= HF_MERGE_CONFLICT_FREE
                ? true
                : hf_api_bad(request, "merge", "merge must be lww, version or conflict_free");
 }

@@ -77,7 +77,9 @@ static void write_answer(struct hf_api_request *request, struct hf_json_out *out
     hf_shadow_out(out, answer->shadow, answer->delta);
     if (answer->conflict)
         hf_json_out_end(out);
-    else if (answer->call != NULL)
+    if (answer->call != NULL && answer->call->document.refused != NULL)
+        hf_json_out_raw(out, "refused", hf_slice_of(answer->call->document.refused));
+    if (!answer->conflict && answer->call != NULL)
         write_labels(out, &answer->call->document);
     hf_json_out_end(out);
 }
@@ -87,13 +89,15 @@ static void send(struct hf_api_request *request, const struct answer *answer, un
     struct hf_call version = {.document.version = answer->shadow->version};
     char storage[HF_API_ETAG_BYTES];
     struct hf_http1_header etag = hf_api_etag(&version, storage);
+    const char *refused = answer->call != NULL ? answer->call->document.refused : NULL;
+    size_t refused_bytes = refused != NULL ? strlen(refused) : 0;
 
     hf_api_reply_json(
         request,
         &(struct hf_api_reply){.status = status,
                                .headers = &etag,
                                .header_count = 1,
-                               .bytes_hint = 1024 + hf_shadow_out_bytes(answer->shadow),
+                               .bytes_hint = 1024 + hf_shadow_out_bytes(answer->shadow) + refused_bytes,
                                .content_type = answer->conflict ? "application/problem+json" : NULL},
         write_answer, (void *)answer);
 }
@@ -214,7 +218,11 @@ static bool take_rule(struct hf_api_request *request, struct hf_call_document *d
     static const struct {
         const char *name;
         enum hf_merge merge;
-    } rules[] = {{"version", HF_MERGE_VERSION}, {"fields", HF_MERGE_CONFLICT_FREE}, {"lww", HF_MERGE_LWW}};
+    } rules[] = {{"version", HF_MERGE_VERSION},
+                 {"fields", HF_MERGE_CONFLICT_FREE},
+                 {"conflict_free", HF_MERGE_CONFLICT_FREE},
+                 {"lww", HF_MERGE_LWW},
+                 {"oplog", HF_MERGE_OPLOG}};
     char storage[16];
     struct hf_slice text;
 
@@ -224,7 +232,7 @@ static bool take_rule(struct hf_api_request *request, struct hf_call_document *d
         if (hf_slice_is(text, rules[i].name))
             document->merge = (uint8_t)rules[i].merge;
     return text.at == NULL || document->merge != HF_MERGE_KEEP ||
-           hf_api_bad(request, "merge", "merge must be version, fields or lww");
+           hf_api_bad(request, "merge", "merge must be version, conflict_free (or fields), lww or oplog");
 }
 
 static bool take_label(struct hf_api_request *request, struct hf_call *wish)
@@ -246,7 +254,8 @@ void hf_api_shadow_patch(struct hf_api_request *request)
 {
     struct hf_call wish = {
         .payload = request->body,
-        .document = {.change = true, .sections = 1 << HF_SHADOW_DESIRED | 1 << HF_SHADOW_TAGS},
+        .document = {.change = true,
+                     .sections = 1 << HF_SHADOW_DESIRED | 1 << HF_SHADOW_TAGS | HF_SHADOW_RULE},
     };
     char who[HF_API_WHO_BYTES_MAX];
 

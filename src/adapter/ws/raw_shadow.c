@@ -1,5 +1,7 @@
 /* adapter/ws/raw_shadow.c - shadows of a device in raw mode (doc/devices.md): what it says under $shadow/update and $shadow/get is a call to its home worker, which is this one;
  * the connection's memory waits for the answer, which is dropped when the connection has ended meanwhile. */
+#include <stdlib.h>
+
 #include "adapter/ws/conn.h"
 #include "adapter/ws/session.h"
 #include "adapter/ws/shadow.h"
@@ -29,16 +31,26 @@ bool hf_ws_raw_takes_shadow(const struct hf_devconn *devconn, struct hf_slice na
 static void ack(struct hf_ws_conn *conn, const struct raw_ask *ask, const struct hf_call *call)
 {
     char text[HF_WS_OUT_HEAD_BYTES_MAX];
+    struct hf_slice refused = hf_slice_of(call->document.refused);
+    char *large = refused.bytes > 0 ? malloc(sizeof(text) + refused.bytes) : NULL;
     struct hf_sb sb;
 
-    hf_sb_init(&sb, text, sizeof(text));
+    if (large == NULL) /* without memory for the rest it says what is stored */
+        refused.bytes = 0;
+    hf_sb_init(&sb, large != NULL ? large : text, sizeof(text) + refused.bytes);
     hf_sb_text(&sb, "{\"type\":\"ack\",\"id\":");
     hf_sb_add(&sb, ask->id, ask->id_bytes);
     hf_sb_text(&sb, ",\"version\":");
     hf_sb_u64(&sb, call->document.version);
+    if (refused.bytes > 0) {
+        hf_sb_text(&sb, ",\"refused\":");
+        hf_sb_slice(&sb, refused);
+    }
     hf_sb_char(&sb, '}');
+    HF_ASSERT(!sb.overflow);
     if (hf_ws_send_text(conn, hf_sb_done(&sb)) == HF_OK)
         conn->site->stats.acks_out++;
+    free(large);
 }
 
 static void refuse(struct hf_ws_conn *conn, const struct raw_ask *ask, const struct hf_call *call)

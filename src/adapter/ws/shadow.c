@@ -5,10 +5,10 @@
 
 bool hf_ws_shadow_parse(struct hf_ws_shadow_ask *ask)
 {
-    enum { NAME, VERSION, REPORTED, DESIRED, TAGS, PATCH, FIELDS };
-    struct hf_json_field fields[FIELDS] = {HF_JSON_FIELD("name"),     HF_JSON_FIELD("version"),
-                                           HF_JSON_FIELD("reported"), HF_JSON_FIELD("desired"),
-                                           HF_JSON_FIELD("tags"),     HF_JSON_FIELD("patch")};
+    enum { NAME, VERSION, REPORTED, DESIRED, TAGS, MERGE, PATCH, FIELDS };
+    struct hf_json_field fields[FIELDS] = {
+        HF_JSON_FIELD("name"), HF_JSON_FIELD("version"), HF_JSON_FIELD("reported"), HF_JSON_FIELD("desired"),
+        HF_JSON_FIELD("tags"), HF_JSON_FIELD("merge"),   HF_JSON_FIELD("patch")};
     const struct hf_json_field *name = &fields[NAME], *version = &fields[VERSION], *patch = &fields[PATCH];
 
     if (ask->json.bytes == 0)
@@ -33,6 +33,7 @@ bool hf_ws_shadow_parse(struct hf_ws_shadow_ask *ask)
         return patch->type == HF_JSON_ARRAY && !fields[REPORTED].found && !fields[DESIRED].found;
     }
     ask->kind = HF_PATCH_MERGE;
-    ask->question = !fields[REPORTED].found && !fields[DESIRED].found && !fields[TAGS].found;
+    ask->question =
+        !fields[REPORTED].found && !fields[DESIRED].found && !fields[TAGS].found && !fields[MERGE].found;
     return true;
 }

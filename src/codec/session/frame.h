@@ -75,7 +75,14 @@ enum hf_profile { HF_PROFILE_ANY, HF_PROFILE_DEFAULT, HF_PROFILE_HA, HF_PROFILE_
 enum hf_durability { HF_DURABILITY_NONE, HF_DURABILITY_FSYNC, HF_DURABILITY_REPLICATED };
 enum hf_document_kind { HF_DOCUMENT_NONE, HF_DOCUMENT_CONTEXT, HF_DOCUMENT_GROUP, HF_DOCUMENT_SHADOW };
 enum hf_patch_kind { HF_PATCH_FULL, HF_PATCH_MERGE, HF_PATCH_JSON };
-enum hf_merge { HF_MERGE_KEEP, HF_MERGE_LWW, HF_MERGE_VERSION, HF_MERGE_CONFLICT_FREE, HF_MERGES };
+enum hf_merge {
+    HF_MERGE_KEEP,
+    HF_MERGE_LWW,
+    HF_MERGE_VERSION,
+    HF_MERGE_CONFLICT_FREE,
+    HF_MERGE_OPLOG,
+    HF_MERGES
+};
 const char *hf_merge_name(unsigned merge);            /* "lww"; "unknown" when not in the table */
 enum hf_merge hf_merge_by_name(struct hf_slice name); /* HF_MERGES when not in the table */
 

@@ -20,7 +20,7 @@ static const struct hf_layout_names statuses = NAMES("ok", "failed", "expired", 
 static const struct hf_layout_names profiles = NAMES("any", "default", "ha", "adaptive");
 static const struct hf_layout_names durabilities = NAMES("none", "fsync", "replicated");
 static const struct hf_layout_names kinds = NAMES("full", "merge", "json");
-static const struct hf_layout_names merges = NAMES("keep", "lww", "version", "conflict_free");
+static const struct hf_layout_names merges = NAMES("keep", "lww", "version", "conflict_free", "oplog");
 
 const char *hf_merge_name(unsigned merge)
 {

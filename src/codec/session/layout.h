@@ -55,7 +55,7 @@ enum {
 
 struct hf_layout_names {
     unsigned count; /* they are the values 0..count-1 */
-    const char *names[4];
+    const char *names[5];
 };
 
 struct hf_layout_row {

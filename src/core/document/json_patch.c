@@ -116,6 +116,15 @@ static void insert_before(cJSON *array, cJSON *at, cJSON *item)
     at->prev = item;
 }
 
+/* Where it was taken out: before next, or as the last. Its name is still its own. */
+static void put_back(cJSON *parent, cJSON *next, cJSON *item)
+{
+    if (next != NULL)
+        insert_before(parent, next, item);
+    else
+        (void)cJSON_AddItemToArray(parent, item); /* of an object, too: it only links */
+}
+
 /* Takes value, also when it fails. */
 static hf_err add_value(cJSON **document, const char *path, cJSON *value)
 {
@@ -194,14 +203,23 @@ static hf_err op_replace(cJSON **document, const struct operation *operation)
 
 static hf_err op_move(cJSON **document, const struct operation *operation)
 {
+    char storage[HF_JSON_POINTER_BYTES_MAX + 1], path_storage[HF_JSON_POINTER_BYTES_MAX + 1];
     size_t from_bytes = strlen(operation->from);
-    cJSON *value = NULL;
+    struct hf_json_place from, path;
 
     /* A location cannot be moved into one of its children (4.4). */
     if (strncmp(operation->path, operation->from, from_bytes) == 0 && operation->path[from_bytes] == '/')
         return HF_ERR_INVALID;
-    hf_err err = detach(document, operation->from, &value);
-    return err == HF_OK ? add_value(document, operation->path, value) : err;
+    hf_err err = find(*document, operation->from, storage, &from);
+    if (err != HF_OK || from.parent == NULL) /* the whole document can only move to where it is */
+        return err != HF_OK || operation->path[0] == '\0' ? err : HF_ERR_INVALID;
+    cJSON *next = from.value->next;
+    (void)cJSON_DetachItemViaPointer(from.parent, from.value);
+    err = hf_json_place(*document, operation->path, path_storage, &path);
+    if (err == HF_OK)
+        return add_value(document, operation->path, from.value);
+    put_back(from.parent, next, from.value);
+    return err;
 }
 
 static hf_err op_copy(cJSON **document, const struct operation *operation)
@@ -276,6 +294,11 @@ static hf_err patch_all(cJSON **document, const cJSON *operations)
 hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations)
 {
     return patch_all(document, operations);
+}
+
+hf_err hf_json_patch_step(cJSON **document, const cJSON *operation)
+{
+    return apply_one(document, operation);
 }
 
 hf_err hf_json_patch(cJSON **document, const cJSON *operations)

@@ -25,6 +25,9 @@ hf_err hf_json_patch(cJSON **document, const cJSON *operations);
 hf_err hf_json_merge_patch_in_place(cJSON **document, const cJSON *patch);
 hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations);
 
+/* One operation of such a list, as the last two; NOT_FOUND, CONFLICT and LIMIT leave the document as it was. */
+hf_err hf_json_patch_step(cJSON **document, const cJSON *operation);
+
 /* The value a pointer names, inside document; NULL when it names none or is no pointer. "" names the whole document. */
 cJSON *hf_json_pointer(cJSON *document, const char *pointer);
 

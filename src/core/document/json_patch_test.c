@@ -199,6 +199,36 @@ static void copies_do_not_grow_without_bound(void **state)
     cJSON_Delete(document);
 }
 
+static void a_step_that_fails_leaves_the_document(void **state)
+{
+    static const struct {
+        const char *operation;
+        hf_err err;
+    } rows[] = {
+        {"{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/none/x\"}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"move\",\"from\":\"/b\",\"path\":\"/list/9\"}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"move\",\"from\":\"/list/0\",\"path\":\"/a/x\"}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"move\",\"from\":\"/list/1\",\"path\":\"/list/2\"}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"move\",\"from\":\"/list/1\",\"path\":\"a\"}", HF_ERR_INVALID},
+        {"{\"op\":\"move\",\"from\":\"\",\"path\":\"a\"}", HF_ERR_INVALID},
+        {"{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/none/x\"}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"replace\",\"path\":\"/none\",\"value\":1}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"remove\",\"path\":\"/list/2\"}", HF_ERR_NOT_FOUND},
+        {"{\"op\":\"test\",\"path\":\"/a\",\"value\":2}", HF_ERR_CONFLICT},
+    };
+    cJSON *document = parse("{\"a\":1,\"list\":[1,2],\"b\":2}");
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        cJSON *operation = parse(rows[i].operation);
+
+        assert_int_equal(hf_json_patch_step(&document, operation), rows[i].err);
+        expect_text(document, "{\"a\":1,\"list\":[1,2],\"b\":2}");
+        cJSON_Delete(operation);
+    }
+    cJSON_Delete(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +236,7 @@ int main(void)
         cmocka_unit_test(merge_patches_follow_the_rfc),
         cmocka_unit_test(patches_follow_the_rfc),
         cmocka_unit_test(copies_do_not_grow_without_bound),
+        cmocka_unit_test(a_step_that_fails_leaves_the_document),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "codec/json/scan.h"
 #include "core/document/json_patch.h"
 #include "core/document/shadow_fields.h"
+#include "core/document/shadow_oplog.h"
 
 const char *hf_shadow_section_name(unsigned section)
 {
@@ -21,8 +22,16 @@ void hf_shadow_deinit(struct hf_shadow *shadow)
 {
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS; i++)
         free(shadow->text[i]);
-    free(shadow->fields);
+    free(shadow->fields.at);
+    free(shadow->removed.at);
     *shadow = (struct hf_shadow){0};
+}
+
+void hf_shadow_outcome_deinit(struct hf_shadow_outcome *outcome)
+{
+    free(outcome->refused);
+    free(outcome->taken);
+    *outcome = (struct hf_shadow_outcome){0};
 }
 
 struct step { /* a change on its way */
@@ -33,7 +42,11 @@ struct step { /* a change on its way */
     uint64_t base_version;
     uint64_t utc_ms;
     cJSON *old[HF_SHADOW_SECTIONS], *now[HF_SHADOW_SECTIONS]; /* NULL: not touched */
-    uint32_t room;                                            /* of after->fields */
+    uint32_t room, removed_room;                              /* of after->fields, after->removed */
+    struct hf_shadow_oplog
+        *oplog;    /* base_version 0: the rule is another one, or the change is from the present version */
+    cJSON *parsed; /* the change */
+    uint8_t rule;  /* enum hf_merge: that the shadow has afterwards */
     /* The section that is being compared. */
     uint8_t section;
     bool differs, newer;                    /* in it; a field of it was written after the base version */
@@ -104,28 +117,70 @@ static hf_err take_version(struct step *step, const cJSON *member)
     return HF_OK;
 }
 
-static hf_err merge_sections(struct step *step, const cJSON *patch)
+static hf_err take_merge_rule(struct step *step, const cJSON *member)
 {
-    hf_err err = cJSON_IsObject(patch) ? HF_OK : HF_ERR_INVALID;
+    const char *name = cJSON_GetStringValue(member);
+    unsigned rule = name != NULL           ? hf_merge_by_name(hf_slice_of(name))
+                    : cJSON_IsNull(member) ? HF_MERGE_KEEP
+                                           : HF_MERGES;
 
-    for (const cJSON *member = err == HF_OK ? patch->child : NULL; member != NULL && err == HF_OK;
-         member = member->next) {
+    step->rule = (uint8_t)rule;
+    return rule >= HF_MERGES || (name != NULL && rule == HF_MERGE_KEEP) ? HF_ERR_INVALID : HF_OK;
+}
+
+/* The base version may come as a member; what it means to be from an older one is known once that is. */
+static hf_err take_settings(struct step *step, const cJSON *patch)
+{
+    const cJSON *version = cJSON_GetObjectItemCaseSensitive(patch, "version"),
+                *rule = cJSON_GetObjectItemCaseSensitive(patch, "merge");
+    hf_err err = version != NULL ? take_version(step, version) : HF_OK;
+
+    return err == HF_OK && rule != NULL ? take_merge_rule(step, rule) : err;
+}
+
+static bool begin_oplog(struct step *step, struct hf_shadow_oplog *oplog)
+{
+    if (step->change->merge != HF_MERGE_OPLOG || step->base_version == 0 ||
+        step->base_version >= step->before->version)
+        return false;
+    oplog->before = step->before;
+    oplog->base_version = step->base_version;
+    return true;
+}
+
+static hf_err merge_section(struct step *step, unsigned section, cJSON *patch, cJSON *member)
+{
+    bool refused = false;
+    hf_err err = touch(step, section);
+
+    if (err == HF_OK && step->oplog->base_version != 0 && (cJSON_IsNull(member) || cJSON_IsObject(member)))
+        err = hf_shadow_oplog_members(step->oplog, section, step->old[section], member, &refused);
+    if (refused)
+        cJSON_Delete(cJSON_DetachItemViaPointer(patch, member));
+    if (err != HF_OK || refused)
+        return err;
+    return cJSON_IsNull(member)     ? emptied(&step->now[section])
+           : cJSON_IsObject(member) ? hf_json_merge_patch_in_place(&step->now[section], member)
+                                    : HF_ERR_INVALID;
+}
+
+static hf_err merge_sections(struct step *step, cJSON *patch)
+{
+    hf_err err = cJSON_IsObject(patch) ? take_settings(step, patch) : HF_ERR_INVALID;
+
+    if (err == HF_OK)
+        (void)begin_oplog(step, step->oplog);
+    for (cJSON *member = err == HF_OK ? patch->child : NULL, *next; member != NULL && err == HF_OK;
+         member = next) {
         unsigned section;
 
-        if (step->change->named && strcmp(member->string, "name") == 0)
+        next = member->next;
+
+        if ((step->change->named && strcmp(member->string, "name") == 0) ||
+            strcmp(member->string, "version") == 0 || strcmp(member->string, "merge") == 0)
             continue;
-        if (strcmp(member->string, "version") == 0) {
-            err = take_version(step, member);
-            continue;
-        }
-        if (!section_by_name(member->string, &section))
-            return HF_ERR_INVALID;
-        err = touch(step, section);
-        if (err != HF_OK)
-            break;
-        err = cJSON_IsNull(member)     ? emptied(&step->now[section])
-              : cJSON_IsObject(member) ? hf_json_merge_patch_in_place(&step->now[section], member)
-                                       : HF_ERR_INVALID;
+        err = section_by_name(member->string, &section) ? merge_section(step, section, patch, member)
+                                                        : HF_ERR_INVALID;
     }
     return err;
 }
@@ -157,7 +212,7 @@ static hf_err take_sections(struct step *step, cJSON *document)
     return HF_OK;
 }
 
-static hf_err operate_sections(struct step *step, const cJSON *operations)
+static hf_err operate_sections(struct step *step, cJSON *operations)
 {
     cJSON *document = cJSON_CreateObject();
     hf_err err = document ? HF_OK : HF_ERR_NOMEM;
@@ -174,7 +229,8 @@ static hf_err operate_sections(struct step *step, const cJSON *operations)
         }
     }
     if (err == HF_OK)
-        err = hf_json_patch_in_place(&document, operations);
+        err = begin_oplog(step, step->oplog) ? hf_shadow_oplog_operations(step->oplog, &document, operations)
+                                             : hf_json_patch_in_place(&document, operations);
     if (err == HF_OK)
         err = take_sections(step, document);
     cJSON_Delete(document);
@@ -183,18 +239,15 @@ static hf_err operate_sections(struct step *step, const cJSON *operations)
 
 static hf_err apply(struct step *step)
 {
-    cJSON *change = NULL;
-    hf_err err = parse_change(step, &change);
+    hf_err err = parse_change(step, &step->parsed);
 
     if (err != HF_OK)
         return err;
     switch (step->change->kind) {
-    case HF_PATCH_MERGE: err = merge_sections(step, change); break;
-    case HF_PATCH_JSON: err = operate_sections(step, change); break;
-    default: err = HF_ERR_INVALID;
+    case HF_PATCH_MERGE: return merge_sections(step, step->parsed);
+    case HF_PATCH_JSON: return operate_sections(step, step->parsed);
+    default: return HF_ERR_INVALID;
     }
-    cJSON_Delete(change);
-    return err;
 }
 
 /* ---- fields: what differs, and who wrote what stays ---- */
@@ -206,7 +259,8 @@ static bool find_field(struct step *step, struct hf_slice path, struct hf_shadow
     bool whole = step->hint == 0;
     uint32_t at = step->hint;
 
-    for (*ret_number = step->hint_number; hf_shadow_field_next(step->before, &at, ret_field); ++*ret_number)
+    for (*ret_number = step->hint_number; hf_shadow_field_next(&step->before->fields, &at, ret_field);
+         ++*ret_number)
         if (ret_field->section == step->section && hf_slice_eq(ret_field->path, path)) {
             step->hint = at;
             step->hint_number = *ret_number + 1;
@@ -215,6 +269,17 @@ static bool find_field(struct step *step, struct hf_slice path, struct hf_shadow
     step->hint = 0;
     step->hint_number = 0;
     return !whole && find_field(step, path, ret_field, ret_number);
+}
+
+/* Was there a field that went after the base version, or can that not be said any more? */
+static bool removed_since(const struct step *step, struct hf_slice path)
+{
+    struct hf_shadow_field field;
+
+    for (uint32_t at = 0; hf_shadow_field_next(&step->before->removed, &at, &field);)
+        if (field.section == step->section && hf_slice_eq(field.path, path))
+            return field.version > step->base_version;
+    return step->before->forgotten > step->base_version;
 }
 
 static hf_err walk(struct step *step, const cJSON *old, const cJSON *now);
@@ -231,21 +296,10 @@ static hf_err settle_field(struct step *step, const cJSON *old, const cJSON *now
         field = (struct hf_shadow_field){
             .version = step->before->version + 1, .time_ms = step->utc_ms, .path = path};
         step->differs = true;
+        step->newer |= removed_since(step, path);
     }
     field.section = step->section;
-    return hf_shadow_field_add(step->after, &step->room, &field);
-}
-
-static void add_token(struct hf_sb *path, const char *name)
-{
-    hf_sb_char(path, '/');
-    for (; *name != '\0'; name++)
-        if (*name == '~')
-            hf_sb_text(path, "~0");
-        else if (*name == '/')
-            hf_sb_text(path, "~1");
-        else
-            hf_sb_char(path, *name);
+    return hf_shadow_field_add(&step->after->fields, &step->room, &field);
 }
 
 /* `now` is an object. Members mostly stand in the same order on both sides. */
@@ -261,7 +315,7 @@ static hf_err walk_members(struct step *step, const cJSON *old, const cJSON *now
             was = cJSON_IsObject(old) ? cJSON_GetObjectItemCaseSensitive(old, member->string) : NULL;
         if (was != NULL)
             hint = was->next;
-        add_token(&step->path, member->string);
+        hf_shadow_path_add(&step->path, member->string);
         if (step->path.overflow)
             return HF_ERR_LIMIT;
         hf_err err = walk(step, was, member);
@@ -279,18 +333,63 @@ static hf_err walk(struct step *step, const cJSON *old, const cJSON *now)
                                                      : settle_field(step, old, now);
 }
 
-/* Fields of before that are not as they were: they differ, and may have been written by somebody whom this change did not know of. */
-static void find_lost(struct step *step)
+static bool is_there(const struct step *step, unsigned section, struct hf_slice path)
+{
+    char storage[HF_JSON_POINTER_BYTES_MAX + 1];
+    struct hf_sb pointer;
+
+    hf_sb_init(&pointer, storage, sizeof(storage));
+    hf_sb_slice(&pointer, path);
+    return hf_json_pointer(step->now[section], storage) != NULL;
+}
+
+static hf_err note_removed(struct step *step, const struct hf_shadow_field *field)
+{
+    struct hf_shadow_fields *removed = &step->after->removed;
+    struct hf_shadow_field oldest;
+
+    if (removed->count == HF_SHADOW_REMOVED_MAX) {
+        (void)hf_shadow_field_next(removed, &(uint32_t){0}, &oldest);
+        step->after->forgotten = HF_MAX(step->after->forgotten, oldest.version);
+        hf_shadow_field_drop_first(removed);
+    }
+    return hf_shadow_field_add(removed, &step->removed_room, field);
+}
+
+/* Those that went earlier and have not come back. */
+static hf_err keep_removed(struct step *step)
 {
     struct hf_shadow_field field;
     uint32_t at = 0;
+    hf_err err = HF_OK;
 
-    for (unsigned number = 0; hf_shadow_field_next(step->before, &at, &field); number++) {
+    step->after->forgotten = step->before->forgotten;
+    while (err == HF_OK && hf_shadow_field_next(&step->before->removed, &at, &field))
+        if (step->now[field.section] == NULL || !is_there(step, field.section, field.path))
+            err = note_removed(step, &field);
+    return err;
+}
+
+/* Fields of before that are not as they were: they differ, and may have been written by somebody whom this change did not know of. */
+static hf_err find_lost(struct step *step)
+{
+    struct hf_shadow_field field;
+    uint32_t at = 0;
+    hf_err err = HF_OK;
+
+    for (unsigned number = 0; err == HF_OK && hf_shadow_field_next(&step->before->fields, &at, &field);
+         number++) {
         if (field.section != step->section || step->same[number / 8] & 1 << number % 8)
             continue;
         step->differs = true;
         step->newer |= field.version > step->base_version;
+        if (is_there(step, field.section, field.path))
+            continue;
+        field.version = step->before->version + 1;
+        field.time_ms = step->utc_ms;
+        err = note_removed(step, &field);
     }
+    return err;
 }
 
 static hf_err copy_fields(struct step *step)
@@ -299,9 +398,9 @@ static hf_err copy_fields(struct step *step)
     uint32_t at = 0;
     hf_err err = HF_OK;
 
-    while (err == HF_OK && hf_shadow_field_next(step->before, &at, &field))
+    while (err == HF_OK && hf_shadow_field_next(&step->before->fields, &at, &field))
         if (field.section == step->section)
-            err = hf_shadow_field_add(step->after, &step->room, &field);
+            err = hf_shadow_field_add(&step->after->fields, &step->room, &field);
     return err;
 }
 
@@ -356,7 +455,7 @@ static enum hf_reason settle_section(struct step *step, unsigned section)
     if (now != NULL) {
         err = now->child != NULL ? walk_members(step, step->old[section], now) : HF_OK;
         if (err == HF_OK)
-            find_lost(step);
+            err = find_lost(step);
     } else {
         err = copy_fields(step);
     }
@@ -373,6 +472,17 @@ static enum hf_reason settle_section(struct step *step, unsigned section)
 }
 
 /* ---- all of it ---- */
+
+static enum hf_reason settle_rule(struct step *step)
+{
+    step->after->merge = step->rule;
+    if (step->rule == step->before->merge)
+        return HF_REASON_NONE;
+    if ((step->change->sections & HF_SHADOW_RULE) == 0)
+        return HF_REASON_FORBIDDEN;
+    step->after->version = step->before->version + 1;
+    return HF_REASON_NONE;
+}
 
 static enum hf_reason judge_base(const struct step *step)
 {
@@ -396,22 +506,41 @@ static enum hf_reason run(struct step *step)
         if (conflict != HF_REASON_NONE)
             return conflict;
     }
+    if (reason == HF_REASON_NONE)
+        reason = reason_of(keep_removed(step));
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS && reason == HF_REASON_NONE; i++)
         reason = settle_section(step, i);
-    return reason;
+    return reason == HF_REASON_NONE ? settle_rule(step) : reason;
+}
+
+/* What was refused, and what is left of the change. Nothing is: that is a conflict. */
+static enum hf_reason tell_outcome(struct step *step, struct hf_shadow_outcome *ret_outcome)
+{
+    if (step->oplog->refused == NULL)
+        return HF_REASON_NONE;
+    ret_outcome->refused_count = (unsigned)cJSON_GetArraySize(step->oplog->refused);
+    ret_outcome->refused = cJSON_PrintUnformatted(step->oplog->refused);
+    ret_outcome->taken = cJSON_PrintUnformatted(step->parsed);
+    if (ret_outcome->refused == NULL || ret_outcome->taken == NULL)
+        return HF_REASON_MEMORY_LIMIT;
+    return step->after->version == step->before->version ? HF_REASON_VERSION_CONFLICT : HF_REASON_NONE;
 }
 
 enum hf_reason hf_shadow_change(const struct hf_shadow *before, const struct hf_shadow_change *change,
                                 const struct hf_shadow_limits *limits, uint64_t utc_ms,
-                                struct hf_shadow *ret_after)
+                                struct hf_shadow_outcome *ret_outcome, struct hf_shadow *ret_after)
 {
+    struct hf_shadow_oplog oplog = {.base_version = 0};
     struct step step = {.before = before,
                         .change = change,
                         .limits = limits,
                         .after = ret_after,
                         .base_version = change->base_version,
+                        .oplog = &oplog,
+                        .rule = before->merge,
                         .utc_ms = utc_ms};
 
+    *ret_outcome = (struct hf_shadow_outcome){0};
     HF_ASSERT(limits->section_bytes_max <= HF_SHADOW_SECTION_BYTES_MAX);
     HF_ASSERT(limits->depth_max >= 1 && limits->depth_max <= HF_SHADOW_DEPTH_MAX);
     if (change->merge >= HF_MERGES)
@@ -420,11 +549,17 @@ enum hf_reason hf_shadow_change(const struct hf_shadow *before, const struct hf_
     *ret_after = (struct hf_shadow){
         .version = before->version, .updated_ms = utc_ms, .epoch = HF_MAX(before->epoch, change->epoch)};
     enum hf_reason reason = run(&step);
+    if (reason == HF_REASON_NONE)
+        reason = tell_outcome(&step, ret_outcome);
+    hf_shadow_oplog_deinit(&oplog);
+    cJSON_Delete(step.parsed);
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS; i++) {
         cJSON_Delete(step.old[i]);
         cJSON_Delete(step.now[i]);
     }
     if (reason != HF_REASON_NONE)
         hf_shadow_deinit(ret_after);
+    if (reason != HF_REASON_NONE && reason != HF_REASON_VERSION_CONFLICT)
+        hf_shadow_outcome_deinit(ret_outcome);
     return reason;
 }

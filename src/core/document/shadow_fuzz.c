@@ -1,5 +1,6 @@
 /* Properties: whatever a peer calls a change, a shadow within its limits comes of it or none; it is one version newer or the same; what is stored of it decodes to the very same
- * bytes; what it lacks is an object; and what is taken once is taken again as no change. First byte: the kind; then two changes, with a line end between. */
+ * bytes; what it lacks is an object; and what is taken once is taken again as no change. First byte: the kinds, by bit; then changes, with a line end between, from the third on
+ * from an older version, by the rule oplog. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "core/document/shadow.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);
+
+enum { CHANGES_MAX = 4 };
 
 static const struct hf_shadow_limits limits = {4096, 6};
 
@@ -33,13 +36,26 @@ static void check(const struct hf_shadow *shadow)
     hf_shadow_deinit(&again);
 }
 
-static void take(struct hf_shadow *shadow, uint8_t kind, struct hf_slice json)
+static void take(struct hf_shadow *shadow, uint8_t kind, uint64_t base, struct hf_slice json)
 {
-    const struct hf_shadow_change change = {
-        .kind = kind, .merge = HF_MERGE_LWW, .sections = 7, .named = true, .json = json};
+    const struct hf_shadow_change change = {.kind = kind,
+                                            .merge = base ? HF_MERGE_OPLOG : HF_MERGE_LWW,
+                                            .sections = 15,
+                                            .base_version = base,
+                                            .named = true,
+                                            .json = json};
+    struct hf_shadow_outcome outcome;
     struct hf_shadow after;
+    struct hf_slice refused, taken;
 
-    if (hf_shadow_change(shadow, &change, &limits, 5, &after) != HF_REASON_NONE)
+    enum hf_reason reason = hf_shadow_change(shadow, &change, &limits, 5, &outcome, &after);
+    HF_ASSERT((outcome.refused != NULL) == (outcome.refused_count > 0) &&
+              (outcome.refused == NULL || (base != 0 && base < shadow->version)));
+    refused = hf_slice_of(outcome.refused);
+    taken = hf_slice_of(outcome.taken);
+    HF_ASSERT(outcome.refused == NULL || (hf_json_type_of(refused) == HF_JSON_ARRAY && taken.bytes > 0));
+    hf_shadow_outcome_deinit(&outcome);
+    if (reason != HF_REASON_NONE)
         return;
     HF_ASSERT(after.version == shadow->version || after.version == shadow->version + 1);
     hf_shadow_deinit(shadow);
@@ -55,14 +71,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
     if (data_bytes < 2)
         return 0;
     const char *text = (const char *)data + 1;
-    const char *end = memchr(text, '\n', data_bytes - 1);
-    size_t first = end != NULL ? (size_t)(end - text) : data_bytes - 1;
-    take(&shadow, data[0] & 1 ? HF_PATCH_JSON : HF_PATCH_MERGE, (struct hf_slice){text, first});
-    if (end != NULL)
-        take(&shadow, data[0] & 2 ? HF_PATCH_JSON : HF_PATCH_MERGE,
-             (struct hf_slice){end + 1, data_bytes - 2 - first});
+    const char *end = text + data_bytes - 1;
+    for (unsigned n = 0; n < CHANGES_MAX && text < end; n++) {
+        const char *line = memchr(text, '\n', (size_t)(end - text));
+        const char *next = line != NULL ? line : end;
+
+        take(&shadow, data[0] >> n & 1 ? HF_PATCH_JSON : HF_PATCH_MERGE, n >= 2 ? n - 1 : 0,
+             (struct hf_slice){text, (size_t)(next - text)});
+        text = next + 1;
+    }
     hf_shadow_deinit(&shadow);
-    if (hf_shadow_decode((struct hf_slice){text, data_bytes - 1}, &shadow) == HF_OK)
+    if (hf_shadow_decode((struct hf_slice){(const char *)data + 1, data_bytes - 1}, &shadow) == HF_OK)
         hf_shadow_deinit(&shadow);
     return 0;
 }

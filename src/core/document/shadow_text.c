@@ -1,6 +1,7 @@
 /* core/document/shadow_text.c - a shadow as it lies in a record of the log and in its row, what of it an application reads, and what it lacks.
- *   {"version":7,"updated_ms":..,"epoch":3,"reported":{..},"desired":{..},"tags":{..},"metadata":{"/desired/interval":[7,<UTC ms>],..},"change":<merge patch or operations>}
- * A section without members is left out. */
+ *   {"version":7,"updated_ms":..,"epoch":3,"reported":{..},"desired":{..},"tags":{..},"metadata":{"/desired/interval":[7,<UTC ms>],..},
+ *    "removed":{"/desired/led":[6,<UTC ms>],..},"forgotten":4,"merge":4,"change":<merge patch or operations>}
+ * A section without members is left out, and what is not so: nothing removed, nothing of that forgotten, the tenant's rule. */
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +35,13 @@ static void out_path(struct hf_json_out *out, const struct hf_shadow_field *fiel
 
 /* ---- stored ---- */
 
-static void encode_fields(struct hf_json_out *out, const struct hf_shadow *shadow)
+static void encode_fields(struct hf_json_out *out, const char *name, const struct hf_shadow_fields *fields)
 {
     struct hf_shadow_field field;
     uint32_t at = 0;
 
-    hf_json_out_object(out, "metadata");
-    while (hf_shadow_field_next(shadow, &at, &field)) {
+    hf_json_out_object(out, name);
+    while (hf_shadow_field_next(fields, &at, &field)) {
         out_path(out, &field);
         hf_json_out_array(out, NULL);
         hf_json_out_u64(out, NULL, field.version);
@@ -52,8 +53,9 @@ static void encode_fields(struct hf_json_out *out, const struct hf_shadow *shado
 
 char *hf_shadow_encode(const struct hf_shadow *shadow, struct hf_slice change, size_t *ret_bytes)
 {
-    size_t room = HEAD_BYTES + change.bytes + shadow->field_count * (size_t)FIELD_TEXT_BYTES +
-                  ESCAPED_BYTES * (size_t)shadow->fields_bytes;
+    size_t room = HEAD_BYTES + change.bytes +
+                  (shadow->fields.count + shadow->removed.count) * (size_t)FIELD_TEXT_BYTES +
+                  ESCAPED_BYTES * ((size_t)shadow->fields.bytes + shadow->removed.bytes);
     struct hf_json_out out;
     struct hf_sb sb;
 
@@ -72,7 +74,13 @@ char *hf_shadow_encode(const struct hf_shadow *shadow, struct hf_slice change, s
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS; i++)
         if (shadow->text[i] != NULL)
             hf_json_out_raw(&out, hf_shadow_section_name(i), section_text(shadow, i));
-    encode_fields(&out, shadow);
+    encode_fields(&out, "metadata", &shadow->fields);
+    if (shadow->removed.count > 0)
+        encode_fields(&out, "removed", &shadow->removed);
+    if (shadow->forgotten > 0)
+        hf_json_out_u64(&out, "forgotten", shadow->forgotten);
+    if (shadow->merge != HF_MERGE_KEEP)
+        hf_json_out_u64(&out, "merge", shadow->merge);
     if (change.bytes > 0)
         hf_json_out_raw(&out, "change", change);
     hf_json_out_end(&out);
@@ -104,7 +112,7 @@ static bool decode_number(const cJSON *item, uint64_t *ret_value)
     return true;
 }
 
-static hf_err decode_fields(struct hf_slice text, struct hf_shadow *shadow)
+static hf_err decode_fields(struct hf_slice text, struct hf_shadow_fields *ret_fields)
 {
     cJSON *fields = cJSON_ParseWithLength(text.at, text.bytes);
     hf_err err = fields ? HF_OK : HF_ERR_NOMEM;
@@ -117,7 +125,7 @@ static hf_err decode_fields(struct hf_slice text, struct hf_shadow *shadow)
             !decode_number(item->child, &field.version) || !decode_number(item->child->next, &field.time_ms))
             err = HF_ERR_CORRUPT;
         else
-            err = hf_shadow_field_add(shadow, &room, &field);
+            err = hf_shadow_field_add(ret_fields, &room, &field);
     }
     cJSON_Delete(fields);
     return err == HF_ERR_LIMIT ? HF_ERR_CORRUPT : err;
@@ -136,22 +144,32 @@ static hf_err decode_section(const struct hf_json_field *field, struct hf_shadow
 
 hf_err hf_shadow_decode(struct hf_slice stored, struct hf_shadow *ret_shadow)
 {
-    enum { VERSION = HF_SHADOW_SECTIONS, UPDATED, EPOCH, METADATA, FIELDS };
+    enum { VERSION = HF_SHADOW_SECTIONS, UPDATED, EPOCH, METADATA, REMOVED, FORGOTTEN, MERGE, FIELDS };
     struct hf_json_field fields[FIELDS] = {HF_JSON_FIELD("reported"),   HF_JSON_FIELD("desired"),
                                            HF_JSON_FIELD("tags"),       HF_JSON_FIELD("version"),
                                            HF_JSON_FIELD("updated_ms"), HF_JSON_FIELD("epoch"),
-                                           HF_JSON_FIELD("metadata")};
+                                           HF_JSON_FIELD("metadata"),   HF_JSON_FIELD("removed"),
+                                           HF_JSON_FIELD("forgotten"),  HF_JSON_FIELD("merge")};
+    uint64_t merge = HF_MERGE_KEEP;
 
     *ret_shadow = (struct hf_shadow){0};
     if (hf_json_scan(stored.at, stored.bytes, fields, FIELDS, HF_JSON_DEPTH_MAX) != HF_OK ||
         hf_json_to_u64(&fields[VERSION], &ret_shadow->version) != HF_OK || ret_shadow->version == 0 ||
         hf_json_to_u64(&fields[UPDATED], &ret_shadow->updated_ms) != HF_OK ||
         hf_json_to_u64(&fields[EPOCH], &ret_shadow->epoch) != HF_OK ||
-        fields[METADATA].type != HF_JSON_OBJECT) {
+        fields[METADATA].type != HF_JSON_OBJECT ||
+        (fields[REMOVED].found && fields[REMOVED].type != HF_JSON_OBJECT) ||
+        (fields[FORGOTTEN].found && hf_json_to_u64(&fields[FORGOTTEN], &ret_shadow->forgotten) != HF_OK) ||
+        (fields[MERGE].found && (hf_json_to_u64(&fields[MERGE], &merge) != HF_OK || merge >= HF_MERGES))) {
         *ret_shadow = (struct hf_shadow){0};
         return HF_ERR_CORRUPT;
     }
-    hf_err err = decode_fields(fields[METADATA].raw, ret_shadow);
+    ret_shadow->merge = (uint8_t)merge;
+    hf_err err = decode_fields(fields[METADATA].raw, &ret_shadow->fields);
+    if (err == HF_OK && fields[REMOVED].found)
+        err = decode_fields(fields[REMOVED].raw, &ret_shadow->removed);
+    if (err == HF_OK && ret_shadow->removed.count > HF_SHADOW_REMOVED_MAX)
+        err = HF_ERR_CORRUPT;
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS && err == HF_OK; i++)
         err = decode_section(&fields[i], ret_shadow, i);
     if (err != HF_OK)
@@ -164,8 +182,8 @@ hf_err hf_shadow_decode(struct hf_slice stored, struct hf_shadow *ret_shadow)
 size_t hf_shadow_out_bytes(const struct hf_shadow *shadow)
 {
     return 2 * HEAD_BYTES + shadow->bytes[HF_SHADOW_REPORTED] + 2 * (size_t)shadow->bytes[HF_SHADOW_DESIRED] +
-           shadow->bytes[HF_SHADOW_TAGS] + shadow->field_count * (size_t)FIELD_TEXT_BYTES +
-           shadow->fields_bytes;
+           shadow->bytes[HF_SHADOW_TAGS] + shadow->fields.count * (size_t)FIELD_TEXT_BYTES +
+           shadow->fields.bytes;
 }
 
 void hf_shadow_out(struct hf_json_out *out, const struct hf_shadow *shadow, const char *delta)
@@ -178,12 +196,14 @@ void hf_shadow_out(struct hf_json_out *out, const struct hf_shadow *shadow, cons
         hf_json_out_u64(out, "epoch", shadow->epoch);
     if (shadow->updated_ms != 0)
         hf_json_out_time(out, "updated", shadow->updated_ms);
+    if (shadow->merge != HF_MERGE_KEEP)
+        hf_json_out_cstr(out, "merge", hf_merge_name(shadow->merge));
     hf_json_out_raw(out, "reported", section_text(shadow, HF_SHADOW_REPORTED));
     hf_json_out_raw(out, "desired", section_text(shadow, HF_SHADOW_DESIRED));
     hf_json_out_raw(out, "delta", hf_slice_of(delta));
     hf_json_out_raw(out, "tags", section_text(shadow, HF_SHADOW_TAGS));
     hf_json_out_object(out, "metadata");
-    while (hf_shadow_field_next(shadow, &at, &field)) {
+    while (hf_shadow_field_next(&shadow->fields, &at, &field)) {
         out_path(out, &field);
         hf_json_out_object(out, NULL);
         hf_json_out_u64(out, "version", field.version);
@@ -273,7 +293,7 @@ hf_err hf_shadow_applied(const struct hf_shadow *shadow, uint64_t version,
     if (err != HF_OK)
         return err;
     *ret_applied = HF_SHADOW_SUPERSEDED;
-    while (hf_shadow_field_next(shadow, &at, &field)) {
+    while (hf_shadow_field_next(&shadow->fields, &at, &field)) {
         if (field.section != HF_SHADOW_DESIRED || field.version != version)
             continue;
         *ret_applied = field_applied(desired, reported, field.path) ? HF_SHADOW_APPLIED : HF_SHADOW_WANTED;

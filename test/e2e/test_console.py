@@ -119,6 +119,9 @@ def test_every_page_loads(admin):
     assert admin.run("document.documentElement.lang") == "zh-CN"
     admin.run("document.querySelector('[title=English]').click()")
     admin.says("Configuration", "main")
+    admin.page.listen()
+    assert [one.split("?")[0].split("/", 3)[3] for one in admin.page.asked if one.startswith("ws:")] == ["v1/live"], "one socket, whatever the page"
+    assert not [one for one in admin.page.asked if "/v1/overview" in one or "/v1/events" in one and "by=" not in one], "what moves comes by it alone"
 
 
 def test_values_move_by_themselves(admin, gw):

@@ -1,60 +1,121 @@
-// What moves: the node's counters, asked for once a second, and events, by one WebSocket at a time.
+// What moves, by one WebSocket (/v1/live): the node's counters each second, and events of as many filters as the page wants. What it lacks for a while is said by `link`.
 import { cell } from "./cell.js";
-import { get, may, self, socketAddress, ask } from "./api.js";
+import { ask, Problem, self, socketAddress, tenantNow, may } from "./api.js";
 
 export const STALE_MS = 5000;
-const KEEP = 600, TURN_MS = 1000, HIDDEN_MS = 5000, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MAX_MS = 8000, WAIT_MS = 8000;
+const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 4000, BUSY_MS = 5000, SILENT_MS = 8000;
 
-// ---- the node ----
+// ---- the socket ----
 
 export const link = cell({ ok: true, at: Date.now() }); // does the gateway answer? at: when it last did
 export const overview = cell(null); // {at, data, past: [{ms, data}]}, newest last; null: not known yet
 
-let timer, past = [], running = 0;
+let socket = null, turn = 0, again, watchdog, wait = RETRY_MS, past = [], wanted = 0, of = null, numbers = 0;
+const subscriptions = new Map(); // number -> {filter, next, on, bundle, frame}
 
-async function look(turn) {
-  const abort = new AbortController(), late = setTimeout(() => abort.abort(), WAIT_MS);
-  try {
-    if (may("metrics:read")) {
-      const data = await get("/v1/overview", { signal: abort.signal });
-      if (turn !== running) return;
-      if (past.length && past[past.length - 1].data.node.boot !== data.node.boot) past = []; // it began anew, and so did its counters
-      past.push({ ms: data.time_ms, data });
-      if (past.length > KEEP) past = past.slice(-KEEP);
-      overview.set({ at: Date.now(), data, past });
-    } else {
-      await ask("/livez", { signal: abort.signal });
-    }
-    if (turn === running) link.set({ ok: true, at: Date.now() });
-  } catch (problem) {
-    if (turn === running && (problem.offline || problem.name === "AbortError" || problem.status >= 500)) link.set({ ok: false, at: link.get().at });
-  } finally {
-    clearTimeout(late);
+const say = (message) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+
+function heard() {
+  link.set({ ok: true, at: Date.now() });
+  clearTimeout(watchdog);
+  watchdog = setTimeout(() => socket?.close(), SILENT_MS); // a second is its pace: there is nobody at the other end
+}
+
+function count(data) {
+  if (past.length && past[past.length - 1].data.node.boot !== data.node.boot) past = []; // it began anew, and so did its counters
+  past.push({ ms: data.time_ms, data });
+  if (past.length > KEEP) past = past.slice(-KEEP);
+  overview.set({ at: Date.now(), data, past });
+}
+
+function refused(message, one) {
+  const forbidden = message.reason === "forbidden";
+  one?.on.state?.("refused", new Problem(message, forbidden ? 403 : 503));
+  if (one && !forbidden) setTimeout(() => subscriptions.get(message.subscription) === one && subscribe(message.subscription, one), BUSY_MS);
+}
+
+function take(message) {
+  const one = subscriptions.get(message.subscription ?? of);
+  switch (message.type) {
+    case "tick": break;
+    case "overview": count(message.overview); break;
+    case "events_of": of = message.subscription; break;
+    case "subscribed": one?.on.state?.("open"); break;
+    case "refused": refused(message, one); break;
+    default: one?.take(message);
   }
 }
 
-async function round(turn) {
-  if (self.get()) await look(turn);
-  if (turn === running) timer = setTimeout(() => round(turn), document.hidden ? HIDDEN_MS : TURN_MS);
+const subscribe = (number, { filter, next }) => say({ subscribe: number, ...filter, from: next });
+
+async function why() { // a browser does not say why a socket was refused: asking for the key does
+  try {
+    await ask("/v1/self");
+    link.set({ ok: true, at: Date.now() });
+  } catch (problem) { // 401 has logged us out
+    if (problem.offline || problem.status >= 500) link.set({ ok: false, at: link.get().at });
+  }
+}
+
+function open(mine) {
+  if (!self.get()) return;
+  let opened = false;
+  const one = (socket = new WebSocket(socketAddress("/v1/live")));
+  one.onopen = () => {
+    if (mine !== turn) return one.close();
+    opened = true;
+    wait = RETRY_MS;
+    heard();
+    if (wanted) say({ overview: true });
+    for (const [number, subscription] of subscriptions) subscribe(number, subscription);
+    return undefined;
+  };
+  one.onmessage = ({ data }) => {
+    if (mine !== turn) return;
+    heard();
+    take(JSON.parse(data));
+  };
+  one.onclose = async () => {
+    if (mine !== turn) return;
+    clearTimeout(watchdog);
+    of = null;
+    link.set({ ok: false, at: link.get().at });
+    for (const subscription of subscriptions.values()) subscription.on.state?.("lost");
+    if (!opened) await why();
+    if (mine !== turn) return;
+    again = setTimeout(() => open(mine), wait + Math.random() * wait);
+    wait = Math.min(2 * wait, RETRY_MAX_MS);
+  };
 }
 
 function restart() {
-  clearTimeout(timer);
-  round(++running);
+  clearTimeout(again);
+  clearTimeout(watchdog);
+  const old = socket;
+  turn++;
+  of = null;
+  wait = RETRY_MS;
+  if (old && old.readyState === WebSocket.OPEN) old.close(); // one that connects is closed when it has: at once would be a complaint on the browser's console, key included
+  open(turn);
 }
 
 export function watch() {
   let who = null;
-  self.listen((now) => {
+  const look = (now) => {
+    const is = now ? now.key + " " + tenantNow() : null;
     if (!now) {
       past = [];
       overview.set(null);
     }
-    if (now?.key !== who) restart();
-    who = now?.key;
+    wanted = now && may("metrics:read") ? 1 : 0;
+    if (is !== who) restart();
+    who = is;
+  };
+  self.listen(look);
+  document.addEventListener("visibilitychange", () => { // timers of a hidden page sleep: a retry need not
+    if (!document.hidden && self.get() && socket?.readyState === WebSocket.CLOSED) restart();
   });
-  document.addEventListener("visibilitychange", () => !document.hidden && restart());
-  restart();
+  look(self.get());
 }
 
 // The value of a counter's growth a second, over the last seconds before sample `i`.
@@ -80,9 +141,10 @@ export function quantile(before, after, q) {
 
 // ---- events ----
 
-// Follows /v1/events with `filter`; `on` gets {events(list), state("connecting" | "open" | "lost" | "refused", problem)}. Events come in bundles, at most one per picture that the screen shows. Returns {close(), next()}: next() is the offset to go on from.
-export function follow(filter, on) {
-  let socket, closed = false, wait = 500, next = filter.from, bundle = [], again, frame;
+// Follows events with `filter`; `on` gets {events(list), state("connecting" | "open" | "lost" | "refused", problem)}. Events come in bundles, at most one per picture that the screen shows. Returns {close(), next()}: next() is the offset to go on from.
+export function follow({ from, ...wish }, on) {
+  const number = ++numbers, filter = Object.fromEntries(Object.entries(wish).filter(([, value]) => value));
+  let bundle = [], frame, closed = false;
   const flush = () => {
     frame = 0;
     if (closed || !bundle.length) return;
@@ -90,50 +152,23 @@ export function follow(filter, on) {
     bundle = [];
     on.events(list);
   };
-  const arm = () => {
-    if (!frame) frame = document.hidden ? setTimeout(flush, 250) : requestAnimationFrame(flush);
-  };
-  const open = async () => {
-    on.state?.("connecting");
-    let opened = false;
-    socket = new WebSocket(socketAddress("/v1/events", { ...filter, from: next }));
-    socket.onopen = () => {
-      opened = true;
-      wait = 500;
-      on.state?.("open");
-    };
-    socket.onmessage = ({ data }) => {
-      const event = JSON.parse(data);
-      if (event.offset) next = event.offset + 1;
+  const mine = {
+    filter, on, next: /^[0-9]+$/.test(from) ? Number(from) : from,
+    take(event) {
+      if (event.offset) mine.next = event.offset + 1;
       bundle.push(event);
-      arm();
-    };
-    socket.onclose = async () => {
-      if (closed) return;
-      on.state?.("lost");
-      if (!opened) {
-        try { // a browser does not say why a socket was refused: the same question by HTTP does
-          await ask("/v1/events?limit=1&from=latest&until=1&follow=false");
-        } catch (problem) {
-          if (closed) return;
-          if (problem.status === 401 || problem.status === 403) {
-            on.state?.("refused", problem);
-            return;
-          }
-        }
-      }
-      again = setTimeout(open, wait + Math.random() * wait);
-      wait = Math.min(2 * wait, RETRY_MAX_MS);
-    };
+      if (!frame) frame = document.hidden ? setTimeout(flush, 250) : requestAnimationFrame(flush);
+    },
   };
-  open();
+  on.state?.("connecting");
+  subscriptions.set(number, mine);
+  subscribe(number, mine);
   return {
-    next: () => next,
+    next: () => mine.next,
     close() {
       closed = true;
-      clearTimeout(again);
-      if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(); // at once it would be a complaint on the browser's console, key included
-      else socket?.close();
+      subscriptions.delete(number);
+      say({ unsubscribe: number });
     },
   };
 }

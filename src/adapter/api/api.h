@@ -23,9 +23,10 @@ enum {
     HF_API_LIST_DEVICES_MAX = 1000, /* of one broadcast */
     HF_API_WAIT_MS_MAX = 60000,     /* of a command */
     HF_API_TTL_MS_MAX = 86400000,
-    HF_API_RATES_MAX = 65536,    /* keys whose rate is remembered per worker */
-    HF_API_KEEPALIVE_MS = 15000, /* comment or Ping on an idle event stream */
-    HF_API_RECHECK_MS = 1000,    /* a revoked key ends its event streams within this (SEC-5) */
+    HF_API_RATES_MAX = 65536,          /* keys whose rate is remembered per worker */
+    HF_API_KEEPALIVE_MS = 15000,       /* comment or Ping on an idle event stream */
+    HF_API_FEED_SUBSCRIPTIONS_MAX = 8, /* of one /v1/live */
+    HF_API_RECHECK_MS = 1000,          /* a revoked key ends its event streams within this (SEC-5) */
     HF_API_IDEMPOTENCY_KEY_BYTES_MAX = 128,
 };
 

@@ -6,8 +6,6 @@
 #include "adapter/api/stream.h"
 #include "core/topic.h"
 
-enum { TYPES_BYTES_MAX = 512 };
-
 /* ---- what is asked ---- */
 
 static bool take_from(struct hf_api_request *request, struct hf_tail_request *tail)
@@ -52,22 +50,27 @@ static bool take_time(struct hf_api_request *request, struct hf_tail_request *ta
     return true;
 }
 
+bool hf_api_types_parse(struct hf_slice list, uint64_t *ret_types, struct hf_slice *ret_unknown)
+{
+    while (hf_http1_list_next(&list, ret_unknown)) {
+        enum hf_event_type type = hf_event_type_by_name(*ret_unknown);
+
+        if (type == HF_EVENT_NONE)
+            return false;
+        *ret_types |= UINT64_C(1) << type;
+    }
+    return true;
+}
+
 static bool take_types(struct hf_api_request *request, struct hf_tail_request *tail)
 {
-    char storage[TYPES_BYTES_MAX];
+    char storage[HF_API_TYPES_BYTES_MAX];
     struct hf_slice list, item;
 
     if (!hf_api_param(request, "type", storage, sizeof(storage), &list))
         return false;
-    while (hf_http1_list_next(&list, &item)) {
-        enum hf_event_type type = hf_event_type_by_name(item);
-
-        if (type == HF_EVENT_NONE)
-            return hf_api_bad(request, "type", "there is no event type %.*s", (int)HF_MIN(item.bytes, 64u),
-                              item.at);
-        tail->types |= UINT64_C(1) << type;
-    }
-    return true;
+    return hf_api_types_parse(list, &tail->types, &item) ||
+           hf_api_bad(request, "type", "there is no event type %.*s", (int)HF_MIN(item.bytes, 64u), item.at);
 }
 
 struct wishes {
@@ -293,7 +296,7 @@ void hf_api_events(struct hf_api_request *request)
     if (stream == NULL)
         return;
     if (socket)
-        hf_api_socket_begin(request, stream);
+        hf_api_socket_begin(request, stream, &hf_api_socket_events);
     else
         begin_http(request, stream);
 }

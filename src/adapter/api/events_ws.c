@@ -1,5 +1,5 @@
-/* adapter/api/events_ws.c - events over a WebSocket: one text message each. The reader has nothing to say but Ping and Close; other messages are
- * skipped. From the upgrade on there is no HTTP exchange: the request lives as long as the link. */
+/* adapter/api/events_ws.c - sockets: events over a WebSocket, one text message each, and what feed.c needs of one. The reader of events has nothing to say but
+ * Ping and Close; other messages are skipped. From the upgrade on there is no HTTP exchange: the request lives as long as the link. */
 #include <stdlib.h>
 
 #include "adapter/api/stream.h"
@@ -59,19 +59,36 @@ static bool put_control(struct hf_api_stream *stream, enum hf_ws_opcode opcode, 
     return put(stream, frame, head + bytes);
 }
 
-static bool ws_ready(const struct hf_api_stream *stream)
+bool hf_api_socket_ready(const struct hf_api_stream *stream)
 {
     return stream->link != NULL && stream->closing_ms == 0 &&
            stream->link->ops->queued_bytes(stream->link) == 0;
 }
 
-static bool ws_write(struct hf_api_stream *stream, struct hf_slice data)
+bool hf_api_socket_write(struct hf_api_stream *stream, struct hf_slice data)
 {
     if (stream->closing_ms != 0)
         return true; /* a chunk that was on its way */
-    if (!put(stream, data.at, data.bytes))
+    if (data.bytes > 0 && !put(stream, data.at, data.bytes))
         return false;
     stream->link->ops->flush(stream->link);
+    return true;
+}
+
+bool hf_api_socket_text(struct hf_api_stream *stream, const struct hf_slice *parts, size_t count)
+{
+    uint8_t head[HF_WS_HEAD_BYTES_MAX];
+    size_t bytes = 0;
+
+    if (stream->closing_ms != 0)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        bytes += parts[i].bytes;
+    if (!put(stream, head, hf_ws_encode_head(head, HF_WS_OP_TEXT, HF_WS_FIN, bytes, NULL)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!put(stream, parts[i].at, parts[i].bytes))
+            return false;
     return true;
 }
 
@@ -87,14 +104,14 @@ static void close_with(struct hf_api_stream *stream, uint16_t code, const struct
     stream->link->ops->flush(stream->link);
 }
 
-static void ws_end(struct hf_api_stream *stream, enum hf_reason reason)
+void hf_api_socket_end(struct hf_api_stream *stream, enum hf_reason reason)
 {
     const struct hf_reason_info *info = hf_reason_info(reason);
 
     close_with(stream, info->ws_code ? info->ws_code : HF_WS_CODE_NORMAL, info);
 }
 
-static void ws_idle(struct hf_api_stream *stream)
+void hf_api_socket_idle(struct hf_api_stream *stream)
 {
     (void)put_control(stream, HF_WS_OP_PING, NULL, 0);
 }
@@ -108,7 +125,7 @@ static bool ws_overdue(const struct hf_api_stream *stream, uint64_t now_ms)
            (since_ms != 0 && now_ms >= since_ms + stream->request->api->http->limits.write_timeout_ms);
 }
 
-static bool ws_check(struct hf_api_stream *stream, uint64_t now_ms)
+bool hf_api_socket_check(struct hf_api_stream *stream, uint64_t now_ms)
 {
     if (!ws_overdue(stream, now_ms))
         return stream->closing_ms == 0;
@@ -116,13 +133,13 @@ static bool ws_check(struct hf_api_stream *stream, uint64_t now_ms)
     return false;
 }
 
-static const struct hf_api_stream_ops ws_ops = {.next = hf_api_tail_next,
-                                                .drop = hf_api_tail_drop,
-                                                .ready = ws_ready,
-                                                .write = ws_write,
-                                                .end = ws_end,
-                                                .idle = ws_idle,
-                                                .check = ws_check};
+const struct hf_api_stream_ops hf_api_socket_events = {.next = hf_api_tail_next,
+                                                       .drop = hf_api_tail_drop,
+                                                       .ready = hf_api_socket_ready,
+                                                       .write = hf_api_socket_write,
+                                                       .end = hf_api_socket_end,
+                                                       .idle = hf_api_socket_idle,
+                                                       .check = hf_api_socket_check};
 
 /* ---- what the reader sends ---- */
 
@@ -173,6 +190,8 @@ static void on_data(struct hf_link *link, uint8_t *data, size_t bytes)
             (void)put_control(stream, HF_WS_OP_PONG, event.slice, event.slice_bytes);
         else if (event.type == HF_WS_CLOSE)
             on_close(stream, event.code);
+        else if (event.type == HF_WS_PART && stream->ops->part != NULL)
+            stream->ops->part(stream, &event);
     }
     hf_api_leave(request);
 }
@@ -202,7 +221,8 @@ static void on_end(struct hf_link *link, enum hf_link_end end, int sys_errno)
 static const struct hf_link_handler handler = {
     .on_data = on_data, .on_drained = on_drained, .on_blocked = on_blocked, .on_end = on_end};
 
-void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *stream)
+void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *stream,
+                         const struct hf_api_stream_ops *ops)
 {
     struct hf_link *link = NULL;
 
@@ -210,7 +230,7 @@ void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *s
         return; /* answered, and on_gone was told */
     request->exchange = NULL;
     stream->link = link;
-    stream->ops = &ws_ops;
+    stream->ops = ops;
     hf_ws_decoder_init(&stream->decoder, &config, false);
     link->handler = &handler;
     link->user = stream;

@@ -65,15 +65,24 @@ static void find(const struct hf_api *api, struct hf_slice id, struct found *ret
         in_table(api, id, ret);
 }
 
-bool hf_api_key_still_valid(const struct hf_api_request *request)
+bool hf_api_key_now(const struct hf_api_request *request, uint32_t *ret_scopes)
 {
     struct found found;
 
+    *ret_scopes = request->scopes;
     if (request->key_id[0] == '\0')
         return true; /* asked for none */
     find(request->api, hf_slice_of(request->key_id), &found);
-    return found.valid && memcmp(found.sha256, request->key_hash, sizeof(found.sha256)) == 0 &&
-           hf_scope_allows(found.scopes, request->route->scopes);
+    *ret_scopes = found.scopes;
+    return found.valid && memcmp(found.sha256, request->key_hash, sizeof(found.sha256)) == 0;
+}
+
+bool hf_api_key_still_valid(const struct hf_api_request *request)
+{
+    uint32_t scopes;
+
+    return hf_api_key_now(request, &scopes) &&
+           (request->key_id[0] == '\0' || hf_scope_allows(scopes, request->route->scopes));
 }
 
 /* ---- rates ---- */

@@ -93,6 +93,8 @@ void hf_api_rates_deinit(struct hf_api *api);
 bool hf_api_authenticate(struct hf_api_request *request, const struct hf_http1_request *head);
 /* Is the key of this request (still) valid, and does it allow the route? */
 bool hf_api_key_still_valid(const struct hf_api_request *request);
+/* Is it, and what may it do now? */
+bool hf_api_key_now(const struct hf_api_request *request, uint32_t *ret_scopes);
 
 /* reply.c */
 struct hf_api_trouble { /* zeroed members are left out */
@@ -232,6 +234,9 @@ hf_api_handler hf_api_console_file, hf_api_console_folder, hf_api_console_settin
 /* cameras_live.c */
 hf_api_handler hf_api_live_ps, hf_api_live_flv, hf_api_live_mp4, hf_api_live_rtp, hf_api_channel_media,
     hf_api_snapshot, hf_api_upstreams, hf_api_channel_sound;
+
+/* feed.c */
+hf_api_handler hf_api_feed;
 
 /* events.c */
 void hf_api_stream_free(struct hf_api_request *request); /* closes the tail */

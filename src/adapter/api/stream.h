@@ -17,6 +17,8 @@ struct
     void (*drop)(struct hf_api_stream *stream); /* nobody wants more */
     /* Once a second; false: it is gone, or only waits for its end. NULL = always true. */
     bool (*check)(struct hf_api_stream *stream, uint64_t now_ms);
+    /* A piece of what the reader of a socket says. NULL: nobody listens to it. */
+    void (*part)(struct hf_api_stream *stream, const struct hf_ws_event *event);
 };
 
 struct hf_api_stream {
@@ -42,8 +44,22 @@ void hf_api_stream_add(struct hf_api_request *request, struct hf_api_stream *str
 void hf_api_tail_next(struct hf_api_stream *stream);
 void hf_api_tail_drop(struct hf_api_stream *stream);
 void hf_api_stream_go_on(struct hf_api_stream *stream); /* asks for the next chunk when it can be taken */
-void hf_api_socket_abort(struct hf_api_stream *stream); /* of a socket only */
-/* Upgrades the request; on trouble it is answered. */
-void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *stream);
+/* Event types, comma separated, as bits; an absent list is all of them, 0. False: *ret_unknown is none. */
+bool hf_api_types_parse(struct hf_slice list, uint64_t *ret_types, struct hf_slice *ret_unknown);
+enum { HF_API_TYPES_BYTES_MAX = 512 }; /* of such a list */
+
+/* Of a socket only. */
+void hf_api_socket_abort(struct hf_api_stream *stream);
+/* Upgrades the request; on trouble it is answered. ops: as below, with next and drop, and the like. */
+void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *stream,
+                         const struct hf_api_stream_ops *ops);
+bool hf_api_socket_ready(const struct hf_api_stream *stream);
+bool hf_api_socket_write(struct hf_api_stream *stream, struct hf_slice data); /* whole frames; flushes */
+void hf_api_socket_end(struct hf_api_stream *stream, enum hf_reason reason);
+void hf_api_socket_idle(struct hf_api_stream *stream);
+bool hf_api_socket_check(struct hf_api_stream *stream, uint64_t now_ms);
+/* One text message of these parts, not flushed. False: it is gone. */
+bool hf_api_socket_text(struct hf_api_stream *stream, const struct hf_slice *parts, size_t count);
+extern const struct hf_api_stream_ops hf_api_socket_events; /* GET /v1/events */
 
 #endif

@@ -1,0 +1,284 @@
+/* One WebSocket for all that a page shows: subscriptions, counters, what it may not have, and how it ends. */
+#include "adapter/api/gateway_testkit.h"
+#include "codec/ws/frame.h"
+
+#define UPGRADE                                                                  \
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+static struct hf_backend_ops ops;
+static struct hf_tail tails[HF_API_FEED_SUBSCRIPTIONS_MAX + 1];
+static unsigned tail_count;
+
+static hf_err tail_open(struct hf_backend *backend, const struct hf_tail_request *wish,
+                        void (*on_chunk)(struct hf_tail *, void *, const struct hf_tail_chunk *), void *user,
+                        struct hf_tail **ret_tail)
+{
+    struct hf_tail *tail = &tails[tail_count];
+
+    (void)backend;
+    if (g.refuse_tails)
+        return HF_ERR_LIMIT;
+    assert_true(tail_count < HF_COUNT_OF(tails));
+    *tail = (struct hf_tail){.request = *wish, .on_chunk = on_chunk, .user = user, .open = true};
+    gateway_keep(tail->tenant, &tail->request.tenant);
+    gateway_keep(tail->device, &tail->request.device);
+    gateway_keep(tail->topic, &tail->request.topic_filter);
+    tail_count++;
+    *ret_tail = tail;
+    return HF_OK;
+}
+
+static size_t overview(struct hf_backend *backend, char **ret_json)
+{
+    (void)backend;
+    *ret_json = strdup("{\"n\":1}");
+    return strlen(*ret_json);
+}
+
+static int setup(void **state)
+{
+    gateway_setup(state);
+    ops = *g.backend.ops;
+    ops.tail_open = tail_open;
+    ops.overview = overview;
+    g.backend.ops = &ops;
+    tail_count = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    gateway_teardown(state);
+    for (unsigned i = 0; i < tail_count; i++)
+        assert_false(tails[i].open);
+    return 0;
+}
+
+static void say_part(enum hf_ws_opcode opcode, unsigned flags, const char *text)
+{
+    static const uint8_t key[4] = {1, 2, 3, 4};
+    uint8_t frame[512];
+    size_t bytes = strlen(text), head = hf_ws_encode_head(frame, opcode, flags, bytes, key);
+
+    for (size_t i = 0; i < bytes; i++)
+        frame[head + i] = (uint8_t)text[i] ^ key[i % 4];
+    fake_feed_bytes(&g.link, frame, head + bytes);
+}
+
+static void say(const char *text)
+{
+    fake_clear(&g.link);
+    say_part(HF_WS_OP_TEXT, HF_WS_FIN, text);
+}
+
+static bool hears(const char *text)
+{
+    return memmem(g.link.out, g.link.out_bytes, text, strlen(text)) != NULL;
+}
+
+static void advance_ms(uint64_t ms)
+{
+    fake_clear(&g.link);
+    advance(ms);
+}
+
+static void open_feed(const char *key)
+{
+    char headers[512];
+
+    snprintf(headers, sizeof(headers), UPGRADE "Authorization: Bearer %s\r\n", key);
+    assert_int_equal(request_with("GET", "/v1/live", headers, NULL), 101);
+}
+
+static void chunk(unsigned n, const char *text, bool end)
+{
+    assert_int_equal(tails[n].asked, 1);
+    tails[n].asked = 0;
+    fake_clear(&g.link);
+    tails[n].on_chunk(&tails[n], tails[n].user,
+                      &(struct hf_tail_chunk){.data = (const uint8_t *)text,
+                                              .bytes = strlen(text),
+                                              .end = end,
+                                              .err = end ? HF_ERR_IO : HF_OK});
+}
+
+static void subscriptions_share_a_socket(void **state)
+{
+    (void)state;
+    open_feed(ADMIN_KEY);
+    say("{\"subscribe\":1,\"type\":\"online,offline\",\"device\":\"d1\",\"from\":7}");
+    assert_true(hears("{\"type\":\"subscribed\",\"subscription\":1}"));
+    assert_true(hf_slice_is(tails[0].request.tenant, "acme") && hf_slice_is(tails[0].request.device, "d1"));
+    assert_int_equal(tails[0].request.from, 7);
+    assert_true(tails[0].request.types == (1u << HF_EVENT_ONLINE | 1u << HF_EVENT_OFFLINE));
+    assert_true(tails[0].request.follow && tails[0].request.form == HF_TAIL_WS);
+    say("{\"subscribe\":2,\"topic\":\"a/+\",\"from\":\"earliest\"}");
+    assert_int_equal(tails[1].request.from, 1);
+    assert_true(tails[0].asked == 1 && tails[1].asked == 1);
+
+    chunk(1, "\x81\x02{}", false);
+    assert_true(hears("{\"type\":\"events_of\",\"subscription\":2}\x81\x02{}"));
+    assert_int_equal(tails[1].asked, 1);
+    g.link.stuck = true; /* who takes nothing is asked for nothing more, by neither */
+    chunk(0, "\x81\x02{}", false);
+    assert_int_equal(tails[0].asked, 0);
+    fake_drain(&g.link);
+    g.link.stuck = false;
+    assert_int_equal(tails[0].asked, 1);
+
+    say("{\"subscribe\":1,\"device\":\"d2\"}"); /* the same number: another filter in its place */
+    assert_false(tails[0].open);
+    assert_true(hf_slice_is(tails[2].request.device, "d2"));
+    say("{\"unsubscribe\":2}");
+    assert_false(tails[1].open);
+    say("{\"unsubscribe\":77}"); /* nobody's */
+    chunk(2, "", true);
+    assert_true(hears("\"subscription\":1,\"reason\":\"storage_failed\""));
+    assert_false(tails[2].open);
+    assert_false(g.link.aborted);
+}
+
+static void counters_come_each_second(void **state)
+{
+    (void)state;
+    open_feed(ADMIN_KEY);
+    advance_ms(1100);
+    assert_true(hears("{\"type\":\"tick\",\"time_ms\":"));
+    say("{\"overview\":true}");
+    assert_true(hears("{\"type\":\"overview\",\"overview\":{\"n\":1}}")); /* at once */
+    advance_ms(1100);
+    assert_true(hears("{\"type\":\"overview\""));
+    g.link.queued = 1; /* it has not taken the last one */
+    advance_ms(1100);
+    assert_int_equal(g.link.out_bytes, 0);
+    g.link.queued = 0;
+    say("{\"overview\":false}");
+    advance_ms(1100);
+    assert_true(hears("{\"type\":\"tick\""));
+}
+
+static void a_message_may_come_in_pieces(void **state)
+{
+    (void)state;
+    open_feed(ADMIN_KEY);
+    say_part(HF_WS_OP_TEXT, 0, "{\"subscribe\":");
+    say_part(HF_WS_OP_CONTINUATION, HF_WS_FIN, "5}");
+    assert_true(hears("{\"type\":\"subscribed\",\"subscription\":5}"));
+}
+
+static void what_is_wrong_is_said(void **state)
+{
+    static const struct {
+        const char *text, *answer;
+    } rows[] = {
+        {"nonsense", "\"reason\":\"bad_request\",\"detail\":\"a message is one JSON object\""},
+        {"{}", "\"reason\":\"bad_request\""},
+        {"{\"subscribe\":-1}", "\"reason\":\"bad_request\""},
+        {"{\"overview\":1}", "\"reason\":\"bad_request\""},
+        {"{\"subscribe\":3,\"type\":\"online,nothing\"}",
+         "\"subscription\":3,\"reason\":\"bad_request\",\"field\":\"type\""},
+        {"{\"subscribe\":3,\"type\":7}", "\"field\":\"type\""},
+        {"{\"subscribe\":3,\"device\":\"a b\"}", "\"field\":\"device\""},
+        {"{\"subscribe\":3,\"topic\":\"a/#/b\"}", "\"field\":\"topic\""},
+        {"{\"subscribe\":3,\"by\":\"a/b\"}", "\"field\":\"by\""},
+        {"{\"subscribe\":3,\"from\":0}", "\"field\":\"from\""},
+        {"{\"subscribe\":3,\"from\":\"soon\"}", "\"field\":\"from\""},
+    };
+
+    (void)state;
+    open_feed(ADMIN_KEY);
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        say(rows[i].text);
+        assert_true(hears("\"type\":\"refused\"") && hears(rows[i].answer));
+    }
+    assert_int_equal(tail_count, 0);
+    fake_link_end(&g.link);
+    gateway_connect(HF_HTTP_API);
+    assert_int_equal(request("GET", "/v1/live", NULL), 400); /* no upgrade */
+}
+
+static void subscriptions_are_bounded(void **state)
+{
+    uint64_t refused = g.api.stats.readers_refused;
+    char text[64];
+
+    (void)state;
+    open_feed(ADMIN_KEY);
+    for (unsigned i = 0; i < HF_API_FEED_SUBSCRIPTIONS_MAX; i++) {
+        snprintf(text, sizeof(text), "{\"subscribe\":%u}", i);
+        say(text);
+        assert_true(hears("subscribed"));
+    }
+    say("{\"subscribe\":99}");
+    assert_true(hears("\"subscription\":99,\"reason\":\"busy\",\"detail\":\"this connection has as many"));
+    assert_int_equal(tail_count, HF_API_FEED_SUBSCRIPTIONS_MAX);
+    say("{\"unsubscribe\":3}");
+    g.refuse_tails = true;
+    say("{\"subscribe\":99}");
+    assert_true(hears("api.events_readers_max"));
+    assert_int_equal(g.api.stats.readers_refused, refused + 2);
+    fake_link_end(&g.link);
+    gateway_connect(HF_HTTP_API);
+    g.api.limits.readers_max = 0;
+    assert_int_equal(request_with("GET", "/v1/live", UPGRADE, NULL), 503);
+}
+
+static void it_shows_what_the_key_may_see(void **state)
+{
+    (void)state;
+    open_feed(READ_KEY);
+    say("{\"subscribe\":1}");
+    assert_true(
+        hears("\"subscription\":1,\"reason\":\"forbidden\",\"detail\":\"needs the scope: events:read\""));
+    say("{\"overview\":true}");
+    assert_true(hears(
+        "\"reason\":\"forbidden\",\"field\":\"overview\",\"detail\":\"needs the scope: metrics:read\""));
+    advance_ms(1100);
+    assert_true(hears("tick"));
+    assert_int_equal(tail_count, 0);
+}
+
+static void a_key_that_loses_a_scope_loses_its_feed(void **state)
+{
+    (void)state;
+    open_feed(ADMIN_KEY);
+    say("{\"subscribe\":1}");
+    advance_ms(1100);
+    assert_false(g.link.finished);
+    g.keys[0].scopes = HF_SCOPE_DEVICES_READ | HF_SCOPE_METRICS_READ;
+    hf_api_use_keys(&g.api, g.keys, 3);
+    advance_ms(1100);
+    assert_true(hears("reason=revoked"));
+    say_part(HF_WS_OP_TEXT, HF_WS_FIN, "{\"overview\":true}"); /* too late */
+    assert_false(hears("overview"));
+}
+
+static void a_link_that_breaks_takes_all_of_it_along(void **state)
+{
+    (void)state;
+    open_feed(ADMIN_KEY);
+    say("{\"subscribe\":1}");
+    say("{\"overview\":true}");
+    g.link.refuse = true;
+    advance_ms(1100);
+    assert_true(g.link.aborted);
+    assert_false(tails[0].open);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(subscriptions_share_a_socket),
+        TEST(counters_come_each_second),
+        TEST(a_message_may_come_in_pieces),
+        TEST(what_is_wrong_is_said),
+        TEST(subscriptions_are_bounded),
+        TEST(it_shows_what_the_key_may_see),
+        TEST(a_key_that_loses_a_scope_loses_its_feed),
+        TEST(a_link_that_breaks_takes_all_of_it_along),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

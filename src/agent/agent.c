@@ -47,6 +47,7 @@ struct hf_agent {
     uint64_t tick;
     unsigned given_up;
     uint64_t linger_ms;
+    bool woken;
     struct hf_source *source; /* owns */
     struct hf_capture capture;
     struct hf_ring **rings;
@@ -407,8 +408,11 @@ bool hf_agent_turn(struct hf_agent *agent, int wake_fd, unsigned wait_ms_max)
     agent->now_ms = hf_clock_ms();
     count = epoll_wait(agent->epoll_fd, events, EVENTS_MAX, wait_ms(agent, wait_ms_max));
     agent->now_ms = hf_clock_ms();
+    agent->woken = false;
     for (int i = 0; i < count; i++)
-        if (events[i].data.u32 != WAKE)
+        if (events[i].data.u32 == WAKE)
+            agent->woken = true;
+        else
             agent->devices[events[i].data.u32].due_ms = 0;
     tick(agent);
     for (unsigned i = 0; i < agent->device_count; i++)
@@ -416,6 +420,11 @@ bool hf_agent_turn(struct hf_agent *agent, int wake_fd, unsigned wait_ms_max)
             step(&agent->devices[i]);
     advance(agent);
     return agent->state != OVER;
+}
+
+bool hf_agent_woken(const struct hf_agent *agent)
+{
+    return agent->woken;
 }
 
 void hf_agent_stop(struct hf_agent *agent, uint64_t linger_ms)

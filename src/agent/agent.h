@@ -70,6 +70,7 @@ hf_err hf_agent_start(struct hf_agent *agent, struct hf_source *source /* gives 
 
 /* Does what is due, and waits for more at most until then, or until `wake_fd` can be read. False: OVER. */
 bool hf_agent_turn(struct hf_agent *agent, int wake_fd, unsigned wait_ms_max);
+bool hf_agent_woken(const struct hf_agent *agent); /* in the last turn `wake_fd` could be read */
 /* Captures no more. linger_ms: how long the queues may go on to the gateway. Once more: no waiting any longer. */
 void hf_agent_stop(struct hf_agent *agent, uint64_t linger_ms);
 bool hf_agent_source_ended(struct hf_agent *agent);

@@ -9,7 +9,32 @@
 
 #include "io/clock.h"
 
-enum { NS_PER_S = 1000000000, SLACK_NS = 20000 /* of the kernel's timers: 50 us else */ };
+enum {
+    NS_PER_S = 1000000000,
+    SLACK_NS = 20000, /* of the kernel's timers: 50 us else */
+    SLEEP_MAX_NS =
+        20000000 /* a wait up to here is a plain sleep, the cheapest that there is: a stop may wait for it */
+};
+
+/* Until `due_ns` or a descriptor. False: the stop was told. */
+static bool wait(struct hf_capture *capture, uint64_t due_ns, uint64_t now_ns)
+{
+    const struct hf_source_ops *ops = capture->source->ops;
+    uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    const struct timespec span = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
+                                  .tv_nsec = (long)(wait_ns % NS_PER_S)};
+    struct pollfd fds[1 + HF_SOURCE_FDS_MAX];
+    unsigned count = 1;
+
+    if (ops->fds == NULL && wait_ns <= SLEEP_MAX_NS) {
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
+        return !atomic_load_explicit(&capture->stopping, memory_order_acquire);
+    }
+    fds[0] = (struct pollfd){.fd = capture->stop_fd, .events = POLLIN};
+    if (ops->fds != NULL)
+        count += ops->fds(capture->source, fds + 1);
+    return ppoll(fds, count, due_ns == HF_SOURCE_NEVER ? NULL : &span, NULL) <= 0 || fds[0].revents == 0;
+}
 
 static void run(void *context)
 {
@@ -18,19 +43,9 @@ static void run(void *context)
 
     (void)prctl(PR_SET_TIMERSLACK, (unsigned long)SLACK_NS, 0, 0, 0);
     for (;;) {
-        struct pollfd fds[1 + HF_SOURCE_FDS_MAX];
-        uint64_t due_ns = source->ops->turn(source, hf_clock_raw_ns()), now_ns = hf_clock_raw_ns();
-        uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
-        const struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
-                                      .tv_nsec = (long)(wait_ns % NS_PER_S)};
-        unsigned count = 1;
+        uint64_t due_ns = source->ops->turn(source, hf_clock_raw_ns());
 
-        if (source->ended)
-            break;
-        fds[0] = (struct pollfd){.fd = capture->stop_fd, .events = POLLIN};
-        if (source->ops->fds != NULL)
-            count += source->ops->fds(source, fds + 1);
-        if (ppoll(fds, count, due_ns == HF_SOURCE_NEVER ? NULL : &wait, NULL) > 0 && fds[0].revents != 0)
+        if (source->ended || !wait(capture, due_ns, hf_clock_raw_ns()))
             break;
     }
     atomic_store_explicit(&capture->ended, true, memory_order_release);
@@ -55,6 +70,7 @@ void hf_capture_stop(struct hf_capture *capture)
 
     if (!capture->thread.started)
         return;
+    atomic_store_explicit(&capture->stopping, true, memory_order_release);
     while (write(capture->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
     }
     hf_thread_join(&capture->thread);

@@ -13,6 +13,7 @@ struct hf_capture {
     struct hf_source *source; /* borrows: the thread's until the stop */
     struct hf_thread thread;
     int stop_fd;
+    _Atomic bool stopping;
     _Atomic bool ended; /* the source has no more */
 };
 

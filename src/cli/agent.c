@@ -230,7 +230,7 @@ static int live(struct run *run)
             status_ms = now_ms;
             print_status(run, false);
         }
-        if (read(run->signals, &info, sizeof(info)) > 0)
+        if (hf_agent_woken(run->agent) && read(run->signals, &info, sizeof(info)) > 0)
             hf_agent_stop(run->agent, request->queue != NULL ? LEAVE_MS : LEAVE_MEMORY_MS);
         else if (hf_agent_source_ended(run->agent))
             hf_agent_stop(run->agent, request->linger_ms);

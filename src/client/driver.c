@@ -135,6 +135,8 @@ static void read_wire(struct hf_client *client)
             hf_client_core_bytes(client->core, &now, client->in, bytes);
         else
             hf_client_core_closed(client->core, &now);
+        if (client->wire.ssl == NULL && bytes < HF_CLIENT_IN_BYTES)
+            return; /* the socket is empty, or tells more by itself; TLS may hold some back */
     }
 }
 

@@ -158,7 +158,7 @@ static hf_err load_state(struct sqlite_store *store, struct hf_store_facts *fact
 static hf_err load(struct sqlite_store *store)
 {
     struct hf_store_facts facts = {0};
-    uint64_t sums[5] = {0};
+    uint64_t sums[5] = {0}, gaps = 0;
     hf_err err = load_state(store, &facts);
 
     if (err == HF_OK)
@@ -169,9 +169,12 @@ static hf_err load(struct sqlite_store *store)
         err = row(store, SQL_LOAD_ID, 1, &facts.id_last);
     if (err == HF_OK)
         err = row(store, SQL_LOAD_SEEN, 1, &store->seen_n);
+    if (err == HF_OK)
+        err = row(store, SQL_LOAD_GAPS, 1, &gaps);
     store->lost = err != HF_OK;
     if (err != HF_OK)
         return err;
+    store->gaps = gaps != 0;
     facts.messages = sums[0];
     facts.bytes = sums[1];
     facts.numbered_messages = sums[2];
@@ -224,8 +227,19 @@ hf_err hf_sqlite_begin(struct sqlite_store *store)
     return err;
 }
 
+hf_err hf_sqlite_settle(struct sqlite_store *store)
+{
+    hf_err err = hf_sqlite_enter(store);
+
+    if (err != HF_OK)
+        return err;
+    err = hf_sqlite_fresh_write(store);
+    return err == HF_OK ? HF_OK : hf_sqlite_undo(store, err);
+}
+
 hf_err hf_sqlite_undo(struct sqlite_store *store, hf_err err)
 {
+    hf_sqlite_fresh_undo(store);
     for (int i = 0; i < SQL_COUNT; i++)
         (void)sqlite3_reset(store->sql[i]);
     if (sqlite3_get_autocommit(store->db) == 0) /* some errors have rolled back already */
@@ -238,8 +252,12 @@ hf_err hf_sqlite_undo(struct sqlite_store *store, hf_err err)
 
 static void commit(struct sqlite_store *store)
 {
-    hf_err err = hf_sqlite_enter(store);
+    hf_err err = hf_sqlite_begin(store); /* marks alone have opened none */
 
+    if (err == HF_OK)
+        err = hf_sqlite_fresh_write(store);
+    if (err == HF_OK)
+        err = hf_sqlite_marks_write(store);
     if (err == HF_OK)
         err = hf_sqlite_prune_seen(store);
     if (err == HF_OK)
@@ -292,7 +310,7 @@ static void close_store(struct hf_store *base)
 {
     struct sqlite_store *store = hf_sqlite_of(base);
 
-    if (store->batch.calls > 0 && store->writing)
+    if (store->batch.calls > 0)
         commit(store);
     free_store(store);
 }

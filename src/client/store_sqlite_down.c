@@ -71,7 +71,7 @@ hf_err hf_sqlite_seen(struct hf_store *base, const uint8_t uuid[16], struct hf_s
 {
     struct sqlite_store *store = hf_sqlite_of(base);
     sqlite3_stmt *statement = hf_sqlite_get(store, SQL_SEEN);
-    hf_err err = hf_sqlite_enter(store);
+    hf_err err = hf_sqlite_settle(store);
 
     if (err != HF_OK)
         return err;

@@ -1,4 +1,4 @@
-/* client/store_sqlite_internal.h - between store_sqlite.c (file, transactions), store_sqlite_queue.c and store_sqlite_down.c. */
+/* client/store_sqlite_internal.h - between store_sqlite.c (file, transactions), store_sqlite_queue.c, store_sqlite_fresh.c and store_sqlite_down.c. */
 #ifndef HF_CLIENT_STORE_SQLITE_INTERNAL_H
 #define HF_CLIENT_STORE_SQLITE_INTERNAL_H
 
@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "client/store_batch.h"
+#include "core/session/serial.h"
 
 /* Prepared once. */
 #define HF_SQL_MAP(X)                                                                                       \
@@ -19,11 +20,12 @@
       "SELECT min(x) FROM (SELECT min(seq) AS x FROM msg_wire UNION ALL SELECT min(seq) FROM msg_gap)")     \
     X(LOAD_ID, "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name='msg_queue'),0)")                 \
     X(LOAD_SEEN, "SELECT ifnull(max(n),0) FROM msg_seen")                                                   \
+    X(LOAD_GAPS, "SELECT EXISTS(SELECT 1 FROM msg_gap)")                                                    \
     X(SAVE, "UPDATE device_state SET "                                                                      \
             "queue_id=?1,next=?2,session_id=?3,position=?4,dropped=?5,expired=?6,failed=?7")                \
     X(APPEND, "INSERT INTO msg_queue(class,topic,payload,created_at,expires_at) VALUES(?1,?2,?3,?4,?5)")    \
-    X(APPEND_WIRE, "INSERT INTO msg_wire(id,class,urgent,text,format,result_status,uuid,bytes) "            \
-                   "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")                                                       \
+    X(APPEND_WIRE, "INSERT INTO msg_wire(id,class,urgent,text,format,result_status,uuid,bytes,seq) "        \
+                   "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)")                                                    \
     X(OLDEST_TELEMETRY,                                                                                     \
       "SELECT id,bytes,urgent FROM msg_wire WHERE seq IS NULL AND class=0 ORDER BY id LIMIT 1")             \
     X(NEXT,                                                                                                 \
@@ -74,6 +76,18 @@
 enum sql { HF_SQL_MAP(HF_SQL_ENUM) SQL_COUNT };
 #undef HF_SQL_ENUM
 
+enum { HF_SQLITE_FRESH_BYTES = 2048 };
+
+/* The message that was appended last, as long as it is in the queue (store_sqlite_fresh.c). */
+struct hf_sqlite_fresh {
+    uint64_t id;    /* 0: none */
+    uint64_t seq;   /* 0: it has no number yet */
+    bool row_waits; /* its row of msg_wire is not written yet: the transaction is open then */
+    bool whole;     /* topic and payload are in `bytes`; larger ones are read from the file */
+    struct hf_store_message message;
+    char bytes[HF_SQLITE_FRESH_BYTES];
+};
+
 struct sqlite_store {
     struct hf_store base;
     struct hf_store_limits limits;
@@ -83,9 +97,12 @@ struct sqlite_store {
     sqlite3 *db;
     sqlite3_stmt *sql[SQL_COUNT];
     sqlite3_stmt *reading; /* holds the slices that read() and seen() gave; reset by the next call */
-    int lock;              /* of FILE-lock; -1 = none */
-    bool writing;          /* a transaction is open */
-    bool lost;             /* facts could not be read again after an error: try at the next call */
+    struct hf_sqlite_fresh fresh;
+    uint64_t marked_from, marked_to; /* marks that the next commit writes; marked_to 0: none */
+    bool gaps;                       /* msg_gap may have rows */
+    int lock;                        /* of FILE-lock; -1 = none */
+    bool writing;                    /* a transaction is open */
+    bool lost;                       /* facts could not be read again after an error: try at the next call */
 };
 
 static inline struct sqlite_store *hf_sqlite_of(struct hf_store *store)
@@ -98,6 +115,8 @@ hf_err hf_sqlite_err(int code);
 hf_err hf_sqlite_enter(struct sqlite_store *store);
 /* Before every change: as enter, and opens the transaction. */
 hf_err hf_sqlite_begin(struct sqlite_store *store);
+/* Before whatever looks at msg_wire: as enter, and the row that waits is written. An error has undone all since the last commit. */
+hf_err hf_sqlite_settle(struct sqlite_store *store);
 /* A change failed: everything since the last commit is undone. Returns err. */
 hf_err hf_sqlite_undo(struct sqlite_store *store, hf_err err);
 
@@ -113,6 +132,21 @@ struct hf_slice hf_sqlite_slice(sqlite3_stmt *statement, int column);
 
 /* In store_sqlite_queue.c: the message goes into the open transaction; facts are counted. */
 hf_err hf_sqlite_put(struct sqlite_store *store, const struct hf_store_message *message, uint64_t *ret_id);
+
+/* ---- store_sqlite_fresh.c ---- */
+
+/* The message `id` is in msg_queue, its other row waits for its number, or for whoever looks. The one before it must be written. */
+void hf_sqlite_fresh_keep(struct sqlite_store *store, uint64_t id, const struct hf_store_message *message);
+hf_err hf_sqlite_fresh_write(struct sqlite_store *store); /* undoes nothing by itself */
+void hf_sqlite_fresh_forget(struct sqlite_store *store);
+void hf_sqlite_fresh_undo(struct sqlite_store *store);
+bool hf_sqlite_fresh_read(struct sqlite_store *store, uint64_t seq, struct hf_store_item *ret_item);
+bool hf_sqlite_fresh_waits_alone(const struct sqlite_store *store); /* nothing else has no number */
+bool hf_sqlite_fresh_is_all(const struct sqlite_store *store,
+                            uint64_t through); /* it is all that an ack through here forgets */
+hf_err hf_sqlite_marks_add(struct sqlite_store *store, uint64_t from, uint64_t to);
+void hf_sqlite_marks_acked(struct sqlite_store *store, uint64_t through);
+hf_err hf_sqlite_marks_write(struct sqlite_store *store); /* undoes nothing by itself */
 
 /* The operations. */
 hf_err hf_sqlite_append(struct hf_store *base, const struct hf_store_message *message, uint64_t *ret_id,

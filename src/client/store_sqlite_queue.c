@@ -1,6 +1,5 @@
 /* client/store_sqlite_queue.c - the uplink queue in SQLite. Each function is one row of the contract in store.h. */
 #include "client/store_sqlite_internal.h"
-#include "core/session/serial.h"
 
 #define RUN(store, id, ...)                                                               \
     hf_sqlite_run((store), SQL_##id, (int)HF_COUNT_OF(((const uint64_t[]){__VA_ARGS__})), \
@@ -29,31 +28,16 @@ static hf_err put_message(struct sqlite_store *store, const struct hf_store_mess
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
-static hf_err put_wire(struct sqlite_store *store, uint64_t id, const struct hf_store_message *message)
-{
-    sqlite3_stmt *statement = hf_sqlite_get(store, SQL_APPEND_WIRE);
-    const uint64_t numbers[] = {
-        id, message->class, message->urgent, message->text, message->format, message->status};
-    hf_err err;
-
-    for (int i = 0; i < (int)HF_COUNT_OF(numbers); i++)
-        hf_sqlite_bind(statement, i + 1, numbers[i]);
-    hf_sqlite_bind_blob(statement, 7, message->uuid, sizeof(message->uuid));
-    hf_sqlite_bind(statement, 8, hf_store_message_bytes(message));
-    err = hf_sqlite_step(statement);
-    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
-}
-
 hf_err hf_sqlite_put(struct sqlite_store *store, const struct hf_store_message *message, uint64_t *ret_id)
 {
-    hf_err err = put_message(store, message);
-    uint64_t id = (uint64_t)sqlite3_last_insert_rowid(store->db);
+    hf_err err = hf_sqlite_fresh_write(store); /* of the one before */
 
     if (err == HF_OK)
-        err = put_wire(store, id, message);
+        err = put_message(store, message);
     if (err != HF_OK)
         return err;
-    *ret_id = store->facts.id_last = id;
+    *ret_id = store->facts.id_last = (uint64_t)sqlite3_last_insert_rowid(store->db);
+    hf_sqlite_fresh_keep(store, *ret_id, message);
     store->facts.messages++;
     store->facts.bytes += hf_store_message_bytes(message);
     store->facts.waiting++;
@@ -92,6 +76,7 @@ static hf_err add_gap(struct sqlite_store *store, uint64_t seq, enum hf_reason r
 {
     hf_err err = RUN(store, GAP_GROW, seq, reason);
 
+    store->gaps = true;
     if (err == HF_OK && sqlite3_changes(store->db) == 0)
         err = RUN(store, GAP_ADD, seq, reason);
     return err;
@@ -117,7 +102,10 @@ static hf_err to_gap(struct sqlite_store *store, const struct waiting *waiting, 
 {
     struct hf_store_facts *facts = &store->facts;
     bool failed = reason == HF_REASON_MESSAGE_TOO_BIG;
-    hf_err err = failed ? keep_failed(store, waiting->id, reason) : RUN(store, DELETE_MESSAGE, waiting->id);
+    hf_err err = hf_sqlite_fresh_write(store);
+
+    if (err == HF_OK)
+        err = failed ? keep_failed(store, waiting->id, reason) : RUN(store, DELETE_MESSAGE, waiting->id);
 
     if (err == HF_OK)
         err = RUN(store, DELETE_WIRE, waiting->id);
@@ -125,6 +113,8 @@ static hf_err to_gap(struct sqlite_store *store, const struct waiting *waiting, 
         err = add_gap(store, facts->next, reason);
     if (err != HF_OK)
         return err;
+    if (store->fresh.id == waiting->id)
+        hf_sqlite_fresh_forget(store);
     facts->next =
         hf_serial_number(facts->next + 1); /* first stays: it was next when there was nothing else */
     facts->messages--;
@@ -152,7 +142,7 @@ hf_err hf_sqlite_drop(struct hf_store *base, enum hf_reason reason, uint64_t *re
     struct sqlite_store *store = hf_sqlite_of(base);
     sqlite3_stmt *statement = hf_sqlite_get(store, SQL_OLDEST_TELEMETRY);
     struct waiting waiting;
-    hf_err err = hf_sqlite_enter(store);
+    hf_err err = hf_sqlite_settle(store);
 
     if (err == HF_OK)
         err = hf_sqlite_step(statement);
@@ -168,10 +158,19 @@ hf_err hf_sqlite_drop(struct hf_store *base, enum hf_reason reason, uint64_t *re
     return ended(store, to_gap(store, &waiting, reason), ret_ticket);
 }
 
+static hf_err write_number(struct sqlite_store *store, uint64_t id, uint64_t seq)
+{
+    struct hf_sqlite_fresh *fresh = &store->fresh;
+
+    if (fresh->id == id)
+        fresh->seq = seq;
+    return fresh->id == id && fresh->row_waits ? hf_sqlite_fresh_write(store) : RUN(store, NUMBER, id, seq);
+}
+
 static hf_err give_number(struct sqlite_store *store, const struct waiting *waiting)
 {
     struct hf_store_facts *facts = &store->facts;
-    hf_err err = RUN(store, NUMBER, waiting->id, facts->next);
+    hf_err err = write_number(store, waiting->id, facts->next);
 
     if (err != HF_OK)
         return err;
@@ -182,13 +181,42 @@ static hf_err give_number(struct sqlite_store *store, const struct waiting *wait
     return HF_OK;
 }
 
+/* The lowest that has no number, or the lowest urgent one behind `after`; and of `judged` what decides about it. */
+static hf_err find_waiting(struct sqlite_store *store, bool urgent, uint64_t after,
+                           struct waiting *ret_waiting, struct hf_store_message *ret_judged)
+{
+    const struct hf_sqlite_fresh *fresh = &store->fresh;
+    sqlite3_stmt *statement = hf_sqlite_get(store, urgent ? SQL_NEXT_URGENT : SQL_NEXT);
+    hf_err err;
+
+    if (hf_sqlite_fresh_waits_alone(store)) {
+        *ret_waiting =
+            (struct waiting){fresh->id, hf_store_message_bytes(&fresh->message), fresh->message.urgent};
+        *ret_judged = fresh->message;
+        return !urgent || fresh->id > after ? HF_OK : HF_ERR_NOT_FOUND;
+    }
+    err = hf_sqlite_settle(store);
+    if (err != HF_OK)
+        return err;
+    if (urgent)
+        hf_sqlite_bind(statement, 1, after);
+    err = hf_sqlite_step(statement);
+    if (err != HF_OK)
+        return err;
+    *ret_waiting = (struct waiting){hf_sqlite_number(statement, 0), hf_sqlite_number(statement, 1),
+                                    hf_sqlite_number(statement, 2) != 0};
+    *ret_judged = (struct hf_store_message){.expires_ms = hf_sqlite_number(statement, 3),
+                                            .payload = {"", (size_t)hf_sqlite_number(statement, 4)}};
+    (void)sqlite3_reset(statement);
+    return HF_OK;
+}
+
 hf_err hf_sqlite_next(struct hf_store *base, bool urgent, uint64_t after, uint64_t utc_ms,
                       uint64_t payload_bytes_max, uint64_t *ret_id, enum hf_reason *ret_reason,
                       uint64_t *ret_ticket)
 {
     struct sqlite_store *store = hf_sqlite_of(base);
-    sqlite3_stmt *statement = hf_sqlite_get(store, urgent ? SQL_NEXT_URGENT : SQL_NEXT);
-    struct hf_store_message judged = {.payload = {"", 0}};
+    struct hf_store_message judged;
     struct waiting waiting;
     hf_err err = hf_sqlite_enter(store);
 
@@ -196,16 +224,9 @@ hf_err hf_sqlite_next(struct hf_store *base, bool urgent, uint64_t after, uint64
         return err;
     if ((urgent ? store->facts.waiting_urgent : store->facts.waiting) == 0)
         return HF_ERR_NOT_FOUND;
-    if (urgent)
-        hf_sqlite_bind(statement, 1, after);
-    err = hf_sqlite_step(statement);
+    err = find_waiting(store, urgent, after, &waiting, &judged);
     if (err != HF_OK)
         return err;
-    waiting = (struct waiting){hf_sqlite_number(statement, 0), hf_sqlite_number(statement, 1),
-                               hf_sqlite_number(statement, 2) != 0};
-    judged.expires_ms = hf_sqlite_number(statement, 3);
-    judged.payload.bytes = (size_t)hf_sqlite_number(statement, 4);
-    (void)sqlite3_reset(statement);
     if (hf_store_half_numbered(&store->facts, &store->limits))
         return HF_ERR_LIMIT;
     err = hf_sqlite_begin(store);
@@ -243,7 +264,7 @@ hf_err hf_sqlite_read(struct hf_store *base, uint64_t seq, struct hf_store_item 
     struct hf_slice uuid;
     hf_err err = hf_sqlite_enter(store);
 
-    if (err != HF_OK)
+    if (err != HF_OK || hf_sqlite_fresh_read(store, seq, ret_item))
         return err;
     hf_sqlite_bind(statement, 1, seq);
     err = hf_sqlite_step(statement);
@@ -273,35 +294,61 @@ hf_err hf_sqlite_read(struct hf_store *base, uint64_t seq, struct hf_store_item 
 hf_err hf_sqlite_mark(struct hf_store *base, bool sent, uint64_t from, uint64_t to)
 {
     struct sqlite_store *store = hf_sqlite_of(base);
-    hf_err err = hf_sqlite_begin(store);
+    hf_err err = sent ? hf_sqlite_enter(store) : hf_sqlite_begin(store);
 
     if (err != HF_OK)
         return err;
-    err = sent ? RUN(store, MARK_SENT, from, to) : hf_sqlite_run(store, SQL_MARK_PENDING, 0, NULL);
+    err = sent ? hf_sqlite_marks_add(store, from, to) : hf_sqlite_marks_write(store);
+    if (err == HF_OK && !sent)
+        err = hf_sqlite_run(store, SQL_MARK_PENDING, 0, NULL);
     if (err != HF_OK)
         return hf_sqlite_undo(store, err);
     hf_store_batch_call_lazy(&store->batch);
     return HF_OK;
 }
 
-static hf_err tell_acked(struct sqlite_store *store, uint64_t through, hf_store_id_fn *on_sent, void *context)
+static void tell_acked(struct sqlite_store *store, uint64_t id, uint64_t bytes, hf_store_id_fn *on_sent,
+                       void *context)
+{
+    struct hf_store_facts *facts = &store->facts;
+
+    facts->messages--;
+    facts->numbered_messages--;
+    facts->bytes -= bytes;
+    facts->numbered_bytes -= bytes;
+    if (on_sent != NULL)
+        on_sent(context, id);
+}
+
+static hf_err ack_fresh(struct sqlite_store *store, hf_store_id_fn *on_sent, void *context)
+{
+    uint64_t id = store->fresh.id;
+    hf_err err = RUN(store, DELETE_MESSAGE, id);
+
+    if (err == HF_OK)
+        err = RUN(store, DELETE_WIRE, id);
+    if (err == HF_OK)
+        tell_acked(store, id, hf_store_message_bytes(&store->fresh.message), on_sent, context);
+    return err;
+}
+
+static hf_err ack_range(struct sqlite_store *store, uint64_t through, hf_store_id_fn *on_sent, void *context)
 {
     sqlite3_stmt *statement = hf_sqlite_get(store, SQL_ACKED);
-    struct hf_store_facts *facts = &store->facts;
     hf_err err;
 
     hf_sqlite_bind(statement, 1, through);
-    while ((err = hf_sqlite_step(statement)) == HF_OK) {
-        uint64_t bytes = hf_sqlite_number(statement, 1);
-
-        facts->messages--;
-        facts->numbered_messages--;
-        facts->bytes -= bytes;
-        facts->numbered_bytes -= bytes;
-        if (on_sent != NULL)
-            on_sent(context, hf_sqlite_number(statement, 0));
-    }
-    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+    while ((err = hf_sqlite_step(statement)) == HF_OK)
+        tell_acked(store, hf_sqlite_number(statement, 0), hf_sqlite_number(statement, 1), on_sent, context);
+    if (err == HF_ERR_NOT_FOUND)
+        err = RUN(store, ACK_MESSAGES, through);
+    if (err == HF_OK)
+        err = RUN(store, ACK_WIRE, through);
+    if (err == HF_OK && store->gaps)
+        err = RUN(store, ACK_GAPS, through);
+    if (err == HF_OK && store->gaps)
+        err = RUN(store, ACK_GAP, through);
+    return err;
 }
 
 hf_err hf_sqlite_ack(struct hf_store *base, uint64_t through, hf_store_id_fn *on_sent, void *context)
@@ -315,18 +362,15 @@ hf_err hf_sqlite_ack(struct hf_store *base, uint64_t through, hf_store_id_fn *on
     err = hf_sqlite_begin(store);
     if (err != HF_OK)
         return err;
-    err = tell_acked(store, through, on_sent, context);
-    if (err == HF_OK)
-        err = RUN(store, ACK_MESSAGES, through);
-    if (err == HF_OK)
-        err = RUN(store, ACK_WIRE, through);
-    if (err == HF_OK)
-        err = RUN(store, ACK_GAPS, through);
-    if (err == HF_OK)
-        err = RUN(store, ACK_GAP, through);
+    err = hf_sqlite_fresh_is_all(store, through) ? ack_fresh(store, on_sent, context)
+                                                 : ack_range(store, through, on_sent, context);
     if (err != HF_OK)
         return hf_sqlite_undo(store, err);
     store->facts.first = hf_serial_number(through + 1); /* numbers are dense: messages or gaps */
+    store->gaps &= store->facts.first != store->facts.next;
+    if (store->fresh.seq != 0 && store->fresh.seq <= through)
+        hf_sqlite_fresh_forget(store);
+    hf_sqlite_marks_acked(store, through);
     hf_store_batch_call_lazy(&store->batch);
     return HF_OK;
 }
@@ -351,11 +395,16 @@ hf_err hf_sqlite_reject(struct hf_store *base, uint64_t seq, enum hf_reason reas
     err = hf_sqlite_begin(store);
     if (err != HF_OK)
         return err;
-    err = keep_failed(store, id, reason);
+    err = hf_sqlite_marks_write(store);
+    if (err == HF_OK)
+        err = keep_failed(store, id, reason);
     if (err == HF_OK)
         err = RUN(store, DELETE_WIRE, id);
     if (err == HF_OK)
         err = RUN(store, GAP_ADD, seq, reason);
+    store->gaps = true;
+    if (err == HF_OK && store->fresh.id == id)
+        hf_sqlite_fresh_forget(store);
     if (err == HF_OK) {
         store->facts.messages--;
         store->facts.numbered_messages--;
@@ -376,7 +425,11 @@ hf_err hf_sqlite_renew(struct hf_store *base, uint64_t queue_id, uint64_t *ret_t
     HF_ASSERT(queue_id != 0);
     if (err != HF_OK)
         return err;
-    err = hf_sqlite_run(store, SQL_RENEW, 0, NULL);
+    err = hf_sqlite_fresh_write(store);
+    if (err == HF_OK)
+        err = hf_sqlite_marks_write(store);
+    if (err == HF_OK)
+        err = hf_sqlite_run(store, SQL_RENEW, 0, NULL);
     if (err == HF_OK)
         err = hf_sqlite_run(store, SQL_RENEW_GAPS, 0, NULL);
     if (err == HF_OK)
@@ -389,6 +442,8 @@ hf_err hf_sqlite_renew(struct hf_store *base, uint64_t queue_id, uint64_t *ret_t
         if (err == HF_OK)
             sums[0] = hf_sqlite_number(statement, 4);
         (void)sqlite3_reset(statement);
+        hf_sqlite_fresh_forget(store);
+        store->gaps = false;
         facts->queue_id = queue_id;
         facts->first = facts->next = 1;
         facts->waiting = facts->messages;

@@ -269,6 +269,8 @@ static void shadows(struct hf_page *text, const struct hf_hub_stats *hub)
     hf_page_one(text, "shadows_changed_total", "counter", "changes of shadows", (double)hub->shadows_changed);
     hf_page_by_reason(text, "shadows_refused_total", "changes of shadows that were not taken",
                       hub->shadows_refused);
+    hf_page_one(text, "shadows_removed_total", "counter", "named shadows that were deleted",
+                (double)hub->shadows_removed);
     hf_page_one(text, "shadow_operations_refused_total", "counter",
                 "operations of changes of shadows that were refused alone: their path had been changed since",
                 (double)hub->shadow_operations_refused);
@@ -338,6 +340,34 @@ static void ledger(struct hf_page *text, const struct hf_worker_stats *sum)
                          hf_ledger_difference(&books->broadcast)));
 }
 
+static void by_table(struct hf_page *text, const char *name, const char *type, const char *help,
+                     const uint64_t values[HF_KV_TABLES])
+{
+    hf_page_head(text, name, type, help);
+    for (int i = 0; i < HF_KV_TABLES; i++)
+        hf_page_add(text, "holdfast_%s{table=\"%s\"} %llu\n", name, hf_kv_table_name((enum hf_kv_table)i),
+                    (unsigned long long)values[i]);
+}
+
+/* How long histories are, and what ended them. */
+static void store_tables(struct hf_page *text, struct hf_gateway *gateway, const struct hf_kv_stats *kv)
+{
+    uint64_t rows[HF_KV_TABLES], bytes[HF_KV_TABLES], swept[HF_KV_TABLES], trimmed[HF_KV_TABLES];
+
+    for (int i = 0; i < HF_KV_TABLES; i++) {
+        rows[i] = kv->tables[i].rows;
+        bytes[i] = kv->tables[i].bytes;
+        swept[i] = atomic_load(&gateway->store_thread.swept_of[i]);
+        trimmed[i] = atomic_load(&gateway->store_thread.trimmed_of[i]);
+    }
+    by_table(text, "store_rows", "gauge", "rows of a table; of twins: versions of shadows", rows);
+    by_table(text, "store_table_bytes", "gauge", "bytes of a table's pages", bytes);
+    by_table(text, "store_swept_total", "counter",
+             "rows that a sweep removed: too old, or beyond the room of their device", swept);
+    by_table(text, "store_trimmed_total", "counter",
+             "rows that a newer one of the same shadow or device took the place of", trimmed);
+}
+
 static void storage(struct hf_page *text, struct hf_gateway *gateway, const struct hf_worker_stats *sum)
 {
     static struct hf_log_thread_stats commits; /* large; under this page's lock */
@@ -382,6 +412,7 @@ static void storage(struct hf_page *text, struct hf_gateway *gateway, const stru
     hf_page_one(text, "fleet_values_left_out", "gauge",
                 "values of shadows that are not indexed: too long, or too many",
                 (double)hf_fleet_index_left_out(gateway->kv));
+    store_tables(text, gateway, &kv);
     hf_page_one(text, "event_readers", "gauge", "readers of GET /v1/events",
                 (double)atomic_load(&gateway->tail_thread.readers));
     hf_page_one(text, "event_readers_max", "gauge", "and their bound",

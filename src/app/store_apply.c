@@ -1,4 +1,6 @@
 /* app/store_apply.c - how the tables follow the log, without the thread that does it: the simulator runs the same code on simulated time. */
+#include <string.h>
+
 #include "app/store_thread.h"
 #include "base/assert.h"
 
@@ -80,8 +82,14 @@ hf_err hf_store_apply_batch(struct hf_store_thread *self, unsigned records_max, 
         hf_positions_forget(self->positions);
         hf_kv_end(txn);
     } else {
+        uint32_t trimmed[HF_KV_TABLES];
+
+        memcpy(trimmed, txn->trimmed, sizeof(trimmed)); /* it goes with the commit */
         err = hf_kv_commit(txn, through);
         if (err == HF_OK) {
+            for (int i = 0; i < HF_KV_TABLES; i++)
+                if (trimmed[i] != 0)
+                    atomic_fetch_add(&self->trimmed_of[i], trimmed[i]);
             self->committed = through;
             atomic_fetch_add(&self->commits, 1);
         }
@@ -127,6 +135,7 @@ void hf_store_sweep(struct hf_store_thread *self, uint64_t now_ms, uint64_t utc_
 {
     struct hf_kv_txn *txn = NULL;
     uint64_t deleted = 0;
+    enum hf_kv_table table = hf_sweep_table(&self->sweep);
 
     self->swept_ms = now_ms;
     if (hf_kv_write(self->kv, &txn) != HF_OK)
@@ -136,6 +145,8 @@ void hf_store_sweep(struct hf_store_thread *self, uint64_t now_ms, uint64_t utc_
         hf_kv_end(txn);
         return;
     }
-    if (hf_kv_commit(txn, HF_MAX(self->committed, hf_kv_applied_offset(self->kv))) == HF_OK)
+    if (hf_kv_commit(txn, HF_MAX(self->committed, hf_kv_applied_offset(self->kv))) == HF_OK) {
         atomic_fetch_add(&self->swept, deleted);
+        atomic_fetch_add(&self->swept_of[table], deleted);
+    }
 }

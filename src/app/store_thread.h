@@ -26,6 +26,8 @@ struct hf_store_thread {
     _Atomic bool stopping;
     _Atomic uint64_t applied; /* the tables are as if everything up to here was applied */
     _Atomic uint64_t applied_events, commits, failures, swept;
+    _Atomic uint64_t swept_of[HF_KV_TABLES],
+        trimmed_of[HF_KV_TABLES]; /* rows: too old; made room for newer ones */
     struct hf_thread thread;
     struct hf_log_reader *reader;
     struct hf_sweep sweep;

@@ -154,6 +154,8 @@ struct hf_call {
          * there is none; made: the version that the change made, and the labels that it
          * reached, by 1 << label. */
         bool shadow;
+        bool
+            remove; /* with change: the shadow goes, with its history. Out: nothing; version 0 when it is gone */
         uint8_t sections, label /* enum hf_shadow_label */, labels;
         uint64_t epoch, made;
         char *

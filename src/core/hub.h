@@ -115,8 +115,9 @@ struct hf_hub_stats {
     uint64_t sessions[3], rebuilt[HF_REASONS_MAX]; /* opened, by enum hf_session_result; why rebuilt */
     uint64_t documents, document_bytes /* as they are stored */, documents_changed, documents_expired,
         documents_refused[HF_REASONS_MAX];
-    uint64_t shadows /* of the documents */, shadows_changed, shadow_waits /* for a label, now */,
-        shadow_labels_missed, shadow_operations_refused /* alone, of changes that were taken or not */,
+    uint64_t shadows /* of the documents */, shadows_changed, shadows_removed,
+        shadow_waits /* for a label, now */, shadow_labels_missed,
+        shadow_operations_refused /* alone, of changes that were taken or not */,
         shadows_refused[HF_REASONS_MAX];
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
         delivered;

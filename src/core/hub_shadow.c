@@ -269,11 +269,28 @@ static void tell(struct kept_document *kept, uint64_t maker)
     free(json);
 }
 
+/* The next change makes version 1 again. Whoever waits for a label has the one that it has reached. */
+static void removed(struct kept_document *kept, struct hf_call *call)
+{
+    uint64_t maker = call->document.conn;
+
+    hf_shadow_deinit(&kept->shadow->now);
+    kept->shadow->seen_version = 0;
+    kept->hub->stats.shadows_removed++;
+    hf_shadow_answer_waits(kept);
+    answer(kept, call, HF_REASON_NONE);
+    tell(kept, maker);
+}
+
 void hf_shadow_changed(struct kept_document *kept, struct hf_call *call)
 {
     struct kept_shadow *shadow = kept->shadow;
     uint64_t maker = call->document.conn, version = shadow->next.version;
 
+    if (call->document.remove) {
+        removed(kept, call);
+        return;
+    }
     hf_shadow_deinit(&shadow->now);
     shadow->now = shadow->next;
     shadow->next = (struct hf_shadow){0};
@@ -381,6 +398,37 @@ static uint8_t rule_of(const struct kept_shadow *shadow, const struct hf_shadow_
                                                  : rules->merge;
 }
 
+static enum hf_reason reason_of_append(hf_err err)
+{
+    return err == HF_OK          ? HF_REASON_NONE
+           : err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT
+                                 : HF_REASON_STORAGE_FULL;
+}
+
+/* A record of no content, with the number of the last version. */
+static enum hf_reason record_removal(struct kept_document *kept, struct hf_call *call)
+{
+    const struct hf_shadow *now = &kept->shadow->now;
+    struct hf_event event = {
+        .type = HF_EVENT_SHADOW,
+        .flags = hf_call_mark(call),
+        .seq = now->version,
+        .to = kept->hub->utc_ms,
+        .tenant = kept->tenant->name,
+        .device = hf_kept_name(kept),
+        .topic = hf_kept_shadow_name(kept),
+        .key = call->key,
+        .by = call->by,
+    };
+
+    if (call->document.base_version != 0 && call->document.base_version != now->version)
+        return HF_REASON_VERSION_CONFLICT;
+    hf_err err = hf_kept_append(kept, &event);
+    if (err == HF_OK)
+        kept->call = call;
+    return reason_of_append(err);
+}
+
 static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
 {
     const struct hf_shadow_rules *rules = &hf_rules(kept->tenant)->shadow;
@@ -411,9 +459,7 @@ static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
     free(outcome.taken);
     if (err == HF_OK)
         kept->call = call;
-    return err == HF_OK          ? HF_REASON_NONE
-           : err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT
-                                 : HF_REASON_STORAGE_FULL;
+    return reason_of_append(err);
 }
 
 void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
@@ -431,10 +477,13 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
         answer(kept, call, reason);
         return;
     }
-    reason = may_change(kept, call);
+    if (call->document.remove && shadow->now.version == 0)
+        reason = HF_REASON_NOT_FOUND;
+    else
+        reason = may_change(kept, call);
     if (reason == HF_REASON_NONE) {
         seen(kept, call);
-        reason = change(kept, call);
+        reason = call->document.remove ? record_removal(kept, call) : change(kept, call);
     }
     if (kept->call == call)
         return;

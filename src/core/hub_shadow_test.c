@@ -416,6 +416,69 @@ static uint64_t version_at(struct tk *tk, uint64_t version, uint64_t at_ms)
     return record.seq;
 }
 
+static void remove_shadow(struct tk *tk, const char *name, uint64_t base, struct told *told)
+{
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, 0);
+
+    *told = (struct told){0};
+    call->tenant = tk->tenant.name;
+    call->device = HF_SLICE("d");
+    call->topic = hf_slice_of(name);
+    call->key = HF_SLICE("key/k");
+    call->document =
+        (struct hf_call_document){.change = true, .shadow = true, .remove = true, .base_version = base};
+    call->maker = told;
+    hf_hub_call(&tk->hub, &tk->tenant, call);
+}
+
+/* It goes with its history; who waits for a label is answered; the next change makes version 1. */
+static void a_named_shadow_can_be_removed(void **state)
+{
+    struct tk *tk = *state;
+    struct told told, waiting;
+    struct hf_event event;
+    struct hf_kv_stats stats;
+
+    remove_shadow(tk, "led", 0, &told);
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+    assert_int_equal(change(tk, "{\"desired\":{\"u\":1}}").version, 1);
+    for (unsigned i = 1; i <= 3; i++) {
+        char json[32];
+
+        (void)snprintf(json, sizeof(json), "{\"desired\":{\"x\":%u}}", i);
+        ask(tk,
+            (struct ask){
+                .name = "led", .json = json, .label = i == 3 ? HF_LABEL_APPLIED : 0, .wait_ms = 1000},
+            &waiting);
+        tk_run(tk);
+    }
+    assert_false(waiting.done);
+    remove_shadow(tk, "led", 2, &told);
+    assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT);
+    remove_shadow(tk, "led", 3, &told);
+    assert_false(told.done); /* not before it is durable */
+    tk_run(tk);
+    assert_true(told.done && waiting.done);
+    assert_int_equal(told.reason, HF_REASON_NONE);
+    assert_int_equal(told.version, 0);
+    assert_int_equal(waiting.labels, 1 << HF_LABEL_STORED);
+    assert_int_equal(tk->hub.stats.shadows_removed, 1);
+    assert_int_equal(list(tk, "led", 0), 0);
+    assert_int_equal(list(tk, "", 0), 1); /* the unnamed one is another */
+    (void)tk_count(tk, HF_EVENT_SHADOW, &event);
+    assert_int_equal(event.payload.bytes, 0);
+    assert_int_equal(event.seq, 3);
+    assert_true(hf_slice_is(event.topic, "led"));
+    ask(tk, (struct ask){.name = "led", .read = true}, &told);
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+    ask(tk, (struct ask){.name = "led", .json = "{\"desired\":{\"x\":9}}"}, &told);
+    tk_run(tk);
+    assert_int_equal(told.version, 1);
+    assert_int_equal(list(tk, "led", 0), 1);
+    hf_kv_stats(tk->kv, &stats);
+    assert_int_equal(stats.tables[HF_KV_TWINS].rows, 2);
+}
+
 static void versions_are_kept_up_to_a_number(void **state)
 {
     struct tk *tk = *state;
@@ -498,6 +561,7 @@ int main(void)
         T(labels_are_waited_for),
         T(a_deadline_names_what_is_missing),
         T(those_who_wait_are_bounded),
+        T(a_named_shadow_can_be_removed),
         T(versions_are_kept_up_to_a_number),
         T(a_restart_keeps_what_was_durable),
         T(a_journal_that_is_full_changes_nothing),

@@ -1,6 +1,8 @@
 /* core/kv.c - what both bodies have in common: bounds of keys and values, and the walk over a prefix. */
 #include "core/kv.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 
 #define HF_KV_TABLE_NAME(id, name) name,
@@ -29,7 +31,11 @@ hf_err hf_kv_read(struct hf_kv *kv, struct hf_kv_txn **ret_txn)
 
 hf_err hf_kv_write(struct hf_kv *kv, struct hf_kv_txn **ret_txn)
 {
-    return kv->ops->begin(kv, true, ret_txn);
+    hf_err err = kv->ops->begin(kv, true, ret_txn);
+
+    if (err == HF_OK)
+        memset((*ret_txn)->trimmed, 0, sizeof((*ret_txn)->trimmed));
+    return err;
 }
 
 void hf_kv_end(struct hf_kv_txn *txn)

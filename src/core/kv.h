@@ -19,26 +19,27 @@
 #include "base/slice.h"
 
 /* Identifier, name on disk. Append only: the name is what counts on disk. */
-#define HF_KV_TABLE_MAP(X)                                                                          \
-    X(HF_KV_META, "meta")               /* the store's own: applied offset, format */               \
-    X(HF_KV_DEVICES, "devices")         /* device -> stream positions, epoch, session */            \
-    X(HF_KV_OUTBOX, "outbox")           /* device, sequence -> message waiting for it */            \
-    X(HF_KV_MESSAGES, "messages")       /* message id -> where it is and how it fares */            \
-    X(HF_KV_IDEMPOTENCY, "idempotency") /* tenant, key -> result */                                 \
-    X(HF_KV_EXPLAIN, "explain")         /* device, time -> reason */                                \
-    X(HF_KV_KEYS, "keys")               /* API keys */                                              \
-    X(HF_KV_REVOCATIONS, "revocations") /* revoked credentials */                                   \
-    X(HF_KV_SHADOWS, "shadows")         /* device or group/NAME -> document */                      \
-    X(HF_KV_TENANTS, "tenants")         /* tenant -> limits */                                      \
-    X(HF_KV_GROUPS, "groups")           /* tenant, group, device */                                 \
-    X(HF_KV_EXPIRY, "expiry")           /* time, key -> what to delete then */                      \
-    X(HF_KV_TIMES, "times")             /* device, time -> sequence */                              \
-    X(HF_KV_CATALOGS, "catalogs")       /* device -> which of its lists counts */                   \
-    X(HF_KV_CHANNELS, "channels")       /* device, list, channel -> what is known of it */          \
-    X(HF_KV_CALLS, "calls")             /* device, media session -> its dialog */                   \
-    X(HF_KV_TWINS, "twins")             /* device, shadow, version -> it */                         \
-    X(HF_KV_SERIES, "series") /* device, tier, time -> block of samples; in a store of their own */ \
-    X(HF_KV_FLEET, "fleet")   /* path, value of shadows, device: core/fleet/fleet.h */
+#define HF_KV_TABLE_MAP(X)                                                                              \
+    X(HF_KV_META, "meta")               /* the store's own: applied offset, format */                   \
+    X(HF_KV_DEVICES, "devices")         /* device -> stream positions, epoch, session */                \
+    X(HF_KV_OUTBOX, "outbox")           /* device, sequence -> message waiting for it */                \
+    X(HF_KV_MESSAGES, "messages")       /* message id -> where it is and how it fares */                \
+    X(HF_KV_IDEMPOTENCY, "idempotency") /* tenant, key -> result */                                     \
+    X(HF_KV_EXPLAIN, "explain")         /* device, time -> reason */                                    \
+    X(HF_KV_KEYS, "keys")               /* API keys */                                                  \
+    X(HF_KV_REVOCATIONS, "revocations") /* revoked credentials */                                       \
+    X(HF_KV_SHADOWS, "shadows")         /* device or group/NAME -> document */                          \
+    X(HF_KV_TENANTS, "tenants")         /* tenant -> limits */                                          \
+    X(HF_KV_GROUPS, "groups")           /* tenant, group, device */                                     \
+    X(HF_KV_EXPIRY, "expiry")           /* time, key -> what to delete then */                          \
+    X(HF_KV_TIMES, "times")             /* device, time -> sequence */                                  \
+    X(HF_KV_CATALOGS, "catalogs")       /* device -> which of its lists counts */                       \
+    X(HF_KV_CHANNELS, "channels")       /* device, list, channel -> what is known of it */              \
+    X(HF_KV_CALLS, "calls")             /* device, media session -> its dialog */                       \
+    X(HF_KV_TWINS, "twins")             /* device, shadow, version -> it */                             \
+    X(HF_KV_SERIES, "series")     /* device, tier, time -> block of samples; in a store of their own */ \
+    X(HF_KV_FLEET, "fleet")       /* path, value of shadows, device: core/fleet/fleet.h */              \
+    X(HF_KV_PRESENCE, "presence") /* device, offset -> when it was there */
 #define HF_KV_TABLE_ENUM(id, name) id,
 enum hf_kv_table { HF_KV_TABLE_MAP(HF_KV_TABLE_ENUM) HF_KV_TABLES };
 #undef HF_KV_TABLE_ENUM
@@ -72,6 +73,9 @@ struct hf_kv_stats {
     uint64_t bytes_used, bytes_max; /* of the map, or of the heap (bytes_max 0) */
     uint64_t grows_total;
     uint64_t stale_readers_cleared_total;
+    struct {
+        uint64_t rows, bytes; /* as of the last commit; on disk: of its pages */
+    } tables[HF_KV_TABLES];
 };
 
 enum hf_kv_seek {
@@ -84,6 +88,8 @@ enum hf_kv_seek {
 
 struct hf_kv_txn { /* first member of each body's transaction */
     const struct hf_kv_ops *ops;
+    uint32_t
+        trimmed[HF_KV_TABLES]; /* of a write: rows that made room for newer ones, for who commits to count */
 };
 
 struct hf_kv_ops { /* for bodies; callers use the functions below */

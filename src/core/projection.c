@@ -10,6 +10,7 @@
 #include "core/fleet/fleet.h"
 #include "core/kvkey.h"
 #include "core/presence.h"
+#include "core/presence_rows.h"
 #include "core/rows.h"
 #include "core/session_record.h"
 #include "core/shadow_rows.h"
@@ -543,6 +544,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = apply_presence(txn, event);
     if (err == HF_OK && effect & EXPLAIN && event->device.at != NULL)
         err = apply_explain(txn, event);
+    if (err == HF_OK && hf_presence_rows_want(event))
+        err = hf_presence_rows_apply(txn, event);
     if (err == HF_OK && effect & QUEUED)
         err = apply_queued(txn, event);
     if (err == HF_OK && effect & FATE)

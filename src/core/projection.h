@@ -36,12 +36,15 @@ bool hf_idempotency_counts(struct hf_kv_txn *txn, const struct hf_idempotency_ro
 struct hf_sweep_ages {
     uint64_t idempotency_ms;    /* how long keys count */
     uint64_t shadow_history_ms; /* how long a version of a shadow is kept once there is a newer one */
+    uint64_t presence_history_ms,
+        presence_history_bytes; /* what is kept of when a device was there (core/presence_rows.h) */
 };
 struct hf_sweep {
     unsigned table; /* which one is at work */
     uint16_t from_bytes;
     char from[HF_KV_KEY_BYTES_MAX];
 };
+enum hf_kv_table hf_sweep_table(const struct hf_sweep *sweep); /* which the next call looks at */
 hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
                            const struct hf_sweep_ages *ages, uint64_t *ret_deleted);
 

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/sb.h"
 #include "core/call.h"
+#include "core/presence_rows.h"
 #include "core/projection.h"
 #include "core/rows.h"
 #include "core/shadow_rows.h"
@@ -43,15 +44,25 @@ static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice
     case HF_KV_TWINS:
         return utc_ms > ages->shadow_history_ms &&
                hf_shadow_rows_superseded_ms(txn, key) < utc_ms - ages->shadow_history_ms;
+    case HF_KV_PRESENCE:
+        return hf_presence_row_is_over(txn, key, value, utc_ms, ages->presence_history_ms,
+                                       ages->presence_history_bytes);
     default: return row_time(value) + HF_EXPLAIN_MS < utc_ms;
     }
+}
+
+enum hf_kv_table hf_sweep_table(const struct hf_sweep *sweep)
+{
+    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN, HF_KV_TWINS,
+                                              HF_KV_PRESENCE};
+
+    return tables[sweep->table % HF_COUNT_OF(tables)];
 }
 
 hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64_t utc_ms,
                            const struct hf_sweep_ages *ages, uint64_t *ret_deleted)
 {
-    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN, HF_KV_TWINS};
-    enum hf_kv_table table = tables[sweep->table % HF_COUNT_OF(tables)];
+    enum hf_kv_table table = hf_sweep_table(sweep);
     struct hf_slice key, value, none = {NULL, 0};
     struct hf_kv_cursor cursor;
     char storage[HF_KV_KEY_BYTES_MAX + 1];

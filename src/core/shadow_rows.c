@@ -42,6 +42,31 @@ static void add_version(struct key *key, size_t prefix_bytes, uint64_t version)
     key->bytes = prefix_bytes + 8;
 }
 
+/* What was written before this record. */
+static hf_err remove_all(struct hf_kv_txn *txn, const struct key *prefix, const struct hf_event *event)
+{
+    struct hf_slice key, value, none = {NULL, 0};
+    struct hf_kv_cursor cursor;
+    struct hf_event record;
+    hf_err err = hf_kv_scan(txn, HF_KV_TWINS, slice_of(prefix), none, false, &cursor);
+
+    if (err != HF_OK)
+        return err;
+    while ((err = hf_kv_next(&cursor, &key, &value)) == HF_OK) {
+        struct key row = {.bytes = key.bytes};
+
+        if (key.bytes > sizeof(row.at) ||
+            (hf_event_row_decode(value, &record) == HF_OK && record.offset >= event->offset))
+            continue;
+        memcpy(row.at, key.at, key.bytes); /* it is the cursor's */
+        err = hf_kv_del(txn, HF_KV_TWINS, slice_of(&row));
+        if (err != HF_OK)
+            break;
+    }
+    hf_kv_scan_end(&cursor);
+    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
 hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     struct key key;
@@ -50,6 +75,8 @@ hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
 
     if (err != HF_OK || event->seq == 0)
         return err;
+    if (event->payload.bytes == 0)
+        return remove_all(txn, &key, event);
     uint8_t *row = malloc(room);
     if (row == NULL)
         return HF_ERR_NOMEM;
@@ -61,6 +88,7 @@ hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
          err == HF_OK && old > 1 && n < HF_SHADOW_TRIM_ROWS; n++) {
         add_version(&key, prefix_bytes, --old);
         err = hf_kv_del(txn, HF_KV_TWINS, slice_of(&key));
+        txn->trimmed[HF_KV_TWINS] += err == HF_OK;
     }
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }

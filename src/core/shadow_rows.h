@@ -3,7 +3,7 @@
  *   key: tenant 00 device 00 name 00 u64 version      name: 0..64 bytes, none for the unnamed one
  *
  * Versions of a shadow follow each other without a hole, so what is too old has a key that can be named. The record says from which version on its history is kept
- * (event.from), so a replay ends with the same rows; age is the sweep's (core/projection.h). */
+ * (event.from), so a replay ends with the same rows; age is the sweep's (core/projection.h). A record without content ends the shadow and its history. */
 #ifndef HF_CORE_SHADOW_ROWS_H
 #define HF_CORE_SHADOW_ROWS_H
 
@@ -12,7 +12,7 @@
 
 enum { HF_SHADOW_TRIM_ROWS = 1000 }; /* too old versions that one record removes at most */
 
-/* HF_ERR_INVALID: names that make no key. */
+/* HF_ERR_INVALID: names that make no key. What had to make room is counted in txn->trimmed. */
 hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event);
 
 /* The record of the newest version that is not above `version` (0: the newest of all) and not made after at_ms (UTC; 0: whenever). Slices are borrowed as those of hf_kv_get(). HF_ERR_NOT_FOUND, HF_ERR_INVALID, HF_ERR_CORRUPT. */

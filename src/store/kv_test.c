@@ -121,6 +121,35 @@ static void a_reader_keeps_its_snapshot(void **state)
     assert_int_equal(hf_kv_applied_offset(f->kv), 9);
 }
 
+static void tables_are_measured(void **state)
+{
+    struct fixture *f = *state;
+    struct hf_kv_stats stats;
+    struct hf_kv_txn *write = begin(f, true);
+
+    put(write, "a", "1");
+    put(write, "b", "22");
+    put(write, "b", "333");
+    assert_int_equal(write->trimmed[HF_KV_DEVICES], 0);
+    assert_int_equal(hf_kv_commit(write, 1), HF_OK);
+    hf_kv_stats(f->kv, &stats);
+    assert_int_equal(stats.tables[HF_KV_DEVICES].rows, 2);
+    assert_true(stats.tables[HF_KV_DEVICES].bytes >= 6);
+    assert_int_equal(stats.tables[HF_KV_OUTBOX].rows, 0);
+    write = begin(f, true);
+    assert_int_equal(hf_kv_del(write, HF_KV_DEVICES, HF_SLICE("a")), HF_OK);
+    hf_kv_end(write); /* dropped */
+    hf_kv_stats(f->kv, &stats);
+    assert_int_equal(stats.tables[HF_KV_DEVICES].rows, 2);
+    write = begin(f, true);
+    assert_int_equal(hf_kv_del(write, HF_KV_DEVICES, HF_SLICE("a")), HF_OK);
+    assert_int_equal(hf_kv_del(write, HF_KV_DEVICES, HF_SLICE("b")), HF_OK);
+    assert_int_equal(hf_kv_commit(write, 2), HF_OK);
+    hf_kv_stats(f->kv, &stats);
+    assert_int_equal(stats.tables[HF_KV_DEVICES].rows, 0);
+    assert_int_equal(stats.tables[HF_KV_DEVICES].bytes, 0);
+}
+
 static void what_is_not_committed_is_gone(void **state)
 {
     struct fixture *f = *state;
@@ -464,6 +493,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(a_reader_keeps_its_snapshot),
+        BOTH(tables_are_measured),
         BOTH(what_is_not_committed_is_gone),
         BOTH(tables_do_not_mix),
         BOTH(keys_and_values_out_of_range_are_refused),

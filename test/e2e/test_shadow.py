@@ -138,9 +138,80 @@ def test_presence_has_a_history(gw):
     online = history[1]
     at = gw.api().get(f"/v1/devices/{name}/presence?from={online['time']}&to={online['time']}")["history"]
     assert online in at and all(event["time"] == online["time"] for event in at)
+    assert gw.api().get(f"/v1/devices/{name}/presence?from=0")["history"] == history, "from the beginning"
+    assert gw.api().get(f"/v1/devices/{name}/presence?to={online['time']}&limit=1")["history"][0]["time"] == online["time"], "as it was then"
     assert gw.api().get(f"/v1/devices/{name}/presence?to=1000")["history"] == []
-    gw.api().get(f"/v1/devices/{name}/presence?from=soon", status=400)
+    for query in ("from=soon", "to=0", "cursor=0", "limit=0"):
+        gw.api().get(f"/v1/devices/{name}/presence?{query}", status=400)
     gw.api().get("/v1/devices/never-here/presence", status=404)
+
+
+def test_presence_history_is_longer_than_what_explains(gateways):
+    """More than the 256 rows of `explain`, in pages, and after a crash the same."""
+    gw = gateways()
+    name = "restless"
+    for _ in range(140):
+        gw.connect(name).abort()
+    assert eventually(lambda: len(pages(gw, name, 1000)[0]) >= 280)
+    whole = pages(gw, name, 1000)[0]
+    parts = pages(gw, name, 100)
+    assert len(parts) >= 3 and [event for part in parts for event in part] == whole
+    assert [event["offset"] for event in whole] == sorted((event["offset"] for event in whole), reverse=True)
+    assert gw.api().get(f"/v1/devices/{name}/presence?from=0&limit=1000")["history"] == whole
+    assert eventually(lambda: gw.metric("holdfast_store_rows", table="presence") == len(whole))
+    gw.kill()
+    gw.start()
+    assert [event for event in pages(gw, name, 1000)[0] if event["offset"] <= whole[0]["offset"]] == whole
+
+
+def pages(gw, name, limit):
+    found, cursor = [], ""
+    while True:
+        page = gw.api().get(f"/v1/devices/{name}/presence?limit={limit}{cursor}")
+        found.append(page["history"])
+        if "next_cursor" not in page:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def test_named_shadows_are_listed_and_deleted(gateways):
+    gw = gateways({"shadow": {"history_versions": 2}})
+    name = known(gw, "named")
+    change(gw, name, {"desired": {"unnamed": 1}})
+    assert gw.api().get(f"/v1/devices/{name}/shadows") == {"device": name, "shadows": []}
+    for n, shadow in enumerate(["led", "motor", "alarm"], 1):
+        for value in range(n):
+            change(gw, name, {"desired": {"n": value}}, shadow=f"/{shadow}")
+    listed = gw.api().get(f"/v1/devices/{name}/shadows")
+    assert [(row["name"], row["version"]) for row in listed["shadows"]] == [("alarm", 3), ("led", 1), ("motor", 2)]
+    assert all(row["who"].startswith("key/") and row["updated"] for row in listed["shadows"]) and "next_cursor" not in listed
+    first = gw.api().get(f"/v1/devices/{name}/shadows?limit=2")
+    assert [row["name"] for row in first["shadows"]] == ["alarm", "led"]
+    assert [row["name"] for row in gw.api().get(f"/v1/devices/{name}/shadows?limit=2&cursor={first['next_cursor']}")["shadows"]] == ["motor"]
+    gw.api().get("/v1/devices/never-here/shadows", status=404)
+    gw.api().get(f"/v1/devices/{name}/shadows?cursor=!", status=400)
+    assert eventually(lambda: gw.metric("holdfast_store_rows", table="twins") == 6), "one, one, two and the last two of three"
+    assert gw.metric("holdfast_store_trimmed_total", table="twins") == 1 and gw.metric("holdfast_store_table_bytes", table="twins") > 0
+
+    def delete(shadow, status, headers=None):
+        return gw.api().do("DELETE", f"/v1/devices/{name}/shadow/{shadow}", headers=headers or {}, status=status)
+
+    conflict = delete("alarm", 409, {"If-Match": '"2"'})
+    assert conflict.reason == "version_conflict" and conflict.json["document"]["version"] == 3 and conflict.headers["ETag"] == '"3"'
+    delete("alarm", 204, {"If-Match": '"3"'})
+    assert delete("alarm", 404).reason == "not_found"
+    assert delete("versions", 400).json["field"] == "name"
+    gw.api().do("DELETE", f"/v1/devices/{name}/shadow", status={404, 405})
+    event = gw.api().wait("shadow.changed", where=lambda e: e.get("shadow") == "alarm" and e.get("removed"))
+    assert event["version"] == 3 and event["who"].startswith("key/") and "change" not in event
+    for _ in range(2):
+        assert read(gw, name, "/alarm", status=404)["reason"] == "not_found"
+        assert gw.api().get(f"/v1/devices/{name}/shadow/alarm/versions")["versions"] == []
+        assert [row["name"] for row in gw.api().get(f"/v1/devices/{name}/shadows")["shadows"]] == ["led", "motor"]
+        gw.kill()  # and so it stays
+        gw.start()
+    assert change(gw, name, {"desired": {"n": 7}}, shadow="/alarm").json["version"] == 1
+    assert read(gw, name)["desired"] == {"unnamed": 1}
 
 
 def test_a_shadow_outlives_a_crash(gateways):

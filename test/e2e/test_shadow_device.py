@@ -31,7 +31,7 @@ class Twin:
         delta = {"request": 0, "reason": "none", "base_version": 0, **self.session.recv("delta")}
         assert delta["document"] == "shadow"
         if "change" in delta:
-            assert delta["kind"] == "full" and delta["change"]["version"] == delta["version"]
+            assert delta["kind"] == "full" and delta["change"]["version"] == delta.get("version", 0)
             if "name" not in delta["change"]:
                 self.version = delta["version"]
         return delta
@@ -106,6 +106,19 @@ def test_named_shadows_are_apart(gw):
     assert twin.ask({"name": "none"})["reason"] == "not_found"
     assert twin.ask({"name": "a/b", "reported": {}})["reason"] == "bad_request"
     assert gw.api().get("/v1/devices/named/shadow")["version"] == 0
+    twin.close()
+
+
+@FORMS
+def test_a_device_is_told_that_a_named_shadow_went(gw, form):
+    name = f"went-{form}"
+    twin = Twin(gw, name, form).open()
+    assert twin.ask({"name": "led", "reported": {"on": True}})["version"] == 1
+    gw.api().do("DELETE", f"/v1/devices/{name}/shadow/led", status=204)
+    told = twin.take()
+    assert (told["request"], told.get("version", 0), told["change"]) == (0, 0, {"name": "led", "version": 0, "delta": {}})
+    assert twin.ask({"name": "led"})["reason"] == "not_found"
+    assert twin.ask({"name": "led", "reported": {"on": False}})["version"] == 1
     twin.close()
 
 

@@ -12,7 +12,9 @@ hf_err sim_store_replay(struct sim_gateway *gateway)
     *self = (struct hf_store_thread){.log = gateway->log,
                                      .kv = gateway->kv,
                                      .ages = {.idempotency_ms = gateway->rules.idempotency_ms,
-                                              .shadow_history_ms = gateway->rules.idempotency_ms}};
+                                              .shadow_history_ms = gateway->rules.idempotency_ms,
+                                              .presence_history_ms = gateway->rules.idempotency_ms,
+                                              .presence_history_bytes = 4096}};
     return hf_store_replay(self, &events);
 }
 

@@ -118,6 +118,8 @@ static void shadow(struct hf_json_out *out, const struct hf_event *event)
     if (hf_json_scan(event->payload.at, event->payload.bytes, &change, 1, HF_JSON_DEPTH_MAX) == HF_OK &&
         change.found)
         hf_json_out_raw(out, "change", change.raw);
+    else if (event->payload.bytes == 0)
+        hf_json_out_bool(out, "removed", true);
 }
 
 static void members(struct hf_json_out *out, const struct hf_event *event)

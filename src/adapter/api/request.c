@@ -39,6 +39,8 @@ const struct hf_api_route hf_api_routes[] = {
     {PATCH,  "/v1/devices/{}/shadow",     HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_shadow_patch},
     {GET,    "/v1/devices/{}/shadow/{}",  MESSAGES_READ,           TENANT,                            hf_api_shadow_get},
     {PATCH,  "/v1/devices/{}/shadow/{}",  HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_shadow_patch},
+    {DELETE, "/v1/devices/{}/shadow/{}",  HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_shadow_delete},
+    {GET,    "/v1/devices/{}/shadows",    MESSAGES_READ,           TENANT,                            hf_api_shadow_list},
     {GET,    "/v1/devices/{}/shadow/versions", MESSAGES_READ,      TENANT,                            hf_api_shadow_versions}, /* behind the names: the last that fits counts */
     {GET,    "/v1/devices/{}/shadow/{}/versions", MESSAGES_READ,   TENANT,                            hf_api_shadow_versions},
     {GET,    "/v1/devices/{}/presence",   HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_device_presence},

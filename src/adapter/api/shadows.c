@@ -279,3 +279,34 @@ void hf_api_shadow_patch(struct hf_api_request *request)
     wish.key = hf_api_who(request, who);
     hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DOCUMENT, &wish), on_patched);
 }
+
+/* ---- DELETE ---- */
+
+static void on_deleted(struct hf_api_request *request)
+{
+    const struct hf_call *call = request->call;
+    struct answer answer = {.conflict = true};
+
+    if (call->reason == HF_REASON_NONE) {
+        hf_http_answer(request->exchange, &(struct hf_http_answer){.status = 204});
+    } else if (call->reason == HF_REASON_VERSION_CONFLICT) {
+        request->api->http->stats.refused_reason[HF_REASON_VERSION_CONFLICT]++;
+        reply(request, &answer, stored_of(call), 409);
+    } else if (call->reason == HF_REASON_NOT_FOUND) {
+        hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_NOT_FOUND},
+                    "it has no shadow of this name");
+    } else {
+        fail(request);
+    }
+}
+
+void hf_api_shadow_delete(struct hf_api_request *request)
+{
+    struct hf_call wish = {.document = {.change = true, .remove = true}};
+    char who[HF_API_WHO_BYTES_MAX];
+
+    if (!hf_api_shadow_take(request, &wish) || !hf_api_take_base(request, &wish.document))
+        return;
+    wish.key = hf_api_who(request, who);
+    hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DOCUMENT, &wish), on_deleted);
+}

@@ -1,4 +1,4 @@
-/* adapter/api/shadows.h - private to shadows.c and shadows_history.c. */
+/* adapter/api/shadows.h - private to shadows.c, shadows_history.c and presence.c. */
 #ifndef HF_ADAPTER_API_SHADOWS_H
 #define HF_ADAPTER_API_SHADOWS_H
 
@@ -13,5 +13,9 @@ bool hf_api_shadow_take(struct hf_api_request *request, struct hf_call *wish);
 void hf_api_shadow_reply(struct hf_api_request *request, const struct hf_call *wish, struct hf_slice stored);
 /* Is a version or a time of the past asked for? Then *ret_past is true and it is answered, or will be. False: answered 400. */
 bool hf_api_shadow_past(struct hf_api_request *request, bool *ret_past);
+
+/* A parameter that is milliseconds since 1970 or RFC 3339 in UTC, and not below min_ms. Absent leaves *ret_utc_ms. False: answered 400. */
+bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
+                       uint64_t *ret_utc_ms);
 
 #endif

@@ -1,21 +1,20 @@
-/* adapter/api/shadows_history.c - what a shadow was, by version and by time, and when a device was there (TWIN-5): from the tables, once they have what is durable. */
-#include "adapter/api/event_text.h"
+/* adapter/api/shadows_history.c - what a shadow was, by version and by time (TWIN-5), and which shadows a device has: from the tables, once they have what is durable. */
+#include "adapter/api/message_text.h"
+#include "adapter/api/page.h"
 #include "adapter/api/shadows.h"
-#include "core/kvkey.h"
-#include "core/projection.h"
-#include "core/rows.h"
 #include "core/shadow_rows.h"
 
 enum { TIME_CHARS_MAX = 40, ROW_JSON_BYTES = 256 };
 
-static bool take_time(struct hf_api_request *request, const char *name, uint64_t *ret_utc_ms)
+bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
+                       uint64_t *ret_utc_ms)
 {
     char storage[TIME_CHARS_MAX];
     struct hf_slice text;
 
     if (!hf_api_param(request, name, storage, sizeof(storage), &text))
         return false;
-    return text.at == NULL || (hf_api_time_parse(text, ret_utc_ms) && *ret_utc_ms > 0) ||
+    return text.at == NULL || (hf_api_time_parse(text, ret_utc_ms) && *ret_utc_ms >= min_ms) ||
            hf_api_bad(request, name, "%s must be milliseconds since 1970 or RFC 3339 in UTC", name);
 }
 
@@ -24,7 +23,7 @@ static bool take_time(struct hf_api_request *request, const char *name, uint64_t
 static bool take_past(struct hf_api_request *request, uint64_t *ret_version, uint64_t *ret_at_ms)
 {
     return hf_api_param_u64(request, "version", 1, UINT64_MAX, ret_version) &&
-           take_time(request, "at", ret_at_ms) &&
+           hf_api_param_time(request, "at", 1, ret_at_ms) &&
            (*ret_version == 0 || *ret_at_ms == 0 ||
             hf_api_bad(request, "at", "version and at cannot both be asked for"));
 }
@@ -156,83 +155,78 @@ void hf_api_shadow_versions(struct hf_api_request *request)
         hf_api_barrier(request, on_list);
 }
 
-/* ---- presence ---- */
+/* ---- the list of names ---- */
 
-struct presence {
+struct names {
     struct hf_slice device;
     struct hf_kv_txn *txn;
-    struct hf_kvkey prefix;
-    uint64_t from_ms, to_ms, limit;
+    struct hf_api_page page;
+    hf_err err;
 };
 
-static bool is_presence(const struct hf_event *event, const struct presence *presence)
+static hf_err write_name(struct hf_api_request *request, struct hf_json_out *out, const struct names *names,
+                         struct hf_slice name)
 {
-    return (event->type == HF_EVENT_ONLINE || event->type == HF_EVENT_OFFLINE ||
-            event->type == HF_EVENT_UNKNOWN || event->type == HF_EVENT_DISCONNECTED) &&
-           event->time_ms >= presence->from_ms && (presence->to_ms == 0 || event->time_ms <= presence->to_ms);
-}
+    struct hf_event record;
+    hf_err err = hf_shadow_rows_read(names->txn, request->tenant, names->device, name, 0, 0, &record);
 
-static void write_presence(struct hf_api_request *request, struct hf_json_out *out, void *context)
-{
-    const struct presence *presence = context;
-    struct hf_slice key, value, all = {NULL, 0};
-    struct hf_kv_cursor cursor;
-    struct hf_event event;
-    uint64_t count = 0;
-
-    (void)request;
+    if (err != HF_OK)
+        return err;
     hf_json_out_object(out, NULL);
-    hf_json_out_text(out, "device", presence->device);
-    hf_json_out_array(out, "history");
-    if (hf_kv_scan(presence->txn, HF_KV_EXPLAIN, hf_kvkey_slice(&presence->prefix), all, true, &cursor) ==
-        HF_OK) {
-        while (count < presence->limit && hf_kv_next(&cursor, &key, &value) == HF_OK) {
-            if (hf_event_row_decode(value, &event) != HF_OK || !is_presence(&event, presence))
-                continue;
-            count++;
-            hf_json_out_object(out, NULL);
-            hf_event_members_out(out, &event);
-            hf_json_out_end(out);
-        }
-        hf_kv_scan_end(&cursor);
+    hf_json_out_text(out, "name", name);
+    hf_json_out_u64(out, "version", record.seq);
+    hf_json_out_time(out, "updated", record.to);
+    hf_json_out_text(out, "who", record.key);
+    hf_json_out_end(out);
+    return HF_OK;
+}
+
+static void write_names(struct hf_api_request *request, struct hf_json_out *out, void *context)
+{
+    struct names *names = context;
+    struct hf_api_page *page = &names->page;
+    struct hf_slice name = page->after.at != NULL ? page->after : HF_SLICE(""); /* behind the unnamed one */
+    hf_err err = HF_OK;
+
+    hf_json_out_object(out, NULL);
+    hf_json_out_text(out, "device", names->device);
+    hf_json_out_array(out, "shadows");
+    while (hf_api_page_open(page) && (err = hf_shadow_rows_next_name(names->txn, request->tenant,
+                                                                     names->device, name, &name)) == HF_OK) {
+        hf_api_page_row(page, name);
+        page->items++;
+        err = write_name(request, out, names, name);
+        if (err != HF_OK)
+            break;
     }
-    hf_json_out_end(out);
+    names->err = hf_api_page_end(page, out, err);
     hf_json_out_end(out);
 }
 
-static bool take_presence(struct hf_api_request *request, struct presence *presence)
+static void on_names(struct hf_api_request *request)
 {
-    presence->limit = HF_EXPLAIN_ROWS_MAX;
-    return hf_api_device_argument(request, &presence->device) &&
-           take_time(request, "from", &presence->from_ms) && take_time(request, "to", &presence->to_ms) &&
-           hf_api_param_u64(request, "limit", 1, HF_EXPLAIN_ROWS_MAX, &presence->limit);
-}
-
-static void on_presence(struct hf_api_request *request)
-{
-    struct presence presence = {.limit = 0};
+    struct names names = {.err = HF_OK};
     struct hf_device_row row;
 
-    if (!take_presence(request, &presence))
+    if (!hf_api_device_argument(request, &names.device) ||
+        !hf_api_page_take(request, HF_SHADOW_NAME_BYTES_MAX, &names.page))
         return;
-    hf_err err = hf_api_device_row(request->api, request->tenant, presence.device, &presence.txn, &row);
-    if (err == HF_OK)
-        err = hf_kvkey_device(&presence.prefix, request->tenant, presence.device);
-    if (err != HF_OK) {
+    hf_err err = hf_api_device_row(request->api, request->tenant, names.device, &names.txn, &row);
+    if (err != HF_OK)
         hf_api_fail_err(request, err);
-    } else {
+    else
         hf_api_reply_json(
             request,
-            &(struct hf_api_reply){.status = 200, .bytes_hint = (size_t)presence.limit * ROW_JSON_BYTES},
-            write_presence, &presence);
-    }
-    hf_kv_end(presence.txn);
+            &(struct hf_api_reply){.status = 200, .bytes_hint = (size_t)names.page.limit * ROW_JSON_BYTES},
+            write_names, &names);
+    hf_kv_end(names.txn);
 }
 
-void hf_api_device_presence(struct hf_api_request *request)
+void hf_api_shadow_list(struct hf_api_request *request)
 {
-    struct presence presence = {.limit = 0};
+    struct names names = {.err = HF_OK};
 
-    if (take_presence(request, &presence))
-        hf_api_barrier(request, on_presence);
+    if (hf_api_device_argument(request, &names.device) &&
+        hf_api_page_take(request, HF_SHADOW_NAME_BYTES_MAX, &names.page))
+        hf_api_barrier(request, on_names);
 }

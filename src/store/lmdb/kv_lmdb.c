@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/bytes.h"
@@ -162,8 +163,23 @@ static hf_err write_applied(struct txn *txn, uint64_t applied_offset)
     return spoil(txn, mdb_put(txn->mdb, txn->kv->tables[HF_KV_META], &key, &value, 0));
 }
 
+/* What the tables hold as this transaction sees them. */
+static void measure(struct kv_lmdb *kv, MDB_txn *mdb, struct hf_kv_stats *ret_stats)
+{
+    for (int i = 0; i < HF_KV_TABLES; i++) {
+        MDB_stat stat;
+
+        if (mdb_stat(mdb, kv->tables[i], &stat) != MDB_SUCCESS)
+            continue;
+        ret_stats->tables[i].rows = stat.ms_entries;
+        ret_stats->tables[i].bytes =
+            stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
+    }
+}
+
 static hf_err lmdb_commit(struct hf_kv_txn *base, uint64_t applied_offset)
 {
+    struct hf_kv_stats sizes = {0};
     struct txn *txn = hf_lmdb_txn_of(base);
     struct kv_lmdb *kv = txn->kv;
     hf_err err = txn->spoiled;
@@ -173,6 +189,8 @@ static hf_err lmdb_commit(struct hf_kv_txn *base, uint64_t applied_offset)
         err = write_applied(txn, applied_offset);
     cursors_close(txn);
     if (err == HF_OK)
+        measure(kv, txn->mdb, &sizes);
+    if (err == HF_OK)
         err = spoil(txn, mdb_txn_commit(txn->mdb)); /* frees it, also when it fails */
     else
         mdb_txn_abort(txn->mdb);
@@ -180,6 +198,8 @@ static hf_err lmdb_commit(struct hf_kv_txn *base, uint64_t applied_offset)
     if (err == HF_OK)
         atomic_store(&kv->applied_offset, applied_offset);
     pthread_mutex_lock(&kv->lock);
+    if (err == HF_OK)
+        memcpy(kv->stats.tables, sizes.tables, sizeof(sizes.tables));
     kv->stats.commits_total += err == HF_OK;
     kv->stats.commit_failures_total += err != HF_OK;
     pthread_mutex_unlock(&kv->lock);
@@ -303,6 +323,8 @@ static hf_err open_tables(struct kv_lmdb *kv)
             hf_lmdb_err(mdb_dbi_open(mdb, hf_kv_table_name((enum hf_kv_table)i), MDB_CREATE, &kv->tables[i]));
     if (err == HF_OK)
         err = read_applied(kv, mdb);
+    if (err == HF_OK)
+        measure(kv, mdb, &kv->stats);
     if (err == HF_OK)
         return hf_lmdb_err(mdb_txn_commit(mdb));
     mdb_txn_abort(mdb);

@@ -9,6 +9,9 @@
 
 struct version {
     struct hf_treap *tables[HF_KV_TABLES]; /* one reference each */
+    struct {
+        uint64_t rows, bytes;
+    } sizes[HF_KV_TABLES];
     uint64_t applied_offset;
 };
 
@@ -173,23 +176,39 @@ static hf_err memory_put(struct hf_kv_txn *base, enum hf_kv_table table, struct 
 {
     struct txn *txn = txn_of(base);
 
+    struct hf_slice old;
+
     HF_ASSERT(txn->write);
-    if (txn->spoiled == HF_OK)
-        txn->spoiled = hf_treap_put(&txn->version.tables[table], key, value);
+    if (txn->spoiled != HF_OK)
+        return txn->spoiled;
+    bool there = hf_treap_get(txn->version.tables[table], key, &old);
+    uint64_t bytes = there ? key.bytes + old.bytes : 0;
+    txn->spoiled = hf_treap_put(&txn->version.tables[table], key, value);
+    if (txn->spoiled == HF_OK) {
+        txn->version.sizes[table].rows += !there;
+        txn->version.sizes[table].bytes += key.bytes + value.bytes - bytes;
+    }
     return txn->spoiled;
 }
 
 static hf_err memory_del(struct hf_kv_txn *base, enum hf_kv_table table, struct hf_slice key)
 {
     struct txn *txn = txn_of(base);
+    struct hf_slice old;
     hf_err err;
 
     HF_ASSERT(txn->write);
     if (txn->spoiled != HF_OK)
         return txn->spoiled;
+    if (!hf_treap_get(txn->version.tables[table], key, &old))
+        return HF_ERR_NOT_FOUND;
+    uint64_t bytes = key.bytes + old.bytes;
     err = hf_treap_del(&txn->version.tables[table], key);
-    if (err != HF_ERR_NOT_FOUND)
-        txn->spoiled = err;
+    txn->spoiled = err;
+    if (err == HF_OK) {
+        txn->version.sizes[table].rows--;
+        txn->version.sizes[table].bytes -= bytes;
+    }
     return err;
 }
 
@@ -240,6 +259,10 @@ static void memory_stats(struct hf_kv *base, struct hf_kv_stats *ret_stats)
     pthread_mutex_lock(&kv->lock);
     *ret_stats = kv->stats;
     ret_stats->applied_offset = kv->now.applied_offset;
+    for (int i = 0; i < HF_KV_TABLES; i++) {
+        ret_stats->tables[i].rows = kv->now.sizes[i].rows;
+        ret_stats->tables[i].bytes = kv->now.sizes[i].bytes;
+    }
     pthread_mutex_unlock(&kv->lock);
 }
 

@@ -1,10 +1,15 @@
 /* adapter/api/shadows_history.c - what a shadow was, by version and by time (TWIN-5), and which shadows a device has: from the tables, once they have what is durable. */
 #include "adapter/api/message_text.h"
 #include "adapter/api/page.h"
+#include "adapter/api/patch.h"
 #include "adapter/api/shadows.h"
 #include "core/shadow_rows.h"
 
-enum { TIME_CHARS_MAX = 40, ROW_JSON_BYTES = 256 };
+enum {
+    TIME_CHARS_MAX = 40,
+    ROW_JSON_BYTES = 256,
+    SINCE_CHANGES_MAX = 100, /* who lacks more gets the whole */
+};
 
 bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
                        uint64_t *ret_utc_ms)
@@ -18,36 +23,120 @@ bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_
            hf_api_bad(request, name, "%s must be milliseconds since 1970 or RFC 3339 in UTC", name);
 }
 
+/* ---- the changes since a version ---- */
+
+struct since {
+    const struct hf_call *wish;
+    struct hf_kv_txn *txn;
+    uint64_t from, version;
+};
+
+static void write_change(struct hf_json_out *out, const struct hf_event *record)
+{
+    struct hf_json_field change = HF_JSON_FIELD("change");
+
+    hf_json_out_u64(out, "version", record->seq);
+    hf_json_out_time(out, "updated", record->to);
+    hf_json_out_u64(out, "offset", record->offset);
+    hf_json_out_text(out, "who", record->key);
+    if (hf_json_scan(record->payload.at, record->payload.bytes, &change, 1, 0) == HF_OK && change.found)
+        hf_json_out_raw(out, "change", change.raw);
+}
+
+static void write_since(struct hf_api_request *request, struct hf_json_out *out, void *context)
+{
+    const struct since *since = context;
+    const struct hf_call *wish = since->wish;
+    struct hf_event record;
+
+    hf_json_out_object(out, NULL);
+    hf_json_out_text(out, "device", wish->device);
+    if (wish->topic.bytes > 0)
+        hf_json_out_text(out, "name", wish->topic);
+    hf_json_out_u64(out, "version", since->version);
+    hf_json_out_u64(out, "from_version", since->from);
+    hf_json_out_array(out, "changes");
+    for (uint64_t version = since->from + 1; version <= since->version; version++) {
+        if (hf_shadow_rows_read(since->txn, request->tenant, wish->device, wish->topic, version, 0,
+                                &record) != HF_OK)
+            break; /* the snapshot had it a moment ago: who sees a hole reads the whole */
+        hf_json_out_object(out, NULL);
+        write_change(out, &record);
+        hf_json_out_end(out);
+    }
+    hf_json_out_end(out);
+    hf_json_out_end(out);
+}
+
+/* What happened since, where the history reaches back so far; else the whole, as `newest` has it. */
+static void reply_since(struct hf_api_request *request, const struct hf_call *wish, struct hf_kv_txn *txn,
+                        uint64_t from, const struct hf_event *newest)
+{
+    struct since since = {.wish = wish, .txn = txn, .from = from, .version = newest->seq};
+    struct hf_call call = {.document.version = newest->seq};
+    char storage[HF_API_ETAG_BYTES];
+    struct hf_http1_header etag = hf_api_etag(&call, storage);
+    struct hf_event first;
+
+    if (from == newest->seq) {
+        hf_http_answer(request->exchange,
+                       &(struct hf_http_answer){.status = 304, .headers = &etag, .header_count = 1});
+        return;
+    }
+    if (from > newest->seq || newest->seq - from > SINCE_CHANGES_MAX ||
+        hf_shadow_rows_read(txn, request->tenant, wish->device, wish->topic, from + 1, 0, &first) != HF_OK ||
+        first.seq != from + 1) {
+        hf_api_shadow_reply(request, wish, newest->payload);
+        return;
+    }
+    hf_api_reply_json(request,
+                      &(struct hf_api_reply){.status = 200,
+                                             .headers = &etag,
+                                             .header_count = 1,
+                                             .bytes_hint = (size_t)(newest->seq - from) * ROW_JSON_BYTES},
+                      write_since, &since);
+}
+
 /* ---- one version ---- */
 
-static bool take_past(struct hf_api_request *request, uint64_t *ret_version, uint64_t *ret_at_ms)
+struct past { /* one of them, or none */
+    uint64_t version, at_ms, since;
+};
+
+static bool take_past(struct hf_api_request *request, struct past *past)
 {
-    return hf_api_param_u64(request, "version", 1, UINT64_MAX, ret_version) &&
-           hf_api_param_time(request, "at", 1, ret_at_ms) &&
-           (*ret_version == 0 || *ret_at_ms == 0 ||
-            hf_api_bad(request, "at", "version and at cannot both be asked for"));
+    return hf_api_param_u64(request, "version", 1, UINT64_MAX, &past->version) &&
+           hf_api_param_time(request, "at", 1, &past->at_ms) &&
+           hf_api_param_u64(request, "since", 1, UINT64_MAX - 1, &past->since) &&
+           ((past->version != 0) + (past->at_ms != 0) + (past->since != 0) <= 1 ||
+            hf_api_bad(request, "at", "one of version, at and since can be asked for"));
 }
 
 static void on_applied(struct hf_api_request *request)
 {
-    uint64_t version = 0, at_ms = 0;
+    struct past past = {0};
     struct hf_kv_txn *txn = NULL;
     struct hf_event record;
     struct hf_call wish = {0};
 
-    if (!hf_api_shadow_take(request, &wish) || !take_past(request, &version, &at_ms))
+    if (!hf_api_shadow_take(request, &wish) || !take_past(request, &past))
         return;
+    uint64_t version = past.version;
     hf_err err = hf_kv_read(request->api->backend->kv, &txn);
     if (err == HF_OK)
-        err = hf_shadow_rows_read(txn, request->tenant, wish.device, wish.topic, version, at_ms, &record);
+        err =
+            hf_shadow_rows_read(txn, request->tenant, wish.device, wish.topic, version, past.at_ms, &record);
     if (err == HF_OK && version != 0 && record.seq != version)
         err = HF_ERR_NOT_FOUND;
-    if (err == HF_OK)
+    if (err == HF_OK && past.since != 0)
+        reply_since(request, &wish, txn, past.since, &record);
+    else if (err == HF_OK)
         hf_api_shadow_reply(request, &wish, record.payload);
     else if (err == HF_ERR_NOT_FOUND)
         hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_NOT_FOUND},
-                    version != 0 ? "this version is not there, or not any more"
-                                 : "no version from this time or before is kept");
+                    version != 0      ? "this version is not there, or not any more"
+                    : past.since != 0 ? "it has no version yet"
+                                      : "no version from this time or before is kept");
     else
         hf_api_fail_err(request, err);
     hf_kv_end(txn);
@@ -55,11 +144,11 @@ static void on_applied(struct hf_api_request *request)
 
 bool hf_api_shadow_past(struct hf_api_request *request, bool *ret_past)
 {
-    uint64_t version = 0, at_ms = 0;
+    struct past past = {0};
 
-    if (!take_past(request, &version, &at_ms))
+    if (!take_past(request, &past))
         return false;
-    *ret_past = version != 0 || at_ms != 0;
+    *ret_past = past.version != 0 || past.at_ms != 0 || past.since != 0;
     if (*ret_past)
         hf_api_barrier(request, on_applied);
     return true;
@@ -75,7 +164,6 @@ struct versions {
 
 static bool take_version(void *context, const struct hf_event *record)
 {
-    struct hf_json_field change = HF_JSON_FIELD("change");
     struct versions *versions = context;
 
     if (versions->count == versions->limit) {
@@ -84,12 +172,7 @@ static bool take_version(void *context, const struct hf_event *record)
     }
     versions->count++;
     hf_json_out_object(versions->out, NULL);
-    hf_json_out_u64(versions->out, "version", record->seq);
-    hf_json_out_time(versions->out, "updated", record->to);
-    hf_json_out_u64(versions->out, "offset", record->offset);
-    hf_json_out_text(versions->out, "who", record->key);
-    if (hf_json_scan(record->payload.at, record->payload.bytes, &change, 1, 0) == HF_OK && change.found)
-        hf_json_out_raw(versions->out, "change", change.raw);
+    write_change(versions->out, record);
     hf_json_out_end(versions->out);
     return true;
 }

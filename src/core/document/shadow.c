@@ -516,12 +516,16 @@ static enum hf_reason run(struct step *step)
 /* What was refused, and what is left of the change. Nothing is: that is a conflict. */
 static enum hf_reason tell_outcome(struct step *step, struct hf_shadow_outcome *ret_outcome)
 {
+    if (step->oplog->dropped != NULL || step->oplog->refused != NULL) {
+        ret_outcome->taken = cJSON_PrintUnformatted(step->parsed);
+        if (ret_outcome->taken == NULL)
+            return HF_REASON_MEMORY_LIMIT;
+    }
     if (step->oplog->refused == NULL)
         return HF_REASON_NONE;
     ret_outcome->refused_count = (unsigned)cJSON_GetArraySize(step->oplog->refused);
     ret_outcome->refused = cJSON_PrintUnformatted(step->oplog->refused);
-    ret_outcome->taken = cJSON_PrintUnformatted(step->parsed);
-    if (ret_outcome->refused == NULL || ret_outcome->taken == NULL)
+    if (ret_outcome->refused == NULL)
         return HF_REASON_MEMORY_LIMIT;
     return step->after->version == step->before->version ? HF_REASON_VERSION_CONFLICT : HF_REASON_NONE;
 }

@@ -62,7 +62,7 @@ struct hf_shadow_change {
 struct hf_shadow_outcome { /* of a change by the rule oplog; the caller's to free */
     char *
         refused; /* JSON: [{"index":1,"path":"/desired/a","version":7},...]; NULL: nothing was refused alone */
-    char *taken; /* the change without that; NULL: as it came */
+    char *taken; /* the change without that, and without what was removed already; NULL: as it came */
     unsigned refused_count;
 };
 

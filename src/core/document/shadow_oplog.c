@@ -152,19 +152,25 @@ static const char *text_of(const cJSON *operation, const char *member)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(operation, member));
 }
 
+/* It is kept, because slices point into it. */
+static hf_err drop(struct hf_shadow_oplog *log, cJSON *operations, cJSON *operation)
+{
+    if (log->dropped == NULL && (log->dropped = cJSON_CreateArray()) == NULL)
+        return HF_ERR_NOMEM;
+    (void)cJSON_AddItemToArray(log->dropped, cJSON_DetachItemViaPointer(operations, operation));
+    return HF_OK;
+}
+
 static hf_err refuse(struct hf_shadow_oplog *log, cJSON *document, cJSON *operations, cJSON *operation,
                      int index, const char *path, uint64_t version)
 {
     hf_err err = note(log, index, path, version);
 
-    if (err == HF_OK && log->dropped == NULL && (log->dropped = cJSON_CreateArray()) == NULL)
-        err = HF_ERR_NOMEM;
     if (err != HF_OK)
         return err;
     note_array(log, document, text_of(operation, "path"));
     note_array(log, document, text_of(operation, "from"));
-    (void)cJSON_AddItemToArray(log->dropped, cJSON_DetachItemViaPointer(operations, operation));
-    return HF_OK;
+    return drop(log, operations, operation);
 }
 
 /* ---- JSON Patch ---- */
@@ -195,7 +201,9 @@ static hf_err take_operation(struct hf_shadow_oplog *log, cJSON **document, cJSO
     if (version == 0 && from != NULL)
         version = other = newest_at(log, *document, from);
     if (version != 0 && is_so(*document, op, path, cJSON_GetObjectItemCaseSensitive(operation, "value")))
-        return HF_OK;
+        return strcmp(op, "remove") == 0
+                   ? drop(log, operations, operation) /* who replays the log has no such path */
+                   : HF_OK;
     if (version == 0 &&
         (is_shifted(log, *document, path) || (from != NULL && is_shifted(log, *document, from))))
         version = log->before->version;

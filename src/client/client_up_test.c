@@ -176,6 +176,23 @@ static void a_refused_message_is_failed_and_counts_as_sent(void **state)
     expect(kit, "> Close 4400 reason=session_broken;retry_ms=0\n");
 }
 
+/* A crash before would bring it back, and the gateway's count says that it was taken. */
+static void a_refusal_is_told_when_the_queue_has_it(void **state)
+{
+    struct kit *kit = *state;
+    struct hf_frame refuse = {.type = HF_FRAME_REFUSE,
+                              .as.refuse = {.seq = 1, .reason = HF_REASON_CORRUPT, .detail = HF_SLICE("")}};
+
+    kit_publish(kit, "a");
+    forget(kit);
+    hf_store_memory_fail(kit->store, HF_ERR_IO);
+    kit_send(kit, &refuse);
+    expect(kit, "error HF_ERR_IO storage_failed\n");
+    hf_store_memory_fail(kit->store, HF_OK);
+    kit_send(kit, &refuse);
+    expect(kit, "failed 1 corrupt\n");
+}
+
 static void after_1009_the_largest_is_failed_and_a_gap_goes_in_its_place(void **state)
 {
     struct kit *kit = *state;
@@ -186,7 +203,7 @@ static void after_1009_the_largest_is_failed_and_a_gap_goes_in_its_place(void **
     forget(kit);
     kit_close(kit, 1009, "reason=message_too_big;retry_ms=0");
     hf_client_core_closed(kit->core, &kit->now);
-    expect(kit, "> Close 1009 \nfailed 2 message_too_big\nclose\nclosed 1009 message_too_big NONE\n");
+    expect(kit, "> Close 1009 \nclose\nclosed 1009 message_too_big NONE\nfailed 2 message_too_big\n");
     kit_until_attempt(kit);
     kit->welcome.result = HF_SESSION_RESUMED;
     kit_established(kit);
@@ -418,6 +435,7 @@ int main(void)
         OPEN(what_a_nack_names_goes_again),
         OPEN(silence_is_asked_about_and_then_given_up),
         OPEN(a_refused_message_is_failed_and_counts_as_sent),
+        OPEN(a_refusal_is_told_when_the_queue_has_it),
         OPEN(after_1009_the_largest_is_failed_and_a_gap_goes_in_its_place),
         FRESH(above_the_gateways_limit_it_is_not_even_sent),
         FRESH(what_expired_becomes_a_gap),

@@ -411,6 +411,7 @@ void hf_core_up_ack(struct hf_client_core *core, const struct hf_frame_ack *ack)
 static void fail_message(struct hf_client_core *core, uint64_t seq, enum hf_reason reason)
 {
     uint64_t id, ticket;
+    bool room = has_room(core, 1);
     hf_err err = core->store->ops->reject(core->store, seq, reason, &id, &ticket);
 
     hf_core_facts(core);
@@ -420,7 +421,11 @@ static void fail_message(struct hf_client_core *core, uint64_t seq, enum hf_reas
         hf_core_trouble(core, err);
         return;
     }
-    core->counts.failed++;
+    if (room) {
+        fail_when_durable(core, id, reason, ticket);
+        return;
+    }
+    core->counts.failed++; /* a store that is in trouble says nothing for long, and the gateway has spoken */
     core->ops->failed(core->user, id, reason);
 }
 

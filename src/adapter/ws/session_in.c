@@ -7,6 +7,7 @@
 
 #include "codec/session/binary.h"
 #include "codec/session/json.h"
+#include "core/session/serial.h"
 #include "core/topic.h"
 
 enum { SMALL_BYTES_MAX = 4096 }; /* of JSON: unescaped on the stack */
@@ -101,8 +102,17 @@ static uint32_t times_corrupt(struct hf_ws_conn *conn, uint32_t seq) /* this one
     return batch.times;
 }
 
+static bool in_turn(const struct hf_ws_conn *conn, uint32_t wire)
+{
+    const struct hf_receiver *up = &conn->dev.session->up;
+    uint64_t seq;
+
+    return hf_serial_expand(up->expected, wire, &seq) && hf_receiver_offer(up, seq) == HF_RECEIVE_DELIVER;
+}
+
 /* Nothing of a batch that does not check is believed; it is asked for again as a frame would be (DLV-3). A batch that comes with the wrong CRC again and again
- * was damaged before it was sent, and would stand in the way of all behind it for ever: its number is used up, with this reason. */
+ * was damaged before it was sent, and would stand in the way of all behind it for ever: its number is used up, with this reason. One that is not in turn is not there: it
+ * comes again when it is. Else three such batches in one window would end each connection before the first of them is given up, for ever. */
 static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
 {
     struct hf_ws_conn *conn = in->conn;
@@ -111,6 +121,8 @@ static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
     if (!log_keeps_up(in))
         return WAIT;
     conn->site->stats.samples_corrupt++;
+    if (!in_turn(conn, seq))
+        return alive(conn);
     if (!in->kept && times_corrupt(conn, seq) <= HF_WS_BATCH_ASKS_MAX) {
         if (hf_receiver_corrupt(&conn->dev.session->up, conn->site->hub->now_ms))
             return close_for(conn, HF_REASON_CORRUPT);

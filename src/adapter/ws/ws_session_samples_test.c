@@ -128,6 +128,25 @@ static void one_that_stays_corrupt_is_given_up(void **state)
     sk_expect_ack(link, 2, 2);
 }
 
+/* A window full of batches that are damaged for good: the first of them is given up all the same. */
+static void those_behind_it_do_not_count(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+
+    (void)state;
+    say(link, 1, 210, true);
+    assert_true(sk_expect(link, HF_FRAME_ACK)->as.ack.nack);
+    for (uint32_t seq = 2; seq < 2 + HF_CORRUPT_MAX; seq++)
+        say(link, seq, 210, true);
+    say(link, 1, 210, true);
+    assert_true(sk_expect(link, HF_FRAME_ACK)->as.ack.nack);
+    say(link, 1, 210, true);
+    assert_int_equal(sk_expect(link, HF_FRAME_REFUSE)->as.refuse.seq, 1);
+    assert_int_equal(kit.site.stats.samples_corrupt, HF_WS_BATCH_ASKS_MAX + 1 + HF_CORRUPT_MAX);
+    say(link, 2, 220, false); /* in turn now, and whole */
+    assert_int_equal(twin()->last.power_w, 220);
+}
+
 static void many_corrupt_batches_end_the_session(void **state)
 {
     struct kit_link *link = sk_device("d1");
@@ -192,8 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_batch_is_seen_at_once_and_recorded), T(a_corrupt_batch_is_asked_for_again),
         T(ages_are_of_synchronised_clocks_only), T(one_that_stays_corrupt_is_given_up),
-        T(many_corrupt_batches_end_the_session), T(what_is_no_batch_is_refused),
-        T(in_raw_mode_the_device_is_told),
+        T(those_behind_it_do_not_count),         T(many_corrupt_batches_end_the_session),
+        T(what_is_no_batch_is_refused),          T(in_raw_mode_the_device_is_told),
     };
 
     return cmocka_run_group_tests_name("ws_session_samples", tests, NULL, NULL);

@@ -7,7 +7,10 @@
 
 #include "codec/json/scan.h"
 #include "codec/jwt/jwt.h"
+#include "sim/samples.h"
 #include "sim/sim.h"
+
+enum { BURST_US = 1000 /* within which all make theirs */ };
 
 static struct sim_events *events_of(const struct sim_device *device)
 {
@@ -18,6 +21,8 @@ static struct sim_events *events_of(const struct sim_device *device)
 
 const char *sim_message_topic(const struct sim_device *device, uint32_t number)
 {
+    if (sim_is_batch(device, number))
+        return device->core != NULL ? "samples" : "default"; /* in raw mode it cannot say one */
     return device->publishing && number % 3 == 0 ? "news" : "t";
 }
 
@@ -31,6 +36,15 @@ void sim_message_text(const struct sim_device *device, uint32_t number, char *ou
         out[bytes++] = (char)('a' + (number + i) % 26);
     memcpy(out + bytes, "\"}", 3);
     HF_ASSERT((size_t)bytes + 3 <= out_bytes);
+}
+
+size_t sim_message_write(const struct sim_device *device, uint32_t number, char *out, size_t out_bytes)
+{
+    HF_ASSERT(out_bytes >= HF_SAMPLES_BYTES_MAX);
+    if (sim_is_batch(device, number))
+        return sim_batch_write(device, number, (uint8_t *)out);
+    sim_message_text(device, number, out, out_bytes);
+    return strlen(out);
 }
 
 bool sim_number_in(struct hf_slice json, const char *name, uint32_t *ret_number)
@@ -55,7 +69,8 @@ bool sim_device_connects(struct sim_device *device, char target[64])
     }
     device->connections++;
     /* The trace id says which connection this is, whatever name the gateway gives it. */
-    snprintf(target, 64, "/v1/connect?trace=%s-%u", device->who, device->connections);
+    snprintf(target, 64, "/v1/connect?trace=%s-%u%s", device->who, device->connections,
+             device->sim->plan.samples && device->core == NULL ? "&format=samples" : "");
     sim_trace(&device->sim->trace, device->who, "connection %u", device->connections);
     return true;
 }
@@ -73,6 +88,16 @@ void sim_device_lets_go(struct sim_device *device)
 
 #define DEVICE_OF(event, member) HF_CONTAINER_OF(event, struct sim_device, member)
 
+static uint64_t next_publish_us(struct sim_device *device)
+{
+    const struct sim_plan *plan = &device->sim->plan;
+
+    if (plan->burst == 0)
+        return sim_wait(&device->rng, plan->publish_us);
+    return plan->publish_us - events_of(device)->now_us % plan->publish_us +
+           hf_rng_below(&device->rng, BURST_US);
+}
+
 static void on_publish(struct sim_event *event)
 {
     struct sim_device *device = DEVICE_OF(event, publish);
@@ -80,13 +105,15 @@ static void on_publish(struct sim_event *event)
 
     if (device->sim->calm)
         return;
-    if (device->made < SIM_DEVICE_MESSAGES_MAX && sim_device_open_messages(device) < plan->unacked_max) {
+    for (uint32_t i = 0; i < HF_MAX(plan->burst, 1u); i++) {
+        if (device->made == SIM_DEVICE_MESSAGES_MAX || sim_device_open_messages(device) >= plan->unacked_max)
+            break; /* its memory is full: it waits */
         uint32_t number = ++device->made;
 
         device->fate[number - 1] = SIM_MESSAGE_MADE;
         device->ops->publish(device, number);
-    } /* else its memory is full: it waits */
-    sim_in(events_of(device), event, sim_wait(&device->rng, plan->publish_us));
+    }
+    sim_in(events_of(device), event, next_publish_us(device));
 }
 
 static void on_boot(struct sim_event *event)

@@ -108,6 +108,8 @@ void sim_core_init(struct sim_device *device);
 /* What devices and applications say: the same text for the same number, always, so that it can be compared wherever it turns up. */
 const char *sim_message_topic(const struct sim_device *device, uint32_t number);
 void sim_message_text(const struct sim_device *device, uint32_t number, char *out, size_t out_bytes);
+/* Its payload, which is such a text or a batch of samples. Returns bytes. */
+size_t sim_message_write(const struct sim_device *device, uint32_t number, char *out, size_t out_bytes);
 static inline bool sim_command_fails(uint32_t number) /* what a device says to this one */
 {
     return number % 11 == 0;

@@ -424,18 +424,18 @@ static void end(struct sim_device *device, bool power)
 static void publish(struct sim_device *device, uint32_t number)
 {
     struct hf_client_time now = sim_core_now(device);
+    bool batch = sim_is_batch(device, number);
     char payload[8192];
     struct hf_store_message message = {
         .class = number % 5 == 0 ? HF_STORE_TELEMETRY : HF_STORE_MESSAGE,
         .urgent = number % 17 == 0,
-        .text = true,
-        .format = HF_FORMAT_JSON,
+        .text = !batch,
+        .format = batch ? HF_FORMAT_SAMPLES : HF_FORMAT_JSON,
         .created_ms = now.utc_ms,
         .topic = hf_slice_of(sim_message_topic(device, number)),
     };
 
-    sim_message_text(device, number, payload, sizeof(payload));
-    message.payload = hf_slice_of(payload);
+    message.payload = (struct hf_slice){payload, sim_message_write(device, number, payload, sizeof(payload))};
     hf_err err = hf_client_core_publish(device->core->core, &now, &message, (void *)(uintptr_t)number);
     if (err == HF_ERR_LIMIT) /* refused, and its maker knows */
         device->fate[number - 1] = SIM_MESSAGE_FAILED;

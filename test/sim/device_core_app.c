@@ -40,8 +40,8 @@ void sim_core_sent(void *user, uint64_t id)
 
     if (number == 0)
         return; /* a result */
-    sim_oracle_sent(device->sim, device, number);
-    device->fate[number - 1] = SIM_MESSAGE_ACKED;
+    device->fate[number - 1] =
+        sim_oracle_sent(device->sim, device, number) ? SIM_MESSAGE_ACKED : SIM_MESSAGE_FAILED;
 }
 
 void sim_core_failed(void *user, uint64_t id, enum hf_reason reason)

@@ -144,10 +144,11 @@ static void on_patience(struct sim_event *event)
 
 static void send_request(struct sim_device *device)
 {
-    char text[2048], target[64], headers[640];
+    char text[2048], target[96], headers[640];
     struct hf_sb sb;
 
-    snprintf(target, sizeof(target), "/v1/connect?trace=%s-%u", device->who, device->connections);
+    snprintf(target, sizeof(target), "/v1/connect?trace=%s-%u%s", device->who, device->connections,
+             device->sim->plan.samples ? "&format=samples" : "");
     snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n", device->token);
     hf_sb_init(&sb, text, sizeof(text));
     hf_err err = hf_ws_client_write_request(&device->raw->client, hf_slice_of(target), HF_SLICE("gw"),

@@ -29,7 +29,8 @@ struct sim_raw {
         uint64_t due_us;
     } answers[SIM_RAW_ANSWERS_MAX]; /* results that take their time */
     unsigned answer_count;
-    bool forgot; /* has left a command unanswered */
+    bool forgot;          /* has left a command unanswered */
+    unsigned bad_batches; /* sent, and not said to be so yet */
 };
 
 void sim_raw_hello(struct sim_device *device); /* it is open: sends what waits */

@@ -78,6 +78,7 @@ void sim_gateway_init(struct sim_gateway *gateway, struct sim *sim)
     sim_disk_init(&gateway->disk, gateway, hf_rng_u64(&sim->rng));
     hf_err err = hf_kv_memory_open(&gateway->kv);
     HF_ASSERT(err == HF_OK);
+    sim_series_init(gateway);
     init_tenant(gateway);
     sim->net.server = &gateway->host;
     sim->net.accept = on_accept;
@@ -208,6 +209,8 @@ void sim_gateway_start(struct sim_gateway *gateway)
     gateway->previous_end_ms = last_record_ms(gateway->log);
     gateway->alive_offset = 0;
     err = open_workers(gateway);
+    if (err == HF_OK)
+        err = sim_series_start(gateway);
     HF_ASSERT(err == HF_OK);
     record_node(gateway, HF_EVENT_NODE_STARTED);
     sim_store_wake(gateway);
@@ -241,6 +244,7 @@ static void end_process(struct sim_gateway *gateway)
     gateway->running = false;
     sim_log_host_end(gateway);
     sim_store_end(gateway);
+    sim_series_end(gateway);
     settle(gateway);
     for (unsigned i = 0; i < gateway->worker_count; i++)
         hf_hub_answer_all(&gateway->workers[i].hub);
@@ -271,6 +275,8 @@ void sim_gateway_crash(struct sim_gateway *gateway, bool power, uint64_t down_us
         gateway->host.up = false;
         files_mem_power_cut(gateway->disk.mem);
         hf_kv_memory_power_cut(gateway->kv, (unsigned)hf_rng_below(&sim->rng, 2));
+        if (gateway->series.kv != NULL)
+            hf_kv_memory_power_cut(gateway->series.kv, (unsigned)hf_rng_below(&sim->rng, 2));
     } else {
         files_mem_crash(gateway->disk.mem);
     }
@@ -339,6 +345,7 @@ void sim_gateway_deinit(struct sim_gateway *gateway)
     sim_cancel(&gateway->sim->events, &gateway->start);
     sim_cancel(&gateway->sim->events, &gateway->death);
     hf_kv_close(gateway->kv);
+    sim_series_deinit(gateway);
     hf_jwt_keys_free(gateway->keys);
     sim_disk_deinit(&gateway->disk);
 }

@@ -20,6 +20,7 @@
 #include "sim/clock.h"
 #include "sim/disk.h"
 #include "sim/link.h"
+#include "sim/samples.h"
 #include "sim/sip_host.h"
 #include "sim/sip_media.h"
 
@@ -93,6 +94,7 @@ struct sim_log_host {
     struct sim_event begin, end, retry, idle;
     uint64_t utc_ms; /* of the group's append */
     uint64_t failing_since_ms;
+    bool paced;   /* the group waits for the pace */
     bool writing; /* the group is appended, its sync is under way */
 };
 
@@ -113,10 +115,12 @@ struct sim_gateway {
     struct sim_log_host log_host;
     struct hf_store_thread store; /* without its thread */
     struct sim_event store_step;
+    struct sim_series series;
     uint32_t interest[SIM_INTEREST_SLOTS];
     uint8_t sip_secret[HF_SIP_NONCE_KEY_BYTES]; /* of this start */
     struct sim_media media;
-    struct hf_rng rng; /* what a process draws from entropy */
+    struct hf_rng rng;     /* what a process draws from entropy */
+    uint64_t paced_groups; /* of the log, that waited for log.group_pace_us */
     uint64_t boot, starts, started_utc_ms, unknown_until_ms, conn_seed;
     struct sim_event start, death;
     uint64_t steps_left;      /* effects until it dies; UINT64_MAX = it lives */

@@ -1,5 +1,7 @@
 /* test/sim/log_host.c - what app/log_thread.c does on its thread, as events: batches gather, a group is appended, the sync takes its time, and only then
  * anybody hears of it. A failure keeps the group and tries again. */
+#include <inttypes.h>
+
 #include "sim/gateway.h"
 #include "sim/sim.h"
 
@@ -81,6 +83,7 @@ static void write_group(struct sim_gateway *gateway)
         return;
     }
     self->writing = true;
+    self->paced = false;
     hf_commit_begin(&self->commit, sim_clock_mono_us(&gateway->clock));
     sim_in(events_of(gateway), &self->end, sim_disk_sync_us(&gateway->disk));
 }
@@ -157,6 +160,13 @@ static void begin(struct sim_gateway *gateway)
     if (self->commit.batches == 0)
         return;
     uint32_t wait_us = hf_commit_wait_us(&self->commit, now_us);
+    /* Without a wait for company only the pace makes it wait. */
+    if (wait_us > 0 && !self->paced && self->commit.wait_us == 0) {
+        self->paced = true;
+        gateway->paced_groups++;
+        sim_trace(&gateway->sim->trace, "log", "%" PRIu32 " records wait %" PRIu32 " us for the pace",
+                  self->commit.records, wait_us);
+    }
     if (wait_us > 0 && self->waiting == NULL)
         sim_in(events_of(gateway), &self->begin, wait_us);
     else

@@ -7,6 +7,7 @@
 #include "codec/session/frame.h"
 #include "codec/ws/frame.h"
 #include "codec/ws/mask.h"
+#include "sim/samples.h"
 
 enum { HELD_BYTES_MAX = 4096 };
 
@@ -56,6 +57,22 @@ static bool happens(struct sim_mangle *mangle)
     return true;
 }
 
+/* A bit that somebody must find: anywhere in a frame with a CRC, and in a batch of samples, which has its own and ends its frame. */
+static void flip(struct sim_mangle *mangle, uint8_t *frame, size_t bytes)
+{
+    size_t from = HF_FRAME_HEAD_BYTES;
+
+    if (!(frame[4] & HF_FRAME_FLAG_CRC)) {
+        const uint8_t *mark = memmem(frame + from, bytes - from, sim_samples_mark, strlen(sim_samples_mark));
+
+        if (frame[0] != HF_FRAME_DATA || mark == NULL)
+            return;
+        from = (size_t)(mark - frame) - SIM_SAMPLES_BOOT;
+    }
+    mangle->corrupt_left--;
+    frame[from + hf_rng_below(mangle->rng, bytes - from)] ^= (uint8_t)(1 << hf_rng_below(mangle->rng, 8));
+}
+
 /* One session frame: goes on as it is, or does not. */
 static void mangle_frame(struct sim_mangle *mangle, uint8_t *frame, size_t bytes)
 {
@@ -79,11 +96,8 @@ static void mangle_frame(struct sim_mangle *mangle, uint8_t *frame, size_t bytes
         break;
     case 2: break; /* never */
     default:
-        if (frame[4] & HF_FRAME_FLAG_CRC && mangle->corrupt_left > 0) {
-            mangle->corrupt_left--;
-            frame[HF_FRAME_HEAD_BYTES + hf_rng_below(mangle->rng, bytes - HF_FRAME_HEAD_BYTES)] ^=
-                (uint8_t)(1 << hf_rng_below(mangle->rng, 8));
-        }
+        if (mangle->corrupt_left > 0)
+            flip(mangle, frame, bytes);
         put(&mangle->work, frame, bytes);
         break;
     }

@@ -153,6 +153,7 @@ void sim_oracle_started(struct sim *sim)
     for (unsigned i = 0; i < sim->plan.devices; i++)
         oracle->seen[i].open_conn = 0;
     sim_oracle_camera_started(sim);
+    sim_oracle_samples_started(sim);
 }
 
 void sim_oracle_stopped(struct sim *sim)

@@ -17,6 +17,7 @@
 #include "log/reader.h"
 #include "sim/app.h"
 #include "sim/device.h"
+#include "sim/samples.h"
 #include "sim/shadow.h"
 
 struct sim_worker;
@@ -55,6 +56,9 @@ struct sim_seen { /* one device, as the log and the gateway show it */
     struct sim_queue queues[SIM_QUEUES_MAX];
     unsigned queue_count;
     uint64_t up_gaps; /* uplink numbers that hold no message */
+    uint64_t corrupt_gaps,
+        corrupt_told; /* batches that were refused: numbers in the log; and their device knows */
+    struct sim_sample_sums samples, live; /* in the log; since the start */
 };
 
 struct sim_oracle {
@@ -71,6 +75,7 @@ struct sim_oracle {
     struct sim_change *changes; /* owns; by number - 1; NULL before the first */
     uint32_t change_count;
     uint64_t shadow_changes; /* in the log */
+    uint64_t samples;        /* batches of them */
     bool failed;
     char message[512];
 };
@@ -102,7 +107,8 @@ bool sim_oracle_done(struct sim *sim, char *why, size_t why_bytes);
 /* oracle_session.c: devices that speak holdfast.v1 */
 struct hf_client_opened;
 void sim_oracle_opened(struct sim *sim, struct sim_device *device, const struct hf_client_opened *opened);
-void sim_oracle_sent(struct sim *sim, struct sim_device *device, uint32_t number);
+/* False: it was a batch that the log has a gap for, and the REFUSE was lost with its connection. */
+bool sim_oracle_sent(struct sim *sim, struct sim_device *device, uint32_t number);
 void sim_oracle_failed(struct sim *sim, struct sim_device *device, uint32_t number, enum hf_reason reason);
 void sim_oracle_told(struct sim *sim, struct sim_device *device, uint32_t number, bool command);
 void sim_oracle_answered(struct sim *sim, struct sim_device *device, uint32_t number);

@@ -104,6 +104,7 @@ bool sim_oracle_done(struct sim *sim, char *why, size_t why_bytes)
 
     if (!sim_gateway_quiet(gateway))
         return not_yet(why, why_bytes, "the gateway is still at work");
+    sim_oracle_samples_quiet(sim);
     if (!devices_done(sim, why, why_bytes) || !sent_done(sim, why, why_bytes) ||
         !sim_oracle_cameras_done(sim, why, why_bytes) || !sim_oracle_shadows_done(sim, why, why_bytes))
         return false;

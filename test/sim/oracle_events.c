@@ -65,15 +65,18 @@ static void on_message(struct sim *sim, const struct hf_event *event, struct sim
     record->number = number;
     record->conn = event->conn;
     record->device = (uint8_t)index;
-    sim_message_text(said->device, number, payload, sizeof(payload));
+    bool batch = sim_is_batch(said->device, number); /* has no id */
+    size_t bytes = sim_message_write(said->device, number, payload, sizeof(payload));
     (void)snprintf(key, sizeof(key), "%" PRIu32, number);
-    if (!hf_slice_is(event->key, key))
+    if (batch ? event->key.bytes > 0 : !hf_slice_is(event->key, key))
         sim_fail(sim, "offset %" PRIu64 ": message %.*s of %.*s, and %" PRIu32 " was the next it had said",
                  event->offset, (int)event->key.bytes, event->key.at, NAME(event), number);
-    else if (!hf_slice_is(event->payload, payload) ||
+    else if (!hf_slice_eq(event->payload, (struct hf_slice){payload, bytes}) ||
              !hf_slice_is(event->topic, sim_message_topic(said->device, number)))
         sim_fail(sim, "offset %" PRIu64 ": message %" PRIu32 " of %.*s is not what it had said",
                  event->offset, number, NAME(event));
+    if (batch)
+        sim_oracle_batch(sim, said->device, number);
     sim->oracle.seen[said->device->index].logged[number - 1] = true;
     sim->oracle.messages++;
 }

@@ -48,9 +48,11 @@ bool sim_oracle_uplink(struct sim *sim, const struct hf_event *event, struct sim
 static struct sim_device *maker_of(struct sim *sim, const struct hf_event *event, uint32_t *ret_number)
 {
     uint32_t index = 0;
+    bool known = event->format == HF_FORMAT_SAMPLES ? sim_batch_maker(event->payload, &index, ret_number)
+                                                    : sim_number_in(event->payload, "d", &index) &&
+                                                          sim_number_in(event->payload, "n", ret_number);
 
-    if (!sim_number_in(event->payload, "d", &index) || !sim_number_in(event->payload, "n", ret_number) ||
-        index >= sim->plan.devices || !hf_slice_is(event->device, sim->devices[index].name) ||
+    if (!known || index >= sim->plan.devices || !hf_slice_is(event->device, sim->devices[index].name) ||
         *ret_number == 0 || *ret_number > sim->devices[index].made) {
         sim_fail(sim, "offset %" PRIu64 ": a message of %.*s that it has not made", event->offset,
                  NAME(event));
@@ -69,14 +71,14 @@ void sim_oracle_session_message(struct sim *sim, const struct hf_event *event, s
     if (device == NULL || !sim_oracle_uplink(sim, event, seen, event->from, event->seq, event->seq))
         return;
     bool *logged = &sim->oracle.seen[device->index].logged[number - 1];
-    sim_message_text(device, number, payload, sizeof(payload));
+    size_t bytes = sim_message_write(device, number, payload, sizeof(payload));
     if (*logged)
         sim_fail(sim, "offset %" PRIu64 ": message %" PRIu32 " of %s is there already", event->offset, number,
                  device->name);
     else if (device->fate[number - 1] == SIM_MESSAGE_FAILED)
         sim_fail(sim, "offset %" PRIu64 ": message %" PRIu32 " of %s has failed, as it was told",
                  event->offset, number, device->name);
-    else if (!hf_slice_is(event->payload, payload) ||
+    else if (!hf_slice_eq(event->payload, (struct hf_slice){payload, bytes}) ||
              !hf_slice_is(event->topic, sim_message_topic(device, number)))
         sim_fail(sim, "offset %" PRIu64 ": message %" PRIu32 " of %s is not what it had said", event->offset,
                  number, device->name);
@@ -88,6 +90,8 @@ void sim_oracle_session_message(struct sim *sim, const struct hf_event *event, s
         queue->last_number = number;
     }
     *logged = true;
+    if (sim_is_batch(device, number))
+        sim_oracle_batch(sim, device, number);
     record->number = number;
     record->conn = event->conn;
     record->device = (uint8_t)device->index;
@@ -101,15 +105,26 @@ void sim_oracle_session_gap(struct sim *sim, const struct hf_event *event, struc
     if (sim_oracle_uplink(sim, event, seen, queue_id, event->from, event->to) &&
         event->reason != HF_REASON_UNMATCHED)
         seen->up_gaps += hf_serial_count(event->from, event->to);
+    if (event->reason == HF_REASON_CORRUPT)
+        seen->corrupt_gaps += hf_serial_count(event->from, event->to);
 }
 
-void sim_oracle_sent(struct sim *sim, struct sim_device *device, uint32_t number)
+bool sim_oracle_sent(struct sim *sim, struct sim_device *device, uint32_t number)
 {
-    if (!sim->oracle.seen[device->index].logged[number - 1])
-        sim_fail(sim, "%s is told that message %" PRIu32 " is durable, and it is not", device->name, number);
+    struct sim_seen *seen = &sim->oracle.seen[device->index];
+
     if (device->fate[number - 1] == SIM_MESSAGE_FAILED)
         sim_fail(sim, "%s is told that message %" PRIu32 " has failed, and that it is durable", device->name,
                  number);
+    else if (!seen->logged[number - 1] && sim_is_batch(device, number) &&
+             seen->corrupt_told < seen->corrupt_gaps) {
+        seen->corrupt_told++;
+        device->core->failed_count++;
+        return false;
+    } else if (!seen->logged[number - 1]) {
+        sim_fail(sim, "%s is told that message %" PRIu32 " is durable, and it is not", device->name, number);
+    }
+    return true;
 }
 
 void sim_oracle_failed(struct sim *sim, struct sim_device *device, uint32_t number, enum hf_reason reason)
@@ -118,6 +133,9 @@ void sim_oracle_failed(struct sim *sim, struct sim_device *device, uint32_t numb
         sim_fail(sim, "%s is told that message %" PRIu32 " has failed (%s), and it is in the log",
                  device->name, number, hf_reason_name(reason));
     device->core->failed_count++;
+    sim->oracle.seen[device->index].corrupt_told += reason == HF_REASON_CORRUPT;
+    if (reason == HF_REASON_CORRUPT && !sim_batch_is_bad(number) && !sim->plan.mangle)
+        sim_fail(sim, "batch %" PRIu32 " of %s is refused, and its CRC is right", number, device->name);
 }
 
 /* ---- down ---- */
@@ -242,7 +260,7 @@ void sim_oracle_down_gap(struct sim *sim, struct sim_device *device, uint64_t fr
             sim_fail(sim, "%s is told that number %" PRIu32 " ended by %s, recorded is %s", device->name,
                      number, hf_reason_name(reason), hf_reason_name(sent->final_reason));
     }
-    core->expected_down = to + 1;
+    core->expected_down = HF_MAX(core->expected_down, to + 1); /* it may be told again */
 }
 
 /* ---- the books ---- */

@@ -144,6 +144,17 @@ static void draw_twins(struct sim_plan *plan, struct hf_rng *rng)
     plan->publish_us = 1000 * one_of(rng, 100, 500, 2000);
     plan->send_us = 1000 * one_of(rng, 300, 1500, 5000);
     plan->key_percent = HF_MAX(plan->key_percent, 50u);
+    if (sim_percent(rng, 25)) { /* so many that the log is synced at a pace */
+        plan->burst = 60;
+        plan->publish_us = 1000000;
+        plan->unacked_max = 200;
+        plan->payload_bytes_max = 20;
+        plan->room_bytes = 131072;
+        plan->rules.uplink = (struct hf_rate_limit){1000, 2000};
+        plan->rules.session.window_messages = 256;
+        plan->rules.session.window_bytes = 1 << 20;
+    }
+    plan->samples = true;
     plan->shadow_us = 1000 * one_of(rng, 30, 300, 1500);
     plan->rules.shadow.versions_max = one_of(rng, 3, 20, 100);
     plan->rules.shadow.changes = (struct hf_rate_limit){one_of(rng, 5, 100, 100), one_of(rng, 10, 200, 200)};

@@ -83,6 +83,9 @@ struct sim_plan {
     struct hf_tenant_rules rules;
     unsigned cameras;
     struct hf_gb_limits gb;
+    uint32_t
+        burst; /* messages that a device makes at once, at the same moment as all others; 0 = one, whenever it likes */
+    bool samples;       /* a third of each device's messages are batches */
     uint32_t shadow_us; /* mean time between changes of an application, of a device; 0 = none */
 };
 

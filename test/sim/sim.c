@@ -138,6 +138,8 @@ static void run_last_start(struct sim *sim)
         sim_oracle_books(sim);
     if (!sim->oracle.failed)
         sim_oracle_shadows_end(sim);
+    if (!sim->oracle.failed)
+        sim_oracle_samples_end(sim);
     if (!sim->oracle.failed && !sim->gateway.running)
         sim_fail(sim, "the gateway does not start on a disk that is well");
 }
@@ -156,6 +158,8 @@ static void end(struct sim *sim, struct sim_result *ret_result)
         .messages = oracle->messages,
         .commands = oracle->commands_done,
         .shadow_changes = oracle->shadow_changes,
+        .batches = oracle->samples,
+        .paced_groups = sim->gateway.paced_groups,
         .crashes = sim->gateway.starts - 1,
         .connections = sim->net.conns_made,
     };

@@ -345,19 +345,23 @@ static void cameras_are_busy(void **state)
     assert_in_range(sum.datagrams_lost, 100, UINT32_MAX);
 }
 
-static void shadows_are_busy(void **state)
+static void twins_are_busy(void **state)
 {
     static const char *const names[] = {"twins", "twins_crash", "twins_frames"};
-    uint64_t changes = 0, crashes = 0;
+    uint64_t changes = 0, batches = 0, crashes = 0, paced = 0;
 
     (void)state;
     for (uint64_t seed = 0; seed < 18; seed++) {
         struct sim_result result = run(seed, sim_scenario_by_name(names[seed % 3]));
 
         changes += result.shadow_changes;
+        batches += result.batches;
         crashes += result.crashes;
+        paced += result.paced_groups;
     }
     assert_in_range(changes, 2000, UINT32_MAX);
+    assert_in_range(batches, 500, UINT32_MAX);
+    assert_in_range(paced, 20, UINT32_MAX);
     assert_in_range(crashes, 10, UINT32_MAX);
 }
 
@@ -373,7 +377,7 @@ int main(void)
         cmocka_unit_test(a_seed_repeats_itself),
         cmocka_unit_test(worlds_are_worth_their_time),
         cmocka_unit_test(cameras_are_busy),
-        cmocka_unit_test(shadows_are_busy),
+        cmocka_unit_test(twins_are_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,12 +10,15 @@ import { link, overview, STALE_MS, watch } from "./lib/live.js";
 import { route } from "./lib/route.js";
 import { theme } from "./lib/theme.js";
 import { Audit } from "./pages/audit.jsx";
+import { Cameras } from "./pages/cameras.jsx";
 import { Device } from "./pages/device.jsx";
 import { Devices } from "./pages/devices.jsx";
 import { Events } from "./pages/events.jsx";
+import { Groups } from "./pages/groups.jsx";
 import { Heatmap } from "./pages/heatmap.jsx";
 import { Health } from "./pages/health.jsx";
 import { Login } from "./pages/login.jsx";
+import { Orders } from "./pages/orders.jsx";
 import { Overview } from "./pages/overview.jsx";
 import { Reports } from "./pages/reports.jsx";
 import { Loading } from "./parts/ui.jsx";
@@ -24,6 +27,9 @@ import { Loading } from "./parts/ui.jsx";
 const PAGES = [
   ["", "o", () => t("Overview"), Overview],
   ["devices", "d", () => t("Devices"), Devices],
+  ["groups", "p", () => t("Groups"), Groups],
+  ["cameras", "v", () => t("Cameras"), Cameras],
+  ["commands", "m", () => t("Commands"), Orders],
   ["events", "e", () => t("Events"), Events],
   ["changes", "c", () => t("Changes"), Audit],
   ["latency", "l", () => t("Latency"), Heatmap],
@@ -67,7 +73,7 @@ function Lost() {
   return <div class="alert bad" role="alert" id="lost"><strong>{t("The connection to the gateway is lost.")}</strong> {t("What you see is {span} old. It is tried again each second.", { span: span(now - state.at) })}</div>;
 }
 
-const KEYS = [["g o · g d · g e · g c · g l · g r · g h", () => t("go to a page")], ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];
+const KEYS = [["g o · g d · g p · g v · g m · g e · g c · g l · g r · g h", () => t("go to a page")], ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];
 
 function Help({ close }) {
   return <div class="shade" onClick={close}><div class="panel help" role="dialog" aria-label={t("Keys")} onClick={(event) => event.stopPropagation()}><header><h2>{t("Keys")}</h2><button onClick={close} aria-label={t("Close")}>✕</button></header><dl class="facts">{KEYS.map(([keys, text]) => <><dt><kbd>{keys}</kbd></dt><dd>{text()}</dd></>)}</dl></div></div>;

@@ -24,7 +24,7 @@ export function Camera({ id }) {
 }
 
 // fetch takes the key in a header, which a <video> with an address could not; a MediaSource plays what comes.
-async function play(video, where, signal, told) {
+export async function play(video, where, signal, told, live = true) {
   const answer = await ask(where, { signal }), type = answer.headers.get("Content-Type") ?? "";
   if (!MediaSource.isTypeSupported(type)) throw new Error(t("This browser cannot show {type}.", { type }));
   const media = new MediaSource();
@@ -41,7 +41,7 @@ async function play(video, where, signal, told) {
     told({ playing: true, bytes: value.length });
     const ranges = buffer.buffered, end = ranges.length ? ranges.end(ranges.length - 1) : 0;
     if (video.paused && end > 0.3) video.play().catch(() => {});
-    if (end - video.currentTime > BEHIND_S) video.currentTime = end - 0.2; // live is live
+    if (live && end - video.currentTime > BEHIND_S) video.currentTime = end - 0.2; // live is live
     if (ranges.length && video.currentTime - ranges.start(0) > 30) {
       buffer.remove(0, video.currentTime - 10);
       await settled();
@@ -50,7 +50,7 @@ async function play(video, where, signal, told) {
   throw new Error(t("The stream ended."));
 }
 
-function Live({ id, channel }) {
+export function Live({ id, channel }) {
   const video = useRef(), [on, setOn] = useState(false), [state, setState] = useState({}), [still, setStill] = useState(null);
   useEffect(() => {
     if (!on) return undefined;
@@ -105,7 +105,7 @@ function Live({ id, channel }) {
 const MOVES = [["↖", -1, 1], ["↑", 0, 1], ["↗", 1, 1], ["←", -1, 0], ["■", 0, 0], ["→", 1, 0], ["↙", -1, -1], ["↓", 0, -1], ["↘", 1, -1]];
 
 // Held down it moves; let go it stops. Should the stop be lost, the gateway sends one after two seconds.
-function Ptz({ id, channel }) {
+export function Ptz({ id, channel }) {
   const [problem, setProblem] = useState(null), [moving, setMoving] = useState("");
   const order = async (body) => {
     try {

@@ -5,6 +5,7 @@ import { t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
 import { Changes, useChanges, useKeyNames } from "../parts/changes.jsx";
 import { Chart } from "../parts/chart.jsx";
+import { Tags } from "../parts/tags.jsx";
 import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reason, Since, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 import { Camera } from "./camera.jsx";
 import { Commands } from "./commands.jsx";
@@ -63,7 +64,7 @@ function One({ id, tab, part }) {
     <nav class="tabs" aria-label={t("Device")}>{tabs.map(([name, text]) => <a key={name} href={"#/device/" + encodeURIComponent(id) + "/" + name} aria-current={tab === name ? "page" : undefined}>{text}{name === "messages" && feed.messages.length > 0 && <b>{feed.messages.length}</b>}</a>)}</nav>
     <Waiting load={device} />
     {one && <Fresh at={device.at}>
-      {tab === "now" && <Now id={id} one={one} rtts={rtts} presence={feed.presence} />}
+      {tab === "now" && <Now id={id} one={one} rtts={rtts} presence={feed.presence} shadow={feed.shadow} />}
       {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
       {tab === "messages" && <Messages id={id} feed={feed} />}
       {tab === "commands" && <Commands id={id} feed={feed} camera={camera} online={one.state === "online"} />}
@@ -91,7 +92,7 @@ function Disconnect({ id, online, done }) {
     : <button disabled={!online} onClick={() => setAsked(true)}>{t("Disconnect…")}</button>;
 }
 
-function Now({ id, one, rtts, presence }) {
+function Now({ id, one, rtts, presence, shadow }) {
   const explain = useLoad((signal) => get(path`/v1/devices/${id}/explain` + "?limit=12", { signal }), [id, presence]);
   const live = one.live, rtt = useMemo(() => rtts, [rtts]);
   return <div class="grid">
@@ -119,6 +120,7 @@ function Now({ id, one, rtts, presence }) {
       <dt>{t("queued for its socket")}</dt><dd>{num(live.send_queue_messages)} · {bytes(live.send_queue_bytes)}</dd>
       <dt>{t("waiting for it")}</dt><dd>{num(live.pending_messages)} · {bytes(live.pending_bytes)}</dd>
     </dl> : <Empty what={t("Not connected")}>{live ? t("{n} messages wait for it.", { n: num(live.pending_messages) }) : null}</Empty>}</Panel>
+    {may("devices:read", "messages:write") && <Tags id={id} changed={shadow} />}
     <Panel title={t("Heartbeat round trip")} tools={<span class="quiet">{live?.rtt_ms ? num(live.rtt_ms) + " ms" : ""}</span>}>
       {rtt[1].some((ms) => ms !== null) ? <Chart data={rtt} format={(ms) => num(ms) + " ms"} label={t("Heartbeat round trip")} series={[{ label: "RTT", color: "--c1" }]} />
         : <Empty what={t("No heartbeat was measured yet")}>{t("Under a millisecond counts as none, too.")}</Empty>}

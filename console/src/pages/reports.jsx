@@ -33,7 +33,7 @@ export function Reports() {
   return <div class="page">
     <div class={"drop" + (over ? " over" : "")} onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)} onDrop={drop}>
       <p><label class="button">{t("Open result.json…")}<input type="file" class="hidden" accept=".json,application/json" multiple onChange={(event) => { take(event.target.files); event.target.value = ""; }} /></label></p>
-      <p class="quiet">{t("Reports of load tests: holdfast bench ws … --out DIR, then DIR/result.json. Several side by side. They stay in this page.")}</p>
+      <p class="quiet">{t("Reports of load tests: holdfast bench ws … --archive DIR, then DIR/result.json. Several side by side. They stay in this page.")}</p>
     </div>
     {problems.map((text) => <p class="bad" role="alert" key={text}>{text}</p>)}
     {!reports.length ? <Empty what={t("No report is open")} /> : <div class="grid">{reports.map((one, i) => <Report key={i} {...one} close={() => setReports(reports.filter((_, n) => n !== i))} />)}</div>}

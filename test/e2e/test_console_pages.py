@@ -1,0 +1,172 @@
+"""Pages of the web console beside the first ones: commands of all devices, groups, tags, cameras with what they recorded; what a key may not see; Chinese; a report of a real load test."""
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lib import pscamera, sip
+from lib.browser import Browser
+from lib.camera import Camera
+from lib.console import Console
+from lib.gateway import BINARY
+
+CONSOLE = {"console": {"mode": "on"}, "media": {"address": "127.0.0.1", "port_first": 23200, "port_last": 23399, "unwatched_ms": "1s"}}
+CAMERA, CHANNEL = "34020000001329900002", "34020000001319900001"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+@pytest.fixture(scope="module")
+def gw(shared_gateway):
+    return shared_gateway(sip.cameras(CONSOLE), env=sip.ENV)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def signed_in(gw, browser):
+    with Console(browser, gw.url()) as one:
+        yield one.login(gw.keys["admin"])
+
+
+@pytest.fixture
+def admin(signed_in):
+    yield signed_in
+    signed_in.clean()
+
+
+def test_commands_of_all_devices_and_what_became_of_them(admin, gw):
+    fates = "[...document.querySelectorAll('table.orders tr[data-command]')].map(one => one.dataset.command + ' ' + one.dataset.fate).join()"
+    gw.known("away-1")
+    with gw.connect("here-1") as device:
+        gw.api().command("away-1", "wait")
+        admin.go("/commands")
+        admin.until(fates + " === 'wait queued'")
+        gw.api().command("here-1", "unlock")
+        command = json.loads(device.recv_text())
+        admin.until(fates + " === 'unlock sent,wait queued'")
+        device.text(json.dumps({"type": "result", "id": command["id"], "status": "ok", "payload": {"unlocked": True}}))
+        admin.until(fates + " === 'unlock done,wait queued'")
+    admin.press("Details", "tr[data-command=wait] button")
+    admin.press("Cancel")
+    admin.until(fates + " === 'unlock done,wait canceled'")
+    admin.go("/commands?fate=done")
+    admin.until(fates + " === 'unlock done'")
+    admin.press("Details")
+    admin.says('"unlocked": true', "table.orders")
+
+
+def test_tags_are_edited_and_a_faster_hand_is_told(admin, gw):
+    gw.known("tagged-1")
+    tags = "[...document.querySelectorAll('tr[data-tag]')].map(one => one.dataset.tag + '=' + one.children[1].innerText).join()"
+
+    def put(tag, value):
+        admin.type("input[name=tag]", tag)
+        admin.type("input[name=tag-value]", value)
+        admin.press("Set")
+    admin.go("/device/tagged-1")
+    admin.says("It has no tags", "main")
+    put("site", "berlin")
+    admin.until(tags + " === 'site=berlin'")
+    put("groups", '["vans"]')
+    admin.until(tags + """ === 'site=berlin,groups=["vans"]'""")
+    shadow = gw.api().get("/v1/devices/tagged-1/shadow")
+    assert shadow["tags"] == {"groups": ["vans"], "site": "berlin"} and shadow["version"] == 2
+    # The page is told of changes by an event; one that has not come yet must not be written over.
+    admin.run("window.WebSocket.prototype.send = () => {}")
+    admin.run("(() => { const real = window.fetch; window.fetch = (url, options) => real(url, options?.method === 'PATCH' ? {...options, headers: {...options.headers, 'If-Match': '\"1\"'}} : options); })()")
+    put("site", "paris")
+    admin.says("Somebody changed it meanwhile", "main")
+    assert gw.api().get("/v1/devices/tagged-1/shadow")["tags"]["site"] == "berlin"
+    assert ["409" in text for text in admin.page.listen()] == [True]
+    admin.page.complaints.clear()
+    admin.run("location.reload()")
+    admin.until("document.querySelector('header.top') && document.documentElement.dataset.ready && window.WebSocket.prototype.send.toString().includes('native')")
+    admin.press("✕", "tr[data-tag=site] button")
+    admin.until(tags + """ === 'groups=["vans"]'""")
+
+
+def test_a_group_is_seen_and_spoken_to(admin, gw):
+    gw.known("van-1")
+    gw.api().do("PATCH", "/v1/devices/van-1/shadow", b'{"tags":{"groups":["trucks"]}}', headers=MERGE, status=200)
+    with gw.connect("van-2", path="/v1/connect/van-2?groups=trucks") as device:
+        admin.go("/groups")
+        admin.press("trucks", "a.chip")
+        admin.says("van-1", "table.members")
+        admin.says("It has none yet", "main")
+        assert {"404" in text for text in admin.page.listen()} == {True}, "a context that nobody made is not there"
+        admin.page.complaints.clear()
+        admin.type("textarea[name=context]", '{"depot": "north"}')
+        admin.press("Apply")
+        admin.says('"depot": "north"', "main")
+        assert gw.api().get("/v1/groups/trucks/context")["document"] == {"depot": "north"}
+        admin.type("textarea[name=broadcast]", "come home")
+        admin.press("Send")
+        admin.says("Written to 1 of 1", "main")
+        while "come home" not in device.recv_text():  # the context of the group came first
+            pass
+
+
+def test_a_camera_is_played_back(admin, gw, tmp_path):
+    pscamera.picture(tmp_path)
+    with Camera(sip.port(gw), CAMERA, sip.ENV["GB_PASSWORD"], "--media", tmp_path / "libx264.mpg") as camera:
+        camera.wait("registered", status=200)
+        gw.api().wait("online", device=CAMERA)
+        admin.go("/cameras")
+        admin.until(f"[...document.querySelectorAll('ul.tree a')].find(one => one.innerText.includes('{CAMERA}'))")
+        admin.run("document.querySelector('ul.tree a').click()")
+        admin.until("document.querySelector('[data-channel]')")
+        admin.run("document.querySelector('[data-channel]').click()")
+        admin.says("Watching asks the camera", "main")
+        admin.press("Recordings")
+        admin.says("recordings", "main")
+        admin.until("document.querySelectorAll('.daybar rect').length > 0")
+        admin.run("document.querySelector('ul.records button').click()")
+        assert " playback " in camera.wait("called")["text"]
+        admin.until("document.querySelector('video').videoWidth === 320 && document.querySelector('video').currentTime > 0.2")
+        admin.press("Pause")
+        admin.press("Stop")
+        admin.says("Choose a time below", "main")
+
+
+PAGES = ["", "devices", "groups/trucks", "cameras", "commands", "events", "changes", "latency", "health", "device/van-1/now", "device/van-1/shadow", "device/van-1/commands"]
+
+
+def test_pages_say_what_a_key_may_not_see_and_offer_no_changes(gw, browser):
+    """A key that may send, but read nothing; then one that may read, but change nothing."""
+    gw.known("van-1")
+    blind = gw.api().post("/v1/keys", {"name": "blind", "scopes": "commands:write"})["key"]
+    seeing = gw.api().post("/v1/keys", {"name": "seeing", "scopes": "devices:read events:read metrics:read"})["key"]
+    with Console(browser, gw.url()) as console:
+        console.login(blind)
+        for where in PAGES:
+            console.go("/" + where)
+            console.until("document.querySelector('main').innerText.includes('It needs one of these scopes')")
+    with Console(browser, gw.url()) as console:
+        console.login(seeing)
+        for where in PAGES:
+            console.go("/" + where)
+            console.until("document.querySelector('main .page') && !document.querySelector('main .spin')")
+            offered = console.run("[...document.querySelectorAll('main button, main textarea')].map(one => one.innerText || one.name).filter(one => /^(Send|Apply|Set|Change|Cancel|Disconnect|✕|desired|context|broadcast)/.test(one)).join()")
+            assert not offered, (where, offered)
+        assert console.page.listen() == [] or all("40" in text for text in console.page.listen())
+        assert not [one for one in console.page.asked if "/v1/config" in one], "what may not be seen is not asked for"
+
+
+def test_a_real_report_is_read(admin, gw, tmp_path):
+    subprocess.run([str(BINARY), "bench", "ws", "echo", f"ws://{gw.url().split('://')[1]}/v1/connect/{{device}}", "--force", "--connections", "5", "--device", "bench-", "--secret-file", str(gw.folder / "k1.secret"),
+                    "--kid", "k1", "--tenant", "acme", "--warmup", "0s", "--rate", "100", "--duration", "200ms", "--drain", "300ms", "--archive", str(tmp_path / "out")], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    report = json.loads(Path(tmp_path / "out" / "result.json").read_text())
+    admin.go("/reports")
+    admin.until("document.querySelector('input[type=file]')")
+    root = admin.page.do("DOM.getDocument")["root"]["nodeId"]
+    node = admin.page.do("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
+    admin.page.do("DOM.setFileInputFiles", nodeId=node, files=[str(tmp_path / "out" / "result.json")])
+    admin.says(report["verdict"], "main .panel")
+    admin.says("result.json", "main .panel")
+    admin.says("5 / 5", "main .panel")

@@ -74,6 +74,13 @@ bool hf_worker_has_room(const struct hf_worker *worker)
     return hf_app_journal_open(&worker->journal) && worker->backlog_total < HF_WORKER_BACKLOG_MAX;
 }
 
+static hf_err push_call(void *context, struct hf_call *call)
+{
+    struct hf_worker *worker = context;
+
+    return worker->backend.ops->call(&worker->backend, call);
+}
+
 static void on_second(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_worker *worker = HF_CONTAINER_OF(timer, struct hf_worker, second);
@@ -85,6 +92,8 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
         hf_pools_watch(&worker->gateway->pools, worker->gateway, now_ms);
     if (worker->index == 0)
         hf_node_alive_step(worker, now_ms);
+    if (worker->index == 0 && !worker->draining)
+        hf_pusher_look(&worker->pusher, now_ms);
     hf_worker_stale_step(worker);
     drain_step(worker);
 }
@@ -369,6 +378,10 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     };
     memcpy(hub.hash_key, key, sizeof(key));
     hf_hub_init(&worker->hub, &hub);
+    hf_pusher_init(&worker->pusher, &(struct hf_pusher_options){.kv = gateway->kv,
+                                                                .wheel = &worker->loop->wheel,
+                                                                .call = push_call,
+                                                                .context = worker});
     if (config->node.name != NULL)
         snprintf(worker->node, sizeof(worker->node), "%s", config->node.name);
     else
@@ -469,6 +482,7 @@ void hf_worker_close(struct hf_worker *worker)
     worker->closed = true;
     hf_loop_hook_remove(&worker->hook);
     hf_wheel_cancel(&worker->loop->wheel, &worker->second);
+    hf_pusher_stop(&worker->pusher);
     for (unsigned i = 0; i < worker->gateway->listener_count; i++)
         hf_listener_close(worker->listeners[i].listener);
     hf_gbw_close(&worker->gb);
@@ -503,6 +517,7 @@ void hf_worker_free(struct hf_worker *worker)
     hf_gbw_free(&worker->gb);
     if (worker->hub.options.journal != NULL) {
         hf_hub_deinit(&worker->hub);
+        hf_pusher_deinit(&worker->pusher);
         if (worker->ws.conns != NULL)
             hf_ws_site_deinit(&worker->ws);
         hf_echo_site_deinit(&worker->echo);

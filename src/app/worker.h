@@ -9,6 +9,7 @@
 #include "app/gb.h"
 #include "app/idle.h"
 #include "core/admission.h"
+#include "core/fleet/pusher.h"
 #include "core/kvkey.h"
 #include "io/loop.h"
 #include "io/stream.h"
@@ -97,6 +98,7 @@ struct hf_worker {
     struct hf_api api;
     struct hf_echo_site echo;
     struct hf_gbw gb;
+    struct hf_pusher pusher;   /* the first worker's does what there is to do */
     struct hf_backend backend; /* HF_CONTAINER_OF finds the worker */
     struct hf_admission admission;
     struct hf_rate refusals; /* of those that get an answer */

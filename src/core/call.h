@@ -125,9 +125,9 @@ struct hf_call {
     /* The answer. */
     uint16_t reason;                    /* HF_REASON_NONE = done as asked */
     uint64_t limit, observed, retry_ms; /* for the problem document; 0 = not said */
-    bool replayed; /* the idempotency key was known: this is the first request's answer */
-    uint8_t fate;  /* enum hf_fate */
-    uint16_t fate_reason;
+    bool replayed;             /* the idempotency key was known: this is the first request's answer */
+    uint8_t fate;              /* enum hf_fate */
+    uint16_t fate_reason;      /* RECORD, in: the reason that it says */
     uint64_t offset;           /* of the record */
     uint64_t targets, written; /* BROADCAST: devices meant, and given to the socket or its queue */
     uint8_t result_format, result_flags;
@@ -156,6 +156,8 @@ struct hf_call {
         bool shadow;
         bool
             remove; /* with change: the shadow goes, with its history. Out: nothing; version 0 when it is gone */
+        bool
+            push; /* a change that a push to a group wants, whose id is the call's: recorded also when it changes nothing */
         uint8_t sections, label /* enum hf_shadow_label */, labels;
         uint64_t epoch, made;
         char *

@@ -83,6 +83,7 @@ static void record(struct hf_hub *hub, struct hf_call *call)
         .type = call->event_type,
         .format = call->format,
         .flags = (uint8_t)(call->flags | hf_call_mark(call)),
+        .reason = call->fate_reason,
         .from = call->written,
         .to = call->targets,
         .tenant = call->tenant,

@@ -12,8 +12,9 @@ struct kept_shadow { /* what only a shadow has */
     struct hf_rate rate;       /* of its changes */
     struct hf_list_node waits; /* struct label_wait: changes that are stored, and wait for a label */
     uint32_t wait_count;
-    uint64_t seen_version; /* the newest that the device has said it knows */
-    uint8_t name_bytes;    /* 0 = the unnamed one */
+    uint64_t seen_version;              /* the newest that the device has said it knows */
+    uint64_t pushed_first, pushed_last; /* versions that pushes made and the device does not know; 0 = none */
+    uint8_t name_bytes;                 /* 0 = the unnamed one */
     char name[HF_SHADOW_NAME_BYTES_MAX];
 };
 

@@ -3,6 +3,7 @@
  * The device is told the whole delta, not what has changed of it: whoever missed one has it all with the next. */
 #include <stdlib.h>
 
+#include "core/fleet/push_rows.h"
 #include "core/hub_document.h"
 #include "core/shadow_rows.h"
 
@@ -38,6 +39,9 @@ hf_err hf_shadow_load(struct kept_document *kept, struct hf_slice name)
         kept->bytes = record.payload.bytes;
         err = hf_shadow_decode(record.payload, &kept->shadow->now);
     }
+    if (err == HF_OK && name.bytes == 0)
+        err = hf_push_rows_unseen(txn, kept->tenant->name, hf_kept_name(kept), &kept->shadow->pushed_first,
+                                  &kept->shadow->pushed_last);
     hf_kv_end(txn);
     return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
 }
@@ -231,6 +235,23 @@ void hf_shadow_discard_waits(struct kept_document *kept)
     }
 }
 
+/* The device knows a version that a push made: recorded, since the push counts it. */
+static void seen_push(struct kept_document *kept, const struct hf_call *call)
+{
+    struct kept_shadow *shadow = kept->shadow;
+    const struct hf_event event = {.type = HF_EVENT_SHADOW_SEEN,
+                                   .epoch = call->document.epoch,
+                                   .conn = call->document.conn,
+                                   .seq = shadow->seen_version,
+                                   .tenant = kept->tenant->name,
+                                   .device = hf_kept_name(kept)};
+
+    if (shadow->pushed_first == 0 || shadow->seen_version < shadow->pushed_first ||
+        hf_journal_append(kept->hub->options.journal, &event, NULL) != HF_OK)
+        return; /* said again with the next version, or when it was applied */
+    shadow->pushed_first = shadow->seen_version < shadow->pushed_last ? shadow->seen_version + 1 : 0;
+}
+
 /* The device says that it knows this version. */
 static void seen(struct kept_document *kept, const struct hf_call *call)
 {
@@ -240,6 +261,7 @@ static void seen(struct kept_document *kept, const struct hf_call *call)
     if (call->document.conn == 0 || version > shadow->now.version || version <= shadow->seen_version)
         return;
     shadow->seen_version = version;
+    seen_push(kept, call);
     look_at_waits(kept);
 }
 
@@ -295,6 +317,10 @@ void hf_shadow_changed(struct kept_document *kept, struct hf_call *call)
     shadow->now = shadow->next;
     shadow->next = (struct hf_shadow){0};
     kept->hub->stats.shadows_changed++;
+    if (call->document.push && shadow->name_bytes == 0) {
+        shadow->pushed_first = shadow->pushed_first == 0 ? version : shadow->pushed_first;
+        shadow->pushed_last = version;
+    }
     answer_stored(kept, call, version);
     tell(kept, maker);
     look_at_waits(kept);
@@ -384,6 +410,8 @@ static hf_err record(struct kept_document *kept, const struct hf_call *call, str
         .payload = {stored, bytes},
         .by = call->by,
     };
+    if (call->document.push)
+        memcpy(event.id, call->id, sizeof(event.id));
     hf_err err = hf_kept_append(kept, &event);
     free(stored);
     return err;
@@ -427,6 +455,17 @@ static enum hf_reason record_removal(struct kept_document *kept, struct hf_call 
     if (err == HF_OK)
         kept->call = call;
     return reason_of_append(err);
+}
+
+/* A push counts members that want what they wanted already, too. */
+static enum hf_reason record_same(struct kept_document *kept, const struct hf_call *call)
+{
+    struct hf_event event = {
+        .type = HF_EVENT_PUSH_MEMBER, .tenant = kept->tenant->name, .device = hf_kept_name(kept)};
+
+    memcpy(event.id, call->id, sizeof(event.id));
+    return hf_journal_append(kept->hub->options.journal, &event, NULL) == HF_OK ? HF_REASON_NONE
+                                                                                : HF_REASON_STORAGE_FULL;
 }
 
 static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
@@ -488,6 +527,8 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
     if (kept->call == call)
         return;
     hf_shadow_deinit(&shadow->next);
+    if (reason == HF_REASON_NONE && call->document.push)
+        reason = record_same(kept, call);
     if (reason == HF_REASON_NONE) /* it is so already */
         answer_stored(kept, call, shadow->now.version);
     else

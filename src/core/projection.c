@@ -8,6 +8,7 @@
 #include "core/call.h"
 #include "core/channels.h"
 #include "core/fleet/fleet.h"
+#include "core/fleet/push_rows.h"
 #include "core/kvkey.h"
 #include "core/presence.h"
 #include "core/presence_rows.h"
@@ -493,7 +494,8 @@ enum {
     CHANNELS = 512,
     BOUND = 1024,
     CALL = 2048,
-    TWIN = 4096
+    TWIN = 4096,
+    PUSH = 8192,
 };
 
 static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
@@ -523,7 +525,11 @@ static const uint16_t effects[HF_EVENT_TYPES_MAX] = {
     [HF_EVENT_CAMERA_BOUND] = BOUND,
     [HF_EVENT_CAMERA_SETTINGS] = CHANNELS,
     [HF_EVENT_CAMERA_CALL] = CALL,
-    [HF_EVENT_SHADOW] = TWIN,
+    [HF_EVENT_SHADOW] = TWIN | PUSH,
+    [HF_EVENT_SHADOW_SEEN] = PUSH,
+    [HF_EVENT_PUSH] = PUSH,
+    [HF_EVENT_PUSH_MEMBER] = PUSH,
+    [HF_EVENT_PUSH_DONE] = PUSH,
 };
 
 bool hf_projection_wants(const struct hf_event *event)
@@ -568,6 +574,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = hf_shadow_rows_apply(txn, event);
     if (err == HF_OK && effect & TWIN)
         err = hf_fleet_apply(txn, event);
+    if (err == HF_OK && effect & PUSH)
+        err = hf_push_rows_apply(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))

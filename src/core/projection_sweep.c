@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/sb.h"
 #include "core/call.h"
+#include "core/fleet/push_rows.h"
 #include "core/presence_rows.h"
 #include "core/projection.h"
 #include "core/rows.h"
@@ -47,14 +48,15 @@ static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice
     case HF_KV_PRESENCE:
         return hf_presence_row_is_over(txn, key, value, utc_ms, ages->presence_history_ms,
                                        ages->presence_history_bytes);
+    case HF_KV_PUSHES: return utc_ms > HF_PUSH_KEPT_MS && hf_push_key_time_ms(key) < utc_ms - HF_PUSH_KEPT_MS;
     default: return row_time(value) + HF_EXPLAIN_MS < utc_ms;
     }
 }
 
 enum hf_kv_table hf_sweep_table(const struct hf_sweep *sweep)
 {
-    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN, HF_KV_TWINS,
-                                              HF_KV_PRESENCE};
+    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN,
+                                              HF_KV_TWINS,    HF_KV_PRESENCE,    HF_KV_PUSHES};
 
     return tables[sweep->table % HF_COUNT_OF(tables)];
 }

@@ -79,6 +79,7 @@ ROW_DEFINE(key, HF_KEY_ROW_MAP, created_ms, tenant)
 ROW_DEFINE(idempotency, HF_IDEMPOTENCY_ROW_MAP, created_ms, id)
 ROW_DEFINE(catalog, HF_CATALOG_ROW_MAP, offset, digest)
 ROW_DEFINE(channel, HF_CHANNEL_ROW_MAP, status, name)
+ROW_DEFINE(push, HF_PUSH_ROW_MAP, created_ms, group)
 
 size_t hf_event_row_encode(const struct hf_event *event, uint8_t *out, size_t out_bytes)
 {

@@ -93,6 +93,24 @@
     TEXT(parent) /* ParentID as said, several with / */      \
     TEXT(more)   /* everything else, packed: core/channels.h */
 
+/* PUSHES, key tenant 0 'p' id: core/fleet/push_rows.h. members = stored + unchanged + refused. */
+#define HF_PUSH_ROW_MAP(NUMBER, TEXT)                                                            \
+    NUMBER(created_ms)                                                                           \
+    NUMBER(updated_ms)                                                                           \
+    NUMBER(offset)     /* of its record */                                                       \
+    NUMBER(done)       /* 1: each member was looked at */                                        \
+    NUMBER(members)    /* so far */                                                              \
+    NUMBER(stored)     /* their shadow was changed */                                            \
+    NUMBER(unchanged)  /* it wanted so already */                                                \
+    NUMBER(refused)    /* it could not be changed */                                             \
+    NUMBER(delivered)  /* of the stored: the device knows the version */                         \
+    NUMBER(applied)    /* of the stored: the device reports what is wanted */                    \
+    NUMBER(superseded) /* of the stored: later changes have replaced it before it was applied */ \
+    TEXT(group)                                                                                  \
+    TEXT(by) /* id of the API key that asked for it; absent = nobody's */                        \
+    TEXT(who)                                                                                    \
+    TEXT(reasons) /* of refusals: u16 reason, u32 count each */
+
 enum { HF_RESULT_BYTES_MAX = 64 * 1024 };
 
 #define HF_ROW_NUMBER(name) uint64_t name;
@@ -112,6 +130,7 @@ HF_ROW_DECLARE(key, HF_KEY_ROW_MAP)
 HF_ROW_DECLARE(idempotency, HF_IDEMPOTENCY_ROW_MAP)
 HF_ROW_DECLARE(catalog, HF_CATALOG_ROW_MAP)
 HF_ROW_DECLARE(channel, HF_CHANNEL_ROW_MAP)
+HF_ROW_DECLARE(push, HF_PUSH_ROW_MAP)
 
 /* CALLS (key tenant 0 device 0 id: camera.call of a media session that stands), OUTBOX (key tenant 0 device 0 seq: what waits for the device) and EXPLAIN (key tenant 0 device 0 offset: why things were as
  * they were, 24 h, at most 256 a device) hold events as they were logged: u64 offset, u64 time_ms, body. */

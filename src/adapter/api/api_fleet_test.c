@@ -1,6 +1,7 @@
 /* Devices by what their shadows say, over HTTP: real rows behind the requests. */
 #include "adapter/api/gateway_testkit.h"
 #include "core/fleet/fleet.h"
+#include "core/fleet/push_rows.h"
 
 static void shadow(const char *device, const char *json)
 {
@@ -167,6 +168,61 @@ static void a_page_may_end_before_it_is_full(void **state)
     assert_false(answer_has("next_cursor"));
 }
 
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+
+static void a_push_is_one_record_that_can_be_looked_up(void **state)
+{
+    char target[160], *at;
+
+    (void)state;
+    a_fleet();
+    assert_int_equal(request_with("POST", "/v1/groups/vans/shadow", MERGE, "{\"desired\":{\"n\":1}}"), 202);
+    assert_string_equal(g.last_text, "acme||vans|key/adminadmin01|{\"desired\":{\"n\":1}}");
+    assert_int_equal(g.last.event_type, HF_EVENT_PUSH);
+    at = strstr(g.link.out, "Location: /v1/groups/vans/shadow/pushes/");
+    assert_non_null(at);
+    at += strlen("Location: ");
+    (void)snprintf(target, sizeof(target), "%.*s", (int)strcspn(at, "\r"), at);
+    struct hf_event refused = {.type = HF_EVENT_PUSH_MEMBER,
+                               .reason = HF_REASON_MESSAGE_TOO_BIG,
+                               .tenant = HF_SLICE("acme"),
+                               .device = HF_SLICE("b")};
+    memcpy(refused.id, g.last.id, sizeof(refused.id));
+    gateway_apply(&refused);
+    assert_int_equal(request("GET", target, NULL), 200);
+    assert_true(answer_has("\"state\":\"running\""));
+    assert_true(answer_has(
+        "\"members\":1,\"stored\":0,\"unchanged\":0,\"delivered\":0,\"applied\":0,\"superseded\":0,"
+        "\"refused\":{\"message_too_big\":1},\"change\":{\"desired\":{\"n\":1}}}"));
+    assert_int_equal(request("GET", "/v1/groups/vans/shadow/pushes", NULL), 200);
+    assert_true(answer_has("{\"pushes\":[{\"id\":\""));
+    assert_false(answer_has("\"change\""));
+    assert_int_equal(request("GET", "/v1/groups/others/shadow/pushes", NULL), 200);
+    assert_true(answer_has("{\"pushes\":[]}"));
+    assert_int_equal(request("GET", "/v1/groups/vans/shadow/pushes?cursor=YWJj", NULL), 400);
+    assert_true(answer_has("\"field\":\"cursor\""));
+}
+
+static void pushes_that_wait_have_a_bound(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < HF_PUSHES_WAITING_MAX; i++) {
+        struct hf_event push = {.type = HF_EVENT_PUSH,
+                                .tenant = HF_SLICE("other"),
+                                .topic = HF_SLICE("vans"),
+                                .id = {1, 2, 3, 4, 5, 6, 7, 8, (uint8_t)i},
+                                .payload = HF_SLICE("{\"desired\":{}}")};
+
+        gateway_apply(&push);
+    }
+    assert_int_equal(request_with("POST", "/v1/groups/vans/shadow", MERGE, "{\"desired\":{\"n\":1}}"), 503);
+    assert_true(answer_has("\"limit\":100"));
+    assert_int_equal(request_with("POST", "/v1/groups/vans/shadow", MERGE "Idempotency-Key: a\r\n",
+                                  "{\"desired\":{\"n\":1}}"),
+                     400);
+    assert_true(answer_has("\"field\":\"Idempotency-Key\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +230,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages_go_on_where_they_stopped, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(wrong_filters_say_what_is_wrong, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(a_page_may_end_before_it_is_full, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_push_is_one_record_that_can_be_looked_up, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(pushes_that_wait_have_a_bound, gateway_setup, gateway_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

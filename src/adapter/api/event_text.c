@@ -179,6 +179,13 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
         break;
     case HF_EVENT_DOCUMENT: document(out, event); return;
     case HF_EVENT_SHADOW: shadow(out, event); return;
+    case HF_EVENT_SHADOW_SEEN: hf_json_out_u64(out, "version", event->seq); return;
+    case HF_EVENT_PUSH:
+        text(out, "group", event->topic);
+        text(out, "who", event->key);
+        hf_json_out_raw(out, "change", event->payload);
+        return;
+    case HF_EVENT_PUSH_DONE: text(out, "group", event->topic); return;
     case HF_EVENT_CAMERA_SETTINGS: break;
     case HF_EVENT_CAMERA_CALL:
         (void)snprintf(id, sizeof(id), "%016" PRIx64, event->from);
@@ -222,10 +229,14 @@ static void identifiers(struct hf_json_out *out, const struct hf_event *event)
     text(out, "device", event->device);
     if (memcmp(event->id, none, sizeof(none)) != 0 && !is_session(event)) {
         hf_uuid_text(event->id, id);
-        hf_json_out_cstr(out, event->type == HF_EVENT_DOCUMENT ? "snapshot_id" : "id", id);
+        hf_json_out_cstr(out,
+                         event->type == HF_EVENT_DOCUMENT ? "snapshot_id"
+                         : event->type == HF_EVENT_SHADOW ? "push"
+                                                          : "id",
+                         id);
     }
-    if (event->seq != 0 && event->type != HF_EVENT_DOCUMENT &&
-        event->type != HF_EVENT_SHADOW) /* there it is the version */
+    if (event->seq != 0 && event->type != HF_EVENT_DOCUMENT && event->type != HF_EVENT_SHADOW &&
+        event->type != HF_EVENT_SHADOW_SEEN) /* there it is the version */
         hf_json_out_u64(out, "seq", event->seq);
     hf_conn_out(out, "conn", event->conn);
     if (event->epoch != 0)

@@ -265,7 +265,7 @@ struct hf_client_options {
     uint64_t context_version, group_version; /* of what the application has kept from before; 0 = none */
 
     /* The device's shadow (doc/protocol.md, section 9); NULL = takes no part. document is HOLDFAST_SHADOW, json {"version":7,"delta":{...}}: all that is desired of the device and that it has not
-     * reported, and full is true; of a named one it has "name", too. The library tells the gateway that the version of the unnamed one was taken (label `delivered`). Report with hf_client_patch:
+     * reported, and full is true; of a named one it has "name", too. The library tells the gateway that a version has come, also of named ones (label `delivered`). Report with hf_client_patch:
      * {"reported":{...}} as HOLDFAST_PATCH_MERGE, with "name" and "version" as needed. message_bytes_max as for documents. */
     void (*on_shadow)(void *user, const struct hf_client_context *context);
     uint64_t

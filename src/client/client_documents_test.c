@@ -259,7 +259,19 @@ static void a_delta_of_the_shadow_is_told_and_said_to_have_come(void **state)
     expect(kit, "document 3 request=1 none version=8 full {}\n");
     /* A named one has versions of its own. */
     shadow_delta(kit, 0, 2, "{\"name\":\"l\"}");
-    expect(kit, "document 3 request=0 none version=2 full {\"name\":\"l\"}\n");
+    expect(kit, "document 3 request=0 none version=2 full {\"name\":\"l\"}\n"
+                "> PATCH 2147483904 document=3 kind=1 base=0 {\"name\":\"l\",\"version\":2}\n");
+    /* There is a newer one already; then there is none any more. That neither says anything of the unnamed one, nor is it acknowledged. */
+    shadow_delta(kit, 2147483904, 3, "{\"name\":\"l\"}");
+    expect(kit, "document 3 request=0 none version=3 full {\"name\":\"l\"}\n"
+                "> PATCH 2147483904 document=3 kind=1 base=0 {\"name\":\"l\",\"version\":3}\n");
+    delta(kit, (struct hf_frame_delta){
+                   .document = HF_DOCUMENT_SHADOW, .request = 2147483904, .reason = HF_REASON_NOT_FOUND});
+    expect(kit, "");
+    shadow_delta(kit, 0, 0, "{\"name\":\"l\"}");
+    expect(kit, "document 3 request=0 none version=0 full {\"name\":\"l\"}\n");
+    shadow_delta(kit, 0, 4, "{\"name\":7}");
+    expect(kit, "document 3 request=0 none version=4 full {\"name\":7}\n");
     assert_int_equal(hf_client_core_document_version(kit->core, HF_DOCUMENT_SHADOW), 8);
     delta(kit,
           (struct hf_frame_delta){.document = HF_DOCUMENT_CONTEXT, .version = 9, .json = HF_SLICE("{}")});

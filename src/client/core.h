@@ -38,7 +38,10 @@ enum {
         HF_CLIENT_OUT_BYTES - 1024,          /* of a document: a PATCH goes out in one piece */
     HF_CLIENT_DOCUMENT_BYTES_MAX = 32 << 10, /* [protocol 10] */
     HF_CLIENT_PATCHES_MAX = 8,               /* that wait for their answers [protocol 10] */
-    HF_CLIENT_DNS_MS = 3000,                 /* RC-2: the stages of an attempt */
+    HF_CLIENT_SHADOW_NAME_BYTES_MAX = 64,
+    HF_CLIENT_NAMED_OWED_MAX =
+        16, /* named shadows whose delta has come, which the gateway is not told yet; what is above is told with the next one */
+    HF_CLIENT_DNS_MS = 3000, /* RC-2: the stages of an attempt */
     HF_CLIENT_TCP_MS = 5000,
     HF_CLIENT_TLS_MS = 10000,
     HF_CLIENT_UPGRADE_MS = 5000,

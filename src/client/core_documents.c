@@ -4,7 +4,11 @@
 
 #include "codec/json/scan.h"
 
-enum { ASK = 1u << 31 }; /* requests of our own: above the application's, one for each document */
+enum {
+    ASK = 1u << 31,    /* requests of our own: above the application's, one for each document */
+    NAMED = ASK | 256, /* and one for named shadows */
+    NAMED_JSON_BYTES = 64 + HF_CLIENT_SHADOW_NAME_BYTES_MAX
+};
 
 static bool is_known(unsigned document)
 {
@@ -76,8 +80,36 @@ hf_err hf_client_core_patch(struct hf_client_core *core, const struct hf_client_
     return err;
 }
 
+/* A question that says which version has come: {"name":"led","version":7} */
+static bool emit_named(struct hf_client_core *core)
+{
+    struct hf_client_link *link = &core->link;
+    struct hf_slice name = {link->named[0].name, link->named[0].bytes};
+    char storage[NAMED_JSON_BYTES];
+    struct hf_sb json;
+
+    hf_sb_init(&json, storage, sizeof(storage));
+    hf_sb_text(&json, "{\"name\":\"");
+    hf_sb_slice(&json, name);
+    hf_sb_text(&json, "\",\"version\":");
+    hf_sb_u64(&json, link->named[0].version);
+    hf_sb_char(&json, '}');
+    HF_ASSERT(!json.overflow);
+    if (!emit(core, &(struct hf_client_patch){.request = NAMED,
+                                              .document = HF_DOCUMENT_SHADOW,
+                                              .kind = HF_PATCH_MERGE,
+                                              .json = hf_sb_done(&json)}))
+        return false;
+    link->named_count--;
+    memmove(&link->named[0], &link->named[1], link->named_count * sizeof(link->named[0]));
+    return true;
+}
+
 void hf_core_documents_owed(struct hf_client_core *core)
 {
+    while (core->link.named_count > 0 && emit_named(core))
+        continue;
+
     for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_SHADOW; document++) {
         const struct hf_client_patch ask = {.request = ASK | document,
                                             .document = (uint8_t)document,
@@ -133,12 +165,32 @@ static bool applies(struct hf_client_core *core, const struct hf_frame_delta *de
 }
 
 /* Of a named shadow the application itself knows the version. */
-static bool is_named(const struct hf_frame_delta *delta)
+static bool is_named(const struct hf_frame_delta *delta, struct hf_json_field *ret_name)
 {
-    struct hf_json_field name = HF_JSON_FIELD("name");
-
+    *ret_name = (struct hf_json_field)HF_JSON_FIELD("name");
     return delta->document == HF_DOCUMENT_SHADOW && delta->json.bytes > 0 &&
-           hf_json_scan(delta->json.at, delta->json.bytes, &name, 1, 0) == HF_OK && name.found;
+           hf_json_scan(delta->json.at, delta->json.bytes, ret_name, 1, 0) == HF_OK && ret_name->found;
+}
+
+/* The newest counts. A name of another form is none of the gateway's. */
+static void owe_named(struct hf_client_core *core, const struct hf_json_field *name, uint64_t version)
+{
+    struct hf_client_link *link = &core->link;
+    struct hf_slice text = {name->raw.at + 1, name->raw.bytes - 2};
+    unsigned at = 0;
+
+    if (version == 0 || name->type != HF_JSON_STRING || name->escaped || text.bytes == 0 ||
+        text.bytes > HF_CLIENT_SHADOW_NAME_BYTES_MAX)
+        return;
+    while (at < link->named_count &&
+           !hf_slice_eq(text, (struct hf_slice){link->named[at].name, link->named[at].bytes}))
+        at++;
+    if (at == HF_CLIENT_NAMED_OWED_MAX)
+        return;
+    link->named[at].bytes = (uint8_t)text.bytes;
+    memcpy(link->named[at].name, text.at, text.bytes);
+    link->named[at].version = version;
+    link->named_count = HF_MAX(link->named_count, at + 1);
 }
 
 static void tell_named(struct hf_client_core *core, const struct hf_frame_delta *delta,
@@ -155,6 +207,7 @@ void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *del
                                       .request = delta->request & ASK ? 0 : delta->request,
                                       .reason = (enum hf_reason)delta->reason,
                                       .full = delta->kind == HF_PATCH_FULL};
+    struct hf_json_field name;
 
     if (!takes_part(core, delta->document) ||
         (delta->kind != HF_PATCH_FULL && delta->kind != HF_PATCH_JSON) ||
@@ -163,10 +216,14 @@ void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *del
         return;
     }
     memcpy(told.snapshot_id, delta->snapshot_id, sizeof(told.snapshot_id));
-    if (is_named(delta)) {
+    if (is_named(delta, &name)) {
+        if (told.request == 0) /* says that it has come */
+            owe_named(core, &name, delta->version);
         tell_named(core, delta, &told);
         return;
     }
+    if (delta->request == NAMED)
+        return; /* it was the newest */
     bool gone = told.request == 0 && delta->reason == HF_REASON_NOT_FOUND && delta->version == 0;
     if (applies(core, delta)) {
         told.json = delta->json;

@@ -123,6 +123,12 @@ struct hf_client_link {
         struct hf_frame_beat pong_beat, ping_beat;
     } owed;
     struct {
+        uint8_t bytes;
+        char name[HF_CLIENT_SHADOW_NAME_BYTES_MAX];
+        uint64_t version;
+    } named[HF_CLIENT_NAMED_OWED_MAX]; /* shadows of which we owe the word that they have come */
+    unsigned named_count;
+    struct {
         uint32_t request;
         uint8_t document;
     } patches[HF_CLIENT_PATCHES_MAX]; /* that wait for their answers */

@@ -430,7 +430,7 @@ void hf_core_owed(struct hf_client_core *core)
         link->owed.ping = false;
     if (link->owed.ask || hf_receiver_tick(&link->receiver, core->now.now_ms) == HF_RECEIVER_ACK)
         emit_ack(core);
-    if (link->owed.asks != 0)
+    if (link->owed.asks != 0 || link->named_count > 0)
         hf_core_documents_owed(core);
 }
 

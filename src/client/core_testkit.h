@@ -125,7 +125,7 @@ static inline void kit_frame(struct kit *kit, const struct hf_frame *frame)
         kit->request = frame->as.patch.request;
         LINE(kit, "> PATCH %u document=%u kind=%u base=%llu %.*s\n", frame->as.patch.request,
              frame->as.patch.document, frame->as.patch.kind, U(frame->as.patch.base_version),
-             (int)HF_MIN(frame->as.patch.json.bytes, 16), frame->as.patch.json.at);
+             (int)HF_MIN(frame->as.patch.json.bytes, 32), frame->as.patch.json.at);
         break;
     default: LINE(kit, "> frame %u\n", frame->type); break;
     }

@@ -123,7 +123,7 @@ class Holdfast(Server):
 
     RAISED = "admission.accept_per_s and tls_accept_per_s 100,000, admission.prefix_per_s off, limits.api_key_per_s 100,000"
 
-    def __init__(self, name="holdfast", cpu=SERVER_CPU, workers=1, echo=False, tls=False, admission=None, limits=None, gb28181=None):
+    def __init__(self, name="holdfast", cpu=SERVER_CPU, workers=1, echo=False, tls=False, admission=None, limits=None, gb28181=None, tenant=None):
         self.dir = tempfile.mkdtemp(prefix="holdfast-bench-", dir=OUT)
         port, echo_port = free_port(), free_port()
         self.secret_file = os.path.join(self.dir, "tenant.secret")
@@ -145,7 +145,7 @@ class Holdfast(Server):
             "api": {"api_keys": [{"id": "benchbench12", "tenant": "bench", "scopes": ["read", "write", "command", "metrics:read"],
                                   "sha256": hashlib.sha256(self.key.encode()).hexdigest()}]},
             "tenants": [{"name": "bench", "jwt_keys": [{"kid": "bench", "alg": "HS256",
-                                                        "secret_file": self.secret_file}]}],
+                                                        "secret_file": self.secret_file}], **(tenant or {})}],
             "logging": {"level": "warn"},
             "dev": {"echo": echo, "echo_port": echo_port},
         }

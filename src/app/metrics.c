@@ -30,6 +30,7 @@ void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, str
         hf_worker_stats(gateway->workers[i], scratch);
         SUM_U64(&sum->hub, &scratch->hub, struct hf_hub_stats);
         SUM_U64(&sum->ws, &scratch->ws, struct hf_ws_stats);
+        SUM_U64(&sum->pushes, &scratch->pushes, struct hf_pusher_stats);
         SUM_U64(&sum->http, &scratch->http, struct hf_http_stats);
         SUM_U64(&sum->api, &scratch->api, struct hf_api_stats);
         SUM_U64(&sum->admission, &scratch->admission, struct hf_admission_stats);
@@ -262,6 +263,19 @@ static void sessions(struct hf_page *text, const struct hf_worker_stats *sum)
                 "events that a connection's state has no cell for", (double)ws->events_refused);
 }
 
+static void pushes(struct hf_page *text, const struct hf_pusher_stats *pushes)
+{
+    hf_page_one(text, "pushes_done_total", "counter", "pushes to groups whose members were all looked at",
+                (double)pushes->done);
+    hf_page_one(text, "push_changes_total", "counter", "changes of members' shadows that pushes asked for",
+                (double)pushes->asked);
+    hf_page_one(text, "push_put_off_total", "counter",
+                "members that could not be changed at once and were left for another round",
+                (double)pushes->put_off);
+    hf_page_one(text, "push_refused_total", "counter", "members whose shadow could not be changed",
+                (double)pushes->refused);
+}
+
 static void shadows(struct hf_page *text, const struct hf_hub_stats *hub)
 {
     hf_page_one(text, "shadows", "gauge", "shadows of devices in memory, which count as documents, too",
@@ -482,6 +496,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     sessions(&text, &sum);
     documents(&text, &sum);
     shadows(&text, &sum.hub);
+    pushes(&text, &sum.pushes);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
     hf_pools_measure(gateway, &scratch, use);

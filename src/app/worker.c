@@ -41,6 +41,7 @@ static void publish_stats(struct hf_worker *worker)
     stats->tls_handshake_us = worker->tls_handshake_us;
     stats->latencies = worker->latencies;
     stats->twins = worker->hub.twins.stats;
+    stats->pushes = worker->pusher.stats;
     stats->journal_records = worker->journal.records_total;
     stats->journal_batches = worker->journal.batches_total;
     stats->journal_refused = worker->journal.refused_total;

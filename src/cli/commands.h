@@ -15,6 +15,7 @@
     X(tail)                \
     X(send)                \
     X(devices)             \
+    X(push)                \
     X(explain)             \
     X(top)                 \
     X(check_config)        \

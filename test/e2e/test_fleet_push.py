@@ -1,7 +1,9 @@
 """Configuration pushed to a group: one desired patch for each member, there or not, counted as far as they are, over a crash."""
 import json
+import os
+import subprocess
 
-from lib.gateway import eventually
+from lib.gateway import BINARY, eventually
 from lib.session import Device, Session
 from test_shadow_device import Twin
 
@@ -58,6 +60,7 @@ def test_a_push_reaches_every_member(gateways):
     second = push(gw, {"desired": {"interval": 9}}).json
     counts(gw, second, state="done", members=3, stored=3)
     counts(gw, made, superseded=2)
+    assert eventually(lambda: gw.metric("holdfast_pushes_done_total") == 1) and gw.metric("holdfast_push_changes_total") == 3
     page = gw.api().get("/v1/groups/vans/shadow/pushes?limit=1")
     assert [p["id"] for p in page["pushes"]] == [second["id"]]
     page = gw.api().get(f"/v1/groups/vans/shadow/pushes?limit=1&cursor={page['next_cursor']}")
@@ -100,3 +103,25 @@ def test_what_is_no_push_is_refused(gw):
     counts(gw, made, state="done", members=0)
     gw.api().get(f"/v1/groups/vans/shadow/pushes/{made['id']}", status=404)
     gw.api().get("/v1/groups/nobody/shadow/pushes/x", status=400)
+
+
+def holdfast(gw, *args):
+    return subprocess.run([str(BINARY), "push", *args], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "HOLDFAST_URL": gw.url(), "HOLDFAST_API_KEY": gw.keys["admin"]})
+
+
+def test_the_command_line_pushes(gw):
+    joined(gw, "cli-1", "cli")
+    members(gw, 1, "cli")
+    done = holdfast(gw, "--json", "cli", '{"interval":5}')
+    made = json.loads(done.stdout)
+    assert done.returncode == 0 and made["group"] == "cli", done.stderr
+    counts(gw, made, state="done", stored=1)
+    done = holdfast(gw, "--wait", "5s", "cli", '{"interval":5}')
+    assert done.returncode == 0 and "members 1: stored 0, unchanged 1, refused 0" in done.stdout, done.stdout + done.stderr
+    done = holdfast(gw, "--wait", "1ms", "cli", '{"interval":6}')
+    assert done.returncode == 1, "it is away, and has not applied it"
+    for args, said in ((("cli",), "needs a group"), (("cli", "5"), "not a JSON object"), (("cli", "{"), "not a JSON object")):
+        done = holdfast(gw, *args)
+        assert done.returncode == 2 and said in done.stderr
+    assert "bad_request" in holdfast(gw, "a b", "{}").stderr

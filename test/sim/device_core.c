@@ -82,6 +82,11 @@ static void on_stage(struct sim_event *event)
     sim_core_arm(device);
 }
 
+static bool is_rewritten(const struct sim_device *device) /* on its way to and from the network */
+{
+    return device->sim->plan.mangle || device->core->json;
+}
+
 /* What was mangled goes on as far as the kernel takes it. */
 static void pump(struct sim_device *device)
 {
@@ -96,7 +101,7 @@ static void take(struct sim_device *device, const struct hf_client_time *now, ui
     struct sim_mangle *down = &device->core->down;
     struct sim_sock *sock = device->sock;
 
-    if (!device->sim->plan.mangle) {
+    if (!is_rewritten(device)) {
         hf_client_core_bytes(device->core->core, now, data, bytes);
         return;
     }
@@ -141,7 +146,7 @@ static size_t op_write(void *user, const void *data, size_t bytes)
 {
     struct sim_device *device = user;
 
-    if (device->sim->plan.mangle) {
+    if (is_rewritten(device)) {
         sim_mangle_feed(&device->core->up, data, bytes);
         pump(device);
         return bytes;
@@ -356,6 +361,8 @@ void sim_core_init(struct sim_device *device)
     core->answer.on_due = on_answer;
     core->diskless = sim_percent(&device->rng, 20);
     core->no_clock = sim_percent(&device->rng, 20);
+    core->json = device->sim->plan.samples && sim_percent(&device->rng, 40);
+    core->up.json = core->down.json = core->json;
     device->core = core;
     device->ops = &sim_core_ops;
     open_store(device);
@@ -372,7 +379,7 @@ static void begin(struct sim_device *device)
         .profile = (uint8_t)(device->sim->plan.profile + device->index % 2),
         .seed = hf_rng_u64(&device->rng),
         .window_messages = device->sim->plan.window_messages,
-        .crc = device->index % 2 == 0,
+        .crc = device->index % 2 == 0 && !core->json,
         .shadow = device->sim->plan.shadow_us > 0,
         .memory = {.resize = resize},
     };
@@ -387,7 +394,7 @@ static void begin(struct sim_device *device)
     core->store->ops->facts(core->store, &facts);
     core->expected_down = facts.position + 1;
     core->heard_seq = 0;
-    if (device->sim->plan.mangle)
+    if (is_rewritten(device))
         sim_in(events_of(device), &core->release, RELEASE_US);
     hf_client_core_start(core->core, &now);
     sim_core_arm(device);

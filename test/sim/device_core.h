@@ -41,6 +41,7 @@ struct sim_core {
     bool told_open, write_blocked;
     bool diskless; /* its queue lives as long as its program */
     bool no_clock; /* never synchronised */
+    bool json;     /* speaks holdfast.v1.json */
     /* Of the queue. */
     uint32_t number_of[SIM_CORE_IDS_MAX]; /* by the queue's id; 0 = of a result */
     /* Of this program. */

@@ -11,7 +11,7 @@
 
 enum { HELD_BYTES_MAX = 4096 };
 
-static void put(struct sim_mangle_bytes *to, const void *data, size_t bytes)
+void sim_mangle_put(struct sim_mangle_bytes *to, const void *data, size_t bytes)
 {
     if (to->bytes + bytes > to->room) {
         to->room = HF_MAX(2 * to->room, to->bytes + bytes);
@@ -47,6 +47,7 @@ void sim_mangle_deinit(struct sim_mangle *mangle)
     free(mangle->out.at);
     free(mangle->held.at);
     free(mangle->work.at);
+    free(mangle->text.at);
 }
 
 static bool happens(struct sim_mangle *mangle)
@@ -80,51 +81,67 @@ static void mangle_frame(struct sim_mangle *mangle, uint8_t *frame, size_t bytes
                     frame[0] == HF_FRAME_COMMAND || frame[0] == HF_FRAME_GAP;
 
     if ((!numbered && frame[0] != HF_FRAME_ACK) || !happens(mangle)) {
-        put(&mangle->work, frame, bytes);
+        sim_mangle_put(&mangle->work, frame, bytes);
         return;
     }
     switch (hf_rng_below(mangle->rng, 4)) {
     case 0: /* twice */
-        put(&mangle->work, frame, bytes);
-        put(&mangle->work, frame, bytes);
+        sim_mangle_put(&mangle->work, frame, bytes);
+        sim_mangle_put(&mangle->work, frame, bytes);
         break;
     case 1: /* later, or twice with something in between */
         if (mangle->held.bytes + bytes <= HELD_BYTES_MAX)
-            put(&mangle->held, frame, bytes);
+            sim_mangle_put(&mangle->held, frame, bytes);
         if (mangle->held.bytes + bytes > HELD_BYTES_MAX || hf_rng_below(mangle->rng, 2))
-            put(&mangle->work, frame, bytes);
+            sim_mangle_put(&mangle->work, frame, bytes);
         break;
     case 2: break; /* never */
     default:
         if (mangle->corrupt_left > 0)
             flip(mangle, frame, bytes);
-        put(&mangle->work, frame, bytes);
+        sim_mangle_put(&mangle->work, frame, bytes);
         break;
     }
 }
 
-static void write_message(struct sim_mangle *mangle, const uint8_t *payload, size_t bytes, const uint8_t *key)
+static size_t frame_bytes_of(const uint8_t *frame)
+{
+    return HF_FRAME_HEAD_BYTES + ((size_t)frame[1] << 16 | (size_t)frame[2] << 8 | frame[3]);
+}
+
+static void write_one(struct sim_mangle *mangle, enum hf_ws_opcode opcode, const uint8_t *payload,
+                      size_t bytes, const uint8_t *key)
 {
     uint8_t head[HF_WS_HEAD_BYTES_MAX];
 
-    if (bytes == 0)
-        return;
-    put(&mangle->out, head, hf_ws_encode_head(head, HF_WS_OP_BINARY, HF_WS_FIN, bytes, key));
-    put(&mangle->out, payload, bytes);
+    sim_mangle_put(&mangle->out, head, hf_ws_encode_head(head, opcode, HF_WS_FIN, bytes, key));
+    sim_mangle_put(&mangle->out, payload, bytes);
     if (key != NULL)
         hf_ws_mask(mangle->out.at + mangle->out.bytes - bytes, bytes, key, 0);
+}
+
+static void write_message(struct sim_mangle *mangle, const uint8_t *payload, size_t bytes, const uint8_t *key)
+{
+    if (bytes > 0 && !(mangle->json && mangle->masked))
+        write_one(mangle, HF_WS_OP_BINARY, payload, bytes, key);
+    for (size_t at = 0; at < bytes && mangle->json && mangle->masked; at += frame_bytes_of(payload + at)) {
+        mangle->text.bytes = 0;
+        bool known = sim_mangle_to_json(payload + at, frame_bytes_of(payload + at), &mangle->text);
+
+        HF_ASSERT(known); /* the core has made it */
+        write_one(mangle, HF_WS_OP_TEXT, mangle->text.at, mangle->text.bytes, key);
+    }
 }
 
 static void mangle_message(struct sim_mangle *mangle, uint8_t *payload, size_t bytes, const uint8_t *key)
 {
     mangle->work.bytes = 0;
     if (mangle->held.bytes > 0 && hf_rng_below(mangle->rng, 2)) {
-        put(&mangle->work, mangle->held.at, mangle->held.bytes);
+        sim_mangle_put(&mangle->work, mangle->held.at, mangle->held.bytes);
         mangle->held.bytes = 0;
     }
     for (size_t at = 0; at + HF_FRAME_HEAD_BYTES <= bytes;) {
-        size_t frame_bytes = HF_FRAME_HEAD_BYTES +
-                             ((size_t)payload[at + 1] << 16 | (size_t)payload[at + 2] << 8 | payload[at + 3]);
+        size_t frame_bytes = frame_bytes_of(payload + at);
 
         HF_ASSERT(at + frame_bytes <= bytes);
         mangle_frame(mangle, payload + at, frame_bytes);
@@ -163,8 +180,14 @@ static bool take_frame(struct sim_mangle *mangle)
         if (mangle->masked)
             hf_ws_mask(at + head, bytes, key, 0);
         mangle_message(mangle, at + head, bytes, mangle->masked ? key : NULL);
+    } else if (mangle->json && at[0] == (HF_WS_FIN | HF_WS_OP_TEXT)) {
+        mangle->text.bytes = 0;
+        bool known = sim_mangle_from_json((struct hf_slice){(const char *)at + head, bytes}, &mangle->text);
+
+        HF_ASSERT(known && !mangle->masked); /* from the gateway */
+        mangle_message(mangle, mangle->text.at, mangle->text.bytes, NULL);
     } else {
-        put(&mangle->out, at, head + bytes);
+        sim_mangle_put(&mangle->out, at, head + bytes);
     }
     drop_front(&mangle->in, head + bytes);
     return true;
@@ -172,14 +195,14 @@ static bool take_frame(struct sim_mangle *mangle)
 
 void sim_mangle_feed(struct sim_mangle *mangle, const void *data, size_t bytes)
 {
-    put(&mangle->in, data, bytes);
+    sim_mangle_put(&mangle->in, data, bytes);
     if (!mangle->upgraded) {
         uint8_t *end = mangle->in.bytes > 0 ? memmem(mangle->in.at, mangle->in.bytes, "\r\n\r\n", 4) : NULL;
 
         if (end == NULL)
             return;
         mangle->upgraded = true;
-        put(&mangle->out, mangle->in.at, (size_t)(end - mangle->in.at) + 4);
+        sim_mangle_head(mangle, mangle->in.at, (size_t)(end - mangle->in.at) + 4);
         drop_front(&mangle->in, (size_t)(end - mangle->in.at) + 4);
     }
     while (take_frame(mangle))

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/rng.h"
+#include "base/slice.h"
 
 struct sim_mangle_bytes {
     uint8_t *at; /* owns */
@@ -21,11 +22,20 @@ struct sim_mangle {
     struct sim_mangle_bytes out;  /* to go on */
     struct sim_mangle_bytes held; /* frames that come later */
     struct sim_mangle_bytes work; /* of the message at work */
+    struct sim_mangle_bytes text; /* and one frame of it in its other form */
     unsigned permille;            /* how often something happens to a frame; 0 = nothing */
     unsigned corrupt_left;        /* bits that may still flip: the third in a minute ends the connection */
     uint64_t mangled;             /* how often something happened */
     bool masked, upgraded;        /* masked: from the device */
+    bool json; /* what goes out on the network is holdfast.v1.json: the core speaks bytes */
 };
+
+/* holdfast.v1.json: the core knows frames of bytes only, so what lies on the network is written anew (mangle_json.c). */
+void sim_mangle_put(struct sim_mangle_bytes *to, const void *data, size_t bytes);
+void sim_mangle_head(struct sim_mangle *mangle, const uint8_t *head, size_t bytes); /* of HTTP, to `out` */
+/* One frame as a JSON text, and back: appended to `to`. False: it is none. */
+bool sim_mangle_to_json(const uint8_t *frame, size_t bytes, struct sim_mangle_bytes *to);
+bool sim_mangle_from_json(struct hf_slice text, struct sim_mangle_bytes *to);
 
 void sim_mangle_init(struct sim_mangle *mangle, bool masked, struct hf_rng *rng);
 void sim_mangle_begin(struct sim_mangle *mangle); /* a new connection */

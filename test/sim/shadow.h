@@ -45,6 +45,7 @@ struct sim_shadow_state { /* one version */
     uint64_t version, updated_ms, from, hash /* of the record's payload */;
     struct sim_shadow_fields of[HF_SHADOW_SECTIONS];
     uint64_t stamp[HF_SHADOW_SECTIONS][SIM_KEYS]; /* version that last wrote it */
+    uint64_t gone[HF_SHADOW_SECTIONS][SIM_KEYS];  /* that removed it; 0 = it is there, or never was */
 };
 
 enum sim_change_fate {
@@ -123,6 +124,8 @@ bool sim_oracle_shadows_done(struct sim *sim, char *why, size_t why_bytes);
 void sim_oracle_shadows_end(struct sim *sim); /* everything that is in the tables */
 
 /* ---- shadow_app.c ---- */
+uint8_t sim_merge_draw(
+    struct hf_rng *rng); /* of the rules that shadow_model.c knows: not the operations' log */
 void sim_change_draw(struct sim_change *change, struct hf_rng *rng,
                      uint64_t known); /* known: a version, or 0 */
 struct sim_shadow_app {

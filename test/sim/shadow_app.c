@@ -50,6 +50,13 @@ static void draw_test(const struct sim_shadow_state *now, struct sim_change *cha
         sim_percent(rng, 80) ? now->of[change->test.section].value[change->test.key] : change->number;
 }
 
+uint8_t sim_merge_draw(struct hf_rng *rng)
+{
+    static const uint8_t merges[] = {HF_MERGE_KEEP, HF_MERGE_LWW, HF_MERGE_VERSION, HF_MERGE_CONFLICT_FREE};
+
+    return merges[hf_rng_below(rng, HF_COUNT_OF(merges))];
+}
+
 void sim_change_draw(struct sim_change *change, struct hf_rng *rng, uint64_t known)
 {
     struct sim_shadow *shadow = sim_shadow_of(change->sim, change->device, change->shadow);
@@ -61,7 +68,7 @@ void sim_change_draw(struct sim_change *change, struct hf_rng *rng, uint64_t kno
                                 : 1 << HF_SHADOW_REPORTED | 1 << HF_SHADOW_DESIRED);
     if (sim_percent(rng, 45) && known > 0) {
         change->base = sim_percent(rng, 80) ? known : sim_between(rng, 1, known);
-        change->merge = (uint8_t)hf_rng_below(rng, HF_MERGES);
+        change->merge = sim_merge_draw(rng);
     }
     if (change->kind == HF_PATCH_MERGE && sim_percent(rng, 4)) {
         change->idle = true;

@@ -108,7 +108,7 @@ static void apply_delta(struct sim_device *device, unsigned shadow)
     change->of[HF_SHADOW_REPORTED].set[SIM_KEY_R] = change->number;
     change->base = sim_percent(&device->rng, 50) ? device->shadows->of[shadow].version : 0;
     if (device->core != NULL && change->base != 0)
-        change->merge = (uint8_t)hf_rng_below(&device->rng, HF_MERGES);
+        change->merge = sim_merge_draw(&device->rng);
     say(device, change);
 }
 

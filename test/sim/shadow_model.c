@@ -115,22 +115,40 @@ static enum hf_reason apply(const struct sim_change *change, struct sim_shadow_s
     return HF_REASON_NONE;
 }
 
+/* Has any of the fields that differ been written or removed since the change's base? */
+static bool settle_fields(const struct sim_shadow_state *before, const struct sim_change *change, unsigned i,
+                          struct sim_shadow_state *after)
+{
+    bool newer = false;
+
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        uint32_t was = before->of[i].value[key], is = after->of[i].value[key];
+        bool there = key == SIM_KEY_N_EMPTY ? has_n(&after->of[i]) : is != 0;
+
+        if (there)
+            after->gone[i][key] = 0;
+        if (was == is)
+            continue;
+        newer |= was != 0 && before->stamp[i][key] > change->base;
+        newer |= is != 0 && before->gone[i][key] > change->base;
+        after->stamp[i][key] = is != 0 ? before->version + 1 : 0;
+        if (!there)
+            after->gone[i][key] = before->version + 1;
+    }
+    return newer;
+}
+
 static enum hf_reason settle(const struct sim_shadow_state *before, const struct sim_change *change,
                              struct sim_shadow_state *after)
 {
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS; i++) {
-        bool newer = false;
+        bool newer;
 
         if (sim_shadow_eq(&before->of[i], &after->of[i]))
             continue;
         if (!(change->may >> i & 1))
             return HF_REASON_FORBIDDEN;
-        for (unsigned key = 0; key < SIM_KEYS; key++) {
-            if (before->of[i].value[key] == after->of[i].value[key])
-                continue;
-            newer |= before->of[i].value[key] != 0 && before->stamp[i][key] > change->base;
-            after->stamp[i][key] = after->of[i].value[key] != 0 ? before->version + 1 : 0;
-        }
+        newer = settle_fields(before, change, i, after);
         if (newer && change->merge == HF_MERGE_CONFLICT_FREE && change->base != 0)
             return HF_REASON_VERSION_CONFLICT;
         after->version = before->version + 1;

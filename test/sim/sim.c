@@ -5,6 +5,7 @@
 
 #include "bench/gb/reel_testkit.h"
 #include "io/charset.h"
+#include "sim/device_core.h"
 
 #define S UINT64_C(1000000)
 
@@ -80,7 +81,9 @@ static void begin(struct sim *sim, const struct sim_options *options)
               sim->plan.workers, sim->plan.episodes);
     for (unsigned i = 0; i < sim->plan.devices; i++)
         sim_trace(&sim->trace, "sim", "dev%u is %s and speaks %s", i, sim->devices[i].name,
-                  sim->devices[i].core != NULL ? "holdfast.v1" : "raw");
+                  sim->devices[i].core == NULL ? "raw"
+                  : sim->devices[i].core->json ? "holdfast.v1.json"
+                                               : "holdfast.v1");
     for (unsigned i = 0; i < sim->plan.cameras; i++)
         sim_trace(&sim->trace, "sim", "cam%u is %s, over %s, with %u channels", i, sim->cameras[i].id,
                   sim->cameras[i].profile.transport == HF_SIP_UDP ? "UDP" : "TCP",

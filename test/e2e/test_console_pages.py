@@ -158,6 +158,43 @@ def test_pages_say_what_a_key_may_not_see_and_offer_no_changes(gw, browser):
         assert not [one for one in console.page.asked if "/v1/config" in one], "what may not be seen is not asked for"
 
 
+TABS = ["now", "timeline", "messages", "commands", "shadow", "sensors"]
+BEYOND = """(() => { const width = document.documentElement.clientWidth; if (document.documentElement.scrollWidth > width) return 'the page';
+    const wide = [...document.querySelectorAll('main *, header *')].find(one => one.getBoundingClientRect().width && one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .tabs, .vlist, nav, .json, svg, .hidden'));
+    return wide ? wide.tagName + '.' + wide.className + ' ' + wide.innerText : ''; })()"""
+
+
+def test_every_text_has_its_chinese():
+    source = Path(__file__).parents[2] / "console" / "src"
+    literal = r'"((?:[^"\\]|\\.)*)"'
+    table = dict(re.findall(literal + r":\s*" + literal, (source / "lib" / "zh.js").read_text()))
+    used = {text for file in source.rglob("*.js*") for text in re.findall(r"\bt\(\s*" + literal, file.read_text())}
+    assert len(used) > 300 and used <= set(table), used - set(table)
+    empty = [text for text, chinese in table.items() if not chinese.strip()]
+    assert not empty
+    wrong = [text for text, chinese in table.items() if set(re.findall(r"\{\w+\}", text)) != set(re.findall(r"\{\w+\}", chinese))]
+    assert not wrong, "what is filled in must be the same in both"
+
+
+def test_pages_are_chinese_and_fit_on_a_phone(admin, gw):
+    with gw.connect("bike-1", path="/v1/connect/bike-1?format=samples&groups=trucks"):
+        admin.run("document.querySelector('[title=中文]').click()")
+        admin.until("document.documentElement.lang === 'zh-CN'")
+        try:
+            for width, height in ((390, 844), (1280, 800)):
+                admin.page.window(width, height)
+                for where in [*PAGES[:9], "reports", *("device/bike-1/" + tab for tab in TABS)]:
+                    admin.go("/" + where)
+                    admin.until("document.querySelector('main .page') && !document.querySelector('main .spin')")
+                    assert admin.run(BEYOND) == "", (where, width)
+                    assert admin.run("/[\u4e00-\u9fff]/.test(document.querySelector('main').innerText)"), where
+            assert [text for text in admin.page.listen() if "404" not in str(text)] == [], "a text that comes in a variable has none"
+            admin.page.complaints.clear()
+        finally:
+            admin.page.window(1280, 800)
+            admin.run("document.querySelector('[title=English]').click()")
+
+
 def test_a_real_report_is_read(admin, gw, tmp_path):
     subprocess.run([str(BINARY), "bench", "ws", "echo", f"ws://{gw.url().split('://')[1]}/v1/connect/{{device}}", "--force", "--connections", "5", "--device", "bench-", "--secret-file", str(gw.folder / "k1.secret"),
                     "--kid", "k1", "--tenant", "acme", "--warmup", "0s", "--rate", "100", "--duration", "200ms", "--drain", "300ms", "--archive", str(tmp_path / "out")], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -79,11 +79,11 @@ function Context({ name }) {
   };
   if (load.problem && load.problem.status !== 404 && !load.data) return <Waiting load={load} />;
   if (!load.data && !load.problem) return <Waiting load={load} />;
-  return <div class="form">
-    {load.data?.version ? <><p class="quiet">{t("version {n}", { n: load.data.version })}</p><Json value={now} /></> : <Empty what={t("It has none yet")} />}
+  return <>
+    {load.data?.version ? <><p class="quiet pad">{t("version {n}", { n: load.data.version })}</p><Json value={now} /></> : <Empty what={t("It has none yet")} />}
     {can && <form class="form" onSubmit={submit}><Field label={t("Change, JSON merge patch")}><textarea name="context" rows={4} spellcheck={false} value={text ?? "{}"} aria-invalid={!!wrong} onInput={(event) => setText(event.target.value)} /></Field>
       {wrong && <p class="bad" role="alert">{wrong}</p>}<button class="main" disabled={busy || !!wrong || text === null}>{t("Apply")}</button>{problem && <Trouble problem={problem} />}</form>}
-  </div>;
+  </>;
 }
 
 function Broadcast({ name }) {

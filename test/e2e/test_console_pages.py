@@ -105,6 +105,10 @@ def test_a_group_is_seen_and_spoken_to(admin, gw):
         admin.press("Apply")
         admin.says('"depot": "north"', "main")
         assert gw.api().get("/v1/groups/trucks/context")["document"] == {"depot": "north"}
+        admin.type("textarea[name=push]", '{"interval": 5}')
+        admin.press("Push")
+        admin.until("document.querySelector('table.pushes tbody td:nth-child(2)')?.innerText === '1'")
+        assert gw.api().get("/v1/devices/van-1/shadow")["desired"] == {"interval": 5}
         admin.type("textarea[name=broadcast]", "come home")
         admin.press("Send")
         admin.says("Written to 1 of 1", "main")
@@ -152,7 +156,7 @@ def test_pages_say_what_a_key_may_not_see_and_offer_no_changes(gw, browser):
         for where in PAGES:
             console.go("/" + where)
             console.until("document.querySelector('main .page') && !document.querySelector('main .spin')")
-            offered = console.run("[...document.querySelectorAll('main button, main textarea')].map(one => one.innerText || one.name).filter(one => /^(Send|Apply|Set|Change|Cancel|Disconnect|✕|desired|context|broadcast)/.test(one)).join()")
+            offered = console.run("[...document.querySelectorAll('main button, main textarea')].map(one => one.innerText || one.name).filter(one => /^(Send|Push|push|Apply|Set|Change|Cancel|Disconnect|✕|desired|context|broadcast)/.test(one)).join()")
             assert not offered, (where, offered)
         assert console.page.listen() == [] or all("40" in text for text in console.page.listen())
         assert not [one for one in console.page.asked if "/v1/config" in one], "what may not be seen is not asked for"

@@ -56,6 +56,7 @@ export const zh = {
   "Recordings of {day}": "{day} 的录像", "Day": "日期", "Speed": "速度", "The camera's own time.": "摄像机本地时间。", "Nothing was recorded that day": "当天没有录像", "{n} recordings": "{n} 段录像",
   "It has no tags": "没有标签", "Tags name where it belongs: a site, a floor, groups.": "标签说明设备归属:站点、楼层、分组。", "Remove {name}": "移除 {name}", "Tag": "标签", "Tag, such as site": "标签,例如 site", "Value, or JSON": "值,或 JSON", "Set": "设置",
   "Somebody changed it meanwhile. This is how it is now; do it again if you still want to.": "期间有人做了更改。现显示最新内容;如仍需要请再操作一次。",
+  "Wanted of each member, JSON merge patch": "对每个成员的期望(JSON merge patch)", "Push": "下发", "Nothing was pushed yet": "还没有下发过",
   // by variable
   "queued": "排队", "sent": "已发送", "done": "完成", "failed": "失败", "expired": "过期", "canceled": "已取消",
   "offline": "离线", "unknown": "未知", "auto": "跟随系统", "light": "浅色", "dark": "深色", "presence": "在线状态", "message": "消息", "command": "命令", "ledger": "账本与广播", "document": "文档", "camera": "摄像机", "audit": "审计与节点", "stopped": "停止", "riding": "骑行", "climbing": "爬坡", "sprinting": "冲刺", "fallen": "摔倒", "stored": "已保存", "applied": "已生效",

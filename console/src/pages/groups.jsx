@@ -5,7 +5,7 @@ import { num } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { route } from "../lib/route.js";
 import { useCell } from "../lib/cell.js";
-import { Age, Empty, Field, Json, NoPermission, Panel, State, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
+import { Age, Empty, Field, Json, NoPermission, Panel, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 
 const PAGE = 200, LOOK_MS = 5000, NAMES_MS = 86400e3, VALID = "[A-Za-z0-9._:@\\-]{1,120}";
 
@@ -40,6 +40,7 @@ function Group({ name }) {
   return <div class="grid two">
     <Panel title={t("Members")}>{may("devices:read") ? <Members name={name} /> : <NoPermission scopes="devices:read" />}</Panel>
     <Panel title={t("Context")}>{may("devices:read", "messages:write") ? <Context name={name} /> : <NoPermission scopes={["devices:read", "messages:write"]} />}</Panel>
+    <Panel title={t("Configuration")}>{may("devices:read", "messages:write") ? <Push name={name} /> : <NoPermission scopes={["devices:read", "messages:write"]} />}</Panel>
     <Panel title={t("Send to all of it")}>{mayChange("messages:write") ? <Broadcast name={name} /> : may("messages:write") ? <Empty what={t("This console is read-only")} /> : <NoPermission scopes="messages:write" />}</Panel>
   </div>;
 }
@@ -83,6 +84,40 @@ function Context({ name }) {
     {load.data?.version ? <><p class="quiet pad">{t("version {n}", { n: load.data.version })}</p><Json value={now} /></> : <Empty what={t("It has none yet")} />}
     {can && <form class="form" onSubmit={submit}><Field label={t("Change, JSON merge patch")}><textarea name="context" rows={4} spellcheck={false} value={text ?? "{}"} aria-invalid={!!wrong} onInput={(event) => setText(event.target.value)} /></Field>
       {wrong && <p class="bad" role="alert">{wrong}</p>}<button class="main" disabled={busy || !!wrong || text === null}>{t("Apply")}</button>{problem && <Trouble problem={problem} />}</form>}
+  </>;
+}
+
+// What a push has come to, newest first.
+function Push({ name }) {
+  const where = path`/v1/groups/${name}/shadow`, can = mayChange("messages:write");
+  const pushes = useLoad((signal) => get(where + "/pushes?limit=10", { signal }), [where], (data) => data?.pushes.some((one) => one.state === "running") ? 1000 : LOOK_MS);
+  const [text, setText] = useState(""), [busy, setBusy] = useState(false), [problem, setProblem] = useState(null);
+  let desired, wrong = null;
+  try {
+    desired = JSON.parse(text || "{}");
+    if (desired === null || typeof desired !== "object" || Array.isArray(desired)) throw new Error(t("It must be an object."));
+  } catch (error) {
+    wrong = error.message;
+  }
+  const submit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    try {
+      await send("POST", where, { desired }, { type: "application/merge-patch+json" });
+      setText("");
+    } catch (error) {
+      setProblem(error);
+    }
+    setBusy(false);
+    pushes.again();
+  };
+  return <>
+    {can && <form class="form" onSubmit={submit}><Field label={t("Wanted of each member, JSON merge patch")}><textarea name="push" rows={4} spellcheck={false} value={text} placeholder='{"interval": 5}' aria-invalid={!!wrong} onInput={(event) => setText(event.target.value)} /></Field>
+      {wrong && <p class="bad" role="alert">{wrong}</p>}<button class="main" disabled={busy || !!wrong || !text.trim()}>{t("Push")}</button>{problem && <Trouble problem={problem} />}</form>}
+    {!pushes.data ? <Waiting load={pushes} /> : !pushes.data.pushes.length ? <Empty what={t("Nothing was pushed yet")} /> : <div class="scroll"><table class="plain pushes"><thead><tr><th>{t("Time")}</th><th class="n">{t("stored")}</th><th class="n">{t("delivered")}</th><th class="n">{t("applied")}</th><th class="n">{t("Members")}</th></tr></thead><tbody>
+      {pushes.data.pushes.map((one) => <tr key={one.id} title={one.who}><td><Time ms={one.created_ms} /> {one.state === "running" && <span class="spin" />}</td><td class="n">{num(one.stored)}</td><td class="n">{num(one.delivered)}</td><td class="n">{num(one.applied)}</td><td class="n">{num(one.members)}</td></tr>)}
+    </tbody></table></div>}
   </>;
 }
 

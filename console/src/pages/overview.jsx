@@ -57,7 +57,7 @@ function Numbers({ now }) {
       <Panel title={t("Loop stall P99")}><Chart data={charts.stall} format={micros} label={t("Loop stall P99")} series={[{ label: "P99", color: "--c4" }]} /></Panel>
     </div>
     <div class="stack">
-      <Panel title={t("Devices by state")}><Counts rows={sorted(data.devices_now)} href={(name) => "#/devices?state=" + name} empty={t("No device was here yet")} /></Panel>
+      <Panel title={t("Devices by state")}><Counts rows={sorted(data.devices_now)} name={(state) => t(state)} href={(name) => "#/devices?state=" + name} empty={t("No device was here yet")} /></Panel>
       <Panel title={t("Disconnects, last {span}", { span: span(seconds * 1000) })} tools={<span class="quiet">{t("{n} since the start", { n: num(Object.values(data.connections.ended).reduce((a, b) => a + b, 0)) })}</span>}>
         <Counts rows={ended} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} />
       </Panel>

@@ -110,10 +110,10 @@ export const Choice = ({ value, options, onChange, label }) => <div class="choic
 // A bar of a part, with its numbers.
 export const Bar = ({ part, tone }) => <span class={"bar " + (tone ?? "")} aria-hidden="true"><i style={{ width: Math.min(100, Math.max(0, 100 * part)) + "%" }} /></span>;
 
-export const Counts = ({ rows, href, empty }) => {
+export const Counts = ({ rows, href, empty, name: said = (one) => one }) => {
   const most = Math.max(1, ...rows.map(([, n]) => n));
   if (!rows.length) return <p class="quiet pad">{empty}</p>;
   return <table class="counts"><tbody>{rows.map(([name, n, text]) => <tr key={name}>
-    <th scope="row">{href ? <a href={href(name)}>{name}</a> : name}</th><td class="n">{text ?? n.toLocaleString()}</td><td class="grow"><Bar part={n / most} /></td>
+    <th scope="row">{href ? <a href={href(name)}>{said(name)}</a> : said(name)}</th><td class="n">{text ?? n.toLocaleString()}</td><td class="grow"><Bar part={n / most} /></td>
   </tr>)}</tbody></table>;
 };

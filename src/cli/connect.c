@@ -30,7 +30,7 @@ struct request {
     struct hf_cli_ws_config ws;
     struct hf_cli_remote remote;
     enum token_place place;
-    bool json, binary, wait_given;
+    bool json, binary, wait_given, shadow;
     uint64_t wait_ms, count;
 };
 
@@ -281,6 +281,7 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 'd': request->device = optarg; break;
     case 'p': request->protocols = optarg; break;
     case 'Q': request->queue = optarg; break;
+    case 'S': request->shadow = true; break;
     case 'E': request->ws.cert_file = optarg; break;
     case 'k': request->ws.key_file = optarg; break;
     case 'j': request->json = true; break;
@@ -314,6 +315,7 @@ static int parse(int argc, char **argv, struct request *request)
         {"device", required_argument, NULL, 'd'},
         {"protocol", required_argument, NULL, 'p'},
         {"queue", required_argument, NULL, 'Q'},
+        {"shadow", no_argument, NULL, 'S'},
         {"cert", required_argument, NULL, 'E'},
         {"key", required_argument, NULL, 'k'},
         {"ca", required_argument, NULL, 'C'},
@@ -341,8 +343,9 @@ static int parse(int argc, char **argv, struct request *request)
         return hf_cli_usage_error(argv[0], "--token and --token-file are two answers to one question");
     if ((request->ws.cert_file == NULL) != (request->ws.key_file == NULL))
         return hf_cli_usage_error(argv[0], "--cert and --key belong together");
-    if (request->queue != NULL && !is_session(request))
-        return hf_cli_usage_error(argv[0], "--queue needs --protocol session");
+    if ((request->queue != NULL || request->shadow) && !is_session(request))
+        return hf_cli_usage_error(argv[0], "%s needs --protocol session",
+                                  request->queue != NULL ? "--queue" : "--shadow");
     if (is_session(request) && request->place != IN_HEADER)
         return hf_cli_usage_error(argv[0], "with --protocol session the token goes in the header");
     return HF_CLI_OK;
@@ -384,6 +387,7 @@ static int run_session(const struct request *request, const char *argv0)
         .json = request->json,
         .binary = request->binary,
         .stays = request->wait_given,
+        .shadow = request->shadow,
         .wait_ms = request->wait_ms,
         .count = request->count};
 
@@ -457,6 +461,9 @@ const struct hf_cli_command hf_cli_connect = {
         "back by itself\n"
         "      --queue FILE       with it: lines wait in this file until the gateway has them (default: in "
         "memory)\n"
+        "      --shadow           with it: show what the device is wanted to be; a line `report JSON` says "
+        "what "
+        "it is\n"
         "      --cert FILE, --key FILE  client certificate and key, PEM\n"
         "  -C, --ca FILE          certificates to trust instead of the system's\n"
         "      --insecure         do not check the gateway's certificate\n"
@@ -476,6 +483,7 @@ const struct hf_cli_command hf_cli_connect = {
         "  echo '{\"type\":\"data\",\"topic\":\"gps\",\"id\":1,\"payload\":[52.5,13.4]}' |\n"
         "    holdfast connect ws://localhost:8080 --token-file bike-1.token --count 1\n"
         "  holdfast connect --auto-result '{\"unlocked\":true}' --wait forever </dev/null\n"
-        "  holdfast connect --protocol session --queue bike-1.db --wait forever\n",
+        "  holdfast connect --protocol session --queue bike-1.db --wait forever\n"
+        "  echo 'report {\"interval\":5}' | holdfast connect --protocol session --shadow\n",
     .run = run_connect,
 };

@@ -25,7 +25,9 @@ struct session {
     char line[LINE_ROOM]; /* what stdin gave since the last line break */
     size_t line_bytes;
     bool input_ended, failed, left; /* left: we said goodbye */
-    uint64_t idle_ms;               /* since when nothing is left to be sent; 0 = not yet */
+    bool open;
+    unsigned reports; /* that wait for their answers */
+    uint64_t idle_ms; /* since when nothing is left to be sent; 0 = not yet */
     uint64_t received;
 };
 
@@ -46,6 +48,7 @@ static void on_open(void *user, const struct hf_client_open *open)
     struct session *session = user;
     char text[TEXT_BYTES];
 
+    session->open = true;
     (void)snprintf(text, sizeof(text), "connected as %s (holdfast.v1, session %s)", open->connection,
                    results[open->result]);
     hf_cli_print_note(&session->print, "open", text);
@@ -56,6 +59,7 @@ static void on_close(void *user, const struct hf_client_close *close)
     struct session *session = user;
     char text[TEXT_BYTES], wait[HF_CLI_SHORT_BYTES];
 
+    session->open = false;
     (void)snprintf(text, sizeof(text), "closed: %s%s%s",
                    strcmp(close->reason, "none") != 0 ? close->reason : "",
                    strcmp(close->reason, "none") != 0 ? ", " : "", close->text);
@@ -149,7 +153,57 @@ static void on_done(void *user, void *cookie, uint64_t id, int err)
     session->failed = true;
 }
 
+static void on_shadow(void *user, const struct hf_client_context *context)
+{
+    struct session *session = user;
+    bool answer = context->request != 0, refused = answer && strcmp(context->reason, "none") != 0;
+    char *text = NULL;
+
+    session->reports -= answer;
+    session->failed |= refused;
+    int bytes =
+        asprintf(&text, "shadow %s%s%sversion %llu %.*s", answer ? "reported, " : "",
+                 refused ? context->reason : "", refused ? ", " : "", (unsigned long long)context->version,
+                 (int)context->json_bytes, context->json != NULL ? context->json : "");
+    if (bytes < 0)
+        return;
+    hf_cli_print_message(&session->print, '<', true, (struct hf_slice){text, (size_t)bytes});
+    free(text);
+}
+
 /* ---- stdin ---- */
+
+static const char report_word[] = "report ";
+
+static bool is_report(const struct session *session, struct hf_slice line)
+{
+    return session->request->shadow && line.bytes > sizeof(report_word) - 1 &&
+           memcmp(line.at, report_word, sizeof(report_word) - 1) == 0;
+}
+
+/* False: it cannot be said now, because there is no connection, or enough wait for their answers. */
+static bool report(struct session *session, struct hf_slice line)
+{
+    enum { REPORTS_MAX = 4 };
+    struct hf_client_change change = HOLDFAST_CHANGE_INIT;
+    struct hf_slice json = {line.at + sizeof(report_word) - 1, line.bytes - (sizeof(report_word) - 1)};
+    char *text = NULL;
+
+    if (!session->open || session->reports >= REPORTS_MAX)
+        return session->left;
+    int bytes = asprintf(&text, "{\"reported\":%.*s}", (int)json.bytes, json.at);
+    change.document = HOLDFAST_SHADOW;
+    change.kind = HOLDFAST_PATCH_MERGE;
+    change.json = text;
+    change.json_bytes = bytes > 0 ? (size_t)bytes : 0;
+    int err = bytes > 0 ? hf_client_patch(session->client, &change, NULL) : HOLDFAST_ERR_NOMEM;
+    free(bytes >= 0 ? text : NULL);
+    if (err == HOLDFAST_OK)
+        session->reports++;
+    else
+        on_done(session, NULL, 0, err);
+    return true;
+}
 
 /* False: the line to the client is full for now. */
 static bool publish(struct session *session, struct hf_slice line)
@@ -180,7 +234,8 @@ static void take_lines(struct session *session)
 
         if (end == NULL && !(session->input_ended && bytes > 0) && bytes < sizeof(session->line))
             return;
-        if (bytes > 0 && !publish(session, (struct hf_slice){session->line, bytes}))
+        struct hf_slice line = {session->line, bytes};
+        if (bytes > 0 && !(is_report(session, line) ? report(session, line) : publish(session, line)))
             return;
         bytes += end != NULL;
         memmove(session->line, session->line + bytes, session->line_bytes - bytes);
@@ -212,7 +267,7 @@ static bool is_over(struct session *session)
         return session->input_ended && session->request->stays && session->request->wait_ms != FOR_EVER &&
                session->idle_ms != 0 && now_ms >= session->idle_ms + session->request->wait_ms;
     hf_client_stats(session->client, &stats);
-    if (stats.queued > 0 || stats.connections == 0)
+    if (stats.queued > 0 || stats.connections == 0 || session->reports > 0)
         return false;
     if (session->idle_ms == 0)
         session->idle_ms = now_ms;
@@ -273,6 +328,8 @@ int hf_cli_connect_session(const struct hf_cli_session_request *request, const c
     options.on_gap = on_gap;
     options.on_failed = on_failed;
     options.on_error = on_error;
+    if (request->shadow)
+        options.on_shadow = on_shadow;
     if (hf_client_new(&options, &session.client, error, sizeof(error)) != HOLDFAST_OK)
         return hf_cli_usage_error(argv0, "%s", error);
     (void)sigemptyset(&set);

@@ -11,6 +11,7 @@ struct hf_cli_session_request {
     const char *queue;       /* file; NULL = in memory */
     const char *auto_result; /* JSON; NULL = commands are unsupported */
     bool insecure, json, binary, stays;
+    bool shadow;      /* takes part in its shadow: what is desired is shown, lines "report JSON" report */
     uint64_t wait_ms; /* after stdin has ended and all is sent; UINT64_MAX for ever */
     uint64_t count;   /* leave after so many messages; 0 = no such end */
 };

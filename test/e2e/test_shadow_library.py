@@ -1,6 +1,9 @@
 """The shadow through libholdfast: the example device reports, is told what it is wanted to be, and the library itself says what has come."""
 import json
+import signal
+import subprocess
 
+from lib.gateway import BINARY
 from test_client import Example, ws_url
 from test_shadow import change, read
 
@@ -41,3 +44,31 @@ def test_the_example_device_has_a_shadow(gateway, tmp_path):
         assert device.end() == 0, device.stderr()
     shadow = read(gw, name)
     assert shadow["reported"] == {"interval": 5, "mode": "eco"} and shadow["desired"] == {"interval": 6, "mode": "sport", "light": "on"}
+
+
+def test_connect_reports_and_shows_what_is_desired(gateway):
+    gw, name = gateway, "by-hand"
+    command = [str(BINARY), "connect", ws_url(gw), "--device", name, "--token", gw.token(name), "--protocol", "session", "--shadow"]
+    once = subprocess.run(command, input='report {"interval":1}\nreport {"mode":"eco"}\n', text=True, capture_output=True, timeout=30)
+    assert once.returncode == 0, once.stderr
+    assert read(gw, name)["reported"] == {"interval": 1, "mode": "eco"}, "it leaves when both are answered"
+    change(gw, name, {"desired": {"interval": 5}})
+    with subprocess.Popen([*command, "--json", "--wait", "forever"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as connect:
+        def seen(text):
+            for line in connect.stdout:
+                event = json.loads(line)
+                if event["event"] == "received":
+                    assert event["text"] == "shadow " + text
+                    return
+
+        seen('version 3 {"version":3,"delta":{"interval":5}}')
+        connect.stdin.write('report {"interval":5}\n')
+        connect.stdin.flush()
+        seen('reported, version 4 {"version":4,"delta":{}}')
+        change(gw, name, {"desired": {"mode": "sport"}})
+        seen('version 5 {"version":5,"delta":{"mode":"sport"}}')
+        connect.send_signal(signal.SIGTERM)
+        assert connect.wait(30) == 0
+    bad = subprocess.run(command, input="report 7\n", text=True, capture_output=True, timeout=30)
+    assert bad.returncode == 1 and "bad_request" in bad.stdout
+    assert subprocess.run([*command[:-3], "--shadow"], input="", text=True, capture_output=True, timeout=30).returncode == 2

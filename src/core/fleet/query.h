@@ -47,7 +47,7 @@ struct hf_fleet_walk {
     /* private */
     uint64_t steps;
     bool begun, open;
-    struct hf_kv_cursor cursor; /* over the rows of devices, when no filter has a list */
+    struct hf_kv_cursor cursor; /* over the only list, or over the rows of devices when no filter has one */
     struct hf_fleet_key key;    /* its prefix */
     uint8_t at_bytes, passed_bytes;
     char at[HF_DEVICE_BYTES_MAX + 1], passed[HF_DEVICE_BYTES_MAX];

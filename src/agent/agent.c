@@ -247,6 +247,8 @@ hf_err hf_agent_new(const struct hf_agent_options *options, struct hf_agent **re
     *ret_agent = agent;
     return HF_OK;
 fail:
+    if (error[0] == '\0') /* a client before had begun well, and said so */
+        (void)snprintf(error, HF_AGENT_ERROR_BYTES, "%s", hf_err_text(err));
     hf_agent_free(agent);
     return err;
 }

@@ -403,10 +403,6 @@ static int take_option(int option, const char *argv0, struct request *request)
 
 static int check(const char *argv0, struct request *request)
 {
-    if (request->token != NULL && request->token_file != NULL)
-        return hf_cli_usage_error(argv0, "--token and --token-file are two answers to one question");
-    if ((request->cert_file == NULL) != (request->key_file == NULL))
-        return hf_cli_usage_error(argv0, "--cert and --key belong together");
     if (request->source == NULL && request->bicycles == 0)
         return hf_cli_usage_error(argv0, "--source is missing; --help says what it may be");
     if (request->source != NULL && !source_is_known(request->source))
@@ -455,11 +451,11 @@ static int parse(int argc, char **argv, struct request *request)
         if (status != HF_CLI_OK)
             return status;
     }
-    if (optind < argc)
-        request->url = argv[optind++];
-    if (optind < argc)
-        return hf_cli_usage_error(argv[0], "'%s' is too many; it takes one URL", argv[optind]);
-    return check(argv[0], request);
+    status = hf_cli_device_args(argc, argv,
+                                &(struct hf_cli_credentials){request->token, request->token_file,
+                                                             request->cert_file, request->key_file},
+                                &request->url);
+    return status == HF_CLI_OK ? check(argv[0], request) : status;
 }
 
 static int run(int argc, char **argv)

@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include <getopt.h>
 #include <inttypes.h>
 #include <time.h>
 
@@ -22,6 +23,19 @@ int hf_cli_number(const char *argv0, const char *option, const char *text, uint6
         return HF_CLI_OK;
     return hf_cli_usage_error(argv0, "%s is '%s'; it must be %" PRIu64 " to %" PRIu64, option, text, min,
                               max);
+}
+
+int hf_cli_device_args(int argc, char **argv, const struct hf_cli_credentials *credentials, const char **url)
+{
+    if (optind < argc)
+        *url = argv[optind++];
+    if (optind < argc)
+        return hf_cli_usage_error(argv[0], "'%s' is too many; it takes one URL", argv[optind]);
+    if (credentials->token != NULL && credentials->token_file != NULL)
+        return hf_cli_usage_error(argv[0], "--token and --token-file are two answers to one question");
+    if ((credentials->cert_file == NULL) != (credentials->key_file == NULL))
+        return hf_cli_usage_error(argv[0], "--cert and --key belong together");
+    return HF_CLI_OK;
 }
 
 /* C0, DEL and, as UTF-8, C1: 0xc2 0x80..0x9f. */

@@ -14,6 +14,15 @@ int hf_cli_ms(const char *argv0, const char *option, const char *text, uint64_t 
 int hf_cli_number(const char *argv0, const char *option, const char *text, uint64_t min, uint64_t max,
                   uint64_t *ret_value);
 
+/* Of a device, as options say them; NULL: not given. */
+struct hf_cli_credentials {
+    const char *token, *token_file, *cert_file, *key_file;
+};
+
+/* After getopt_long(): what follows the options is one URL or nothing (*url stays then), and the credentials are one token and a certificate with its key, as far as they are given.
+ * Prints what is wrong; gives an exit status. */
+int hf_cli_device_args(int argc, char **argv, const struct hf_cli_credentials *credentials, const char **url);
+
 enum { HF_CLI_SHORT_BYTES = 32 };
 
 /* Text of a peer: control characters, which could steer a terminal, are shown as \x1b; valid UTF-8 passes. */

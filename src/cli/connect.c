@@ -335,14 +335,12 @@ static int parse(int argc, char **argv, struct request *request)
         if (status != HF_CLI_OK)
             return status;
     }
-    if (optind < argc)
-        request->url = argv[optind++];
-    if (optind < argc)
-        return hf_cli_usage_error(argv[0], "'%s' is too many; it takes one URL", argv[optind]);
-    if (request->token != NULL && request->token_file != NULL)
-        return hf_cli_usage_error(argv[0], "--token and --token-file are two answers to one question");
-    if ((request->ws.cert_file == NULL) != (request->ws.key_file == NULL))
-        return hf_cli_usage_error(argv[0], "--cert and --key belong together");
+    status = hf_cli_device_args(argc, argv,
+                                &(struct hf_cli_credentials){request->token, request->token_file,
+                                                             request->ws.cert_file, request->ws.key_file},
+                                &request->url);
+    if (status != HF_CLI_OK)
+        return status;
     if ((request->queue != NULL || request->shadow) && !is_session(request))
         return hf_cli_usage_error(argv[0], "%s needs --protocol session",
                                   request->queue != NULL ? "--queue" : "--shadow");

@@ -109,6 +109,7 @@ struct hf_backend_ops {
     void (*upstreams)(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out);
     /* Members of the object that is open in out. NULL: nothing is measured. */
     void (*heatmap)(struct hf_backend *backend, struct hf_json_out *out);
+    uint64_t (*log_end)(struct hf_backend *backend); /* the offset behind the last durable record */
     void (*random)(struct hf_backend *backend, void *out, size_t bytes);
     uint64_t (*utc_ms)(struct hf_backend *backend);
 };

@@ -428,6 +428,11 @@ static void heatmap(struct hf_backend *backend, struct hf_json_out *out)
     hf_gateway_heatmap_json(worker_of(backend)->gateway, out);
 }
 
+static uint64_t log_end(struct hf_backend *backend)
+{
+    return hf_log_durable_through(worker_of(backend)->gateway->log) + 1;
+}
+
 static void random_bytes(struct hf_backend *backend, void *out, size_t bytes)
 {
     (void)backend;
@@ -456,6 +461,7 @@ const struct hf_backend_ops hf_worker_backend_ops = {
     .login = login,
     .upstreams = upstreams,
     .heatmap = heatmap,
+    .log_end = log_end,
     .random = random_bytes,
     .utc_ms = utc_ms,
 };

@@ -40,7 +40,10 @@ function take(message) {
     case "tick": break;
     case "overview": count(message.overview); break;
     case "events_of": of = message.subscription; break;
-    case "subscribed": one?.on.state?.("open"); break;
+    case "subscribed":
+      if (one?.next === "latest") one.next = message.from; // a connection that is lost before an event came has missed nothing
+      one?.on.state?.("open");
+      break;
     case "refused": refused(message, one); break;
     default: one?.take(message);
   }

@@ -108,7 +108,7 @@ static void subscriptions_share_a_socket(void **state)
     (void)state;
     open_feed(ADMIN_KEY);
     say("{\"subscribe\":1,\"type\":\"online,offline\",\"device\":\"d1\",\"from\":7}");
-    assert_true(hears("{\"type\":\"subscribed\",\"subscription\":1}"));
+    assert_true(hears("{\"type\":\"subscribed\",\"subscription\":1,\"from\":7}"));
     assert_true(hf_slice_is(tails[0].request.tenant, "acme") && hf_slice_is(tails[0].request.device, "d1"));
     assert_int_equal(tails[0].request.from, 7);
     assert_true(tails[0].request.types == (1u << HF_EVENT_ONLINE | 1u << HF_EVENT_OFFLINE));
@@ -164,7 +164,8 @@ static void a_message_may_come_in_pieces(void **state)
     open_feed(ADMIN_KEY);
     say_part(HF_WS_OP_TEXT, 0, "{\"subscribe\":");
     say_part(HF_WS_OP_CONTINUATION, HF_WS_FIN, "5}");
-    assert_true(hears("{\"type\":\"subscribed\",\"subscription\":5}"));
+    assert_true(
+        hears("{\"type\":\"subscribed\",\"subscription\":5,\"from\":43}")); /* latest, by its number */
 }
 
 static void what_is_wrong_is_said(void **state)

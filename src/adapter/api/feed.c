@@ -234,6 +234,13 @@ static const char *take_filter(const struct hf_json_field fields[FIELDS], struct
     return take_from(&fields[FROM], filter->from, sizeof(filter->from), &tail->from) ? NULL : "from";
 }
 
+static void from_member(struct hf_json_out *out, const void *context)
+{
+    const uint64_t *from = context;
+
+    hf_json_out_u64(out, "from", *from);
+}
+
 static void subscribe(struct feed *feed, uint64_t number, const struct hf_json_field fields[FIELDS])
 {
     struct hf_api_request *request = feed->stream.request;
@@ -251,6 +258,9 @@ static void subscribe(struct feed *feed, uint64_t number, const struct hf_json_f
         refuse(feed, &number, (struct refusal){HF_REASON_BAD_REQUEST, wrong, NULL});
         return;
     }
+    if (tail.from ==
+        0) /* said in the answer: who loses the connection before an event comes still knows where to go on */
+        tail.from = request->api->backend->ops->log_end(request->api->backend);
     if (place != NULL)
         forget(place); /* the same number again: the new filter takes its place */
     if (place == NULL || request->api->backend->ops->tail_open(request->api->backend, &tail, on_chunk, place,
@@ -263,7 +273,7 @@ static void subscribe(struct feed *feed, uint64_t number, const struct hf_json_f
         return;
     }
     place->number = number;
-    if (say(feed, "subscribed", &number, NULL, NULL) && flush(feed))
+    if (say(feed, "subscribed", &number, from_member, &tail.from) && flush(feed))
         hf_api_stream_go_on(&feed->stream);
 }
 

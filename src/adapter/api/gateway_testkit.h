@@ -276,6 +276,12 @@ static inline void gateway_chunk(const char *text, bool end, hf_err err)
                         .data = (const uint8_t *)text, .bytes = strlen(text), .end = end, .err = err});
 }
 
+static inline uint64_t gateway_log_end(struct hf_backend *backend)
+{
+    (void)backend;
+    return 43;
+}
+
 static inline size_t gateway_metrics(struct hf_backend *backend, char **ret_text)
 {
     (void)backend;
@@ -304,6 +310,7 @@ static const struct hf_backend_ops gateway_ops = {
     .tail_open = gateway_tail_open,
     .tail_next = gateway_tail_next,
     .tail_close = gateway_tail_close,
+    .log_end = gateway_log_end,
     .metrics = gateway_metrics,
     .ready = gateway_ready,
     .random = gateway_random,

@@ -49,7 +49,7 @@ def test_streams_at_one_port_are_told_apart(gw, tmp_path):
             assert (media["port"], media["lost"], media["resyncs"], media["ssrc_agreed"]) == (PORT, 0, 0, True)
         assert gw.metric("holdfast_media_ports", state="used") == 0
         for camera in cameras:
-            camera.wait("hung_up", text="BYE came")  # nobody watches any more
+            camera.wait("hung_up")  # nobody watches any more; over TCP the end of the media connection may overtake the BYE
         eventually(lambda: gw.metric("holdfast_media_legs") == 0)
         assert gw.metric("holdfast_media_ssrc_collisions_total") == 0
     finally:

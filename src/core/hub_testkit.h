@@ -379,7 +379,7 @@ static inline void tk_rules_default(struct hf_tenant_rules *rules)
         .commands = {20, 40},
         .subscriptions_max = 4,
         .idempotency_ms = 60000,
-        .shadow = {32 << 10, 8, 4, 10, 1 << 20, {100, 200}},
+        .shadow = {32 << 10, 8, 4, 10, 1 << 20, {100, 200}, 0},
     };
 }
 

@@ -250,7 +250,7 @@ KIT void kit_new(struct kit *kit)
         .subscriptions_max = 4,
         .idempotency_ms = 3600000,
         .default_topic = HF_SLICE("default"),
-        .shadow = {32 << 10, 8, 4, 10, 1 << 20, {100, 200}},
+        .shadow = {32 << 10, 8, 4, 10, 1 << 20, {100, 200}, 0},
     };
     kit->tenant[0].name = HF_SLICE("acme");
     kit->tenant[1].name = HF_SLICE("umbrella");

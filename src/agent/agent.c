@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/capture.h"
+#include "agent/shadow.h"
 #include "agent/uplink.h"
 #include "base/assert.h"
 #include "base/uuid.h"
@@ -33,6 +34,7 @@ struct device {
     unsigned index;
     struct hf_client *client; /* owns */
     struct hf_uplink uplink;
+    struct hf_agent_shadow shadow;
     uint64_t due_ms;
     uint64_t newest_id, ended_id; /* of batches: the last that the queue took, the last that left it */
     bool over;                    /* the client has stopped */
@@ -74,6 +76,40 @@ static int token(void *user, bool fresh, char *out, size_t out_bytes)
                                                                                   : HOLDFAST_ERR_INVALID;
 }
 
+static void report(struct device *device)
+{
+    struct hf_client_change change = HOLDFAST_CHANGE_INIT;
+    char text[HF_AGENT_SHADOW_BYTES];
+
+    change.document = HOLDFAST_SHADOW;
+    change.kind = HOLDFAST_PATCH_MERGE;
+    change.json = text;
+    change.json_bytes = hf_agent_shadow_report(&device->shadow, "holdfast-agent/" HF_VERSION,
+                                               device->agent->options.source, text);
+    HF_ASSERT(change.json_bytes > 0); /* all of it is bounded */
+    (void)hf_client_patch(device->client, &change,
+                          NULL); /* what cannot be sent now is said again at the next connection */
+}
+
+static void on_shadow(void *user, const struct hf_client_context *context)
+{
+    struct device *device = user;
+    char text[HF_SOURCE_TEXT_BYTES];
+
+    if (context->request != 0 && strcmp(context->reason, "none") != 0 &&
+        strcmp(context->reason, "connection_gone") != 0) {
+        (void)snprintf(text, sizeof(text), "the gateway does not take the report to the shadow: %.60s",
+                       context->reason);
+        note(device, HF_AGENT_TROUBLE, text);
+    }
+    if (context->request != 0 || context->json == NULL ||
+        !hf_agent_shadow_take(&device->shadow, (struct hf_slice){context->json, context->json_bytes}))
+        return;
+    if (device->agent->device_count == 1)
+        device->agent->tick_ms = device->shadow.period_ms;
+    report(device);
+}
+
 static void on_open(void *user, const struct hf_client_open *open)
 {
     static const char *const results[] = {"new", "resumed", "rebuilt"};
@@ -84,6 +120,8 @@ static void on_open(void *user, const struct hf_client_open *open)
     (void)snprintf(text, sizeof(text), "connected as %s, session %s", open->connection,
                    results[open->result]);
     note(device, HF_AGENT_OPENED, text);
+    if (device->agent->options.source != NULL)
+        report(device);
 }
 
 static void on_close(void *user, const struct hf_client_close *close)
@@ -189,6 +227,11 @@ static hf_err add_device(struct hf_agent *agent, unsigned index, const uint8_t *
     hf_uplink_init(&device->uplink, agent->rings[index], boot_id);
     device->uplink.publish = publish;
     device->uplink.context = device;
+    device->shadow.period_ms = device->shadow.period_min_ms = device->shadow.period_max_ms = given->period_ms;
+    if (given->device_count == 1) { /* of many, all have the same */
+        device->shadow.period_min_ms = HF_AGENT_PERIOD_MIN_MS;
+        device->shadow.period_max_ms = HF_AGENT_PERIOD_MAX_MS;
+    }
     options.url = given->url;
     options.device = given->devices[index];
     options.user = device;
@@ -208,6 +251,8 @@ static hf_err add_device(struct hf_agent *agent, unsigned index, const uint8_t *
     options.on_sent = on_sent;
     options.on_failed = on_failed;
     options.on_error = on_error;
+    if (given->source != NULL)
+        options.on_shadow = on_shadow;
     err = hf_client_new(&options, &device->client, error, HF_AGENT_ERROR_BYTES);
     if (err != HOLDFAST_OK)
         return err == HOLDFAST_ERR_INVALID ? HF_ERR_INVALID

@@ -34,7 +34,8 @@ struct hf_agent_options {
     const char *url, *topic;
     const char *const *devices; /* names; borrowed */
     unsigned device_count;
-    uint32_t period_ms; /* of batches: 50 */
+    const char *source; /* its kind, for the shadow; NULL: the shadow is left alone */
+    uint32_t period_ms; /* of batches: 50; one device's may be changed by its shadow (agent/shadow.h) */
     /* Writes the token of a device for its next connection. NULL: none. */
     bool (*token)(void *context, unsigned device, bool fresh, char *out, size_t out_bytes);
     const char *ca_file, *cert_file, *key_file;

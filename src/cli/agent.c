@@ -55,6 +55,7 @@ struct run {
     char **names, **paths; /* own; paths is NULL without a queue file */
     char **tokens;         /* own; as many as devices, or one, or none */
     unsigned token_count;
+    char kind[16]; /* of its source: "csv" of "csv:rides/monday.csv" */
     int signals;
 };
 
@@ -259,7 +260,9 @@ static int open_and_live(struct run *run)
                    : request->queue != NULL        ? QUEUE_MIB
                    : run->count > QUEUE_MEMORY_MIB ? 0
                                                    : QUEUE_MEMORY_MIB / run->count;
+    (void)snprintf(run->kind, sizeof(run->kind), "%.*s", (int)strcspn(request->source, ":"), request->source);
     const struct hf_agent_options options = {.url = run->url,
+                                             .source = run->kind,
                                              .topic = request->topic,
                                              .devices = (const char *const *)run->names,
                                              .device_count = run->count,

@@ -133,6 +133,27 @@ def test_many_bicycles_in_one_process(gw, tmp_path):
         assert one.process.wait(20) == 1 and "has 1 tokens" in one.process.stderr.read()
 
 
+def test_its_shadow_says_what_it_is_and_takes_wishes(gw):
+    def shadow(method="GET", body=None, query=""):
+        return gw.api().do(method, "/v1/devices/wished/shadow" + query, None if body is None else json.dumps(body).encode(), headers={"Content-Type": "application/merge-patch+json"}).json
+
+    with agent(gw, "wished", "--source", "bicycle", "--uplink", "100ms") as one:
+        one.wait_status("batches_sent", 3)
+        eventually(lambda: shadow().get("reported", {}).get("agent", {}).get("uplink_ms") == 100)
+        assert shadow()["reported"]["agent"]["source"] == "bicycle" and shadow()["reported"]["agent"]["software"].startswith("holdfast-agent/")
+        applied = shadow("PATCH", {"desired": {"agent": {"uplink_ms": 20}}}, "?wait=applied&timeout_ms=10000")
+        assert applied["labels"][-1] == "applied", applied
+        assert shadow()["reported"]["agent"]["uplink_ms"] == 20 and not shadow()["delta"]
+        shadow("PATCH", {"desired": {"agent": {"uplink_ms": 1}}})
+        eventually(lambda: shadow()["reported"]["agent"].get("refused") == "uplink_ms is a whole number from 5 to 10000")
+        assert shadow()["reported"]["agent"]["uplink_ms"] == 20 and shadow()["delta"] == {"agent": {"uplink_ms": 1}}
+        shadow("PATCH", {"desired": {"agent": None}})
+        eventually(lambda: "refused" not in shadow()["reported"]["agent"])
+        eventually(lambda: len([batch for batch in batches(gw, "wished") if len(batch.samples) <= 3]) > 3)  # each 20 ms
+        status, end = one.end(signal.SIGTERM)
+    assert (status, end["lost"]) == (0, 0)
+
+
 def test_a_refused_device_says_why(gw):
     with Agent(gw.url().replace("http", "ws", 1), "nobody", gw.token("somebody"), "--source", "bicycle") as one:
         closed = one.wait(lambda row: row["type"] == "close")

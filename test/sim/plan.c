@@ -115,7 +115,7 @@ static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
                     .window_messages = one_of(rng, 4, 64, 256),
                     .window_bytes = one_of(rng, 4096, 65536, 1 << 20),
                     .resume_ms = one_of(rng, 5000, 60000, 300000)},
-        .shadow = {32 << 10, 8, 16, 100, 1 << 20, {100, 200}},
+        .shadow = {32 << 10, 8, 16, 100, 1 << 20, {100, 200}, 0},
     };
 }
 

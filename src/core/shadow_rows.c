@@ -71,10 +71,10 @@ hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     struct key key;
     hf_err err = begin(&key, event->tenant, event->device, event->topic);
-    size_t prefix_bytes = key.bytes, room = 16 + (err == HF_OK ? hf_event_bytes(event) : 0);
 
     if (err != HF_OK || event->seq == 0)
         return err;
+    size_t prefix_bytes = key.bytes, room = 16 + hf_event_bytes(event);
     if (event->payload.bytes == 0)
         return remove_all(txn, &key, event);
     uint8_t *row = malloc(room);

@@ -91,13 +91,13 @@ char *hf_shadow_encode(const struct hf_shadow *shadow, struct hf_slice change, s
 
 static bool decode_path(const char *name, struct hf_shadow_field *ret_field)
 {
-    for (uint8_t i = 0; i < HF_SHADOW_SECTIONS; i++) {
+    for (unsigned i = 0; i < HF_SHADOW_SECTIONS; i++) {
         const char *section = hf_shadow_section_name(i);
         size_t bytes = strlen(section);
 
         if (name[0] != '/' || strncmp(name + 1, section, bytes) != 0 || name[1 + bytes] != '/')
             continue;
-        ret_field->section = i;
+        ret_field->section = (uint8_t)i;
         ret_field->path = hf_slice_of(name + 1 + bytes);
         return ret_field->path.bytes <= HF_JSON_POINTER_BYTES_MAX;
     }

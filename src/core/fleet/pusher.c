@@ -94,7 +94,7 @@ void hf_pusher_look(struct hf_pusher *pusher, uint64_t now_ms)
         return;
     hf_err err = hf_push_rows_first(txn, &tenant, pusher->id);
     if (err == HF_OK && memcmp(pusher->id, pusher->finished, sizeof(pusher->id)) != 0)
-        err = take(pusher, txn, tenant);
+        (void)take(pusher, txn, tenant); /* what fails is looked at again */
     hf_kv_end(txn);
     if (pusher->tenant.at != NULL)
         hf_wheel_arm(pusher->options.wheel, &pusher->timer, now_ms + HF_PUSH_STEP_MS);

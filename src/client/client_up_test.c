@@ -191,6 +191,13 @@ static void a_refusal_is_told_when_the_queue_has_it(void **state)
     hf_store_memory_fail(kit->store, HF_OK);
     kit_send(kit, &refuse);
     expect(kit, "failed 1 corrupt\n");
+    kit_publish(kit, "b");
+    forget(kit);
+    refuse.as.refuse.seq = 2;
+    refuse.as.refuse.reason =
+        HF_REASON_NONE; /* a peer that gives none: failed all the same, and not published once more */
+    kit_send(kit, &refuse);
+    expect(kit, "failed 2 none\n");
 }
 
 static void after_1009_the_largest_is_failed_and_a_gap_goes_in_its_place(void **state)

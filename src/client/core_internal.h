@@ -67,7 +67,8 @@ struct hf_inflight {
 
 struct hf_pending { /* what the application hears of when it is durable */
     uint64_t ticket, id;
-    enum hf_reason reason; /* NONE: a publish; else the message has failed */
+    bool failed; /* for `reason`, which is the peer's word and may be NONE; else it is a publish */
+    enum hf_reason reason;
     void *cookie;
 };
 

@@ -29,7 +29,7 @@ static void tell_pending(struct hf_client_core *core, uint64_t through, hf_err e
 
         core->pending_count--;
         memmove(core->pending, core->pending + 1, core->pending_count * sizeof(core->pending[0]));
-        if (first.reason == HF_REASON_NONE) {
+        if (!first.failed) {
             core->ops->published(core->user, first.cookie, first.id, err);
         } else if (err == HF_OK) { /* else it is in the queue as before */
             core->counts.failed++;

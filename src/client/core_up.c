@@ -25,7 +25,8 @@ static void draw_uuid(struct hf_client_core *core, uint8_t uuid[16])
 static void fail_when_durable(struct hf_client_core *core, uint64_t id, enum hf_reason reason,
                               uint64_t ticket)
 {
-    core->pending[core->pending_count++] = (struct hf_pending){.ticket = ticket, .id = id, .reason = reason};
+    core->pending[core->pending_count++] =
+        (struct hf_pending){.ticket = ticket, .id = id, .failed = true, .reason = reason};
     core->busy = true;
 }
 

@@ -39,6 +39,8 @@ hf_err hf_shadow_load(struct kept_document *kept, struct hf_slice name)
         kept->bytes = record.payload.bytes;
         err = hf_shadow_decode(record.payload, &kept->shadow->now);
     }
+    if (err == HF_ERR_NOT_FOUND && name.bytes > 0)
+        err = hf_shadow_rows_ended(txn, kept->tenant->name, hf_kept_name(kept), &kept->shadow->now.forgotten);
     if (err == HF_OK && name.bytes == 0)
         err = hf_push_rows_unseen(txn, kept->tenant->name, hf_kept_name(kept), &kept->shadow->pushed_first,
                                   &kept->shadow->pushed_last);
@@ -291,13 +293,14 @@ static void tell(struct kept_document *kept, uint64_t maker)
     free(json);
 }
 
-/* The next change makes version 1 again. Whoever waits for a label has the one that it has reached. */
+/* Its end takes a version, too (core/shadow_rows.h). Whoever waits for a label has the one that it has reached. */
 static void removed(struct kept_document *kept, struct hf_call *call)
 {
-    uint64_t maker = call->document.conn;
+    uint64_t maker = call->document.conn, ended = kept->shadow->now.version + 1;
 
     hf_shadow_deinit(&kept->shadow->now);
-    kept->shadow->seen_version = 0;
+    kept->shadow->now.forgotten = ended;
+    kept->shadow->seen_version = 0; /* it has not been told of the end */
     kept->hub->stats.shadows_removed++;
     hf_shadow_answer_waits(kept);
     answer(kept, call, HF_REASON_NONE);

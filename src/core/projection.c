@@ -43,7 +43,7 @@ static hf_err get_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, stru
 
 static hf_err put_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, const struct hf_device_row *row)
 {
-    uint8_t out[1024];
+    uint8_t out[HF_DEVICE_ROW_BYTES_MAX];
 
     return put(txn, HF_KV_DEVICES, hf_kvkey_slice(key), out, hf_device_row_encode(row, out, sizeof(out)));
 }

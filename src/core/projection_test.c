@@ -14,6 +14,7 @@
 #include "core/presence.h"
 #include "core/projection.h"
 #include "core/rows.h"
+#include "core/shadow_rows.h"
 #include "store/memory/kv_memory.h"
 
 #define T0 UINT64_C(1700000000000)
@@ -476,6 +477,38 @@ static void versions_of_shadows_age_once_they_are_replaced(void **state)
     hf_kv_close(kv);
 }
 
+static uint64_t ended(struct hf_kv *kv)
+{
+    struct hf_kv_txn *txn;
+    uint64_t version = 77;
+
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    assert_int_equal(hf_shadow_rows_ended(txn, HF_SLICE("acme"), HF_SLICE("d"), &version), HF_OK);
+    hf_kv_end(txn);
+    return version;
+}
+
+/* Twice is harmless, and an earlier end that comes again takes nothing back. */
+static void the_end_of_a_named_shadow_leaves_its_version(void **state)
+{
+    struct hf_kv *kv = open_kv();
+    struct hf_event first = event(1, HF_EVENT_SHADOW), second = event(2, HF_EVENT_SHADOW);
+
+    (void)state;
+    first.topic = HF_SLICE("led");
+    first.seq = 3;
+    second.topic = HF_SLICE("fan");
+    second.seq = 7;
+    assert_int_equal(ended(kv), 0);
+    apply(kv, first);
+    assert_int_equal(ended(kv), 4);
+    apply(kv, second);
+    apply(kv, first);
+    apply(kv, second);
+    assert_int_equal(ended(kv), 8);
+    hf_kv_close(kv);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -489,6 +522,7 @@ int main(void)
         cmocka_unit_test(the_sweep_takes_bounded_steps),
         cmocka_unit_test(keys_count_until_after_the_end),
         cmocka_unit_test(versions_of_shadows_age_once_they_are_replaced),
+        cmocka_unit_test(the_end_of_a_named_shadow_leaves_its_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

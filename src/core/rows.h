@@ -31,6 +31,7 @@
     NUMBER(queue)     /* id of the device's uplink queue, 0 = none */                                \
     NUMBER(uplink)    /* highest sequence of that queue that is in the log */                        \
     NUMBER(seen_ms)   /* UTC, last sign of life as of the end of the last connection */              \
+    NUMBER(ended)     /* no named shadow that was deleted had a version above this one */            \
     TEXT(protocol)                                                                                   \
     TEXT(session)   /* 16 bytes, or absent */                                                        \
     TEXT(uplink_id) /* 16 bytes: id of the message with the number `uplink`; absent = it has none */ \
@@ -111,7 +112,7 @@
     TEXT(who)                                                                                    \
     TEXT(reasons) /* of refusals: u16 reason, u32 count each */
 
-enum { HF_RESULT_BYTES_MAX = 64 * 1024 };
+enum { HF_RESULT_BYTES_MAX = 64 * 1024, HF_DEVICE_ROW_BYTES_MAX = 1024 };
 
 #define HF_ROW_NUMBER(name) uint64_t name;
 #define HF_ROW_TEXT(name)   struct hf_slice name;

@@ -67,6 +67,33 @@ static hf_err remove_all(struct hf_kv_txn *txn, const struct key *prefix, const 
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
+static hf_err read_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, struct hf_device_row *ret_row)
+{
+    struct hf_slice value;
+    hf_err err = hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(key), &value);
+
+    *ret_row = (struct hf_device_row){0};
+    return err == HF_OK ? hf_device_row_decode(value, ret_row) : err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
+/* Its end has a version of its own, so whoever has the last one lacks something. */
+static hf_err note_end(struct hf_kv_txn *txn, const struct hf_event *event)
+{
+    struct hf_device_row row;
+    struct hf_kvkey key;
+    uint8_t out[HF_DEVICE_ROW_BYTES_MAX];
+    hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
+
+    if (err == HF_OK)
+        err = read_device(txn, &key, &row);
+    if (err != HF_OK || event->seq < row.ended)
+        return err;
+    row.ended = event->seq + 1;
+    size_t bytes = hf_device_row_encode(&row, out, sizeof(out));
+    HF_ASSERT(bytes > 0);
+    return hf_kv_put(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), (struct hf_slice){(const char *)out, bytes});
+}
+
 hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     struct key key;
@@ -75,8 +102,10 @@ hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
     if (err != HF_OK || event->seq == 0)
         return err;
     size_t prefix_bytes = key.bytes, room = 16 + hf_event_bytes(event);
-    if (event->payload.bytes == 0)
-        return remove_all(txn, &key, event);
+    if (event->payload.bytes == 0) {
+        err = remove_all(txn, &key, event);
+        return err == HF_OK ? note_end(txn, event) : err;
+    }
     uint8_t *row = malloc(room);
     if (row == NULL)
         return HF_ERR_NOMEM;
@@ -91,6 +120,19 @@ hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         txn->trimmed[HF_KV_TWINS] += err == HF_OK;
     }
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
+}
+
+hf_err hf_shadow_rows_ended(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
+                            uint64_t *ret_version)
+{
+    struct hf_device_row row = {0};
+    struct hf_kvkey key;
+    hf_err err = hf_kvkey_device(&key, tenant, device);
+
+    if (err == HF_OK)
+        err = read_device(txn, &key, &row);
+    *ret_version = row.ended;
+    return err;
 }
 
 hf_err hf_shadow_rows_each(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,

@@ -3,7 +3,10 @@
  *   key: tenant 00 device 00 name 00 u64 version      name: 0..64 bytes, none for the unnamed one
  *
  * Versions of a shadow follow each other without a hole, so what is too old has a key that can be named. The record says from which version on its history is kept
- * (event.from), so a replay ends with the same rows; age is the sweep's (core/projection.h). A record without content ends the shadow and its history. */
+ * (event.from), so a replay ends with the same rows; age is the sweep's (core/projection.h). A record without content ends the shadow and its history.
+ *
+ * What has gone leaves one number with its device (`ended` in DEVICES): the end of a shadow takes a version, too, and one that is made anew, under that name or another, begins above
+ * the highest such version of the device. So no version of a name comes twice, however long ago the first one was, and nothing has to be kept for each name. */
 #ifndef HF_CORE_SHADOW_ROWS_H
 #define HF_CORE_SHADOW_ROWS_H
 
@@ -14,6 +17,10 @@ enum { HF_SHADOW_TRIM_ROWS = 1000 }; /* too old versions that one record removes
 
 /* HF_ERR_INVALID: names that make no key. What had to make room is counted in txn->trimmed. */
 hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event);
+
+/* The version above which a named shadow that is not there begins; 0 = none of this device was ever deleted. HF_ERR_INVALID, HF_ERR_CORRUPT. */
+hf_err hf_shadow_rows_ended(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
+                            uint64_t *ret_version);
 
 /* The record of the newest version that is not above `version` (0: the newest of all) and not made after at_ms (UTC; 0: whenever). Slices are borrowed as those of hf_kv_get(). HF_ERR_NOT_FOUND, HF_ERR_INVALID, HF_ERR_CORRUPT. */
 hf_err hf_shadow_rows_read(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,

@@ -210,7 +210,10 @@ def test_named_shadows_are_listed_and_deleted(gateways):
         assert [row["name"] for row in gw.api().get(f"/v1/devices/{name}/shadows")["shadows"]] == ["led", "motor"]
         gw.kill()  # and so it stays
         gw.start()
-    assert change(gw, name, {"desired": {"n": 7}}, shadow="/alarm").json["version"] == 1
+    assert change(gw, name, {"desired": {"n": 7}}, shadow="/alarm").json["version"] == 5
+    whole = gw.api().get(f"/v1/devices/{name}/shadow/alarm?since=3")  # whoever knew the one before is not told a patch of it
+    assert whole["desired"] == {"n": 7} and "changes" not in whole
+    assert change(gw, name, {"desired": {"n": 8}}, shadow="/alarm", status=409, headers={"If-Match": '"3"'}).reason == "version_conflict"
     assert read(gw, name)["desired"] == {"unnamed": 1}
 
 

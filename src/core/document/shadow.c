@@ -57,6 +57,12 @@ struct step { /* a change on its way */
     char path_storage[HF_JSON_POINTER_BYTES_MAX + 1];
 };
 
+/* One that was deleted goes on above what it had. */
+static uint64_t next_version(const struct hf_shadow *before)
+{
+    return HF_MAX(before->version, before->forgotten) + 1;
+}
+
 /* ---- the change as trees ---- */
 
 static hf_err parse_section(const struct hf_shadow *shadow, unsigned section, cJSON **ret_json)
@@ -294,7 +300,7 @@ static hf_err settle_field(struct step *step, const cJSON *old, const cJSON *now
         step->same[number / 8] |= (uint8_t)(1 << number % 8);
     } else {
         field = (struct hf_shadow_field){
-            .version = step->before->version + 1, .time_ms = step->utc_ms, .path = path};
+            .version = next_version(step->before), .time_ms = step->utc_ms, .path = path};
         step->differs = true;
         step->newer |= removed_since(step, path);
     }
@@ -385,7 +391,7 @@ static hf_err find_lost(struct step *step)
         step->newer |= field.version > step->base_version;
         if (is_there(step, field.section, field.path))
             continue;
-        field.version = step->before->version + 1;
+        field.version = next_version(step->before);
         field.time_ms = step->utc_ms;
         err = note_removed(step, &field);
     }
@@ -467,7 +473,7 @@ static enum hf_reason settle_section(struct step *step, unsigned section)
         return HF_REASON_FORBIDDEN;
     if (step->newer && step->change->merge == HF_MERGE_CONFLICT_FREE && step->base_version != 0)
         return HF_REASON_VERSION_CONFLICT;
-    step->after->version = step->before->version + 1;
+    step->after->version = next_version(step->before);
     return reason_of(print(step));
 }
 
@@ -480,7 +486,7 @@ static enum hf_reason settle_rule(struct step *step)
         return HF_REASON_NONE;
     if ((step->change->sections & HF_SHADOW_RULE) == 0)
         return HF_REASON_FORBIDDEN;
-    step->after->version = step->before->version + 1;
+    step->after->version = next_version(step->before);
     return HF_REASON_NONE;
 }
 

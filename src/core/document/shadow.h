@@ -34,7 +34,8 @@ struct hf_shadow_fields { /* owned; see shadow_fields.h */
     uint16_t count;
 };
 
-struct hf_shadow { /* zeroed = nothing was written yet */
+struct
+    hf_shadow { /* zeroed = nothing was written yet; version 0 and `forgotten`: one of this name may have had the versions up to that */
     uint64_t version, updated_ms /* UTC */;
     uint64_t epoch;                 /* of the newest connection that changed it; 0 = none did */
     char *text[HF_SHADOW_SECTIONS]; /* owned; NULL = {} */
@@ -69,7 +70,8 @@ struct hf_shadow_outcome { /* of a change by the rule oplog; the caller's to fre
 void hf_shadow_deinit(struct hf_shadow *shadow); /* zeroes it */
 void hf_shadow_outcome_deinit(struct hf_shadow_outcome *outcome);
 
-/* *ret_after is the shadow as the change makes it (initialised when NONE is returned; the caller's to deinit), with a version one above unless no value differs.
+/* *ret_after is the shadow as the change makes it (initialised when NONE is returned; the caller's to deinit), with a version one above (of version 0: above
+ * `forgotten`) unless no value differs.
  *
  * The change: a merge patch {"desired":{...},...}, which may also have a member `version`, the base version where none is given otherwise, and `merge`, the shadow's own rule from
  * now on (null: its tenant's); or operations of JSON Patch on /reported, /desired and /tags. A section that is removed or null is empty. A base version that is not the present

@@ -55,6 +55,7 @@ const char *hf_bench_mode_name(enum hf_bench_mode mode);
     X(NS, duration_ns, "duration", "TIME", "10s", 0, 864000, "measured time, after the warm-up") \
     X(NS, warmup_ns, "warmup", "TIME", "1s", 0, 86400, "cut off before it; 5m for figures to publish, 30s for a short look") \
     X(NS, timeout_ns, "timeout", "TIME", "10s", 0.001, 3600, "for a connection to open") \
+    X(NS, patience_ns, "patience", "TIME", "20ms", 0, 60, "flood: how long a connection waits for its refusal before it says its request; 0s: at once") \
     X(NS, drain_ns, "drain", "TIME", "5s", 0, 3600, "wait for answers at the end; what comes later is lost") \
     X(RAMP, ramp, "ramp", "KIND", "none", 0, 0, "none, step or linear: how --rate (without messages --connect-rate) is reached") \
     X(NS, ramp_ns, "ramp-time", "TIME", "0s", 0, 86400, "how long the ramp takes; never measured") \

@@ -42,6 +42,11 @@ void hf_bench_net_init(struct hf_bench_net *net)
     hf_rng_seed(&net->rng, hf_entropy_u64());
 }
 
+static bool is_flood(const struct hf_bench_net *net)
+{
+    return net->config->mode == HF_BENCH_FLOOD;
+}
+
 /* Back to idle with everything freed. */
 static void conn_reset(struct hf_bench_conn *conn, bool abort)
 {
@@ -53,7 +58,10 @@ static void conn_reset(struct hf_bench_conn *conn, bool abort)
         net->opening--;
     conn->state = HF_BENCH_CONN_IDLE;
     hf_wheel_cancel(net->wheel, &conn->timer);
-    hf_bench_wire_close(&conn->wire, abort);
+    if (is_flood(net))
+        hf_bench_wire_rest(&conn->wire);
+    else
+        hf_bench_wire_close(&conn->wire, abort);
     hf_ws_decoder_deinit(&conn->decoder);
     hf_ws_assembly_clear(&conn->assembly, &net->ws.memory);
     free(conn->handshake);
@@ -78,16 +86,7 @@ static void conn_closed(struct hf_bench_conn *conn)
     conn->net->handler->on_end(conn, hf_clock_ns());
 }
 
-static void on_due(struct hf_timer *timer, uint64_t now_ms)
-{
-    struct hf_bench_conn *conn = HF_CONTAINER_OF(timer, struct hf_bench_conn, timer);
-
-    (void)now_ms;
-    if (conn->state == HF_BENCH_CONN_CLOSING)
-        conn_closed(conn);
-    else
-        conn_fail(conn, HF_BENCH_TIMEOUT);
-}
+static void on_due(struct hf_timer *timer, uint64_t now_ms);
 
 void hf_bench_conn_init(struct hf_bench_conn *conn, struct hf_bench_net *net, uint32_t index)
 {
@@ -110,7 +109,8 @@ void hf_bench_conn_dial(struct hf_bench_conn *conn, uint64_t intended_ns, uint64
     conn->stage_ns = now_ns;
     net->opening++;
     net->result->attempted++;
-    hf_wheel_arm(net->wheel, &conn->timer, (now_ns + net->config->timeout_ns) / NS_PER_MS);
+    hf_wheel_arm(net->wheel, &conn->timer,
+                 (now_ns + (is_flood(net) ? net->config->patience_ns : net->config->timeout_ns)) / NS_PER_MS);
     if (!hf_bench_wire_dial(&conn->wire, net->epoll_fd, conn, net->target, source,
                             net->sources->address_bytes, &cause))
         conn_fail(conn, cause);
@@ -134,25 +134,30 @@ static void conn_opened(struct hf_bench_conn *conn, uint64_t now_ns)
 
 /* ---- handshake ---- */
 
-static void upgrade_begin(struct hf_bench_conn *conn, uint64_t now_ns)
+static bool handshake_new(struct hf_bench_conn *conn, uint64_t now_ns)
 {
-    struct hf_bench_net *net = conn->net;
     uint8_t nonce[HF_WS_NONCE_BYTES];
-    char path[HF_BENCH_HEAD_BYTES_MAX], request[HF_BENCH_HEAD_BYTES_MAX];
-    struct hf_sb sb;
 
     conn->handshake = malloc(sizeof(*conn->handshake));
-    if (conn->handshake == NULL || !net->write_path(net->user, conn, path, sizeof(path))) {
-        conn_fail(conn, HF_BENCH_LOCAL);
-        return;
-    }
+    if (conn->handshake == NULL)
+        return false;
     conn->state = HF_BENCH_CONN_UPGRADE;
     conn->stage_ns = now_ns;
     conn->handshake->head_bytes = 0;
     hf_entropy(nonce, sizeof(nonce));
-    hf_ws_client_init(&conn->handshake->client, nonce, hf_slice_of(net->config->protocol), NULL);
+    hf_ws_client_init(&conn->handshake->client, nonce, hf_slice_of(conn->net->config->protocol), NULL);
+    return true;
+}
+
+static void upgrade_begin(struct hf_bench_conn *conn, uint64_t now_ns)
+{
+    struct hf_bench_net *net = conn->net;
+    char path[HF_BENCH_HEAD_BYTES_MAX], request[HF_BENCH_HEAD_BYTES_MAX];
+    struct hf_sb sb;
+
     hf_sb_init(&sb, request, sizeof(request));
-    if (hf_ws_client_write_request(&conn->handshake->client, hf_slice_of(path),
+    if (!handshake_new(conn, now_ns) || !net->write_path(net->user, conn, path, sizeof(path)) ||
+        hf_ws_client_write_request(&conn->handshake->client, hf_slice_of(path),
                                    hf_slice_of(net->target->authority), HF_SLICE(""), &sb) != HF_OK) {
         conn_fail(conn, HF_BENCH_LOCAL);
         return;
@@ -239,6 +244,36 @@ static void connected(struct hf_bench_conn *conn, uint64_t now_ns)
         conn_opened(conn, now_ns);
     } else {
         upgrade_begin(conn, now_ns);
+    }
+}
+
+/* A flood's connection has heard something before it spoke: that it is refused, in words or by a reset. */
+static void refused_unasked(struct hf_bench_conn *conn, uint64_t now_ns)
+{
+    enum hf_bench_cause cause;
+
+    if (!hf_bench_wire_connected(&conn->wire, &cause))
+        conn_fail(conn, cause);
+    else if (conn->net->tls != NULL)
+        conn_fail(conn, HF_BENCH_REFUSED);
+    else if (!handshake_new(conn, now_ns))
+        conn_fail(conn, HF_BENCH_LOCAL);
+}
+
+static void on_due(struct hf_timer *timer, uint64_t now_ms)
+{
+    struct hf_bench_conn *conn = HF_CONTAINER_OF(timer, struct hf_bench_conn, timer);
+    struct hf_bench_net *net = conn->net;
+    uint64_t timeout_ms = (conn->stage_ns + net->config->timeout_ns) / NS_PER_MS;
+
+    if (conn->state == HF_BENCH_CONN_CLOSING) {
+        conn_closed(conn);
+    } else if (is_flood(net) && now_ms < timeout_ms) {
+        hf_wheel_arm(net->wheel, &conn->timer, timeout_ms);
+        if (conn->state == HF_BENCH_CONN_SILENT) /* patience is over */
+            connected(conn, hf_clock_ns());
+    } else {
+        conn_fail(conn, HF_BENCH_TIMEOUT);
     }
 }
 
@@ -395,7 +430,8 @@ static bool is_late_alert(const struct hf_bench_conn *conn, ssize_t outcome)
 static void at_end_of_stream(struct hf_bench_conn *conn, ssize_t outcome)
 {
     switch (conn->state) {
-    case HF_BENCH_CONN_TCP: conn_fail(conn, HF_BENCH_REFUSED); break;
+    case HF_BENCH_CONN_TCP:
+    case HF_BENCH_CONN_SILENT: conn_fail(conn, HF_BENCH_REFUSED); break;
     case HF_BENCH_CONN_UPGRADE:
         conn_fail(conn, is_late_alert(conn, outcome) ? HF_BENCH_TLS_FAILED : HF_BENCH_REFUSED);
         break;
@@ -427,11 +463,23 @@ static void readable(struct hf_bench_conn *conn, bool to_the_end, uint64_t now_n
     }
 }
 
+/* A flood's, which lets the other side speak first. */
+static bool is_patient(const struct hf_bench_conn *conn)
+{
+    return is_flood(conn->net) && conn->net->config->patience_ns > 0 &&
+           (conn->state == HF_BENCH_CONN_TCP || conn->state == HF_BENCH_CONN_SILENT);
+}
+
 void hf_bench_conn_event(struct hf_bench_conn *conn, uint32_t epoll_events, uint64_t now_ns)
 {
     bool end = (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 
-    if (conn->state == HF_BENCH_CONN_TCP && (epoll_events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
+    if (is_patient(conn)) {
+        if (end || (epoll_events & EPOLLIN))
+            refused_unasked(conn, now_ns);
+        else
+            conn->state = HF_BENCH_CONN_SILENT;
+    } else if (conn->state == HF_BENCH_CONN_TCP && (epoll_events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
         connected(conn, now_ns);
     else if (conn->state == HF_BENCH_CONN_TLS)
         tls_step(conn, now_ns);
@@ -464,4 +512,5 @@ void hf_bench_conn_close(struct hf_bench_conn *conn, uint64_t now_ns)
 void hf_bench_conn_abort(struct hf_bench_conn *conn)
 {
     conn_reset(conn, true);
+    hf_bench_wire_close(&conn->wire, true); /* a flood's rests */
 }

@@ -29,6 +29,7 @@ enum {
 enum hf_bench_conn_state {
     HF_BENCH_CONN_IDLE,
     HF_BENCH_CONN_TCP,
+    HF_BENCH_CONN_SILENT, /* flood: connected, waits for a refusal that needs no request */
     HF_BENCH_CONN_TLS,
     HF_BENCH_CONN_UPGRADE,
     HF_BENCH_CONN_OPEN,

@@ -25,9 +25,9 @@ static enum hf_bench_cause cause_of(int code)
     }
 }
 
-bool hf_bench_wire_dial(struct hf_bench_wire *wire, int epoll_fd, void *tag,
+static bool open_socket(struct hf_bench_wire *wire, int epoll_fd, void *tag,
                         const struct hf_bench_target *target, const struct sockaddr_storage *source,
-                        socklen_t source_bytes, enum hf_bench_cause *ret_cause)
+                        socklen_t source_bytes)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = tag};
     int on = 1;
@@ -35,19 +35,26 @@ bool hf_bench_wire_dial(struct hf_bench_wire *wire, int epoll_fd, void *tag,
 
     *wire = (struct hf_bench_wire){.fd = fd};
     if (fd < 0)
-        goto failed;
+        return false;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (source != NULL) {
         (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
         if (bind(fd, (const struct sockaddr *)source, source_bytes) < 0)
-            goto failed;
+            return false;
     }
-    if (connect(fd, (const struct sockaddr *)&target->address, target->address_bytes) < 0 &&
-        errno != EINPROGRESS)
-        goto failed;
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool hf_bench_wire_dial(struct hf_bench_wire *wire, int epoll_fd, void *tag,
+                        const struct hf_bench_target *target, const struct sockaddr_storage *source,
+                        socklen_t source_bytes, enum hf_bench_cause *ret_cause)
+{
+    bool rested = wire->fd >= 0;
+
+    if ((rested || open_socket(wire, epoll_fd, tag, target, source, source_bytes)) &&
+        (connect(wire->fd, (const struct sockaddr *)&target->address, target->address_bytes) == 0 ||
+         errno == EINPROGRESS))
         return true;
-failed:
     *ret_cause = cause_of(errno);
     hf_bench_wire_close(wire, true);
     return false;
@@ -124,6 +131,17 @@ ssize_t hf_bench_wire_write(struct hf_bench_wire *wire, const void *data, size_t
     if (n >= 0)
         return n;
     return errno == EAGAIN || errno == EINTR ? HF_BENCH_IO_AGAIN : HF_BENCH_IO_ERROR;
+}
+
+void hf_bench_wire_rest(struct hf_bench_wire *wire)
+{
+    static const struct sockaddr nobody = {.sa_family =
+                                               AF_UNSPEC}; /* connect(2): dissolves the association */
+
+    SSL_free(wire->ssl);
+    wire->ssl = NULL;
+    if (wire->fd >= 0 && connect(wire->fd, &nobody, sizeof(nobody)) < 0)
+        hf_bench_wire_close(wire, true);
 }
 
 void hf_bench_wire_close(struct hf_bench_wire *wire, bool abort)

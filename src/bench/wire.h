@@ -23,7 +23,8 @@ enum hf_bench_io { /* what a read or write came to, when it is not a count of by
 };
 
 /* Starts connecting and adds the socket to epoll (in, out, rdhup; edge-triggered) with `tag`. source may be NULL.
- * On failure *ret_cause says REFUSED, TIMEOUT or LOCAL and nothing is left open. */
+ * A socket that rests is taken again, with the source that it has. On failure *ret_cause says REFUSED, TIMEOUT or LOCAL and
+ * nothing is left open. */
 bool hf_bench_wire_dial(struct hf_bench_wire *wire, int epoll_fd, void *tag,
                         const struct hf_bench_target *target, const struct sockaddr_storage *source,
                         socklen_t source_bytes, enum hf_bench_cause *ret_cause);
@@ -39,6 +40,10 @@ int hf_bench_wire_tls_step(struct hf_bench_wire *wire);
 /* Bytes (> 0) or enum hf_bench_io. */
 ssize_t hf_bench_wire_read(struct hf_bench_wire *wire, void *out, size_t bytes);
 ssize_t hf_bench_wire_write(struct hf_bench_wire *wire, const void *data, size_t bytes);
+
+/* Ends the connection by a reset and keeps the socket, its source and its place in epoll for the next dial: a flood that
+ * makes a socket for each connection is busy with itself. Closed if that does not go. */
+void hf_bench_wire_rest(struct hf_bench_wire *wire);
 
 /* abort: reset instead of FIN, so that no TIME_WAIT keeps the port. Harmless when closed. */
 void hf_bench_wire_close(struct hf_bench_wire *wire, bool abort);

@@ -156,6 +156,35 @@ def bench(mode, gateway, *options, path="/", scheme="ws"):
     return done.returncode, document, document["runs"][0] if document else done.stderr
 
 
+class Refuser(threading.Thread):
+    """Sends everyone away before it has read a byte: by a reset, or in words."""
+
+    def __init__(self, words=b""):
+        super().__init__(daemon=True)
+        self.words, self.accepted = words, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            with connection:
+                if self.words:
+                    connection.sendall(self.words)
+                else:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.join(5)
+
+
 DEVICE = "/v1/connect/{device}"
 
 
@@ -285,6 +314,21 @@ class Bench(unittest.TestCase):
         self.assertEqual((status, run["connections"]["opened"], run["connections"]["closed"]), (0, 100, 100))
         status, _, run = bench("flood", self.gateway(status=503), "--connect-rate", "100")
         self.assertEqual((status, run["connections"]["failures"]["HTTP_REFUSED"]), (0, 100))
+
+    def test_a_flood_hears_refusals_that_need_no_request(self):
+        for words, cause, codes in ((b"", "REFUSED", {}),
+                                    (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "HTTP_REFUSED", {"503": 100})):
+            refuser = Refuser(words)
+            self.addCleanup(refuser.stop)
+            status, _, run = bench("flood", refuser, "--connect-rate", "100", "--patience", "10s")
+            self.assertEqual((status, run["connections"]["failures"].get(cause), refuser.accepted), (0, 100, 100), run)
+            self.assertEqual(run["connections"]["http_status"], codes)
+
+    def test_a_flood_out_of_patience_asks(self):
+        _, _, run = bench("flood", self.gateway(status=503), "--connect-rate", "20", "--patience", "0s")
+        self.assertEqual(run["connections"]["failures"]["HTTP_REFUSED"], 20)
+        _, _, run = bench("flood", self.gateway(), "--connect-rate", "20", "--patience", "1ms")
+        self.assertEqual((run["connections"]["opened"], run["connections"]["closed"]), (20, 20))
 
     def test_hold_answers_with_memory_of_a_local_server(self):
         status, _, run = bench("hold", self.gateway(), "--server-pid", str(os.getpid()), "--duration", "200ms")

@@ -29,6 +29,11 @@ static void a_report_says_what_it_is(void **state)
     assert_true(hf_slice_is(report, "{\"reported\":{\"agent\":{\"software\":\"agent/1\",\"source\":\"csv\","
                                     "\"uplink_ms\":50,\"refused\":\"uplink_ms is a whole number from 5 to "
                                     "10000\"}}}"));
+    shadow.period_ms = shadow.period_min_ms = shadow.period_max_ms = 10000;
+    report.bytes = hf_agent_shadow_report(&shadow, "agent/1", "csv", text);
+    assert_true(hf_slice_is(report, "{\"reported\":{\"agent\":{\"software\":\"agent/1\",\"source\":\"csv\","
+                                    "\"uplink_ms\":10000,\"refused\":\"uplink_ms is 10000 for all devices of "
+                                    "this agent\"}}}"));
     memset(name, 'a', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     assert_int_equal(hf_agent_shadow_report(&shadow, name, "csv", text), 0);

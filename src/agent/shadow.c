@@ -20,12 +20,15 @@ size_t hf_agent_shadow_report(const struct hf_agent_shadow *shadow, const char *
     hf_json_out_cstr(&json, "source", source);
     hf_json_out_u64(&json, "uplink_ms", shadow->period_ms);
     if (shadow->refused) {
-        char text[64];
+        char text[80];
         struct hf_sb why;
 
         hf_sb_init(&why, text, sizeof(text));
-        hf_sb_printf(&why, "uplink_ms is a whole number from %u to %u", shadow->period_min_ms,
-                     shadow->period_max_ms);
+        if (shadow->period_min_ms == shadow->period_max_ms)
+            hf_sb_printf(&why, "uplink_ms is %u for all devices of this agent", shadow->period_ms);
+        else
+            hf_sb_printf(&why, "uplink_ms is a whole number from %u to %u", shadow->period_min_ms,
+                         shadow->period_max_ms);
         hf_json_out_text(&json, "refused", (struct hf_slice){why.at, why.bytes});
     } else {
         hf_json_out_null(&json, "refused");

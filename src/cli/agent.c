@@ -221,6 +221,7 @@ static int live(struct run *run)
 {
     const struct request *request = run->request;
     uint64_t begin_ms = hf_clock_ms(), status_ms = begin_ms;
+    bool over = false; /* its duration: told once, a second time would end the lingering */
     struct signalfd_siginfo info;
     struct hf_agent_status status;
 
@@ -235,9 +236,9 @@ static int live(struct run *run)
             hf_agent_stop(run->agent, request->queue != NULL ? LEAVE_MS : LEAVE_MEMORY_MS);
         else if (hf_agent_source_ended(run->agent))
             hf_agent_stop(run->agent, request->linger_ms);
-        else if (request->duration_ms != FOR_EVER && now_ms - begin_ms >= request->duration_ms) {
+        else if (!over && now_ms - begin_ms >= request->duration_ms) {
             hf_agent_stop(run->agent, request->linger_ms);
-            begin_ms = now_ms + request->linger_ms; /* not again before */
+            over = true;
         }
     } while (hf_agent_turn(
         run->agent, run->signals,

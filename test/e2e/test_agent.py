@@ -97,6 +97,24 @@ def test_a_full_queue_keeps_what_it_has_and_says_what_is_lost(gateways, tmp_path
     assert lost <= end["lost"]
 
 
+@pytest.mark.parametrize("linger", ["60s", "forever"])
+def test_after_its_duration_it_brings_what_is_queued(gateways, linger):
+    gw = gateways()
+    gw.config["listeners"][0]["port"] = int(gw.url().rsplit(":", 1)[1])
+    gw.kill()
+    with agent(gw, "lingers", "--source", "bicycle", "--duration", "200ms", "--linger", linger) as one:
+        def captures_no_more():
+            last = [row["captured"] for row in one.rows if row["type"] == "status"][-8:]
+            return len(last) == 8 and last[0] == last[-1] > 0
+
+        eventually(captures_no_more)
+        assert one.process.poll() is None and not any(row["type"] == "end" for row in one.rows)
+        gw.start()
+        status, end = one.end()
+    assert (status, end["lost"], end["batches_queued"], end["batches_sent"]) == (0, 0, 0, end["batches_accepted"])
+    assert len(samples(gw, "lingers")) == end["captured"] > 0
+
+
 def test_sensors_of_the_kernel(gw, tmp_path):
     for name, text in {"iio:device2/in_anglvel_z_raw": "500", "iio:device2/in_anglvel_scale": "0.02", "iio:device2/in_anglvel_z_offset": "-25",
                        "iio:device10/in_power_raw": "251400", "iio:device10/in_incli_x_raw": "-91", "iio:device10/in_incli_x_scale": "0.5",

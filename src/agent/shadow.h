@@ -12,7 +12,7 @@
 enum { HF_AGENT_SHADOW_BYTES = 384 /* of a report */ };
 
 struct hf_agent_shadow {
-    uint32_t period_ms, period_min_ms, period_max_ms; /* period_ms: of batches, as it is now; min = max: it stays */
+    uint32_t period_ms, period_min_ms, period_max_ms; /* of batches, as it is now; min = max: it stays */
     bool refused;                                     /* the last wish was none that can be met */
 };
 

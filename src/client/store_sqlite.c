@@ -11,7 +11,15 @@
 
 #include "client/store_sqlite_internal.h"
 
-enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x48466471 /* HFdq */, BUSY_MS = 100, PATH_BYTES_MAX = 4096 };
+enum {
+    SCHEMA_VERSION = 1,
+    APPLICATION_ID = 0x48466471, /* HFdq */
+    BUSY_MS = 100,
+    PATH_BYTES_MAX = 4096,
+    LOG_BYTES = 4 << 20, /* of FILE-wal: SQLite begins it anew at 1,000 pages. What is more is given back */
+    LOG_STEP_BYTES = 512 << 10,
+    LOG_WRITE_BYTES = 64 << 10 /* a VFS writes no more at a time than the largest page has */
+};
 
 static const char schema[] =
     "CREATE TABLE msg_queue(id INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, topic TEXT NOT "
@@ -250,6 +258,32 @@ hf_err hf_sqlite_undo(struct sqlite_store *store, hf_err err)
     return err;
 }
 
+/* A sync behind a log that became longer has the new length to write, too, which is a commit of the file system's journal. So the log gets longer in steps, ahead of the frames,
+ * until it has the length that it keeps. No frame has page number 0: readers end at such a tail as at what an earlier round of the log left there. Only with the transaction open,
+ * when nobody else may write to the log. Trouble is no reason not to commit, the frames find the room that they would have found. */
+static void lengthen_log(struct sqlite_store *store)
+{
+    sqlite3_file *log = NULL;
+    sqlite3_int64 bytes = 0;
+    void *zeros;
+
+    if (store->log_bytes >= LOG_BYTES ||
+        sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+        log == NULL || log->pMethods == NULL || log->pMethods->xFileSize(log, &bytes) != SQLITE_OK ||
+        bytes <= store->log_bytes)
+        return;
+    store->log_bytes = HF_MAX(bytes, HF_MIN(bytes + LOG_STEP_BYTES, LOG_BYTES));
+    zeros = calloc(1, LOG_WRITE_BYTES);
+    while (zeros != NULL && bytes < store->log_bytes) {
+        int part = (int)HF_MIN(store->log_bytes - bytes, LOG_WRITE_BYTES);
+
+        if (log->pMethods->xWrite(log, zeros, part, bytes) != SQLITE_OK)
+            break;
+        bytes += part;
+    }
+    free(zeros);
+}
+
 static void commit(struct sqlite_store *store)
 {
     hf_err err = hf_sqlite_begin(store); /* marks alone have opened none */
@@ -262,6 +296,8 @@ static void commit(struct sqlite_store *store)
         err = hf_sqlite_prune_seen(store);
     if (err == HF_OK)
         err = save(store);
+    if (err == HF_OK && store->power_safe)
+        lengthen_log(store);
     if (err == HF_OK)
         err = hf_sqlite_run(store, SQL_COMMIT, 0, NULL);
     if (err != HF_OK) {
@@ -372,7 +408,7 @@ static hf_err ask(struct sqlite_store *store, const char *text, int64_t *ret_val
 
 static hf_err set_up(struct sqlite_store *store, const struct hf_store_sqlite_options *options)
 {
-    char mode[16] = "";
+    char mode[16] = "", text[128];
     hf_err err = HF_OK;
 
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
@@ -384,10 +420,11 @@ static hf_err set_up(struct sqlite_store *store, const struct hf_store_sqlite_op
         err = HF_ERR_UNSUPPORTED;
     if (err == HF_OK)
         err = pragma(store, options->crash_safe ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL");
-    if (err == HF_OK) /* 256 KiB of pages are enough; a WAL that grew gives its space back */
-        err = pragma(store,
-                     "PRAGMA cache_size=-256;PRAGMA journal_size_limit=4194304;PRAGMA trusted_schema=OFF");
-    return err;
+    /* 256 KiB of pages are enough. */
+    (void)snprintf(text, sizeof(text),
+                   "PRAGMA cache_size=-256;PRAGMA journal_size_limit=%d;PRAGMA trusted_schema=OFF",
+                   LOG_BYTES);
+    return err == HF_OK ? pragma(store, text) : err;
 }
 
 static hf_err create(struct sqlite_store *store, uint64_t queue_id)
@@ -445,6 +482,7 @@ hf_err hf_store_sqlite_open(const struct hf_store_sqlite_options *options, struc
     store->base.ops = &sqlite_ops;
     store->limits = hf_store_limits_of(&options->limits);
     store->lock = -1;
+    store->power_safe = !options->crash_safe;
     err = options->vfs == NULL ? take_lock(store, options->path) : HF_OK;
     if (err == HF_OK)
         err = hf_sqlite_err(sqlite3_open_v2(options->path, &store->db,

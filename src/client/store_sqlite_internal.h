@@ -99,10 +99,12 @@ struct sqlite_store {
     sqlite3_stmt *reading; /* holds the slices that read() and seen() gave; reset by the next call */
     struct hf_sqlite_fresh fresh;
     uint64_t marked_from, marked_to; /* marks that the next commit writes; marked_to 0: none */
-    bool gaps;                       /* msg_gap may have rows */
-    int lock;                        /* of FILE-lock; -1 = none */
-    bool writing;                    /* a transaction is open */
-    bool lost;                       /* facts could not be read again after an error: try at the next call */
+    int64_t log_bytes; /* length of FILE-wal when it was made longer; frames behind it make it so again */
+    bool power_safe;
+    bool gaps;    /* msg_gap may have rows */
+    int lock;     /* of FILE-lock; -1 = none */
+    bool writing; /* a transaction is open */
+    bool lost;    /* facts could not be read again after an error: try at the next call */
 };
 
 static inline struct sqlite_store *hf_sqlite_of(struct hf_store *store)

@@ -56,7 +56,6 @@ struct list {
     struct hf_kv_txn *txn;
     struct hf_catalog_row catalog;
     enum hf_presence presence; /* of the device */
-    hf_err err;
 };
 
 static bool take_status(struct hf_api_request *request, struct list *list)
@@ -120,15 +119,15 @@ static bool wanted(const struct list *list, const struct hf_channel_row *row)
                                       memcmp(row->name.at, list->name.at, list->name.bytes) == 0));
 }
 
-static void write_page(struct hf_json_out *out, struct list *list, struct hf_kv_cursor *cursor,
-                       const struct hf_channel_key *prefix)
+static void write_page(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
+                       struct hf_kv_cursor *cursor, const struct hf_channel_key *prefix)
 {
     struct hf_api_page *page = &list->page;
     struct hf_channel_row row;
     struct hf_slice id;
     hf_err err = HF_OK;
 
-    hf_json_out_array(out, "channels");
+    hf_api_page_begin(page, out, "channels");
     while (hf_api_page_open(page) && (err = hf_channels_next(cursor, prefix, &id, &row)) == HF_OK) {
         hf_api_page_row(page, id);
         if (!wanted(list, &row))
@@ -138,7 +137,7 @@ static void write_page(struct hf_json_out *out, struct list *list, struct hf_kv_
         hf_api_channel_members(out, id, &row, list->presence, true);
         hf_json_out_end(out);
     }
-    list->err = hf_api_page_end(page, out, err);
+    hf_api_page_end(request, page, out, err);
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -147,22 +146,24 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
     struct hf_channel_key prefix;
     struct hf_kv_cursor cursor;
 
-    list->err = hf_channel_key(&prefix, request->tenant, list->device, list->catalog.generation,
-                               (struct hf_slice){NULL, 0});
+    hf_err err = hf_channel_key(&prefix, request->tenant, list->device, list->catalog.generation,
+                                (struct hf_slice){NULL, 0});
     hf_json_out_object(out, NULL);
     hf_json_out_text(out, "device", list->device);
     hf_json_out_cstr(out, "state", hf_presence_name(list->presence));
     hf_json_out_u64(out, "count", list->catalog.count);
     hf_json_out_bool(out, "complete", list->catalog.complete_ms != 0);
     hf_time_out(out, "complete_at", list->catalog.complete_ms);
-    if (list->err == HF_OK && list->tree)
-        list->err =
+    if (err == HF_OK && list->tree)
+        err =
             hf_api_channels_tree(list->txn, &prefix, list->catalog.count, list->presence, list->device, out);
-    else if (list->err == HF_OK &&
-             (list->err = hf_channels_scan(list->txn, &prefix, list->page.after, &cursor)) == HF_OK) {
-        write_page(out, list, &cursor, &prefix);
+    else if (err == HF_OK &&
+             (err = hf_channels_scan(list->txn, &prefix, list->page.after, &cursor)) == HF_OK) {
+        write_page(request, out, list, &cursor, &prefix);
         hf_kv_scan_end(&cursor);
     }
+    if (err != HF_OK)
+        request->write_err = err;
     hf_json_out_end(out);
 }
 

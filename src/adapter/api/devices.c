@@ -26,7 +26,6 @@ struct list {
     char protocol_storage[64], prefix_storage[HF_DEVICE_BYTES_MAX + 1],
         contains_storage[HF_DEVICE_BYTES_MAX + 1];
     struct hf_kv_txn *txn;
-    hf_err err;
 };
 
 static bool take_reason(struct hf_api_request *request, struct list *list)
@@ -139,7 +138,7 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
     struct hf_api_page *page = &list->page;
     hf_err err = HF_OK;
 
-    hf_json_out_array(out, list->array);
+    hf_api_page_begin(page, out, list->array);
     while (hf_api_page_open(page) && (err = hf_kv_next(cursor, &key, &value)) == HF_OK) {
         struct hf_device_row row;
 
@@ -153,7 +152,7 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
             continue;
         write_row(request, out, list, (struct hf_slice){page->last, page->last_bytes}, &row);
     }
-    list->err = hf_api_page_end(page, out, err);
+    hf_api_page_end(request, page, out, err);
 }
 
 /* The row of a device that a query found; false: it is none that is wanted. */
@@ -182,7 +181,7 @@ static void write_found(struct hf_api_request *request, struct hf_json_out *out,
     struct hf_device_row row;
     hf_err err = HF_OK;
 
-    hf_json_out_array(out, list->array);
+    hf_api_page_begin(&list->page, out, list->array);
     while (list->page.items < list->page.limit && (err = hf_fleet_walk_next(&walk, &device)) == HF_OK) {
         hf_api_page_row(&list->page, device);
         if (found_row(request, list, device, &row))
@@ -193,7 +192,7 @@ static void write_found(struct hf_api_request *request, struct hf_json_out *out,
         err = HF_OK;
     }
     hf_fleet_walk_end(&walk);
-    list->err = hf_api_page_end(&list->page, out, err);
+    hf_api_page_end(request, &list->page, out, err);
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -204,8 +203,6 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
     struct hf_sb prefix_sb, start_sb;
     struct hf_kv_cursor cursor;
 
-    list->page.items = list->page.rows = list->page.last_bytes =
-        0; /* it may be written once more, with more room */
     if (list->query.count > 0) {
         hf_json_out_object(out, NULL);
         write_found(request, out, list);
@@ -214,21 +211,22 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
     }
     hf_sb_init(&prefix_sb, prefix, sizeof(prefix));
     hf_sb_init(&start_sb, start, sizeof(start));
-    list->err = hf_kvkey_tenant(&tenant, request->tenant);
-    if (list->err == HF_OK) {
+    hf_err err = hf_kvkey_tenant(&tenant, request->tenant);
+    if (err == HF_OK) {
         hf_sb_slice(&prefix_sb, hf_kvkey_slice(&tenant));
         hf_sb_slice(&prefix_sb, list->prefix);
     }
-    if (list->err == HF_OK && list->page.after.at != NULL) {
-        list->err = hf_kvkey_device(&from, request->tenant, list->page.after);
+    if (err == HF_OK && list->page.after.at != NULL) {
+        err = hf_kvkey_device(&from, request->tenant, list->page.after);
         hf_sb_slice(&start_sb, hf_kvkey_slice(&from));
         hf_sb_char(&start_sb, 0); /* the smallest key behind it */
     }
-    if (list->err == HF_OK)
-        list->err = hf_kv_scan(list->txn, HF_KV_DEVICES, hf_sb_done(&prefix_sb), hf_sb_done(&start_sb), false,
-                               &cursor);
+    if (err == HF_OK)
+        err = hf_kv_scan(list->txn, HF_KV_DEVICES, hf_sb_done(&prefix_sb), hf_sb_done(&start_sb), false,
+                         &cursor);
+    request->write_err = err;
     hf_json_out_object(out, NULL);
-    if (list->err == HF_OK) {
+    if (err == HF_OK) {
         write_rows(request, out, list, &cursor);
         hf_kv_scan_end(&cursor);
     }

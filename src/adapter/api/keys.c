@@ -13,7 +13,6 @@ struct list {
     struct hf_slice after;
     char after_storage[HF_API_KEY_ID_BYTES_MAX + 1];
     struct hf_kv_txn *txn;
-    hf_err err;
 };
 
 static void write_key(struct hf_json_out *out, struct hf_slice id, const struct hf_key_row *row,
@@ -70,6 +69,8 @@ static void write_rows(struct hf_api_request *request, struct hf_json_out *out, 
     }
     if (err != HF_OK)
         last->bytes = 0; /* the end: no cursor */
+    if (err != HF_OK && err != HF_ERR_NOT_FOUND)
+        request->write_err = err;
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -87,9 +88,9 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
         write_configured(request, out);
     else
         hf_sb_slice(&start, list->after), hf_sb_char(&start, 0);
-    list->err =
+    request->write_err =
         hf_kv_scan(list->txn, HF_KV_KEYS, (struct hf_slice){NULL, 0}, hf_sb_done(&start), false, &cursor);
-    if (list->err == HF_OK) {
+    if (request->write_err == HF_OK) {
         write_rows(request, out, list, &cursor, &last);
         hf_kv_scan_end(&cursor);
     }

@@ -47,6 +47,12 @@ bool hf_api_param_presence(struct hf_api_request *request, bool *ret_said, enum 
     return text.at == NULL || hf_api_bad(request, "state", "state must be online, offline or unknown");
 }
 
+void hf_api_page_begin(struct hf_api_page *page, struct hf_json_out *out, const char *array)
+{
+    page->items = page->rows = page->last_bytes = 0; /* it may be written once more, with more room */
+    hf_json_out_array(out, array);
+}
+
 bool hf_api_page_open(const struct hf_api_page *page)
 {
     return page->items < page->limit && page->rows < HF_API_SCAN_ROWS_MAX;
@@ -59,17 +65,17 @@ void hf_api_page_row(struct hf_api_page *page, struct hf_slice id)
     memcpy(page->last, id.at, page->last_bytes);
 }
 
-hf_err hf_api_page_end(struct hf_api_page *page, struct hf_json_out *out, hf_err err)
+void hf_api_page_end(struct hf_api_request *request, struct hf_api_page *page, struct hf_json_out *out,
+                     hf_err err)
 {
     char text[CURSOR_CHARS_MAX];
     size_t bytes = 0;
 
     hf_json_out_end(out);
-    if (err != HF_OK)
-        return err == HF_ERR_NOT_FOUND ? HF_OK : err;
-    if (page->last_bytes > 0) { /* stopped before the end */
+    if (err != HF_OK && err != HF_ERR_NOT_FOUND)
+        request->write_err = err;
+    if (err == HF_OK && page->last_bytes > 0) { /* stopped before the end */
         (void)hf_base64url_encode(page->last, page->last_bytes, text, sizeof(text), &bytes);
         hf_json_out_text(out, "next_cursor", (struct hf_slice){text, bytes});
     }
-    return HF_OK;
 }

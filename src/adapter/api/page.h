@@ -23,16 +23,19 @@ bool hf_api_param_presence(struct hf_api_request *request, bool *ret_said, enum 
 
 /* The walk:
  *
+ *   hf_api_page_begin(&page, out, "names");
  *   while (hf_api_page_open(&page) && (err = next(&id)) == HF_OK) {
  *       hf_api_page_row(&page, id);
  *       if (wanted) { page.items++; ... }
  *   }
- *   err = hf_api_page_end(&page, out, err);
+ *   hf_api_page_end(request, &page, out, err);
  *
  * It ends with a full page, or after HF_API_SCAN_ROWS_MAX rows. */
+void hf_api_page_begin(struct hf_api_page *page, struct hf_json_out *out, const char *array);
 bool hf_api_page_open(const struct hf_api_page *page);
 void hf_api_page_row(struct hf_api_page *page, struct hf_slice id); /* copied */
-/* err: HF_ERR_NOT_FOUND at the end of the table. Ends the array that is open in out, and writes next_cursor when there may be more. HF_OK, or what went wrong. */
-hf_err hf_api_page_end(struct hf_api_page *page, struct hf_json_out *out, hf_err err);
+/* err: HF_ERR_NOT_FOUND at the end of the table. Ends the array, and writes next_cursor when there may be more. What else went wrong becomes the answer (write_err). */
+void hf_api_page_end(struct hf_api_request *request, struct hf_api_page *page, struct hf_json_out *out,
+                     hf_err err);
 
 #endif

@@ -38,6 +38,7 @@ static void write_presence(struct hf_api_request *request, struct hf_json_out *o
     struct presence *presence = context;
 
     presence->out = out;
+    presence->count = presence->next = 0; /* it may be written once more, with more room */
     hf_json_out_object(out, NULL);
     hf_json_out_text(out, "device", presence->device);
     hf_json_out_array(out, "history");

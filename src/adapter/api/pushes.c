@@ -150,14 +150,15 @@ struct list {
     uint8_t behind_id[16];
 };
 
-static void write_rows(struct hf_json_out *out, struct list *list, struct hf_kv_cursor *cursor)
+static void write_rows(struct hf_api_request *request, struct hf_json_out *out, struct list *list,
+                       struct hf_kv_cursor *cursor)
 {
     char text[HF_UUID_TEXT_BYTES + 1];
     struct hf_slice key, value;
     struct hf_push_row row;
     hf_err err = HF_OK;
 
-    hf_json_out_array(out, "pushes");
+    hf_api_page_begin(&list->page, out, "pushes");
     while (hf_api_page_open(&list->page) && (err = hf_kv_next(cursor, &key, &value)) == HF_OK) {
         const uint8_t *id = (const uint8_t *)key.at + key.bytes - 16;
 
@@ -172,7 +173,7 @@ static void write_rows(struct hf_json_out *out, struct list *list, struct hf_kv_
         push_out(out, id, &row, (struct hf_slice){NULL, 0});
         hf_json_out_end(out);
     }
-    (void)hf_api_page_end(&list->page, out, err);
+    hf_api_page_end(request, &list->page, out, err);
 }
 
 static void write_list(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -182,16 +183,15 @@ static void write_list(struct hf_api_request *request, struct hf_json_out *out, 
     struct hf_kv_cursor cursor;
     hf_err err = hf_push_key(&prefix, request->tenant, 'p', NULL);
 
-    list->page.items = list->page.rows = list->page.last_bytes =
-        0; /* it may be written once more, with more room */
     if (err == HF_OK)
         err = hf_push_key(&from, request->tenant, 'p', list->behind_id);
     if (err == HF_OK)
         err = hf_kv_scan(list->txn, HF_KV_PUSHES, hf_push_key_slice(&prefix),
                          list->behind ? hf_push_key_slice(&from) : (struct hf_slice){NULL, 0}, true, &cursor);
+    request->write_err = err;
     hf_json_out_object(out, NULL);
     if (err == HF_OK) {
-        write_rows(out, list, &cursor);
+        write_rows(request, out, list, &cursor);
         hf_kv_scan_end(&cursor);
     }
     hf_json_out_end(out);

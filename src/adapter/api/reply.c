@@ -107,12 +107,18 @@ void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply
         }
         hf_sb_init(&sb, grown ? grown : first, room);
         hf_json_out_init(&out, &sb);
+        request->write_err = HF_OK;
         write(request, &out, context);
-        if (!sb.overflow)
+        if (request->write_err != HF_OK || !sb.overflow)
             break;
         free(grown);
         room *= 4;
         grown = room <= REPLY_BYTES_MAX ? malloc(room) : NULL;
+    }
+    if (request->write_err != HF_OK) { /* half a list would look like a whole one */
+        free(grown);
+        hf_api_fail_err(request, request->write_err);
+        return;
     }
     HF_ASSERT(hf_json_out_complete(&out));
     hf_http_answer(request->exchange,

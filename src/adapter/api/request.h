@@ -62,6 +62,7 @@ struct hf_api_request {
     struct hf_barrier barrier;
     bool waiting;         /* for the tables */
     hf_api_handler *next; /* after the call or the barrier */
+    hf_err write_err;     /* what a writer could not read: the trouble is the answer then */
     void *part;           /* the handler's own, freed by free() */
     uint8_t id[16];
     struct hf_api_stream *stream; /* events.c */
@@ -226,7 +227,7 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command,
     hf_api_camera_subscriptions, hf_api_device_live, hf_api_device_series, hf_api_heatmap, hf_api_shadow_get,
     hf_api_shadow_patch, hf_api_shadow_delete, hf_api_shadow_list, hf_api_shadow_versions,
-    hf_api_device_presence, hf_api_push_post, hf_api_pushes_list, hf_api_push_get;
+    hf_api_device_presence, hf_api_push_post, hf_api_pushes_list, hf_api_push_get, hf_api_groups_list;
 
 /* console.c, operator.c */
 hf_api_handler hf_api_console_file, hf_api_console_folder, hf_api_console_settings, hf_api_console_login,

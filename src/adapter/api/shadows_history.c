@@ -181,7 +181,6 @@ struct list {
     struct hf_call wish;
     struct hf_kv_txn *txn;
     uint64_t limit, cursor;
-    hf_err err;
 };
 
 static void write_versions(struct hf_api_request *request, struct hf_json_out *out, void *context)
@@ -194,8 +193,8 @@ static void write_versions(struct hf_api_request *request, struct hf_json_out *o
     if (list->wish.topic.bytes > 0)
         hf_json_out_text(out, "name", list->wish.topic);
     hf_json_out_array(out, "versions");
-    list->err = hf_shadow_rows_each(list->txn, request->tenant, list->wish.device, list->wish.topic,
-                                    list->cursor, take_version, &versions);
+    request->write_err = hf_shadow_rows_each(list->txn, request->tenant, list->wish.device, list->wish.topic,
+                                             list->cursor, take_version, &versions);
     hf_json_out_end(out);
     if (versions.next != 0)
         hf_json_out_u64(out, "next_cursor", versions.next);
@@ -214,7 +213,7 @@ static bool take_list(struct hf_api_request *request, struct list *list)
 
 static void on_list(struct hf_api_request *request)
 {
-    struct list list = {.err = HF_OK};
+    struct list list = {.cursor = 0};
 
     if (!take_list(request, &list))
         return;
@@ -231,9 +230,8 @@ static void on_list(struct hf_api_request *request)
 
 void hf_api_shadow_versions(struct hf_api_request *request)
 {
-    struct list list;
+    struct list list = {.cursor = 0};
 
-    list = (struct list){.err = HF_OK};
     if (take_list(request, &list))
         hf_api_barrier(request, on_list);
 }
@@ -244,7 +242,6 @@ struct names {
     struct hf_slice device;
     struct hf_kv_txn *txn;
     struct hf_api_page page;
-    hf_err err;
 };
 
 static hf_err write_name(struct hf_api_request *request, struct hf_json_out *out, const struct names *names,
@@ -273,7 +270,7 @@ static void write_names(struct hf_api_request *request, struct hf_json_out *out,
 
     hf_json_out_object(out, NULL);
     hf_json_out_text(out, "device", names->device);
-    hf_json_out_array(out, "shadows");
+    hf_api_page_begin(page, out, "shadows");
     while (hf_api_page_open(page) && (err = hf_shadow_rows_next_name(names->txn, request->tenant,
                                                                      names->device, name, &name)) == HF_OK) {
         hf_api_page_row(page, name);
@@ -282,13 +279,13 @@ static void write_names(struct hf_api_request *request, struct hf_json_out *out,
         if (err != HF_OK)
             break;
     }
-    names->err = hf_api_page_end(page, out, err);
+    hf_api_page_end(request, page, out, err);
     hf_json_out_end(out);
 }
 
 static void on_names(struct hf_api_request *request)
 {
-    struct names names = {.err = HF_OK};
+    struct names names = {.txn = NULL};
     struct hf_device_row row;
 
     if (!hf_api_device_argument(request, &names.device) ||
@@ -307,7 +304,7 @@ static void on_names(struct hf_api_request *request)
 
 void hf_api_shadow_list(struct hf_api_request *request)
 {
-    struct names names = {.err = HF_OK};
+    struct names names = {.txn = NULL};
 
     if (hf_api_device_argument(request, &names.device) &&
         hf_api_page_take(request, HF_SHADOW_NAME_BYTES_MAX, &names.page))

@@ -15,6 +15,7 @@
     X(tail)                \
     X(send)                \
     X(devices)             \
+    X(groups)              \
     X(push)                \
     X(explain)             \
     X(top)                 \

@@ -1,12 +1,10 @@
 /* `holdfast devices`: who is there. */
 #include <getopt.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
-#include "base/sb.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/http_client.h"
+#include "cli/pages.h"
 #include "io/clock.h"
 
 struct request {
@@ -37,82 +35,31 @@ static void print_row(const cJSON *device)
                  cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(device, "connects")));
 }
 
-static bool add(struct hf_sb *sb, const char *name, const char *value)
+static void print_head(void)
 {
-    char encoded[1024] = "";
-
-    if (value == NULL)
-        return true;
-    if (!hf_cli_http_encode(encoded, sizeof(encoded), value))
-        return false;
-    hf_sb_printf(sb, "&%s=%s", name, encoded);
-    return !sb->overflow;
-}
-
-/* Prints the page and gives the cursor of the next one, NULL at the end. The caller frees it. */
-static char *print_page(const struct request *request, const cJSON *page, uint64_t *shown)
-{
-    const cJSON *devices = cJSON_GetObjectItemCaseSensitive(page, "devices"), *device;
-    const char *cursor = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(page, "next_cursor"));
-
-    cJSON_ArrayForEach(device, devices)
-    {
-        if (request->json) {
-            char *json = cJSON_PrintUnformatted(device);
-
-            (void)printf("%s\n", json != NULL ? json : "null");
-            free(json);
-        } else {
-            if (*shown == 0)
-                (void)printf("%-32s %-8s %9s  %-20s %-8s %6s\n", "DEVICE", "STATE", "SINCE", "REASON",
-                             "PROTOCOL", "CONNS");
-            print_row(device);
-        }
-        (*shown)++;
-    }
-    return cursor != NULL ? strdup(cursor) : NULL;
+    (void)printf("%-32s %-8s %9s  %-20s %-8s %6s\n", "DEVICE", "STATE", "SINCE", "REASON", "PROTOCOL",
+                 "CONNS");
 }
 
 static int list(struct request *request, const char *argv0)
 {
-    struct hf_cli_http *http;
-    char *cursor = NULL, path[4096];
-    uint64_t shown = 0;
-    int status = hf_cli_remote_load(&request->remote, argv0, true);
+    const struct hf_cli_pages pages = {.array = "devices",
+                                       .none = "no device fits",
+                                       .head = print_head,
+                                       .row = print_row,
+                                       .all = request->all,
+                                       .json = request->json};
+    char path[HF_CLI_PAGES_PATH_BYTES];
+    struct hf_sb sb;
 
-    if (status != HF_CLI_OK)
-        return status;
-    http = hf_cli_http_new(&request->remote);
-    if (http == NULL)
-        return hf_cli_failed(argv0, "%s", hf_err_text(HF_ERR_NOMEM));
-    do {
-        cJSON *page = NULL;
-        struct hf_sb sb;
-
-        hf_sb_init(&sb, path, sizeof(path));
-        hf_sb_printf(&sb, "/v1/devices?limit=%llu", (unsigned long long)request->limit);
-        if (!add(&sb, "state", request->state) || !add(&sb, "prefix", request->prefix) ||
-            !add(&sb, "protocol", request->protocol) || !add(&sb, "filter", request->filter) ||
-            !add(&sb, "group", request->group) || !add(&sb, "cursor", cursor)) {
-            status = hf_cli_usage_error(argv0, "a filter is too long");
-            break;
-        }
-        free(cursor);
-        cursor = NULL;
-        page = hf_cli_http_get(http, argv0, path);
-        if (page == NULL)
-            status = HF_CLI_FAILED;
-        else
-            cursor = print_page(request, page, &shown);
-        cJSON_Delete(page);
-    } while (status == HF_CLI_OK && cursor != NULL && request->all);
-    if (status == HF_CLI_OK && shown == 0)
-        (void)fprintf(stderr, "no device fits\n");
-    if (cursor != NULL)
-        (void)fprintf(stderr, "there are more; --all shows them\n");
-    free(cursor);
-    hf_cli_http_free(http);
-    return status == HF_CLI_OK ? hf_cli_flush(argv0) : status;
+    hf_sb_init(&sb, path, sizeof(path));
+    hf_sb_printf(&sb, "/v1/devices?limit=%llu", (unsigned long long)request->limit);
+    if (!hf_cli_pages_add(&sb, "state", request->state) ||
+        !hf_cli_pages_add(&sb, "prefix", request->prefix) ||
+        !hf_cli_pages_add(&sb, "protocol", request->protocol) ||
+        !hf_cli_pages_add(&sb, "filter", request->filter) || !hf_cli_pages_add(&sb, "group", request->group))
+        return hf_cli_usage_error(argv0, "a filter is too long");
+    return hf_cli_pages_print(&pages, &request->remote, argv0, hf_sb_done(&sb));
 }
 
 static int take_option(int option, const char *argv0, struct request *request)

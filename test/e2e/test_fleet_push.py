@@ -106,22 +106,36 @@ def test_what_is_no_push_is_refused(gw):
 
 
 def holdfast(gw, *args):
-    return subprocess.run([str(BINARY), "push", *args], capture_output=True, text=True, timeout=60,
+    return subprocess.run([str(BINARY), *args], capture_output=True, text=True, timeout=60,
                           env={**os.environ, "HOLDFAST_URL": gw.url(), "HOLDFAST_API_KEY": gw.keys["admin"]})
 
 
 def test_the_command_line_pushes(gw):
     joined(gw, "cli-1", "cli")
     members(gw, 1, "cli")
-    done = holdfast(gw, "--json", "cli", '{"interval":5}')
+    done = holdfast(gw, "push", "--json", "cli", '{"interval":5}')
     made = json.loads(done.stdout)
     assert done.returncode == 0 and made["group"] == "cli", done.stderr
     counts(gw, made, state="done", stored=1)
-    done = holdfast(gw, "--wait", "5s", "cli", '{"interval":5}')
+    done = holdfast(gw, "push", "--wait", "5s", "cli", '{"interval":5}')
     assert done.returncode == 0 and "members 1: stored 0, unchanged 1, refused 0" in done.stdout, done.stdout + done.stderr
-    done = holdfast(gw, "--wait", "1ms", "cli", '{"interval":6}')
+    done = holdfast(gw, "push", "--wait", "1ms", "cli", '{"interval":6}')
     assert done.returncode == 1, "it is away, and has not applied it"
     for args, said in ((("cli",), "needs a group"), (("cli", "5"), "not a JSON object"), (("cli", "{"), "not a JSON object")):
-        done = holdfast(gw, *args)
+        done = holdfast(gw, "push", *args)
         assert done.returncode == 2 and said in done.stderr
-    assert "bad_request" in holdfast(gw, "a b", "{}").stderr
+    assert "bad_request" in holdfast(gw, "push", "a b", "{}").stderr
+
+
+def test_the_command_line_lists_groups(gw):
+    for name, group in (("list-1", "listed-a"), ("list-2", "listed-b"), ("list-3", "listed-b")):
+        joined(gw, name, group)
+    members(gw, 2, "listed-b")
+    wanted = [{"group": "listed-a", "members": 1}, {"group": "listed-b", "members": 2}]
+    assert eventually(lambda: gw.api().get("/v1/groups?prefix=listed-")["groups"] == wanted)
+    done = holdfast(gw, "groups", "--prefix", "listed-", "--limit", "1", "--all", "--json")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == wanted, done.stderr
+    done = holdfast(gw, "groups", "--prefix", "listed-", "--limit", "1")
+    assert done.stdout.split() == ["GROUP", "MEMBERS", "listed-a", "1"] and "there are more" in done.stderr
+    assert "no group has a member" in holdfast(gw, "groups", "--prefix", "none").stderr
+    assert holdfast(gw, "groups", "x").returncode == 2

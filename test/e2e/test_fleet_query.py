@@ -49,6 +49,7 @@ def test_tags_and_fields_find_devices(gateways):
     page = gw.api().get("/v1/devices?limit=1&group=vans")
     assert [d["device"] for d in page["devices"]] == ["q1"]
     assert find(gw, group="vans", cursor=page["next_cursor"]) == ["q2"]
+    assert gw.api().get("/v1/groups") == {"groups": [{"group": "vans", "members": 2}]}, "no group has a comma in its name"
     problem = find(gw, status=400, filter="desired.mode=eco")
     assert problem["field"] == "filter" and "desired.mode is not indexed; indexed are all tags (tags.NAME). " in problem["detail"]
 

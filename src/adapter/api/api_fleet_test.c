@@ -168,6 +168,55 @@ static void a_page_may_end_before_it_is_full(void **state)
     assert_false(answer_has("next_cursor"));
 }
 
+static void groups_are_listed_with_their_members(void **state)
+{
+    static const struct {
+        const char *target, *want;
+    } rows[] = {
+        {"/v1/groups",
+         "{\"groups\":[{\"group\":\"test\",\"members\":1},{\"group\":\"vans\",\"members\":3}]}"},
+        {"/v1/groups?prefix=v", "{\"groups\":[{\"group\":\"vans\",\"members\":3}]}"},
+        {"/v1/groups?prefix=none", "{\"groups\":[]}"},
+        {"/v1/groups?limit=1",
+         "{\"groups\":[{\"group\":\"test\",\"members\":1}],\"next_cursor\":\"dGVzdA\"}"},
+        {"/v1/groups?limit=2&cursor=dGVzdA", "{\"groups\":[{\"group\":\"vans\",\"members\":3}]}"},
+    };
+    static const char *const wrong[] = {"/v1/groups?limit=0", "/v1/groups?cursor=IQ",
+                                        "/v1/groups?prefix=a&prefix=b"};
+    struct hf_event other = {.type = HF_EVENT_SHADOW,
+                             .seq = 1,
+                             .from = 1,
+                             .tenant = HF_SLICE("other"),
+                             .device = HF_SLICE("e"),
+                             .payload = HF_SLICE("{\"tags\":{\"groups\":[\"theirs\",\"vans\"]}}")};
+
+    (void)state;
+    a_fleet();
+    gateway_apply(&other);
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        assert_int_equal(request("GET", rows[i].target, NULL), 200);
+        if (!answer_has(rows[i].want))
+            fail_msg("%s: %s", rows[i].target, g.link.out);
+    }
+    for (size_t i = 0; i < HF_COUNT_OF(wrong); i++)
+        assert_int_equal(request("GET", wrong[i], NULL), 400);
+}
+
+/* Half a list without a cursor would look like a whole one. */
+static void a_list_that_cannot_be_read_is_no_list(void **state)
+{
+    struct hf_kv_txn *txn;
+
+    (void)state;
+    a_fleet();
+    assert_int_equal(hf_kv_write(g.backend.kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_put(txn, HF_KV_FLEET, (struct hf_slice){"acme\0gvans", 10}, HF_SLICE("3")), HF_OK);
+    assert_int_equal(hf_kv_commit(txn, g.offset), HF_OK);
+    assert_int_equal(request("GET", "/v1/groups", NULL), 500);
+    assert_true(answer_has("\"reason\":\"log_damaged\""));
+    assert_int_equal(request("GET", "/v1/groups?limit=1", NULL), 200); /* up to it all is well */
+}
+
 #define MERGE "Content-Type: application/merge-patch+json\r\n"
 
 static void a_push_is_one_record_that_can_be_looked_up(void **state)
@@ -229,6 +278,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(filters_hold_together, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(pages_go_on_where_they_stopped, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(wrong_filters_say_what_is_wrong, gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(groups_are_listed_with_their_members, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_list_that_cannot_be_read_is_no_list, gateway_setup,
+                                        gateway_teardown),
         cmocka_unit_test_setup_teardown(a_page_may_end_before_it_is_full, gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(a_push_is_one_record_that_can_be_looked_up, gateway_setup,
                                         gateway_teardown),

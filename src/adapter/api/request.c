@@ -32,6 +32,7 @@ const struct hf_api_route hf_api_routes[] = {
     {POST,   "/v1/devices/{}/disconnect", HF_SCOPE_DEVICES_WRITE,  TENANT,                            hf_api_device_disconnect},
     {GET,    "/v1/devices/{}/context",    MESSAGES_READ,           TENANT,                            hf_api_device_context_get},
     {PATCH,  "/v1/devices/{}/context",    HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_device_context_patch},
+    {GET,    "/v1/groups",                HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_groups_list},
     {GET,    "/v1/groups/{}/context",     MESSAGES_READ,           TENANT,                            hf_api_group_context_get},
     {PATCH,  "/v1/groups/{}/context",     HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_group_context_patch},
     {POST,   "/v1/groups/{}/shadow",      HF_SCOPE_MESSAGES_WRITE, TENANT,                            hf_api_push_post},

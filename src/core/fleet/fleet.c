@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/sb.h"
 #include "codec/json/array.h"
+#include "core/fleet/groups.h"
 #include "core/kvkey.h"
 #include "core/shadow_rows.h"
 
@@ -267,6 +268,8 @@ static hf_err put_values(struct hf_kv_txn *txn, const struct hf_event *event, st
                        : hf_kv_del(txn, HF_KV_FLEET, hf_fleet_key_slice(&key));
         if (err == HF_ERR_NOT_FOUND)
             err = HF_OK;
+        if (err == HF_OK && hf_slice_is(value.path, HF_FLEET_GROUPS))
+            err = hf_fleet_groups_count(txn, event->tenant, value.text, come);
     }
     return err;
 }

@@ -4,6 +4,7 @@
  *   tenant 00 'v' path 00 text 00 device   nothing: found by value
  *   tenant 00 'd' device                   u32 values left out, then per value u8 length and path, u8 enum hf_json_type, u8 length and text
  *   tenant 00 'p'                          the paths that were indexed besides tags, a line each
+ *   tenant 00 'g' group                    core/fleet/groups.h
  *   00                                     u64: values left out, of all devices
  *
  * A path is the names of members with dots between them, "tags.site". The text of a value is what the shadow shows: of a string without its quotes, of a number or a

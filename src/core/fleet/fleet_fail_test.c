@@ -13,8 +13,8 @@
 #include "support/alloc_fail.h"
 
 static const char *const shadows[] = {
-    "{\"tags\":{\"site\":\"a\",\"n\":1},\"reported\":{\"v\":1}}",
-    "{\"tags\":{\"site\":\"b\",\"n\":1},\"reported\":{\"v\":2}}",
+    "{\"tags\":{\"site\":\"a\",\"n\":1,\"groups\":[\"x\"]},\"reported\":{\"v\":1}}",
+    "{\"tags\":{\"site\":\"b\",\"n\":1,\"groups\":[\"y\"]},\"reported\":{\"v\":2}}",
     "{\"tags\":{\"n\":2}}",
 };
 static const char *const filters[] = {"tags.site=a", "tags.site=b", "tags.n=2"};

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/sb.h"
+#include "core/fleet/groups.h"
 #include "core/fleet/query.h"
 #include "core/projection.h"
 #include "store/memory/kv_memory.h"
@@ -212,6 +213,58 @@ static void the_index_follows_what_changes(void **state)
     hf_kv_end(txn);
 }
 
+/* "test:1 vans:3": the groups of acme below the prefix and behind `after`. */
+static const char *groups(const char *prefix, const char *after)
+{
+    static char found[512];
+    struct hf_fleet_groups walk;
+    struct hf_kv_txn *txn;
+    struct hf_slice group;
+    uint64_t members;
+    struct hf_sb sb;
+    hf_err err;
+
+    hf_sb_init(&sb, found, sizeof(found));
+    assert_int_equal(hf_kv_read(kv, &txn), HF_OK);
+    assert_int_equal(
+        hf_fleet_groups_begin(&walk, txn, HF_SLICE("acme"), hf_slice_of(prefix), hf_slice_of(after)), HF_OK);
+    while ((err = hf_fleet_groups_next(&walk, &group, &members)) == HF_OK) {
+        if (sb.bytes > 0)
+            hf_sb_char(&sb, ' ');
+        hf_sb_printf(&sb, "%.*s:%llu", (int)group.bytes, group.at, (unsigned long long)members);
+    }
+    assert_int_equal(err, HF_ERR_NOT_FOUND);
+    hf_fleet_groups_end(&walk);
+    hf_kv_end(txn);
+    return found;
+}
+
+static void members_are_counted_as_they_come_and_go(void **state)
+{
+    char longest[256];
+
+    (void)state;
+    assert_string_equal(groups(NULL, NULL), "");
+    a_fleet();
+    assert_string_equal(groups(NULL, NULL), "test:1 vans:3");
+    assert_string_equal(groups("va", NULL), "vans:3");
+    assert_string_equal(groups(NULL, "test"), "vans:3");
+    assert_string_equal(groups("t", "test"), "");
+    assert_string_equal(groups(NULL, "vans"), "");
+    change("c", 2, "{\"tags\":{\"groups\":[\"vans\",\"vans\",\"vans-2\"]}}"); /* it is in it once */
+    assert_string_equal(groups(NULL, NULL), "test:1 vans:3 vans-2:1");
+    change("c", 2, "{\"tags\":{\"groups\":[\"vans\",\"vans\",\"vans-2\"]}}"); /* a replay */
+    change_named("c", "led", 1, "{\"tags\":{\"groups\":[\"test\"]}}");
+    assert_string_equal(groups(NULL, NULL), "test:1 vans:3 vans-2:1");
+    change("a", 2, "{\"tags\":{\"groups\":[\"test\"],\"more\":{\"groups\":\"x\"}}}");
+    change("c", 3, "{\"reported\":{\"groups\":[\"x\"]}}");
+    assert_string_equal(groups(NULL, NULL), "test:1 vans:1");
+    (void)snprintf(longest, sizeof(longest), "{\"tags\":{\"groups\":[\"a b\",\"\",\"Ã¤\",7,true,\"%0*d\"]}}",
+                   HF_FLEET_TEXT_BYTES_MAX + 1, 0);
+    change("a", 3, longest); /* what group= would refuse is none */
+    assert_string_equal(groups(NULL, NULL), "7:1 true:1 vans:1");
+}
+
 static void paths_are_indexed_when_they_are_named(void **state)
 {
     static const char *const both[] = {"reported.firmware", "desired.net.apn"}, *const one[] = {
@@ -371,6 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tags_are_found_by_what_they_are, setup, teardown),
         cmocka_unit_test_setup_teardown(the_index_follows_what_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(members_are_counted_as_they_come_and_go, setup, teardown),
         cmocka_unit_test_setup_teardown(paths_are_indexed_when_they_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reindexing_that_was_cut_off_begins_again, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_leave_out_and_count, setup, teardown),

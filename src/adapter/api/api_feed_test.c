@@ -147,6 +147,13 @@ static void counters_come_each_second(void **state)
     assert_true(hears("{\"type\":\"tick\",\"time_ms\":"));
     say("{\"overview\":true}");
     assert_true(hears("{\"type\":\"overview\",\"overview\":{\"n\":1}}")); /* at once */
+    say("{\"overview\":true}");
+    assert_int_equal(g.link.out_bytes, 0); /* once is enough */
+    say("{\"overview\":false}");
+    g.link.queued = 1;
+    say("{\"overview\":true}");
+    assert_int_equal(g.link.out_bytes, 0); /* it has not taken what there is */
+    g.link.queued = 0;
     advance_ms(1100);
     assert_true(hears("{\"type\":\"overview\""));
     g.link.queued = 1; /* it has not taken the last one */
@@ -267,6 +274,20 @@ static void a_link_that_breaks_takes_all_of_it_along(void **state)
     assert_false(tails[0].open);
 }
 
+/* The Close that says so cannot be written: nothing of the stream may be looked at behind it. */
+static void a_broken_reader_may_be_gone_already(void **state)
+{
+    static const uint8_t unmasked[] = {0x81, 0x02, '{', '}'};
+
+    (void)state;
+    open_feed(ADMIN_KEY);
+    say("{\"subscribe\":1}");
+    g.link.refuse = true;
+    fake_feed_bytes(&g.link, unmasked, sizeof(unmasked));
+    assert_true(g.link.aborted && !g.link.finished);
+    assert_false(tails[0].open);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -279,6 +300,7 @@ int main(void)
         TEST(it_shows_what_the_key_may_see),
         TEST(a_key_that_loses_a_scope_loses_its_feed),
         TEST(a_link_that_breaks_takes_all_of_it_along),
+        TEST(a_broken_reader_may_be_gone_already),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

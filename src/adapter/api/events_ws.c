@@ -166,9 +166,11 @@ static void on_close(struct hf_api_stream *stream, uint16_t code)
 static void on_broken(struct hf_api_stream *stream)
 {
     const struct hf_ws_rule_info *rule = hf_ws_rule_info((enum hf_ws_rule)stream->decoder.rule);
+    struct hf_api_request *request = stream->request; /* held by the caller */
 
     close_with(stream, rule->close_code, hf_reason_info(HF_REASON_PROTOCOL_ERROR));
-    finish(stream);
+    if (request->stream == stream) /* else it could not be written to, and is gone */
+        finish(stream);
 }
 
 static void on_data(struct hf_link *link, uint8_t *data, size_t bytes)

@@ -284,8 +284,11 @@ static void want_overview(struct feed *feed, bool wanted)
                (struct refusal){HF_REASON_FORBIDDEN, "overview", "needs the scope: metrics:read"});
         return;
     }
+    bool begins = wanted && !feed->overview;
+
     feed->overview = wanted;
-    if (wanted)
+    if (begins &&
+        hf_api_socket_ready(&feed->stream)) /* else with the next second: counters are never queued */
         tell_second(feed);
 }
 

@@ -96,7 +96,9 @@ def test_a_group_is_seen_and_spoken_to(admin, gw):
     gw.api().do("PATCH", "/v1/devices/van-1/shadow", b'{"tags":{"groups":["trucks"]}}', headers=MERGE, status=200)
     with gw.connect("van-2", path="/v1/connect/van-2?groups=trucks") as device:
         admin.go("/groups")
-        admin.press("trucks", "a.chip")
+        admin.says("trucks", "table.groups")
+        assert [one["group"] for one in gw.api().get("/v1/groups")["groups"]] == admin.text("table.groups tbody").split()[::2]
+        admin.press("trucks", "table.groups a")
         admin.says("van-1", "table.members")
         admin.says("It has none yet", "main")
         assert {"404" in text for text in admin.page.listen()} == {True}, "a context that nobody made is not there"
@@ -178,6 +180,30 @@ def test_every_text_has_its_chinese():
     assert not empty
     wrong = [text for text, chinese in table.items() if set(re.findall(r"\{\w+\}", text)) != set(re.findall(r"\{\w+\}", chinese))]
     assert not wrong, "what is filled in must be the same in both"
+
+
+def test_what_the_gateway_says_by_name_has_its_chinese(gw):
+    """Reasons, events, states and what the audit names: whoever adds one adds its Chinese."""
+    root = Path(__file__).parents[2]
+    source = (root / "console" / "src" / "lib" / "zh-names.js").read_text()
+    tables = {table: dict((a or b, text) for a, b, text in re.findall(r'(?:"([\w.]+)"|\b(\w+)): "([^"]+)"', body)) for table, body in re.findall(r"export const (\w+) = \{(.*?)\n\};", source, re.DOTALL)}
+
+    def named(pattern, *files):
+        found = [name for file in files for name in re.findall(pattern, (root / "src" / file).read_text())]
+        assert len(found) >= 3, files
+        return found
+    audited = [str(file.relative_to(root / "src")) for file in (root / "src" / "adapter" / "api").glob("*.c")]
+    wanted = {
+        "reasons": [one["name"] for one in gw.api().get("/v1/reasons")["reasons"]],
+        "types": named(r'X\(HF_EVENT_\w+, \d+,[\s\\]+"([\w.]+)"\)', "core/event.h"),
+        "actions": named(r'hf_api_audit(?:_request\(request|\([^;]*?hf_slice_of\("\w+"\)), "([\w.]+)"', *audited),
+    }
+    for table, names in wanted.items():
+        assert set(names) == set(tables[table]), (table, set(names) ^ set(tables[table]))
+        assert all(re.search("[\u4e00-\u9fff]", text) for text in tables[table].values()), table
+    states = named(r'X\(HF_RIDING_\w+, "(\w+)"\)', "core/twin/riding.h") + ["online", "offline", "unknown"] + named(r'X\(HF_FATE_\w+, \d+, "(\w+)"\)', "core/call.h")
+    texts = (root / "console" / "src" / "lib" / "zh.js").read_text()
+    assert not [one for one in states if not re.search(rf'"{one}": "[^"]*[\u4e00-\u9fff]', texts)]
 
 
 def test_pages_are_chinese_and_fit_on_a_phone(admin, gw):

@@ -1,4 +1,4 @@
-// Texts stand in English where they are used; zh.js has the Chinese. Names of reasons, events and options stay as they are in the API: that is what people search for.
+// Texts stand in English where they are used; zh.js has the Chinese. What the gateway says by a stable name: names.js. Options stay as they are: that is what people search for.
 import { kept } from "./cell.js";
 import { zh } from "./zh.js";
 

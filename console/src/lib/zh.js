@@ -48,7 +48,7 @@ export const zh = {
   "Version {n}: {labels}": "版本 {n}:{labels}", "not in time: {labels}": "未按时:{labels}", "Apply": "应用", "and wait until it is": "并等待至", "Undo": "撤销", "What will be sent": "将要发送的内容", "removed": "删除", "Somebody was faster: it is version {n} now.": "有人更快:现在是版本 {n}。",
   "It has changed meanwhile: version {n}.": "期间已更改:版本 {n}。", "Nothing of yours was stored.": "你的修改没有保存。", "was, {n}": "原值,{n}", "yours": "你的", "theirs": "对方的", "Take theirs": "采用对方的", "Put mine on top of theirs": "在对方之上应用我的", "None yet": "还没有",
   "Changes": "变更", "Key": "密钥", "any key": "任意密钥", "(yours)": "(你的)", "From where": "来源", "Nobody changed anything": "没有人做过更改", "Whatever is changed over the HTTP API appears here, with the key that did it.": "通过 HTTP API 做的每项更改都会连同所用密钥出现在这里。", "Of": "对象",
-  "Groups": "分组", "Cameras": "摄像机", "Name of a group": "分组名称", "Choose a group": "请选择分组", "A device is in a group when its tag groups names it; connections may join one, too (?groups=).": "设备的 groups 标签写有分组名即属于该分组;连接也可用 ?groups= 加入。",
+  "Groups": "分组", "Cameras": "摄像机", "Name of a group": "分组名称", "A device is in a group when its tag groups names it; connections may join one, too (?groups=).": "设备的 groups 标签写有分组名即属于该分组;连接也可用 ?groups= 加入。",
   "Members": "成员", "Context": "上下文", "Send to all of it": "向全组发送", "No device is in it": "组内没有设备", "Set the tag groups of a device, such as [\"{name}\"].": "请设置设备的 groups 标签,例如 [\"{name}\"]。", "It has none yet": "还没有", "Change, JSON merge patch": "更改(JSON merge patch)",
   "Payload, text or JSON": "内容(文本或 JSON)", "To connections that joined the group; nothing waits for those that are away.": "发给加入该组的连接;不在线者不会保留。", "Written to {written} of {targets}.": "已写入 {targets} 个中的 {written} 个。",
   "Fate": "结果", "any fate": "任意结果", "No command is like that": "没有符合的命令", "Nobody sent a command": "还没有人发送命令", "They are sent on the page of a device, or over the HTTP API.": "可在设备页面或通过 HTTP API 发送。", "took": "用时", "Details": "详情",
@@ -57,7 +57,9 @@ export const zh = {
   "It has no tags": "没有标签", "Tags name where it belongs: a site, a floor, groups.": "标签说明设备归属:站点、楼层、分组。", "Remove {name}": "移除 {name}", "Tag": "标签", "Tag, such as site": "标签,例如 site", "Value, or JSON": "值,或 JSON", "Set": "设置",
   "Somebody changed it meanwhile. This is how it is now; do it again if you still want to.": "期间有人做了更改。现显示最新内容;如仍需要请再操作一次。",
   "Wanted of each member, JSON merge patch": "对每个成员的期望(JSON merge patch)", "Push": "下发", "Nothing was pushed yet": "还没有下发过",
+  "All groups": "全部分组", "No group has a member": "没有分组有成员", "More": "更多", "{id} never connected; what it was refused for stands below.": "{id} 从未连接;被拒绝的原因见下。", "{id} is {state} since {time}": "{id} 自 {time} 起{state}",
   // by variable
+  "new session": "新会话", "session resumed": "会话已恢复", "session rebuilt": "会话已重建",
   "queued": "排队", "sent": "已发送", "done": "完成", "failed": "失败", "expired": "过期", "canceled": "已取消",
   "offline": "离线", "unknown": "未知", "auto": "跟随系统", "light": "浅色", "dark": "深色", "presence": "在线状态", "message": "消息", "command": "命令", "ledger": "账本与广播", "document": "文档", "camera": "摄像机", "audit": "审计与节点", "stopped": "停止", "riding": "骑行", "climbing": "爬坡", "sprinting": "冲刺", "fallen": "摔倒", "stored": "已保存", "applied": "已生效",
 };

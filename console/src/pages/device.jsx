@@ -1,18 +1,20 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get, lines, may, mayChange, path, query, send } from "../lib/api.js";
+import { get, may, mayChange, path, send } from "../lib/api.js";
 import { brief, bytes, num, payloadOf, span, when } from "../lib/format.js";
-import { t } from "../lib/i18n.js";
+import { lang, t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
+import { problemText, reasonText, typeText } from "../lib/names.js";
+import { useEvents } from "../lib/past.js";
 import { Changes, useChanges, useKeyNames } from "../parts/changes.jsx";
 import { Chart } from "../parts/chart.jsx";
 import { Tags } from "../parts/tags.jsx";
-import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reason, Since, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
+import { Age, Empty, Fresh, Loading, NoPermission, Panel, Reach, Reason, Since, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 import { Camera } from "./camera.jsx";
 import { Commands } from "./commands.jsx";
 import { Sensors } from "./sensors.jsx";
 import { Shadow } from "./shadow.jsx";
 
-const LOOK_MS = 2000, RTT_KEEP = 900, MESSAGES_KEEP = 500, SPANS_MS = [60e3, 600e3, 3600e3, 86400e3];
+const LOOK_MS = 2000, RTT_KEEP = 900, MESSAGES_KEEP = 500;
 
 export function Device({ id, tab = "now", part }) {
   if (!may("devices:read")) return <div class="page"><NoPermission scopes="devices:read" /></div>;
@@ -66,7 +68,7 @@ function One({ id, tab, part }) {
     {one && <Fresh at={device.at}>
       {tab === "now" && <Now id={id} one={one} rtts={rtts} presence={feed.presence} shadow={feed.shadow} />}
       {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
-      {tab === "messages" && <Messages id={id} feed={feed} />}
+      {tab === "messages" && <Messages id={id} />}
       {tab === "commands" && <Commands id={id} feed={feed} camera={camera} online={one.state === "online"} />}
       {tab === "shadow" && <Shadow id={id} name={part} changed={feed.shadow} />}
       {tab === "sensors" && <Sensors id={id} />}
@@ -87,9 +89,17 @@ function Disconnect({ id, online, done }) {
     }
     done();
   };
-  if (problem) return <span class="bad" role="alert">{problem.message} <button onClick={() => setProblem(null)}>✕</button></span>;
+  if (problem) return <span class="bad" role="alert">{problemText(problem)} <button onClick={() => setProblem(null)}>✕</button></span>;
   return asked ? <span>{t("It will connect again by itself.")} <button class="danger" onClick={go}>{t("Disconnect")}</button> <button onClick={() => setAsked(false)}>{t("Cancel")}</button></span>
     : <button disabled={!online} onClick={() => setAsked(true)}>{t("Disconnect…")}</button>;
+}
+
+// The gateway's own summary is English; in Chinese it is said again of what it was made of.
+function summary({ now, summary: text }, id) {
+  if (lang.get() !== "zh") return text;
+  if (!now) return t("{id} never connected; what it was refused for stands below.", { id });
+  const waiting = now.live?.pending_messages;
+  return t("{id} is {state} since {time}", { id, state: t(now.state), time: when(now.since_ms) }) + (now.reason ? ":" + reasonText(now.reason) : "") + "。" + (waiting ? t("{n} messages wait for it.", { n: num(waiting) }) : "");
 }
 
 function Now({ id, one, rtts, presence, shadow }) {
@@ -97,7 +107,7 @@ function Now({ id, one, rtts, presence, shadow }) {
   const live = one.live, rtt = useMemo(() => rtts, [rtts]);
   return <div class="grid">
     <Panel title={t("Why it is as it is")} wide>
-      {explain.data ? <p class="pad say">{explain.data.summary}</p> : <Waiting load={explain} />}
+      {explain.data ? <p class="pad say">{summary(explain.data, id)}</p> : <Waiting load={explain} />}
       {explain.data && <History events={explain.data.history} />}
     </Panel>
     <Panel title={t("Connection")}><dl class="facts">
@@ -132,11 +142,13 @@ const said = {
   online: () => t("connected"), offline: () => t("gone"), unknown: () => t("lost sight of"), disconnected: () => t("connection ended"), refused: () => t("refused"),
 };
 
+const sessions = { new: "new session", resumed: "session resumed", rebuilt: "session rebuilt" };
+
 export function History({ events }) {
   if (!events.length) return <p class="quiet pad">{t("Nothing happened to it in the last 24 hours.")}</p>;
   return <ol class="history">{events.map((event) => <li key={event.offset} class={event.type}>
-    <Time ms={event.time_ms} exact /><span class="what">{said[event.type]?.() ?? event.type}</span>
-    <span>{event.reason && <Reason name={event.reason} code={event.code} />} {event.text && <span class="quiet">{event.text}</span>} {event.duration_ms ? <span class="quiet">{t("after {span}", { span: span(event.duration_ms) })}</span> : null}{event.session && <span class="quiet"> {event.session.result}</span>}</span>
+    <Time ms={event.time_ms} exact /><span class="what">{said[event.type]?.() ?? typeText(event.type)}</span>
+    <span>{event.reason && <Reason name={event.reason} code={event.code} />} {event.text && <span class="quiet">{lang.get() === "zh" ? event.reason : event.text}</span>} {event.duration_ms ? <span class="quiet">{t("after {span}", { span: span(event.duration_ms) })}</span> : null}{event.session && <span class="quiet"> {t(sessions[event.session.result] ?? event.session.result)}</span>}</span>
   </li>)}</ol>;
 }
 
@@ -165,32 +177,14 @@ function Timeline({ id, presence }) {
   </>;
 }
 
-function Messages({ id, feed }) {
-  const [older, setOlder] = useState({ list: [], reach: 0, busy: may("events:read") });
-  const look = async (reach) => {
-    setOlder((old) => ({ ...old, busy: true, problem: null }));
-    try {
-      for (let i = reach; i < SPANS_MS.length; i++) {
-        const list = await lines("/v1/events" + query({ device: id, type: "message,message.queued,message.gap", from_time: Date.now() - SPANS_MS[i], follow: false }), { most: MESSAGES_KEEP });
-        if (list.length || i === SPANS_MS.length - 1) return setOlder({ list, reach: i, busy: false });
-      }
-    } catch (problem) {
-      setOlder((old) => ({ ...old, busy: false, problem }));
-    }
-    return undefined;
-  };
-  useEffect(() => {
-    if (may("events:read")) look(0);
-  }, [id]);
+function Messages({ id }) {
+  const found = useEvents({ device: id, type: "message,message.queued,message.sent,message.delivered,message.failed,message.gap" }, { spans_ms: [60e3, 600e3, 3600e3, 86400e3], keep: MESSAGES_KEEP, wanted: (one) => one.offset }), all = [...found.list].reverse();
   if (!may("events:read")) return <Panel title={t("Messages")}><NoPermission scopes="events:read" /></Panel>;
-  const known = new Set(older.list.map((one) => one.offset));
-  const all = [...older.list, ...feed.messages.filter((one) => !known.has(one.offset))].slice(-MESSAGES_KEEP).reverse();
-  return <Panel title={t("Messages")} tools={<>{feed.live !== "open" && <span class="note">{t("not live")}</span>}<span class="quiet">{t("last {span}", { span: span(SPANS_MS[older.reach]) })}</span>
-    {older.reach < SPANS_MS.length - 1 && <button disabled={older.busy} onClick={() => look(older.reach + 1)}>{t("Look further back")}</button>}</>}>
-    {older.problem && <Trouble problem={older.problem} again={() => look(older.reach)} />}
-    {older.busy && !all.length ? <Loading /> : !all.length ? <Empty what={t("It said nothing lately")}>{t("Messages appear here by themselves.")}</Empty>
+  return <Panel title={t("Messages")} tools={<Reach found={found} count={all.length} />}>
+    {found.problem && <Trouble problem={found.problem} again={found.again} />}
+    {found.busy && !all.length ? <Loading /> : !all.length ? <Empty what={t("It said nothing lately")}>{t("Messages appear here by themselves.")}</Empty>
       : <div class="scroll"><table class="plain events"><thead><tr><th>{t("Time")}</th><th>{t("Type")}</th><th>{t("Topic")}</th><th>{t("Payload")}</th></tr></thead><tbody>
-        {all.map((one) => <tr key={one.offset}><td><Time ms={one.time_ms} exact /></td><td>{one.type}</td><td>{one.topic ?? "–"}</td><td class="id">{brief(payloadOf(one) ?? one.reason ?? "")}</td></tr>)}
+        {all.map((one) => <tr key={one.offset}><td><Time ms={one.time_ms} exact /></td><td title={one.type}>{typeText(one.type)}</td><td>{one.topic ?? "–"}</td><td class="id">{payloadOf(one) === undefined ? <Reason name={one.reason} code={one.code} /> : brief(payloadOf(one))}</td></tr>)}
       </tbody></table></div>}
   </Panel>;
 }

@@ -3,6 +3,7 @@ import { get, may, query, tenantNow } from "../lib/api.js";
 import { num } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
+import { reasonText } from "../lib/names.js";
 import { setQuery } from "../lib/route.js";
 import { VirtualList } from "../parts/vlist.jsx";
 import { Age, Empty, Loading, NoPermission, Reason, State, Trouble } from "../parts/ui.jsx";
@@ -94,7 +95,7 @@ export function Devices({ params }) {
       <select aria-label={t("Protocol")} value={params.protocol ?? ""} onChange={(event) => setQuery({ protocol: event.target.value })}>
         <option value="">{t("any protocol")}</option>{["raw", "holdfast.v1", "holdfast.v1.json", "gb28181"].map((one) => <option key={one}>{one}</option>)}
       </select>
-      {params.reason && <button type="button" class="chip" onClick={() => setQuery({ reason: "" })} title={t("Remove this filter")}>{t("last reason")} {params.reason} ✕</button>}
+      {params.reason && <button type="button" class="chip" onClick={() => setQuery({ reason: "" })} title={t("Remove this filter")}>{t("last reason")}: {reasonText(params.reason)} ✕</button>}
       <span class="quiet grow" role="status">{num(rows.length)}{!whole && "+"} {t("devices")}, {num(online)} {t("online")}{busy && <span class="spin" />}</span>
       {liveAllowed ? live !== "open" && <span class="note">{t("not live")}</span> : <span class="note" title="events:read">{t("not live: the key may not read events")}</span>}
       <a class="button" href="#/devices" hidden={!filtered}>{t("Clear")}</a>

@@ -3,6 +3,7 @@ import { may, tenantNow } from "../lib/api.js";
 import { brief, num, payloadOf, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
+import { actionText, reasonText, typeText } from "../lib/names.js";
 import { setQuery } from "../lib/route.js";
 import { useNow } from "../lib/cell.js";
 import { VirtualList } from "../parts/vlist.jsx";
@@ -14,14 +15,14 @@ const GROUPS = [
   ["message", "message,message.gap,message.queued,message.sent,message.delivered,message.failed"],
   ["command", "command.queued,command.sent,command.delivered,command.done,command.failed"],
   ["ledger", "ledger,broadcast,broadcast.done"],
-  ["document", "document.changed,shadow.changed"],
+  ["document", "document.changed,shadow.changed,shadow.push,shadow.push_member,shadow.push_done,shadow.seen"],
   ["camera", "camera.channels,camera.settings,camera.call"],
   ["audit", "audit,key.created,key.revoked,revoked,node.started,node.stopped"],
 ];
 
 function about(event) {
-  if (event.type === "gap") return t("offsets {from} to {to} are gone: {reason}", event);
-  const parts = [event.reason, event.name, event.topic, event.action, event.code && "code " + event.code].filter(Boolean), payload = payloadOf(event) ?? event.details ?? event.change ?? event.document;
+  if (event.type === "gap") return t("offsets {from} to {to} are gone: {reason}", { ...event, reason: reasonText(event.reason) });
+  const parts = [event.reason && reasonText(event.reason), event.name, event.topic, event.action && actionText(event.action), event.code && t("close code {code}", event)].filter(Boolean), payload = payloadOf(event) ?? event.details ?? event.change ?? event.document;
   return parts.join(" · ") + (payload === undefined ? "" : (parts.length ? "  " : "") + brief(payload, 160));
 }
 
@@ -78,7 +79,7 @@ function Tail({ params }) {
       <button class={paused ? "main" : ""} onClick={pause} aria-pressed={paused} title="p">{paused ? t("Resume") : t("Pause")}</button>
       <select aria-label={t("Type")} value={params.type ?? ""} onChange={(event) => setQuery({ type: event.target.value })}>
         <option value="">{t("all types")}</option>{GROUPS.map(([name, types]) => <option key={name} value={types}>{t(name)}</option>)}
-        {params.type && !GROUPS.some(([, types]) => types === params.type) && <option value={params.type}>{params.type}</option>}
+        {params.type && !GROUPS.some(([, types]) => types === params.type) && <option value={params.type}>{params.type.split(",").map(typeText).join(", ")}</option>}
       </select>
       <input aria-label={t("Device")} placeholder={t("Device")} defaultValue={params.device} key={"d" + params.device} onChange={(event) => setQuery({ device: event.target.value.trim() })} spellcheck={false} />
       <input aria-label={t("Topic filter")} placeholder={t("Topic, such as fleet/#")} defaultValue={params.topic} key={"t" + params.topic} onChange={(event) => setQuery({ topic: event.target.value.trim() })} spellcheck={false} />
@@ -91,8 +92,8 @@ function Tail({ params }) {
     {problem && <Trouble problem={problem} />}
     <VirtualList rows={rows} keyOf={(row) => row.offset ?? "gap" + row.from} label={t("Events")} columns="events" stick={!paused && !open} onOpen={setOpen}
       head={<><span role="columnheader" class="n wide-only">{t("Offset")}</span><span role="columnheader">{t("Time")}</span><span role="columnheader">{t("Type")}</span><span role="columnheader">{t("Device")}</span><span role="columnheader" class="wide-only">{t("About")}</span></>}
-      row={(row) => <><span role="cell" class="n quiet wide-only">{row.offset}</span><span role="cell"><Time ms={row.time_ms} exact /></span><span role="cell" class={"type t-" + row.type.split(".")[0]}>{row.type}</span><span role="cell" class="id">{row.device ?? row.group ?? "–"}</span><span role="cell" class="wide-only id">{about(row)}</span></>}
+      row={(row) => <><span role="cell" class="n quiet wide-only">{row.offset}</span><span role="cell"><Time ms={row.time_ms} exact /></span><span role="cell" class={"type t-" + row.type.split(".")[0]} title={row.type}>{typeText(row.type)}</span><span role="cell" class="id">{row.device ?? row.group ?? "–"}</span><span role="cell" class="wide-only id">{about(row)}</span></>}
       empty={state === "connecting" ? <Loading /> : <Empty what={t("Nothing yet")}>{t("Events appear here as soon as they are durable.")}</Empty>} />
-    {open && <aside class="drawer" aria-label={t("Event")}><header><h2>{open.type}</h2><span class="grow" />{open.device && <a class="button" href={"#/device/" + encodeURIComponent(open.device)}>{t("Device")}</a>}<button onClick={() => setOpen(null)} aria-label={t("Close")}>✕</button></header><Json value={open} /></aside>}
+    {open && <aside class="drawer" aria-label={t("Event")}><header><h2 title={open.type}>{typeText(open.type)}</h2><span class="grow" />{open.device && <a class="button" href={"#/device/" + encodeURIComponent(open.device)}>{t("Device")}</a>}<button onClick={() => setOpen(null)} aria-label={t("Close")}>✕</button></header><Json value={open} /></aside>}
   </div>;
 }

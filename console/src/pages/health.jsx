@@ -4,6 +4,7 @@ import { get, may, self, settings, tenantNow } from "../lib/api.js";
 import { num } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { overview } from "../lib/live.js";
+import { reasonText } from "../lib/names.js";
 import { Pools } from "./overview.jsx";
 import { Choice, Counts, Empty, Fresh, NoPermission, Panel, Since, Time, useLoad, Waiting } from "../parts/ui.jsx";
 
@@ -24,7 +25,7 @@ export function Health() {
       <dt>{t("console")}</dt><dd>{settings.get().read_only ? t("read-only") : t("on")}</dd>
     </dl></Panel>
     {now && <Panel title={t("Bounds")}><Fresh at={now.at}><Pools pools={now.data.pools} /></Fresh></Panel>}
-    {now && <Panel title={t("HTTP problems since the start")}><Counts rows={Object.entries(now.data.api.problems).sort((a, b) => b[1] - a[1])} empty={t("None")} /></Panel>}
+    {now && <Panel title={t("HTTP problems since the start")}><Counts rows={Object.entries(now.data.api.problems).sort((a, b) => b[1] - a[1])} name={reasonText} empty={t("None")} /></Panel>}
   </div>{may("admin") ? <Config /> : <Panel title={t("Configuration")}><NoPermission scopes="admin" /></Panel>}</div>;
 }
 

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { useCell } from "../lib/cell.js";
 import { login, said } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
+import { problemText, reasonText } from "../lib/names.js";
 
 const why = {
   login_code: () => t("That login link was used already, or is too old. Log in with the API key; holdfast dev printed it, too."),
@@ -23,7 +24,7 @@ export function Login() {
     }
     setBusy(false);
   };
-  const told = problem ? (problem.offline ? t("The gateway does not answer") : why[problem.reason]?.() ?? problem.message) : reason ? why[reason]?.() ?? reason : null;
+  const told = problem ? (problem.offline ? t("The gateway does not answer") : why[problem.reason]?.() ?? problemText(problem)) : reason ? why[reason]?.() ?? reasonText(reason) : null;
   return <main class="login"><form class="panel" onSubmit={submit}>
     <h1><img src="icon.svg" alt="" width="28" height="28" /> Holdfast</h1>
     <p class="quiet">{t("Log in with an API key. What you see and may do is what the key may.")}</p>

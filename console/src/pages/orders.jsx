@@ -1,12 +1,12 @@
 // Commands of all devices: what became of those of the last hours, and of those that come.
-import { useEffect, useState } from "preact/hooks";
-import { get, lines, may, mayChange, path, query, send, tenantNow } from "../lib/api.js";
-import { num, span } from "../lib/format.js";
+import { useState } from "preact/hooks";
+import { get, may, mayChange, path, send, tenantNow } from "../lib/api.js";
+import { num } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { follow } from "../lib/live.js";
+import { useEvents } from "../lib/past.js";
 import { setQuery } from "../lib/route.js";
 import { useKeyNames } from "../parts/changes.jsx";
-import { Empty, Json, Loading, NoPermission, Panel, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
+import { Empty, Json, Loading, NoPermission, Panel, Reach, Reason, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 
 const TYPES = "command.queued,command.sent,command.delivered,command.done,command.failed", SPANS_MS = [600e3, 3600e3, 86400e3], KEEP = 5000, SHOWN = 500;
 const FATES = ["queued", "sent", "delivered", "done", "failed", "expired", "canceled"], FINAL = ["done", "failed", "expired", "canceled"];
@@ -33,36 +33,8 @@ export function Orders({ params }) {
 }
 
 function List({ params }) {
-  const [past, setPast] = useState({ list: [], reach: 0, busy: true }), [fresh, setFresh] = useState([]), [live, setLive] = useState("connecting"), [open, setOpen] = useState(null);
-  const names = useKeyNames(), device = params.device;
-  const look = async (reach, current = () => true) => {
-    setPast((old) => ({ ...old, busy: true, problem: null }));
-    try {
-      for (let i = reach; i < SPANS_MS.length; i++) {
-        const list = await lines("/v1/events" + query({ type: TYPES, device, from_time: Date.now() - SPANS_MS[i], follow: false }), { most: KEEP });
-        if (!current()) return;
-        if (list.length || i === SPANS_MS.length - 1) {
-          setPast({ list, reach: i, busy: false });
-          return;
-        }
-      }
-    } catch (problem) {
-      if (current()) setPast((old) => ({ ...old, busy: false, problem }));
-    }
-  };
-  useEffect(() => {
-    let mine = true;
-    setPast({ list: [], reach: 0, busy: true });
-    setFresh([]);
-    const events = follow({ type: TYPES, device, from: "latest" }, { state: setLive, events: (list) => setFresh((old) => [...old, ...list.filter((one) => one.id)].slice(-KEEP)) });
-    look(0, () => mine);
-    return () => {
-      mine = false;
-      events.close();
-    };
-  }, [device]);
-  const known = new Set(past.list.map((one) => one.offset));
-  const all = fold([...past.list.filter((one) => one.id), ...fresh.filter((one) => !known.has(one.offset))]);
+  const names = useKeyNames(), device = params.device, [open, setOpen] = useState(null);
+  const found = useEvents({ type: TYPES, device }, { spans_ms: SPANS_MS, keep: KEEP, wanted: (one) => one.id }), all = fold(found.list);
   const rows = all.filter((one) => (!params.fate || one.fate === params.fate) && (!params.name || one.name?.includes(params.name)));
   return <div class="page">
     <div class="filters">
@@ -71,9 +43,9 @@ function List({ params }) {
       <select aria-label={t("Fate")} value={params.fate ?? ""} onChange={(event) => setQuery({ fate: event.target.value })}><option value="">{t("any fate")}</option>{FATES.map((one) => <option key={one} value={one}>{t(one)}</option>)}</select>
       {FATES.map((one) => [one, all.filter((row) => row.fate === one).length]).filter(([, n]) => n > 0).map(([one, n]) => <span key={one} class="quiet">{t(one)} {num(n)}</span>)}
     </div>
-    <Panel title={t("Commands")} tools={<>{live !== "open" && <span class="note">{t("not live")}</span>}<span class="quiet">{num(rows.length)} · {t("last {span}", { span: span(SPANS_MS[past.reach]) })}</span>{past.reach < SPANS_MS.length - 1 && <button disabled={past.busy} onClick={() => look(past.reach + 1)}>{t("Look further back")}</button>}</>}>
-      {past.problem && <Trouble problem={past.problem} again={() => look(past.reach)} />}
-      {past.busy && !rows.length ? <Loading /> : !rows.length ? !past.problem && <Empty what={all.length ? t("No command is like that") : t("Nobody sent a command")}>{t("They are sent on the page of a device, or over the HTTP API.")}</Empty>
+    <Panel title={t("Commands")} tools={<Reach found={found} count={rows.length} />}>
+      {found.problem && <Trouble problem={found.problem} again={found.again} />}
+      {found.busy && !rows.length ? <Loading /> : !rows.length ? !found.problem && <Empty what={all.length ? t("No command is like that") : t("Nobody sent a command")}>{t("They are sent on the page of a device, or over the HTTP API.")}</Empty>
         : <div class="scroll"><table class="plain events orders"><thead><tr><th>{t("Time")}</th><th>{t("Device")}</th><th>{t("Name")}</th><th>{t("Fate")}</th><th class="n">{t("took")}</th><th>{t("Key")}</th><th /></tr></thead><tbody>
           {rows.slice(0, SHOWN).map((one) => <Row key={one.id} one={one} names={names} open={open === one.id} toggle={() => setOpen(open === one.id ? null : one.id)} />)}
         </tbody></table></div>}
@@ -84,7 +56,7 @@ function List({ params }) {
 function Row({ one, names, open, toggle }) {
   return <>
     <tr data-command={one.name} data-fate={one.fate}><td><Time ms={one.time_ms} exact /></td><td><a href={"#/device/" + encodeURIComponent(one.device) + "/commands"}>{one.device}</a></td><td><strong>{one.name}</strong></td>
-      <td><span class={one.fate === "done" ? "good" : FINAL.includes(one.fate) ? "bad" : ""}>{t(one.fate)}</span>{one.fate === "failed" && one.reason && <> <code>{one.reason}</code></>}</td>
+      <td><span class={one.fate === "done" ? "good" : FINAL.includes(one.fate) ? "bad" : ""}>{t(one.fate)}</span>{one.fate === "failed" && one.reason && <> <Reason name={one.reason} /></>}</td>
       <td class="n">{one.ended_ms ? num(one.ended_ms - one.time_ms) + " ms" : "–"}</td><td>{one.by ? <span title={one.by}>{names.get(one.by) ?? one.by}</span> : "–"}{one.via === "console" && <> <span class="chip">{t("console")}</span></>}</td>
       <td><button aria-expanded={open} onClick={toggle}>{t("Details")}</button></td></tr>
     {open && <tr><td colSpan={7}><Details one={one} /></td></tr>}

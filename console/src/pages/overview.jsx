@@ -4,8 +4,9 @@ import { may } from "../lib/api.js";
 import { bytes, micros, num, short, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { overview, quantile, rate } from "../lib/live.js";
+import { reasonText } from "../lib/names.js";
 import { Chart } from "../parts/chart.jsx";
-import { Counts, Fresh, Loading, NoPermission, Panel, Since, Stat, Bar } from "../parts/ui.jsx";
+import { Counts, Fresh, Loading, NoPermission, Panel, Reason, Since, Stat, Bar } from "../parts/ui.jsx";
 
 const MINUTE_MS = 60000;
 
@@ -59,11 +60,11 @@ function Numbers({ now }) {
     <div class="stack">
       <Panel title={t("Devices by state")}><Counts rows={sorted(data.devices_now)} name={(state) => t(state)} href={(name) => "#/devices?state=" + name} empty={t("No device was here yet")} /></Panel>
       <Panel title={t("Disconnects, last {span}", { span: span(seconds * 1000) })} tools={<span class="quiet">{t("{n} since the start", { n: num(Object.values(data.connections.ended).reduce((a, b) => a + b, 0)) })}</span>}>
-        <Counts rows={ended} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} />
+        <Counts rows={ended} name={reasonText} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} />
       </Panel>
-      <Panel title={t("Disconnects since the start")}><Counts rows={sorted(data.connections.ended)} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} /></Panel>
+      <Panel title={t("Disconnects since the start")}><Counts rows={sorted(data.connections.ended)} name={reasonText} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} /></Panel>
       <Panel title={t("Refused since the start")}>
-        <Counts rows={sorted({ ...data.connections.refused, ...data.connections.refused_at_accept })} empty={t("Nobody was refused")} />
+        <Counts rows={sorted({ ...data.connections.refused, ...data.connections.refused_at_accept })} name={reasonText} empty={t("Nobody was refused")} />
       </Panel>
       <Panel title={t("Ledger since the start")}><Ledger books={data.ledger} /></Panel>
       <Panel title={t("Bounds")}><Pools pools={data.pools} /></Panel>
@@ -86,7 +87,7 @@ function Ledger({ books }) {
     <tbody>{Object.entries(books).map(([name, book]) => {
       const dropped = sorted(book.dropped);
       return <tr key={name}><th scope="row">{names[name]?.() ?? name}</th><td class="n">{num(book.accepted)}</td><td class="n">{num(book.delivered)}</td><td class="n">{num(book.pending_now)}</td>
-        <td class="n">{num(dropped.reduce((sum, [, n]) => sum + n, 0))}{dropped.map(([reason, n]) => <div class="reason quiet" key={reason}>{reason} {num(n)}</div>)}</td></tr>;
+        <td class="n">{num(dropped.reduce((sum, [, n]) => sum + n, 0))}{dropped.map(([reason, n]) => <div class="quiet" key={reason}><Reason name={reason} /> {num(n)}</div>)}</td></tr>;
     })}</tbody></table></div>;
 }
 

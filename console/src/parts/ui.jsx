@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useNow } from "../lib/cell.js";
-import { ago, span, utc, when } from "../lib/format.js";
+import { ago, num, span, utc, when } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { STALE_MS } from "../lib/live.js";
+import { problemText, reasonText } from "../lib/names.js";
 
 // The reader's zone, UTC on hover.
 export const Time = ({ ms, exact }) => ms ? <time dateTime={new Date(ms).toISOString()} title={utc(ms)}>{when(ms, exact)}</time> : <span class="quiet">–</span>;
@@ -21,7 +22,7 @@ export function Since({ ms }) {
 const marks = { online: "●", offline: "○", unknown: "◐" };
 export const State = ({ state, bare }) => <span class={"state " + state}><i aria-hidden="true">{marks[state] ?? "·"}</i>{bare ? <span class="hidden">{t(state)}</span> : t(state)}</span>;
 
-export const Reason = ({ name, code }) => name ? <span class="reason" title={code ? t("close code {code}", { code }) : undefined}>{name}</span> : <span class="quiet">–</span>;
+export const Reason = ({ name, code }) => name ? <span class="reason" title={name + (code ? " · " + t("close code {code}", { code }) : "")}>{reasonText(name)}</span> : <span class="quiet">–</span>;
 
 // What was told more than 5 s ago is grey, and says how old it is.
 export function Fresh({ at, children }) {
@@ -56,7 +57,7 @@ export function Trouble({ problem, again }) {
   if (problem.status === 403) return <NoPermission scopes={problem.detail?.split(": ").pop() ?? ""} />;
   return <div class="empty bad" role="alert">
     <p><strong>{problem.offline ? t("The gateway does not answer") : problem.status === 404 ? t("There is no such thing") : t("That did not work")}</strong></p>
-    {!problem.offline && <p>{problem.message} {problem.reason && <code>{problem.reason}</code>}</p>}
+    {!problem.offline && <p>{problemText(problem)} {problem.reason && <code>{problem.reason}</code>}</p>}
     {again && <p><button onClick={again}>{t("Try again")}</button></p>}
   </div>;
 }
@@ -92,6 +93,50 @@ export function useLoad(load, keys, every) {
     };
   }, keys);
   return { ...state, again: () => again.current() };
+}
+
+// What useEvents() has found: how many, how far back, and further.
+export const Reach = ({ found, count }) => <>{found.live !== "open" && <span class="note">{t("not live")}</span>}<span class="quiet">{num(count)} · {t("last {span}", { span: span(found.span_ms) })}</span>{found.further && <button disabled={found.busy} onClick={found.further}>{t("Look further back")}</button>}</>;
+
+// What a button does: {busy, problem, go()}; go() tells whether it worked. An error that is shown is gone with the next try.
+export function useDeed(deed) {
+  const [state, set] = useState({ busy: false, problem: null });
+  const go = async (...args) => {
+    set({ busy: true, problem: null });
+    let problem = null;
+    try {
+      await deed(...args);
+    } catch (error) {
+      problem = error;
+    }
+    set({ busy: false, problem });
+    return !problem;
+  };
+  return { ...state, go };
+}
+
+// A form of one field of JSON; deed() gets its value. object: nothing else will do. optional: no text is undefined, and may be sent. keep: the text stays when it was.
+export function JsonForm({ name, label, help, placeholder, rows = 4, begin = "", object, optional, keep, verb, busyVerb, deed, can = true, children }) {
+  const [text, setText] = useState(begin), { busy, problem, go } = useDeed(deed);
+  let value, wrong = null;
+  if (text.trim()) {
+    try {
+      value = JSON.parse(text);
+      if (object && (value === null || typeof value !== "object" || Array.isArray(value))) throw new Error(t("It must be an object."));
+    } catch (error) {
+      wrong = error.message;
+    }
+  }
+  const submit = async (event) => {
+    event.preventDefault();
+    if (await go(value) && !keep) setText(begin);
+  };
+  return <form class="form" onSubmit={submit}>{children}
+    <Field label={label} help={wrong ? undefined : help}><textarea name={name} rows={rows} spellcheck={false} value={text} placeholder={placeholder} aria-invalid={!!wrong} onInput={(event) => setText(event.target.value)} /></Field>
+    {wrong && <p class="bad" role="alert">{wrong}</p>}
+    <button class="main" disabled={busy || !!wrong || !can || (!optional && (value === undefined || (begin && text === begin)))}>{busy && busyVerb ? busyVerb : verb}</button>
+    {problem && <Trouble problem={problem} />}
+  </form>;
 }
 
 // One of the three that are not data, or null.

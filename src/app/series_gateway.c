@@ -117,5 +117,8 @@ void hf_gateway_series_metrics(struct hf_page *page, struct hf_gateway *gateway)
     hf_page_one(page, "series_failures_total", "counter", "failed steps", (double)stats.failures);
     hf_page_one(page, "series_gap_records_total", "counter",
                 "records that retention took before they were read", (double)stats.gaps);
+    hf_page_one(page, "series_restored_total", "counter",
+                "live states that were read from the time series, since no batch came since the start",
+                (double)stats.archive.restored);
     hf_page_one(page, "series_queries_total", "counter", "queries answered", (double)stats.archive.queries);
 }

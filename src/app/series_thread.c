@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "core/twin/live.h"
 #include "io/clock.h"
 
 enum {
@@ -66,7 +67,23 @@ static enum hf_reason reason_of(hf_err err)
     }
 }
 
-static void answer(struct hf_series_thread *self, struct hf_call *call)
+static void answer_last(struct hf_series_thread *self, struct hf_call *call)
+{
+    struct hf_twin *twin = malloc(sizeof(*twin));
+    hf_err err =
+        twin != NULL ? hf_archive_last(&self->archive, call->tenant, call->device, twin) : HF_ERR_NOMEM;
+
+    if (err == HF_OK) {
+        call->result = twin;
+        call->result_bytes = sizeof(*twin);
+        twin = NULL;
+    }
+    free(twin);
+    call->reason = (uint16_t)reason_of(err == HF_ERR_NOT_FOUND ? HF_OK : err);
+    give_back(self, call);
+}
+
+static void answer_range(struct hf_series_thread *self, struct hf_call *call)
 {
     struct hf_call_series *series = call->series;
     struct hf_archive_query query = {.tenant = call->tenant,
@@ -88,6 +105,14 @@ static void answer(struct hf_series_thread *self, struct hf_call *call)
     series->behind =
         hf_log_durable_through(self->log) - HF_MIN(self->taken, hf_log_durable_through(self->log));
     give_back(self, call);
+}
+
+static void answer(struct hf_series_thread *self, struct hf_call *call)
+{
+    if (call->series->last)
+        answer_last(self, call);
+    else
+        answer_range(self, call);
 }
 
 static void on_query(void *context, unsigned mailbox, void *message)

@@ -90,6 +90,8 @@ struct hf_ledger_snapshot {
 };
 
 struct hf_call_series { /* core/twin/archive.h has the meaning */
+    bool
+        last; /* in: not a range but the live state that the newest samples leave: a struct hf_twin in result, none when there are none */
     uint8_t channel;
     uint64_t from_us, to_us, step_us;
     uint32_t points_max;

@@ -75,6 +75,27 @@ def test_live_state(gw):
         assert gw.api().get("/v1/devices/no-samples/live")["samples"] is None
 
 
+def test_the_live_state_after_a_crash(gateways):
+    gw = gateways()
+    ride = Ride(gw, "twin-again").open()
+    for _ in range(4):
+        ride.send(ride.make())
+    ride.durable()
+    before = ride.live()["samples"]
+    assert before["restored"] is False
+    gw.kill()
+    gw.start()
+    after = ride.live()["samples"]
+    assert after["restored"] is True
+    assert [after[name] for name in ("t_ms", "latest", "latest_ms", "window_1s", "window_60s", "riding")] == [before[name] for name in ("t_ms", "latest", "latest_ms", "window_1s", "window_60s", "riding")]
+    assert after["riding_since_ms"] is None and after["age_ms"] > 3_000_000, "an hour ago, by the device"
+    assert "arrived_ms" not in after and after["batches"] == 0 and gw.metric("holdfast_series_restored_total") == 1
+    ride.open().send(ride.make(count=10))
+    ride.durable()
+    now = ride.live()["samples"]
+    assert now["restored"] is False and now["samples"] == 10 and now["window_60s"]["power_w"]["count"] == 10
+
+
 def test_a_corrupt_batch_is_asked_for_again(gw):
     ride = Ride(gw, "twin-corrupt").open()
     ride.send(ride.make())

@@ -58,6 +58,16 @@ static void window_out(struct hf_json_out *out, const char *name, const struct h
     hf_json_out_end(out);
 }
 
+/* What no batch has told: a state that was read from the time series. */
+static void unheard_out(struct hf_json_out *out)
+{
+    hf_json_out_null(out, "boot_id");
+    hf_json_out_object(out, "clock");
+    hf_json_out_bool(out, "synchronised", false);
+    hf_json_out_null(out, "uncertainty_ms");
+    hf_json_out_end(out);
+}
+
 /* What our two clocks make of each other: the device's own word, and what the fastest batch showed. */
 static void clock_out(struct hf_json_out *out, const struct hf_twin *twin, uint32_t rtt_ms)
 {
@@ -79,24 +89,36 @@ static void clock_out(struct hf_json_out *out, const struct hf_twin *twin, uint3
 static void samples_out(struct hf_json_out *out, const struct hf_twin *twin, const struct hf_api *api,
                         uint32_t rtt_ms)
 {
-    uint64_t now_ms = api->http->utc_ms, arrived_ms = twin->arrived_us / 1000;
+    bool restored = hf_twin_is_restored(twin);
+    uint64_t now_ms = api->http->utc_ms, t_ms = utc_ms(twin, twin->newest_ns);
+    uint64_t since_ms = restored ? t_ms : twin->arrived_us / 1000;
 
     hf_json_out_object(out, "samples");
-    hf_json_out_u64(out, "t_ms", utc_ms(twin, twin->newest_ns));
-    hf_json_out_u64(out, "arrived_ms", arrived_ms);
-    hf_json_out_u64(out, "age_ms", now_ms > arrived_ms ? now_ms - arrived_ms : 0);
-    hf_json_out_double(out, "delay_ms", (double)twin->delay_us / 1e3);
+    hf_json_out_bool(out, "restored", restored);
+    hf_json_out_u64(out, "t_ms", t_ms);
+    hf_json_out_u64(out, "age_ms", now_ms > since_ms ? now_ms - since_ms : 0);
+    if (!restored) {
+        hf_json_out_u64(out, "arrived_ms", since_ms);
+        hf_json_out_double(out, "delay_ms", (double)twin->delay_us / 1e3);
+    }
     latest_out(out, twin);
     window_out(out, "window_1s", twin, 0);
     window_out(out, "window_60s", twin, 1);
     hf_json_out_cstr(out, "riding", hf_riding_name(twin->riding.now));
-    hf_json_out_u64(out, "riding_since_ms", utc_ms(twin, twin->riding.since_ms * 1000000));
+    if (restored && twin->riding.since_ms == 0)
+        hf_json_out_null(out, "riding_since_ms");
+    else
+        hf_json_out_u64(out, "riding_since_ms", utc_ms(twin, twin->riding.since_ms * 1000000));
     hf_json_out_u64(out, "samples", twin->samples);
     hf_json_out_u64(out, "batches", twin->batches);
     hf_json_out_u64(out, "lost", twin->lost);
     hf_json_out_u64(out, "boots", twin->boots);
-    hf_json_out_hex(out, "boot_id", twin->boot_id, sizeof(twin->boot_id));
-    clock_out(out, twin, rtt_ms);
+    if (restored) {
+        unheard_out(out);
+    } else {
+        hf_json_out_hex(out, "boot_id", twin->boot_id, sizeof(twin->boot_id));
+        clock_out(out, twin, rtt_ms);
+    }
     hf_json_out_end(out);
 }
 
@@ -122,18 +144,13 @@ static void write_live(struct hf_api_request *request, struct hf_json_out *out, 
     hf_json_out_end(out);
 }
 
-static void on_twin(struct hf_api_request *request)
+static void reply(struct hf_api_request *request)
 {
     struct hf_call *call = request->call;
     struct hf_device_row row = {0};
     struct hf_kv_txn *txn = NULL;
-    struct one one = {.row = &row};
+    struct one one = {.row = &row, .live = call->live.epoch != 0 ? &call->live : NULL};
 
-    if (call->reason != HF_REASON_NONE && call->reason != HF_REASON_NOT_FOUND) {
-        hf_api_fail_call(request, call);
-        return;
-    }
-    one.live = call->reason == HF_REASON_NONE && call->live.epoch != 0 ? &call->live : NULL;
     hf_err err = hf_api_device_row(request->api, request->tenant, call->device, &txn, &row);
     if (err == HF_ERR_NOT_FOUND && one.live != NULL)
         err = HF_OK; /* its first record is not in the tables yet */
@@ -143,6 +160,47 @@ static void on_twin(struct hf_api_request *request)
     else
         hf_api_fail_err(request, err);
     hf_kv_end(txn);
+}
+
+static void on_restored(struct hf_api_request *request)
+{
+    const struct hf_call *call = request->call;
+
+    if (call->reason == HF_REASON_NONE || call->reason == HF_REASON_NOT_IMPLEMENTED) /* no series are kept */
+        reply(request);
+    else
+        hf_api_fail_call(request, call);
+}
+
+/* No batch came since the gateway started, or not for long: the time series have the last ones. */
+static void restore(struct hf_api_request *request, const struct hf_call *known)
+{
+    struct hf_call *call =
+        hf_call_new(HF_CALL_SERIES, sizeof(*call->series) + request->tenant.bytes + known->device.bytes);
+
+    if (call == NULL) {
+        hf_api_fail_err(request, HF_ERR_NOMEM);
+        return;
+    }
+    char *texts = (char *)call->storage + sizeof(*call->series);
+    call->series = call->storage;
+    *call->series = (struct hf_call_series){.last = true};
+    call->tenant = hf_api_copy(&texts, request->tenant);
+    call->device = hf_api_copy(&texts, known->device);
+    call->live = known->live;
+    hf_api_call_raw(request, call, on_restored);
+}
+
+static void on_twin(struct hf_api_request *request)
+{
+    const struct hf_call *call = request->call;
+
+    if (call->reason != HF_REASON_NONE && call->reason != HF_REASON_NOT_FOUND)
+        hf_api_fail_call(request, call);
+    else if (call->result == NULL)
+        restore(request, call);
+    else
+        reply(request);
 }
 
 void hf_api_device_live(struct hf_api_request *request)

@@ -27,6 +27,7 @@ enum {
     HF_ARCHIVE_BLOCKS_PER_QUERY = 8192, /* unpacked; */
     HF_ARCHIVE_HEADS_PER_BLOCK = 32,    /* and so many more of which the head is enough, each */
     HF_ARCHIVE_POINTS_MAX = 10000,      /* of one answer */
+    HF_ARCHIVE_LAST_BLOCKS = 32,        /* looked at for the live state: a minute at 100 Hz takes a dozen */
     HF_ARCHIVE_SWEEP_ROWS = 1024, /* looked at by one sweep, and twice what was written since the last */
     HF_ARCHIVE_IDLE_MS = 900000,  /* a device that sent nothing for so long is not held in memory */
 };
@@ -47,7 +48,7 @@ struct hf_archive_stats {
     uint64_t unreadable; /* batches whose payload is none: of a log that was written by other means */
     uint64_t unplaced;   /* samples with a time before 1970 or after 2255 */
     uint64_t damaged;    /* blocks that could not be read */
-    uint64_t commits, queries;
+    uint64_t commits, queries, restored; /* live states made again */
 };
 
 struct hf_archive_device;
@@ -118,5 +119,12 @@ struct hf_archive_answer {
 /* What was taken, committed or not. HF_ERR_LIMIT: not even the first step can be made of so many blocks. HF_ERR_NOMEM, and those of the store. */
 hf_err hf_archive_query(struct hf_archive *archive, const struct hf_archive_query *query,
                         struct hf_archive_answer *ret_answer);
+
+/* The live state as the newest samples that are kept leave it (core/twin/live.h, restored): windows of the last minute before the newest, older values only as the latest of a
+ * channel that has none in it, and within HF_ARCHIVE_LAST_BLOCKS. What the rider did before that minute is not known: riding.since_ms 0 when the state is older. HF_ERR_NOT_FOUND: no
+ * sample is kept; HF_ERR_*: those of the store. */
+struct hf_twin;
+hf_err hf_archive_last(struct hf_archive *archive, struct hf_slice tenant, struct hf_slice device,
+                       struct hf_twin *ret_twin);
 
 #endif

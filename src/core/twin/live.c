@@ -123,27 +123,20 @@ static bool mean_of(const struct hf_twin *twin, enum hf_series_channel channel, 
     return stat.count > 0;
 }
 
-static void look_at_rider(struct hf_twins *twins, struct hf_twin *twin, uint64_t now_ms)
+static void look_at_rider(struct hf_twin *twin, uint64_t now_ms)
 {
     struct hf_riding_look look;
-    uint8_t before = twin->riding.now;
 
     look.has_cadence = mean_of(twin, HF_SERIES_CADENCE, 2, &look.cadence_rpm);
     look.has_power = mean_of(twin, HF_SERIES_POWER, 1, &look.power_w);
     look.has_lean = mean_of(twin, HF_SERIES_LEAN, 256, &look.lean_deg);
-    if (hf_riding_step(&twin->riding, &look, now_ms)) {
-        twins->stats.riding[before]--;
-        twins->stats.riding[twin->riding.now]++;
-    }
+    (void)hf_riding_step(&twin->riding, &look, now_ms);
 }
 
 /* ---- a batch ---- */
 
-static void begin_boot(struct hf_twins *twins, struct hf_twin *twin, const struct hf_samples *samples)
+static void begin(struct hf_twin *twin)
 {
-    twins->stats.riding[twin->riding.now]--;
-    twins->stats.riding[HF_RIDING_UNKNOWN]++;
-    memcpy(twin->boot_id, samples->boot_id, sizeof(twin->boot_id));
     twin->newest_ns = 0;
     twin->riding = (struct hf_riding_state){0};
     twin->last =
@@ -151,22 +144,39 @@ static void begin_boot(struct hf_twins *twins, struct hf_twin *twin, const struc
     memset(twin->last_ns, 0, sizeof(twin->last_ns));
     window_init(&twin->windows[0], twin->seconds, HF_LIVE_SHORT_BUCKETS, HF_LIVE_SHORT_BUCKET_MS);
     window_init(&twin->windows[1], twin->minute, HF_LIVE_LONG_BUCKETS, HF_LIVE_LONG_BUCKET_MS);
+}
+
+static void begin_boot(struct hf_twins *twins, struct hf_twin *twin, const struct hf_samples *samples)
+{
+    twins->stats.riding[twin->riding.now]--;
+    twins->stats.riding[HF_RIDING_UNKNOWN]++;
+    memcpy(twin->boot_id, samples->boot_id, sizeof(twin->boot_id));
+    begin(twin);
     twin->boots++;
     twins->stats.boots++;
 }
 
-static void take_sample(struct hf_twins *twins, struct hf_twin *twin, const struct hf_sample *sample)
+/* A channel of a sample; invalid: it has no value. */
+struct reading {
+    bool valid;
+    int16_t value;
+};
+
+static void readings_of(const struct hf_sample *sample, struct reading ret_of[HF_SERIES_CHANNELS])
 {
-    const struct {
-        bool valid;
-        int16_t value;
-    } of[HF_SERIES_CHANNELS] = {
-        {sample->cadence_half_rpm != HF_SAMPLE_CADENCE_INVALID, (int16_t)sample->cadence_half_rpm},
-        {sample->power_w != HF_SAMPLE_VALUE_INVALID, sample->power_w},
-        {sample->lean_q8_deg != HF_SAMPLE_VALUE_INVALID, sample->lean_q8_deg},
-    };
+    ret_of[HF_SERIES_CADENCE] = (struct reading){sample->cadence_half_rpm != HF_SAMPLE_CADENCE_INVALID,
+                                                 (int16_t)sample->cadence_half_rpm};
+    ret_of[HF_SERIES_POWER] = (struct reading){sample->power_w != HF_SAMPLE_VALUE_INVALID, sample->power_w};
+    ret_of[HF_SERIES_LEAN] =
+        (struct reading){sample->lean_q8_deg != HF_SAMPLE_VALUE_INVALID, sample->lean_q8_deg};
+}
+
+static void take_windows(struct hf_twin *twin, const struct hf_sample *sample)
+{
+    struct reading of[HF_SERIES_CHANNELS];
     bool step = false;
 
+    readings_of(sample, of);
     for (unsigned w = 0; w < HF_COUNT_OF(twin->windows); w++) {
         bool is_new;
         struct hf_live_bucket *bucket = advance(&twin->windows[w], sample->ts_ns, &is_new);
@@ -177,9 +187,16 @@ static void take_sample(struct hf_twins *twins, struct hf_twin *twin, const stru
                 bucket_add(&bucket[i], of[i].value);
     }
     if (step)
-        look_at_rider(twins, twin, sample->ts_ns / NS_PER_MS);
+        look_at_rider(twin, sample->ts_ns / NS_PER_MS);
+}
+
+static void take_latest(struct hf_twin *twin, const struct hf_sample *sample)
+{
+    struct reading of[HF_SERIES_CHANNELS];
+
     if (sample->ts_ns < twin->newest_ns)
         return; /* a batch that came late: it counts in the windows, and is not the latest */
+    readings_of(sample, of);
     twin->newest_ns = sample->ts_ns;
     for (unsigned i = 0; i < HF_SERIES_CHANNELS; i++)
         if (of[i].valid)
@@ -261,12 +278,15 @@ struct hf_twin *hf_twins_take(struct hf_twins *twins, struct hf_slice tenant, st
         begin_boot(twins, twin, samples);
     twin->utc_offset_ns = samples->utc_offset_ns;
     twin->uncertainty_us = samples->uncertainty_us;
+    twins->stats.riding[twin->riding.now]--;
     for (unsigned i = 0; i < samples->count; i++) {
         struct hf_sample sample;
 
         hf_sample_read(samples->samples + (size_t)i * HF_SAMPLE_BYTES, &sample);
-        take_sample(twins, twin, &sample);
+        take_windows(twin, &sample);
+        take_latest(twin, &sample);
     }
+    twins->stats.riding[twin->riding.now]++;
     twin->arrived_us = now_us;
     take_delay(twin, now_us);
     twin->samples += samples->count;
@@ -276,6 +296,30 @@ struct hf_twin *hf_twins_take(struct hf_twins *twins, struct hf_slice tenant, st
     twins->stats.lost += samples->lost;
     twins->stats.batches++;
     return twin;
+}
+
+void hf_twin_begin(struct hf_twin *ret_twin)
+{
+    *ret_twin = (struct hf_twin){.delay_min_us = {INT64_MAX, INT64_MAX}};
+    begin(ret_twin);
+}
+
+void hf_twin_replay(struct hf_twin *twin, const struct hf_series_point *point, bool in_window)
+{
+    const struct hf_series_stat *of = point->of;
+    struct hf_sample sample = {
+        .ts_ns = point->t_us * NS_PER_US,
+        .cadence_half_rpm = of[HF_SERIES_CADENCE].count > 0 ? (uint16_t)of[HF_SERIES_CADENCE].max
+                                                            : (uint16_t)HF_SAMPLE_CADENCE_INVALID,
+        .power_w = of[HF_SERIES_POWER].count > 0 ? (int16_t)of[HF_SERIES_POWER].max
+                                                 : (int16_t)HF_SAMPLE_VALUE_INVALID,
+        .lean_q8_deg =
+            of[HF_SERIES_LEAN].count > 0 ? (int16_t)of[HF_SERIES_LEAN].max : (int16_t)HF_SAMPLE_VALUE_INVALID,
+    };
+
+    if (in_window)
+        take_windows(twin, &sample);
+    take_latest(twin, &sample);
 }
 
 bool hf_twin_clock(const struct hf_twin *twin, uint32_t rtt_us, int64_t *ret_ahead_us,

@@ -85,6 +85,16 @@ struct hf_twin *hf_twins_take(struct hf_twins *twins, struct hf_slice tenant, st
 const struct hf_twin *hf_twins_find(const struct hf_twins *twins, struct hf_slice tenant,
                                     struct hf_slice device);
 
+/* One that is made again of what was stored, without a place among the others: begun, then given samples in order (points of HF_SERIES_RAW), of which those before the window only say
+ * what a channel had last. Its clock is UTC, and of batches it
+ * knows nothing: arrived_us, the counters and the clock stay 0. */
+void hf_twin_begin(struct hf_twin *ret_twin);
+void hf_twin_replay(struct hf_twin *twin, const struct hf_series_point *point, bool in_window);
+static inline bool hf_twin_is_restored(const struct hf_twin *twin)
+{
+    return twin->arrived_us == 0;
+}
+
 /* The struct was copied: its windows look into the copy from now on. */
 void hf_twin_moved(struct hf_twin *twin);
 

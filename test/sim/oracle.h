@@ -75,6 +75,7 @@ struct sim_oracle {
     struct sim_change *changes; /* owns; by number - 1; NULL before the first */
     uint32_t change_count;
     uint64_t shadow_changes; /* in the log */
+    uint64_t refused_alone;  /* changes of which the operations' log has refused some */
     uint64_t samples;        /* batches of them */
     bool failed;
     char message[512];

@@ -134,26 +134,43 @@ static struct sim_shadow_state *state_new(struct sim_shadow *self)
     return &self->states[++self->version];
 }
 
+/* Of a device the change that is under way on that connection; of an application the one that its key names. NULL: there is none. */
+static struct sim_change *change_of(struct sim *sim, const struct hf_event *event, unsigned device,
+                                    unsigned shadow)
+{
+    const struct sim_said *said = event->conn != 0 ? sim_oracle_said(sim, device, event->conn) : NULL;
+    char key[24];
+
+    for (uint32_t number = sim->oracle.change_count; number > 0; number--) {
+        struct sim_change *change = &sim->oracle.changes[number - 1];
+
+        if (change->device != device || change->shadow != shadow || (change->app == NULL) != (said != NULL))
+            continue;
+        if (said != NULL && change->said == said)
+            return change;
+        if (change->app != NULL && hf_slice_is(event->key, sim_change_key(change, key)))
+            return change;
+    }
+    return NULL;
+}
+
 static void check_change(struct sim *sim, const struct hf_event *event, const struct sim_shadow_state *before,
                          const struct sim_shadow_state *now, unsigned device, unsigned shadow)
 {
     struct sim_shadow_state *after = state_new(sim_shadow_of(sim, device, shadow));
-    uint32_t number = number_of(before, now);
-    struct sim_change *change;
+    struct sim_change *change = change_of(sim, event, device, shadow);
+    char refused[SIM_SHADOW_REFUSED_BYTES];
 
-    if (number == 0 || number > sim->oracle.change_count) {
+    if (change == NULL || (change->merge != HF_MERGE_OPLOG && number_of(before, now) != change->number)) {
         sim_fail(sim,
                  "offset %" PRIu64 ": version %" PRIu64
                  " of the shadow %s%s%s is no change that was asked for",
                  event->offset, event->seq, WHO(device, shadow));
         return;
     }
-    change = &sim->oracle.changes[number - 1];
-    enum hf_reason reason = sim_shadow_judge(before, change, after);
-    if (change->device != device || change->shadow != shadow || (change->app == NULL) != (event->conn != 0))
-        sim_fail(sim, "offset %" PRIu64 ": change %" PRIu32 " is of another shadow, or another maker",
-                 event->offset, number);
-    else if (change->version != 0 || change->fate == SIM_CHANGE_REFUSED)
+    uint32_t number = change->number;
+    enum hf_reason reason = sim_shadow_judge(before, change, after, refused);
+    if (change->version != 0 || change->fate == SIM_CHANGE_REFUSED)
         sim_fail(sim, "offset %" PRIu64 ": change %" PRIu32 " of the shadow %s%s%s %s", event->offset, number,
                  WHO(device, shadow), change->version != 0 ? "is there already" : "was refused");
     else if (reason != HF_REASON_NONE)
@@ -225,6 +242,7 @@ static void check_refused(struct sim *sim, struct sim_change *change, enum hf_re
                           uint64_t to)
 {
     struct sim_shadow *self = sim_shadow_of(sim, change->device, change->shadow);
+    char refused[SIM_SHADOW_REFUSED_BYTES];
     struct sim_shadow_state after;
 
     if (change->version != 0)
@@ -234,12 +252,33 @@ static void check_refused(struct sim *sim, struct sim_change *change, enum hf_re
     if (!judged_by_the_change(reason))
         return;
     for (uint64_t version = from; version <= to && version <= self->version; version++)
-        if (sim_shadow_judge(&self->states[version], change, &after) == reason)
+        if (sim_shadow_judge(&self->states[version], change, &after, refused) == reason)
             return;
     sim_fail(sim,
              "change %" PRIu32 " of %s, from version %" PRIu64
              ", is refused (%s), and fits to versions %" PRIu64 " to %" PRIu64,
              change->number, maker(change), change->base, hf_reason_name(reason), from, to);
+}
+
+void sim_oracle_shadow_operations(struct sim *sim, struct sim_change *change, enum hf_reason reason,
+                                  uint64_t version, struct hf_slice refused)
+{
+    struct sim_shadow *self = sim_shadow_of(sim, change->device, change->shadow);
+    char wanted[SIM_SHADOW_REFUSED_BYTES] = "";
+    struct sim_shadow_state after;
+
+    if (reason != HF_REASON_NONE && reason != HF_REASON_VERSION_CONFLICT)
+        return;
+    if (reason == HF_REASON_VERSION_CONFLICT && version <= self->version)
+        (void)sim_shadow_judge(&self->states[version], change, &after, wanted);
+    else if (reason == HF_REASON_NONE && change->version != 0)
+        (void)sim_shadow_judge(&self->states[change->version - 1], change, &after, wanted);
+    sim->oracle.refused_alone += wanted[0] != '\0';
+    if (!hf_slice_is(refused, wanted))
+        sim_fail(sim,
+                 "of change %" PRIu32 " of %s, from version %" PRIu64 ", %.*s is refused, and not %.160s",
+                 change->number, maker(change), change->base, (int)HF_MIN(refused.bytes, (size_t)160),
+                 refused.at != NULL ? refused.at : "", wanted);
 }
 
 static bool was_applied(const struct sim_shadow *self, uint64_t version, bool delivered)
@@ -275,6 +314,7 @@ static void check_labels(struct sim *sim, const struct sim_change *change, const
 static void check_accepted(struct sim *sim, struct sim_change *change, const struct hf_call *call)
 {
     struct sim_shadow *self = sim_shadow_of(sim, change->device, change->shadow);
+    char refused[SIM_SHADOW_REFUSED_BYTES];
     struct sim_shadow_state after;
 
     change->fate = SIM_CHANGE_ACCEPTED;
@@ -284,7 +324,7 @@ static void check_accepted(struct sim *sim, struct sim_change *change, const str
                  "change %" PRIu32 " of %s is accepted as version %" PRIu64 ", in the log it is %" PRIu64,
                  change->number, maker(change), call->document.made, change->version);
     else if (change->idle &&
-             sim_shadow_judge(&self->states[call->document.made], change, &after) != HF_REASON_NONE)
+             sim_shadow_judge(&self->states[call->document.made], change, &after, refused) != HF_REASON_NONE)
         sim_fail(sim, "change %" PRIu32 " of %s is accepted at version %" PRIu64 ", which it does not fit to",
                  change->number, maker(change), call->document.made);
     else if (call->document.made > 0)
@@ -302,6 +342,8 @@ void sim_oracle_shadow_answered(struct sim *sim, struct sim_change *change, cons
         check_accepted(sim, change, call);
     else
         check_refused(sim, change, reason, call->document.version, call->document.version);
+    sim_oracle_shadow_operations(sim, change, reason, call->document.version,
+                                 hf_slice_of(call->document.refused != NULL ? call->document.refused : ""));
     if (reason == HF_REASON_NONE || reason == HF_REASON_VERSION_CONFLICT)
         check_shown(sim, change->device, change->shadow, stored, call->document.version, maker(change));
     if (reason == HF_REASON_VERSION_CONFLICT && call->document.version < change->known)

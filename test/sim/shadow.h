@@ -10,6 +10,7 @@
 struct sim;
 struct sim_app;
 struct sim_device;
+struct sim_said;
 struct hf_call;
 struct hf_event;
 struct hf_client_document;
@@ -19,6 +20,7 @@ enum {
     SIM_SHADOWS = 2, /* of a device: the unnamed one and "led" */
     SIM_SHADOW_CHANGES_MAX = 8192,
     SIM_SHADOW_TEXT_BYTES = 1024,
+    SIM_SHADOW_REFUSED_BYTES = 2048,
 };
 extern const char *const sim_shadow_names[SIM_SHADOWS];
 
@@ -57,8 +59,9 @@ enum sim_change_fate {
 
 struct sim_change {
     struct sim *sim;
-    struct sim_app *app; /* NULL: the device itself */
-    uint32_t number;     /* from 1 */
+    struct sim_app *app;         /* NULL: the device itself */
+    const struct sim_said *said; /* of a device: the connection that it came by */
+    uint32_t number;             /* from 1 */
     uint8_t device, shadow, fate;
     uint8_t kind, merge; /* enum hf_patch_kind, enum hf_merge */
     uint8_t may;         /* sections that its maker may change, by 1 << section */
@@ -89,9 +92,17 @@ struct sim_shadow {                  /* one shadow by the log */
 };
 
 /* ---- shadow_model.c ---- */
-/* What the gateway has to say of this change to this state; *ret_after is what comes of it when it is NONE, its version one above unless nothing differs. */
+/* What the gateway has to say of this change to this state; *ret_after is what comes of it when it is NONE, its version one above unless nothing differs. ret_refused, with NONE and
+ * VERSION_CONFLICT: what the operations' log refuses alone, as an answer shows it; "" for nothing. */
 enum hf_reason sim_shadow_judge(const struct sim_shadow_state *before, const struct sim_change *change,
-                                struct sim_shadow_state *ret_after);
+                                struct sim_shadow_state *ret_after,
+                                char ret_refused[SIM_SHADOW_REFUSED_BYTES]);
+/* Of a change by the operations' log from an older version: what is left of it (shadow_model_oplog.c). */
+void sim_shadow_oplog(const struct sim_shadow_state *before, const struct sim_change *change,
+                      struct sim_change *ret_left, char ret_refused[SIM_SHADOW_REFUSED_BYTES]);
+const char *sim_shadow_path(unsigned key); /* "n/x" */
+/* Of an application's change: what its call says of who it is, "app0/17". */
+const char *sim_change_key(const struct sim_change *change, char out[24]);
 /* As it goes over the wire; named: with the shadow's name, as a device says it. */
 void sim_change_text(const struct sim_change *change, bool named, char out[SIM_SHADOW_TEXT_BYTES]);
 /* False: it holds something that nobody writes. */
@@ -114,6 +125,9 @@ void sim_oracle_shadow_event(struct sim *sim, const struct hf_event *event);
 void sim_oracle_shadow_answered(struct sim *sim, struct sim_change *change, const struct hf_call *call);
 void sim_oracle_shadow_read(struct sim *sim, unsigned device, unsigned shadow, uint64_t known,
                             const struct hf_call *call);
+/* Its maker is told which operations were refused alone; version: the shadow's, when all of it was refused. */
+void sim_oracle_shadow_operations(struct sim *sim, struct sim_change *change, enum hf_reason reason,
+                                  uint64_t version, struct hf_slice refused);
 /* The tables, as GET ?at= reads them. at_ms 0: the newest. */
 void sim_oracle_shadow_past(struct sim *sim, unsigned device, unsigned shadow, uint64_t at_ms);
 /* A device was answered; and hears what a shadow wants. */
@@ -124,8 +138,7 @@ bool sim_oracle_shadows_done(struct sim *sim, char *why, size_t why_bytes);
 void sim_oracle_shadows_end(struct sim *sim); /* everything that is in the tables */
 
 /* ---- shadow_app.c ---- */
-uint8_t sim_merge_draw(
-    struct hf_rng *rng); /* of the rules that shadow_model.c knows: not the operations' log */
+uint8_t sim_merge_draw(struct hf_rng *rng);
 void sim_change_draw(struct sim_change *change, struct hf_rng *rng,
                      uint64_t known); /* known: a version, or 0 */
 struct sim_shadow_app {

@@ -52,9 +52,7 @@ static void draw_test(const struct sim_shadow_state *now, struct sim_change *cha
 
 uint8_t sim_merge_draw(struct hf_rng *rng)
 {
-    static const uint8_t merges[] = {HF_MERGE_KEEP, HF_MERGE_LWW, HF_MERGE_VERSION, HF_MERGE_CONFLICT_FREE};
-
-    return merges[hf_rng_below(rng, HF_COUNT_OF(merges))];
+    return (uint8_t)hf_rng_below(rng, HF_MERGES);
 }
 
 void sim_change_draw(struct sim_change *change, struct hf_rng *rng, uint64_t known)
@@ -92,6 +90,12 @@ void sim_change_draw(struct sim_change *change, struct hf_rng *rng, uint64_t kno
 }
 
 /* ---- calls ---- */
+
+const char *sim_change_key(const struct sim_change *change, char out[24])
+{
+    (void)snprintf(out, 24, "%s/%" PRIu32, change->app->who, change->number);
+    return out;
+}
 
 struct question { /* lies in the call's storage */
     struct sim_app *app;
@@ -147,9 +151,9 @@ static void change(struct sim_app *app, unsigned device, unsigned shadow)
     made->base_inside = made->kind == HF_PATCH_MERGE && sim_percent(&app->rng, 30);
     sim_change_text(made, false, text);
     size_t bytes = strlen(text);
-    struct hf_call *call = call_new(sim, device, shadow, bytes);
+    struct hf_call *call = call_new(sim, device, shadow, bytes + 24);
     call->payload = (struct hf_slice){memcpy(call->storage, text, bytes), bytes};
-    call->key = hf_slice_of(app->who);
+    call->key = hf_slice_of(sim_change_key(made, (char *)call->storage + bytes));
     call->document.change = true;
     call->document.kind = made->kind;
     call->document.merge = made->merge;

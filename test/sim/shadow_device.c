@@ -80,6 +80,7 @@ static void say(struct sim_device *device, struct sim_change *change)
     struct sim_shadow_device *self = device->shadows;
     char text[SIM_SHADOW_TEXT_BYTES];
 
+    change->said = sim_device_said(device);
     change->base_inside = device->core == NULL || sim_percent(&device->rng, 30);
     sim_change_text(change, true, text);
     sim_trace(&device->sim->trace, device->who, "change %" PRIu32 " of its shadow %s from %" PRIu64 ": %s",
@@ -170,10 +171,12 @@ static void heard(struct sim_device *device, unsigned shadow, uint64_t version,
         arm(device, hf_rng_below(&device->rng, APPLY_US_MAX));
 }
 
-/* {"name":"led","version":7,"delta":{..}} */
-static bool hear(struct sim_device *device, struct hf_slice json)
+/* {"name":"led","version":7,"delta":{..},"refused":[..]}; refused only in the answer to a change, without it as a slice of no bytes. */
+static bool hear(struct sim_device *device, struct hf_slice json, uint64_t *ret_version,
+                 struct hf_slice *ret_refused)
 {
-    struct hf_json_field fields[] = {HF_JSON_FIELD("name"), HF_JSON_FIELD("version"), HF_JSON_FIELD("delta")};
+    struct hf_json_field fields[] = {HF_JSON_FIELD("name"), HF_JSON_FIELD("version"), HF_JSON_FIELD("delta"),
+                                     HF_JSON_FIELD("refused")};
     struct sim_shadow_fields delta;
     struct hf_slice name = {"", 0};
     unsigned shadow = 0;
@@ -188,13 +191,18 @@ static bool hear(struct sim_device *device, struct hf_slice json)
                  (int)HF_MIN(json.bytes, (size_t)200), json.at);
         return false;
     }
+    *ret_version = version;
+    *ret_refused = fields[3].found ? fields[3].raw : (struct hf_slice){"", 0};
     heard(device, shadow, version, &delta);
     return true;
 }
 
 void sim_shadow_device_delta(struct sim_device *device, struct hf_slice payload)
 {
-    (void)hear(device, payload);
+    struct hf_slice refused;
+    uint64_t version;
+
+    (void)hear(device, payload, &version, &refused);
 }
 
 static void unsure(struct sim_device *device, unsigned shadow)
@@ -227,15 +235,20 @@ void sim_shadow_device_document(struct sim_device *device, const struct hf_clien
     struct sim_shadow_device *self = device->shadows;
     unsigned shadow = document->request & 1;
     bool question = document->request & QUESTION;
+    struct hf_slice refused = {"", 0};
+    uint64_t version = 0;
 
     if (document->document != HF_DOCUMENT_SHADOW)
         return;
-    if (document->json.bytes > 0 && !hear(device, document->json))
+    if (document->json.bytes > 0 && !hear(device, document->json, &version, &refused))
         return;
     if (document->request == 0)
         return;
     if (!question) {
         change_answered(device, document->request, document->reason);
+        if (document->json.bytes > 0 && !device->sim->oracle.failed)
+            sim_oracle_shadow_operations(device->sim, &device->sim->oracle.changes[document->request - 1],
+                                         document->reason, version, refused);
     } else if (self->asked[shadow] == document->request) {
         self->asked[shadow] = 0;
         self->of[shadow].ask = document->reason != HF_REASON_NONE && document->reason != HF_REASON_NOT_FOUND;

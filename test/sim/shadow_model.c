@@ -22,6 +22,11 @@ static bool has_n(const struct sim_shadow_fields *fields)
     return fields->value[SIM_KEY_N_X] || fields->value[SIM_KEY_N_Y] || fields->value[SIM_KEY_N_EMPTY];
 }
 
+const char *sim_shadow_path(unsigned key)
+{
+    return paths[key];
+}
+
 bool sim_shadow_is_empty(const struct sim_shadow_fields *fields)
 {
     static const struct sim_shadow_fields none;
@@ -157,18 +162,30 @@ static enum hf_reason settle(const struct sim_shadow_state *before, const struct
 }
 
 enum hf_reason sim_shadow_judge(const struct sim_shadow_state *before, const struct sim_change *change,
-                                struct sim_shadow_state *ret_after)
+                                struct sim_shadow_state *ret_after,
+                                char ret_refused[SIM_SHADOW_REFUSED_BYTES])
 {
+    struct sim_change left = *change;
+
     *ret_after = *before;
-    enum hf_reason reason = apply(change, ret_after);
-    if (reason == HF_REASON_VERSION_CONFLICT)
+    ret_refused[0] = '\0';
+    if (change->merge == HF_MERGE_OPLOG && change->base != 0 && change->base < before->version)
+        sim_shadow_oplog(before, change, &left, ret_refused);
+    enum hf_reason reason = apply(&left, ret_after);
+    if (reason == HF_REASON_VERSION_CONFLICT) {
+        ret_refused[0] = '\0'; /* the test came before all of them */
         return reason;
+    }
     if (change->base > before->version)
         return HF_REASON_VERSION_CONFLICT;
     if (change->base != 0 && change->base != before->version &&
         (change->merge == HF_MERGE_KEEP || change->merge == HF_MERGE_VERSION))
         return HF_REASON_VERSION_CONFLICT;
-    return reason == HF_REASON_NONE ? settle(before, change, ret_after) : reason;
+    if (reason == HF_REASON_NONE)
+        reason = settle(before, change, ret_after);
+    return reason == HF_REASON_NONE && ret_refused[0] != '\0' && ret_after->version == before->version
+               ? HF_REASON_VERSION_CONFLICT /* nothing is left of it */
+               : reason;
 }
 
 void sim_shadow_delta(const struct sim_shadow_state *state, struct sim_shadow_fields *ret_delta)

@@ -161,6 +161,7 @@ static void end(struct sim *sim, struct sim_result *ret_result)
         .messages = oracle->messages,
         .commands = oracle->commands_done,
         .shadow_changes = oracle->shadow_changes,
+        .refused_alone = oracle->refused_alone,
         .batches = oracle->samples,
         .paced_groups = sim->gateway.paced_groups,
         .crashes = sim->gateway.starts - 1,

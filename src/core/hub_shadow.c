@@ -460,15 +460,14 @@ static enum hf_reason record_removal(struct kept_document *kept, struct hf_call 
     return reason_of_append(err);
 }
 
-/* A push counts members that want what they wanted already, too. */
-static enum hf_reason record_same(struct kept_document *kept, const struct hf_call *call)
+/* A push counts members that want what they wanted already, too. The call is answered when that is durable: the end of the push, in the journal of another worker, must not come before. */
+static enum hf_reason record_same(struct kept_document *kept, struct hf_call *call)
 {
     struct hf_event event = {
         .type = HF_EVENT_PUSH_MEMBER, .tenant = kept->tenant->name, .device = hf_kept_name(kept)};
 
     memcpy(event.id, call->id, sizeof(event.id));
-    return hf_journal_append(kept->hub->options.journal, &event, NULL) == HF_OK ? HF_REASON_NONE
-                                                                                : HF_REASON_STORAGE_FULL;
+    return reason_of_append(hf_hub_record(kept->hub, &event, NULL, call));
 }
 
 static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
@@ -530,8 +529,11 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
     if (kept->call == call)
         return;
     hf_shadow_deinit(&shadow->next);
-    if (reason == HF_REASON_NONE && call->document.push)
+    if (reason == HF_REASON_NONE && call->document.push) {
         reason = record_same(kept, call);
+        if (reason == HF_REASON_NONE)
+            return;
+    }
     if (reason == HF_REASON_NONE) /* it is so already */
         answer_stored(kept, call, shadow->now.version);
     else

@@ -65,6 +65,20 @@ static void refuse(struct hf_ws_conn *conn, const struct raw_ask *ask, const str
                          : hf_reason_info(call->reason)->text);
 }
 
+/* What it lacks, before the ack that names the version. False: a slow reader has no room for it, and must not think that it knows that version. */
+static bool tell(struct hf_ws_conn *conn, const struct hf_call *call)
+{
+    struct hf_outgoing outgoing = {.kind = HF_OUT_SHADOW,
+                                   .class = HF_CLASS_MESSAGE,
+                                   .flags = HF_EVENT_FLAG_TEXT,
+                                   .topic = call->topic,
+                                   .payload = {call->result, call->result_bytes},
+                                   .seq = call->document.version};
+
+    return call->reason != HF_REASON_NONE || call->result_bytes == 0 ||
+           hf_hub_tell(conn->site->hub, &conn->dev, &outgoing);
+}
+
 static void on_done(struct hf_call *call)
 {
     struct raw_ask *ask = call->storage;
@@ -72,21 +86,13 @@ static void on_done(struct hf_call *call)
     bool none = call->reason == HF_REASON_NOT_FOUND && !call->document.change;
 
     conn->shadow_calls--;
+    if (conn->state == HF_WS_STATE_OPEN && conn->link != NULL && ask->push && !tell(conn, call))
+        call->reason = HF_REASON_BUSY;
     if (conn->state == HF_WS_STATE_OPEN && conn->link != NULL) {
-        struct hf_outgoing outgoing = {.kind = HF_OUT_SHADOW,
-                                       .class = HF_CLASS_MESSAGE,
-                                       .flags = HF_EVENT_FLAG_TEXT,
-                                       .topic = call->topic,
-                                       .payload = {call->result, call->result_bytes},
-                                       .seq = call->document.version};
-
         if (call->reason != HF_REASON_NONE && !none)
             refuse(conn, ask, call);
         else if (ask->id_bytes > 0)
             ack(conn, ask, call);
-        if (conn->state == HF_WS_STATE_OPEN && ask->push && call->reason == HF_REASON_NONE &&
-            call->result_bytes > 0)
-            (void)hf_hub_tell(conn->site->hub, &conn->dev, &outgoing);
     }
     hf_ws_release(conn);
     hf_call_free(call);

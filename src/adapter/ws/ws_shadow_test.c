@@ -106,6 +106,26 @@ static void a_raw_device_has_topics_of_its_own(void **state)
     kit_expect_nothing(link);
 }
 
+/* An ack would name a version that the device does not know. */
+static void a_question_without_room_for_its_answer_is_refused(void **state)
+{
+    struct kit_link *link = sk_open("r1", HF_WS_RAW);
+
+    (void)state;
+    want("r1", "{\"desired\":{\"a\":2}}");
+    kit.rules.queue_low_bytes = 0;
+    kit.rules.queue_high_bytes = 1;
+    link->stuck = true;
+    kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/get\",\"id\":1,\"payload\":{}}");
+    kit_expect_text(
+        link,
+        "{\"type\":\"message\",\"topic\":\"$shadow/delta\",\"payload\":{\"version\":1,\"delta\":{\"a\":2}}}");
+    kit_expect_text(link, "{\"type\":\"ack\",\"id\":1,\"version\":1}");
+    kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/get\",\"id\":2,\"payload\":{}}");
+    kit_expect_part(link, "\"reason\":\"busy\"");
+    kit_expect_nothing(link);
+}
+
 static void what_is_wrong_is_said_and_closes_nothing(void **state)
 {
     static const char *const rows[] = {
@@ -216,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(what_a_device_says_is_read),
         T(a_raw_device_has_topics_of_its_own),
+        T(a_question_without_room_for_its_answer_is_refused),
         T(what_is_wrong_is_said_and_closes_nothing),
         T(calls_of_a_connection_are_bounded_and_outlive_it),
         T(a_session_is_told_what_it_lacks),

@@ -73,12 +73,35 @@ bool sim_gateway_call(struct sim_gateway *gateway, unsigned worker, struct hf_ca
     return true;
 }
 
+/* Now and then a mailbox is full. What is at home here is done at once, as the gateway does it. */
+hf_err sim_worker_push_call(void *context, struct hf_call *call)
+{
+    struct sim_worker *worker = context;
+    struct sim_gateway *gateway = worker->gateway;
+    unsigned home = call->type == HF_CALL_DOCUMENT
+                        ? hf_hub_home(call->tenant, call->device, gateway->worker_count)
+                        : worker->index;
+
+    if (!gateway->running || gateway->dying || sim_percent(&gateway->sim->rng, 1))
+        return HF_ERR_BUSY;
+    call->origin = worker->index;
+    if (home == worker->index)
+        on_call(worker, call);
+    else
+        sim_worker_post(&gateway->workers[home], SIM_POST_CALL, call);
+    return HF_OK;
+}
+
 /* ---- the hub's wishes ---- */
 
 static void hub_answer(void *context, struct hf_call *call)
 {
     struct sim_worker *worker = context;
 
+    if (call->maker == &worker->pusher) { /* which is at home here */
+        call->on_done(call);
+        return;
+    }
     sim_worker_post(&worker->gateway->workers[call->origin], SIM_POST_ANSWER, call);
 }
 

@@ -11,6 +11,7 @@
 #include "app/store_thread.h"
 #include "base/wheel.h"
 #include "core/admission.h"
+#include "core/fleet/pusher.h"
 #include "core/hub.h"
 #include "core/kvkey.h"
 #include "core/projection.h"
@@ -75,6 +76,7 @@ struct sim_worker {
     struct hf_http_site http;
     struct sim_gb gb;
     struct hf_admission admission;
+    struct hf_pusher pusher; /* the first worker's does what there is to do */
     struct hf_list_node links, ready, dirty, gone, inbox, barriers;
     struct hf_timer second;
     struct sim_event turn, tick; /* turn: work is there; tick: the wheel's */
@@ -175,6 +177,7 @@ void sim_worker_applied(struct sim_worker *worker); /* the tables went on: barri
 /* calls.c */
 extern const struct hf_hub_ops sim_hub_ops;
 void sim_worker_on_post(struct sim_worker *worker, struct sim_post *post);
+hf_err sim_worker_push_call(void *context, struct hf_call *call); /* of struct hf_pusher_options */
 void sim_worker_barriers(struct sim_worker *worker);
 /* accept.c */
 extern const struct hf_http_ops sim_http_ops;

@@ -21,6 +21,7 @@
 #include "sim/shadow.h"
 
 struct sim_worker;
+struct sim_push;
 
 struct sim_record { /* one that was durable */
     uint64_t hash, conn;
@@ -76,7 +77,10 @@ struct sim_oracle {
     uint32_t change_count;
     uint64_t shadow_changes; /* in the log */
     uint64_t refused_alone;  /* changes of which the operations' log has refused some */
-    uint64_t samples;        /* batches of them */
+    struct sim_push *pushes; /* owns; NULL before the first */
+    unsigned push_count;
+    uint64_t pushed, push_refused; /* pushes in the log; members that were counted as refused */
+    uint64_t samples;              /* batches of them */
     bool failed;
     char message[512];
 };

@@ -5,6 +5,7 @@
 
 #include "codec/json/scan.h"
 #include "sim/oracle.h"
+#include "sim/push.h"
 #include "sim/sim.h"
 
 #define NAME(event) (int)(event)->device.bytes, (event)->device.at
@@ -342,6 +343,10 @@ void sim_oracle_event(struct sim *sim, const struct hf_event *event, struct sim_
     case HF_EVENT_COMMAND_DONE:
     case HF_EVENT_COMMAND_FAILED: on_fate(sim, event, record); return;
     case HF_EVENT_SHADOW: sim_oracle_shadow_event(sim, event); return;
+    case HF_EVENT_PUSH:
+    case HF_EVENT_PUSH_MEMBER:
+    case HF_EVENT_PUSH_DONE:
+    case HF_EVENT_SHADOW_SEEN: sim_oracle_push_event(sim, event); return;
     case HF_EVENT_NODE_STARTED: sim->oracle.boot = event->to; return;
     default: return;
     }

@@ -12,6 +12,7 @@
 #include "codec/json/scan.h"
 #include "core/shadow_rows.h"
 #include "sim/oracle.h"
+#include "sim/push.h"
 #include "sim/sim.h"
 
 struct sim_shadow *sim_shadow_of(struct sim *sim, unsigned device, unsigned shadow)
@@ -60,6 +61,7 @@ void sim_oracle_shadows_deinit(struct sim *sim)
     for (unsigned i = 0; i < SIM_DEVICES_MAX * SIM_SHADOWS; i++)
         free(sim->oracle.shadows[i].states);
     free(sim->oracle.changes);
+    free(sim->oracle.pushes);
 }
 
 #define WHO(device, shadow) sim->devices[device].name, (shadow) > 0 ? " " : "", sim_shadow_names[shadow]
@@ -158,10 +160,13 @@ static void check_change(struct sim *sim, const struct hf_event *event, const st
                          const struct sim_shadow_state *now, unsigned device, unsigned shadow)
 {
     struct sim_shadow_state *after = state_new(sim_shadow_of(sim, device, shadow));
-    struct sim_change *change = change_of(sim, event, device, shadow);
+    bool pushed = memcmp(event->id, (uint8_t[16]){0}, sizeof(event->id)) != 0;
+    struct sim_change *change = pushed && shadow == 0 ? sim_oracle_push_changes(sim, event, device)
+                                                      : change_of(sim, event, device, shadow);
     char refused[SIM_SHADOW_REFUSED_BYTES];
 
-    if (change == NULL || (change->merge != HF_MERGE_OPLOG && number_of(before, now) != change->number)) {
+    if (change == NULL ||
+        (!pushed && change->merge != HF_MERGE_OPLOG && number_of(before, now) != change->number)) {
         sim_fail(sim,
                  "offset %" PRIu64 ": version %" PRIu64
                  " of the shadow %s%s%s is no change that was asked for",
@@ -170,7 +175,7 @@ static void check_change(struct sim *sim, const struct hf_event *event, const st
     }
     uint32_t number = change->number;
     enum hf_reason reason = sim_shadow_judge(before, change, after, refused);
-    if (change->version != 0 || change->fate == SIM_CHANGE_REFUSED)
+    if (!pushed && (change->version != 0 || change->fate == SIM_CHANGE_REFUSED))
         sim_fail(sim, "offset %" PRIu64 ": change %" PRIu32 " of the shadow %s%s%s %s", event->offset, number,
                  WHO(device, shadow), change->version != 0 ? "is there already" : "was refused");
     else if (reason != HF_REASON_NONE)
@@ -222,6 +227,8 @@ void sim_oracle_shadow_event(struct sim *sim, const struct hf_event *event)
         return;
     check_change(sim, event, &before, &now, device, shadow);
     self->states[self->version].hash = hash_of(event->payload);
+    if (shadow == 0)
+        sim_oracle_push_shadow(sim, event, device);
 }
 
 /* ---- answers ---- */
@@ -464,6 +471,8 @@ bool sim_oracle_shadows_done(struct sim *sim, char *why, size_t why_bytes)
 {
     if (sim->plan.shadow_us == 0)
         return true;
+    if (!sim_oracle_pushes_done(sim, why, why_bytes))
+        return false;
     for (unsigned device = 0; device < sim->plan.devices; device++)
         for (unsigned shadow = 0; shadow < SIM_SHADOWS && !sim->devices[device].twin; shadow++)
             if (!device_done(sim, device, shadow, why, why_bytes))
@@ -473,6 +482,7 @@ bool sim_oracle_shadows_done(struct sim *sim, char *why, size_t why_bytes)
 
 void sim_oracle_shadows_end(struct sim *sim)
 {
+    sim_oracle_push_tables(sim);
     for (unsigned device = 0; device < sim->plan.devices; device++)
         for (unsigned shadow = 0;
              shadow < SIM_SHADOWS && sim->plan.shadow_us != 0 && !sim->devices[device].twin; shadow++) {

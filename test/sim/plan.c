@@ -154,6 +154,8 @@ static void draw_twins(struct sim_plan *plan, struct hf_rng *rng)
         plan->rules.session.window_messages = 256;
         plan->rules.session.window_bytes = 1 << 20;
     }
+    if (plan->retain_bytes == 0 && sim_percent(rng, 10)) /* the tables' disk is slow */
+        plan->store_lag_us = 3000000;
     plan->samples = true;
     plan->shadow_us = 1000 * one_of(rng, 30, 300, 1500);
     plan->rules.shadow.versions_max = one_of(rng, 3, 20, 100);

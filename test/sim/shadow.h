@@ -24,7 +24,7 @@ enum {
 };
 extern const char *const sim_shadow_names[SIM_SHADOWS];
 
-/* R, W, T are written by each change of reported, desired, tags: there the change is found again. N_EMPTY: the object n is there, and empty. */
+/* R, W, T are written by each change of reported, desired, tags: there the change is found again. G: the device's group, among its tags. N_EMPTY: the object n is there, and empty. */
 enum sim_shadow_key {
     SIM_KEY_A,
     SIM_KEY_B,
@@ -33,6 +33,7 @@ enum sim_shadow_key {
     SIM_KEY_R,
     SIM_KEY_W,
     SIM_KEY_T,
+    SIM_KEY_G,
     SIM_KEY_N_X,
     SIM_KEY_N_Y,
     SIM_KEY_N_EMPTY,

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/push.h"
 #include "sim/sim.h"
 
-enum { WAIT_MS_MAX = 5000, BACK_MS_MAX = 60000 };
+enum { WAIT_MS_MAX = 5000, BACK_MS_MAX = 60000, GROUP_PERCENT = 30 };
 
 /* ---- drawing ---- */
 
@@ -39,6 +40,8 @@ static void draw_section(const struct sim_shadow_state *now, struct sim_change *
         draw_field(now, change, section, rng);
     if (change->kind == HF_PATCH_MERGE && sim_percent(rng, 5))
         change->of[section].set[SIM_KEY_N_EMPTY] = 1;
+    if (section == HF_SHADOW_TAGS && sim_percent(rng, GROUP_PERCENT))
+        change->of[section].set[SIM_KEY_G] = (uint32_t)sim_between(rng, 1, SIM_GROUPS);
     change->of[section].set[sim_shadow_own_key(section)] = change->number;
 }
 
@@ -208,10 +211,14 @@ static void on_due(struct sim_event *event)
     if (sim->calm)
         return;
     sim_in(&sim->events, event, sim_wait(&app->rng, sim->plan.shadow_us));
-    if (what < 65)
+    if (what < 60)
         change(app, device, shadow);
+    else if (what < 65)
+        sim_push_ask(app);
     else if (what < 85)
         look(app, device, shadow);
+    else if (what < 90)
+        sim_oracle_push_tables(sim);
     else if (sim->gateway.running && !sim->gateway.dying)
         sim_oracle_shadow_past(sim, device, shadow,
                                sim_clock_utc_ms(&sim->gateway.clock) - hf_rng_below(&app->rng, BACK_MS_MAX));

@@ -71,6 +71,7 @@ static void ask(struct sim_device *device, unsigned shadow)
             (size_t)snprintf(json + bytes, sizeof(json) - bytes, "\"name\":\"%s\"", sim_shadow_names[shadow]);
     (void)snprintf(json + bytes, sizeof(json) - bytes, "}");
     self->asked[shadow] = request;
+    sim_trace(&device->sim->trace, device->who, "asks for its shadow %s", sim_shadow_names[shadow]);
     if (send(device, request, true, 0, HF_PATCH_MERGE, 0, json) != HF_OK)
         self->asked[shadow] = 0; /* again later */
 }
@@ -250,6 +251,8 @@ void sim_shadow_device_document(struct sim_device *device, const struct hf_clien
             sim_oracle_shadow_operations(device->sim, &device->sim->oracle.changes[document->request - 1],
                                          document->reason, version, refused);
     } else if (self->asked[shadow] == document->request) {
+        sim_trace(&device->sim->trace, device->who, "is answered %s on its shadow %s",
+                  hf_reason_name(document->reason), sim_shadow_names[shadow]);
         self->asked[shadow] = 0;
         self->of[shadow].ask = document->reason != HF_REASON_NONE && document->reason != HF_REASON_NOT_FOUND;
     }
@@ -266,6 +269,8 @@ void sim_shadow_device_answer(struct sim_device *device, struct hf_slice id, uin
         change_answered(device, number, reason);
         return;
     }
+    sim_trace(&device->sim->trace, device->who, "is answered %s, version %" PRIu64 ", on its shadow %s",
+              hf_reason_name(reason), version, sim_shadow_names[shadow]);
     if (self->asked[shadow] != number)
         return;
     self->asked[shadow] = 0;

@@ -9,7 +9,7 @@
 #include "sim/shadow.h"
 
 const char *const sim_shadow_names[SIM_SHADOWS] = {"", "led"};
-static const char *const paths[SIM_KEYS] = {"a", "b", "d", "e", "r", "w", "t", "n/x", "n/y", "n"};
+static const char *const paths[SIM_KEYS] = {"a", "b", "d", "e", "r", "w", "t", "groups", "n/x", "n/y", "n"};
 static const enum sim_shadow_key of_section[HF_SHADOW_SECTIONS] = {SIM_KEY_R, SIM_KEY_W, SIM_KEY_T};
 
 static bool is_inner(unsigned key)
@@ -333,15 +333,15 @@ static size_t number_bytes(uint32_t number)
 /* Members that nobody writes are found by their bytes: what is known, and what is printed around it, must be all. */
 bool sim_shadow_parse(struct hf_slice section, struct sim_shadow_fields *ret_fields)
 {
-    struct hf_json_field fields[8], inner[2] = {HF_JSON_FIELD("x"), HF_JSON_FIELD("y")};
+    struct hf_json_field fields[SIM_KEY_N_X + 1], inner[2] = {HF_JSON_FIELD("x"), HF_JSON_FIELD("y")};
     size_t bytes = 2, members = 0;
     uint64_t number;
 
     memset(ret_fields, 0, sizeof(*ret_fields));
-    for (unsigned i = 0; i < 8; i++)
-        fields[i] = (struct hf_json_field){.name = hf_slice_of(i < 7 ? paths[i] : "n")};
+    for (unsigned i = 0; i <= SIM_KEY_N_X; i++)
+        fields[i] = (struct hf_json_field){.name = hf_slice_of(i < SIM_KEY_N_X ? paths[i] : "n")};
     if (hf_json_type_of(section) != HF_JSON_OBJECT ||
-        hf_json_scan(section.at, section.bytes, fields, 8, 0) != HF_OK)
+        hf_json_scan(section.at, section.bytes, fields, HF_COUNT_OF(fields), 0) != HF_OK)
         return false;
     for (unsigned key = 0; key < SIM_KEY_N_X; key++) {
         if (!fields[key].found)
@@ -349,12 +349,12 @@ bool sim_shadow_parse(struct hf_slice section, struct sim_shadow_fields *ret_fie
         if (hf_json_to_u64(&fields[key], &number) != HF_OK || number == 0 || number > UINT32_MAX)
             return false;
         ret_fields->value[key] = (uint32_t)number;
-        bytes += 4 + number_bytes((uint32_t)number);
+        bytes += 3 + strlen(paths[key]) + number_bytes((uint32_t)number);
         members++;
     }
-    if (fields[7].found) {
-        if (fields[7].type != HF_JSON_OBJECT ||
-            hf_json_scan(fields[7].raw.at, fields[7].raw.bytes, inner, 2, 0) != HF_OK)
+    if (fields[SIM_KEY_N_X].found) {
+        if (fields[SIM_KEY_N_X].type != HF_JSON_OBJECT ||
+            hf_json_scan(fields[SIM_KEY_N_X].raw.at, fields[SIM_KEY_N_X].raw.bytes, inner, 2, 0) != HF_OK)
             return false;
         bytes += 4 + 2 + (inner[0].found && inner[1].found);
         members++;

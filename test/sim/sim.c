@@ -162,6 +162,7 @@ static void end(struct sim *sim, struct sim_result *ret_result)
         .commands = oracle->commands_done,
         .shadow_changes = oracle->shadow_changes,
         .refused_alone = oracle->refused_alone,
+        .pushes = oracle->pushed,
         .batches = oracle->samples,
         .paced_groups = sim->gateway.paced_groups,
         .crashes = sim->gateway.starts - 1,

@@ -183,6 +183,8 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     hf_wheel_arm(&worker->wheel, timer, now_ms + SECOND_MS);
     if (worker->index == 0)
         sim_gateway_alive(worker->gateway, now_ms);
+    if (worker->index == 0 && !worker->gateway->draining)
+        hf_pusher_look(&worker->pusher, now_ms);
     sim_media_second(worker);
     sim_worker_stale(worker);
 }
@@ -220,6 +222,10 @@ static void init_hub(struct sim_worker *worker)
         options.hash_key[i] = (uint8_t)hf_rng_u64(&gateway->rng);
     hf_app_journal_init(&worker->journal, &worker->hub, worker->index, post_batch, worker);
     hf_hub_init(&worker->hub, &options);
+    hf_pusher_init(&worker->pusher, &(struct hf_pusher_options){.kv = gateway->kv,
+                                                                .wheel = &worker->wheel,
+                                                                .call = sim_worker_push_call,
+                                                                .context = worker});
 }
 
 static hf_err init_sites(struct sim_worker *worker)
@@ -280,6 +286,7 @@ void sim_worker_end(struct sim_worker *worker)
     sim_cancel(events, &worker->turn);
     sim_cancel(events, &worker->tick);
     hf_wheel_cancel(&worker->wheel, &worker->second);
+    hf_pusher_stop(&worker->pusher);
     hf_app_journal_close(&worker->journal);
     hf_ws_site_abort(&worker->ws);
     hf_http_site_deinit(&worker->http);
@@ -301,6 +308,8 @@ void sim_worker_free(struct sim_worker *worker)
 
     HF_ASSERT(hf_list_empty(&worker->inbox));
     sim_gb_free(worker);
+    HF_ASSERT(worker->pusher.under_way == 0);
+    hf_pusher_deinit(&worker->pusher);
     hf_hub_deinit(&worker->hub);
     hf_ws_site_deinit(&worker->ws);
     hf_app_journal_deinit(&worker->journal);

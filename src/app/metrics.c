@@ -78,6 +78,14 @@ uint64_t hf_gateway_resident_bytes(void)
 
 /* ---- the parts of the page ---- */
 
+/* A counter of the sums, each of which is an uint64_t. */
+#define ROW(name, type, help, member)                                                     \
+    {                                                                                     \
+        name, type, help,                                                                 \
+            offsetof(struct hf_worker_stats, member) +                                    \
+                0 * sizeof(_Generic(((struct hf_worker_stats *)0)->member, uint64_t : 0)) \
+    }
+
 static void process(struct hf_page *text, const struct hf_gateway *gateway, const struct hf_worker_stats *sum)
 {
     struct rusage usage;
@@ -100,6 +108,22 @@ static void process(struct hf_page *text, const struct hf_gateway *gateway, cons
     hf_page_add(text, "holdfast_build_info{version=\"%s\"} 1\n", HF_VERSION);
 }
 
+static const struct hf_page_row connection_rows[] = {
+    ROW("connections_opened_total", "counter", "device connections let in", hub.connects),
+    ROW("connections_accepted_total", "counter", "sockets accepted", accepted),
+    ROW("connections_admitted_total", "counter", "sockets that admission let in", admission.admitted),
+};
+
+static const struct hf_page_row handshake_rows[] = {
+    ROW("connections_moved_total", "counter", "connections that moved to their home worker", moved_in),
+    ROW("tls_handshakes_total", "counter", "TLS handshakes completed", loop.handshakes_done),
+    ROW("tls_handshakes_failed_total", "counter", "TLS handshakes failed", loop.handshakes_failed),
+    ROW("tls_handshakes_timed_out_total", "counter", "TLS handshakes that were not complete in time",
+        http.tls_timeouts),
+    ROW("tls_handshakes_put_off_total", "counter", "turns in which the handshake budget was used up",
+        loop.handshakes_put_off),
+};
+
 static void connections(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     hf_page_head(text, "connections", "gauge", "open connections by state");
@@ -112,11 +136,7 @@ static void connections(struct hf_page *text, const struct hf_worker_stats *sum)
     for (unsigned i = 0; i < HF_PRESENCES; i++)
         hf_page_add(text, "holdfast_devices{presence=\"%s\"} %llu\n", hf_presence_name(i),
                     (unsigned long long)sum->hub.presence[i]);
-    hf_page_one(text, "connections_opened_total", "counter", "device connections let in",
-                (double)sum->hub.connects);
-    hf_page_one(text, "connections_accepted_total", "counter", "sockets accepted", (double)sum->accepted);
-    hf_page_one(text, "connections_admitted_total", "counter", "sockets that admission let in",
-                (double)sum->admission.admitted);
+    hf_page_rows(text, connection_rows, HF_COUNT_OF(connection_rows), sum);
     hf_page_by_reason(text, "connections_refused_total", "sockets refused at accept, before TLS",
                       sum->admission.refused);
     hf_page_one(text, "connections_refused_descriptors_total", "counter",
@@ -125,16 +145,7 @@ static void connections(struct hf_page *text, const struct hf_worker_stats *sum)
                       sum->http.upgrades_refused);
     hf_page_by_reason(text, "disconnects_total", "device connections ended, each with one reason",
                       sum->hub.disconnects);
-    hf_page_one(text, "connections_moved_total", "counter", "connections that moved to their home worker",
-                (double)sum->moved_in);
-    hf_page_one(text, "tls_handshakes_total", "counter", "TLS handshakes completed",
-                (double)sum->loop.handshakes_done);
-    hf_page_one(text, "tls_handshakes_failed_total", "counter", "TLS handshakes failed",
-                (double)sum->loop.handshakes_failed);
-    hf_page_one(text, "tls_handshakes_timed_out_total", "counter",
-                "TLS handshakes that were not complete in time", (double)sum->http.tls_timeouts);
-    hf_page_one(text, "tls_handshakes_put_off_total", "counter",
-                "turns in which the handshake budget was used up", (double)sum->loop.handshakes_put_off);
+    hf_page_rows(text, handshake_rows, HF_COUNT_OF(handshake_rows), sum);
     hf_page_one(text, "tls_handshakes_waiting", "gauge", "handshakes that wait for CPU",
                 (double)sum->loop.handshakes_waiting);
     hf_page_histogram(text, "tls_handshake_seconds", "accept to the client's Finished",
@@ -155,47 +166,32 @@ static void close_codes(struct hf_page *text, const struct hf_worker_stats *sum)
                         (unsigned long long)sum->ws.closes[table[i].reason]);
 }
 
-static void messages(struct hf_page *text, const struct hf_worker_stats *sum)
-{
-    hf_page_one(text, "messages_received_total", "counter", "messages from devices",
-                (double)sum->hub.messages_in);
-    hf_page_one(text, "messages_received_bytes_total", "counter", "their payload",
-                (double)sum->hub.messages_in_bytes);
-    hf_page_one(text, "messages_sent_total", "counter", "messages given to device sockets",
-                (double)sum->hub.messages_out);
-    hf_page_one(text, "messages_sent_bytes_total", "counter", "their payload",
-                (double)sum->hub.messages_out_bytes);
-    hf_page_one(text, "messages_pending", "gauge", "messages and commands that wait for devices",
-                (double)sum->hub.pending);
-    hf_page_one(text, "acks_sent_total", "counter", "acknowledgements of durable messages",
-                (double)sum->ws.acks_out);
-    hf_page_one(text, "rate_limited_total", "counter", "times a device was above its rate and was not read",
-                (double)sum->hub.rate_limited);
-    hf_page_one(text, "input_held_total", "counter", "times input of a device had to wait",
-                (double)sum->ws.held);
-    hf_page_one(text, "input_held_bytes", "gauge", "input of devices that waits",
-                (double)sum->ws.held_bytes_now);
-    hf_page_one(text, "auth_graced_total", "counter",
-                "times that a first message got more time because it lay unread here",
-                (double)sum->ws.auth_graced);
-    hf_page_one(text, "compression_windows", "gauge", "connections with context takeover",
-                (double)sum->ws.windows_now);
-    hf_page_one(text, "compression_windows_refused_total", "counter", "connections that had to do without it",
-                (double)sum->ws.windows_refused);
-    hf_page_one(text, "results_unmatched_total", "counter", "results of commands that nobody waits for",
-                (double)sum->hub.results_unmatched);
-    hf_page_one(text, "pings_sent_total", "counter", "WebSocket Pings sent", (double)sum->ws.pings_out);
-    hf_page_one(text, "pongs_received_total", "counter", "WebSocket Pongs received",
-                (double)sum->ws.pongs_in);
-    hf_page_one(text, "unknown_types_total", "counter",
-                "raw messages of unknown type, stored under a default topic", (double)sum->ws.unknown_type);
-    hf_page_one(text, "not_json_total", "counter", "raw text that is not JSON, stored as it is",
-                (double)sum->ws.not_json);
-    hf_page_one(text, "subscriptions", "gauge", "topic subscriptions of devices",
-                (double)sum->hub.subscriptions);
-    hf_page_one(text, "echo_messages_total", "counter", "messages of the echo listener",
-                (double)sum->echo.messages);
-}
+static const struct hf_page_row message_rows[] = {
+    ROW("messages_received_total", "counter", "messages from devices", hub.messages_in),
+    ROW("messages_received_bytes_total", "counter", "their payload", hub.messages_in_bytes),
+    ROW("messages_sent_total", "counter", "messages given to device sockets", hub.messages_out),
+    ROW("messages_sent_bytes_total", "counter", "their payload", hub.messages_out_bytes),
+    ROW("messages_pending", "gauge", "messages and commands that wait for devices", hub.pending),
+    ROW("acks_sent_total", "counter", "acknowledgements of durable messages", ws.acks_out),
+    ROW("rate_limited_total", "counter", "times a device was above its rate and was not read",
+        hub.rate_limited),
+    ROW("input_held_total", "counter", "times input of a device had to wait", ws.held),
+    ROW("input_held_bytes", "gauge", "input of devices that waits", ws.held_bytes_now),
+    ROW("auth_graced_total", "counter", "times that a first message got more time because it lay unread here",
+        ws.auth_graced),
+    ROW("compression_windows", "gauge", "connections with context takeover", ws.windows_now),
+    ROW("compression_windows_refused_total", "counter", "connections that had to do without it",
+        ws.windows_refused),
+    ROW("results_unmatched_total", "counter", "results of commands that nobody waits for",
+        hub.results_unmatched),
+    ROW("pings_sent_total", "counter", "WebSocket Pings sent", ws.pings_out),
+    ROW("pongs_received_total", "counter", "WebSocket Pongs received", ws.pongs_in),
+    ROW("unknown_types_total", "counter", "raw messages of unknown type, stored under a default topic",
+        ws.unknown_type),
+    ROW("not_json_total", "counter", "raw text that is not JSON, stored as it is", ws.not_json),
+    ROW("subscriptions", "gauge", "topic subscriptions of devices", hub.subscriptions),
+    ROW("echo_messages_total", "counter", "messages of the echo listener", echo.messages),
+};
 
 static void frames(struct hf_page *text, const char *direction, const uint64_t counts[16])
 {
@@ -206,6 +202,26 @@ static void frames(struct hf_page *text, const char *direction, const uint64_t c
 }
 
 /* Connections of holdfast.v1. */
+static const struct hf_page_row session_rows[] = {
+    ROW("session_resent_total", "counter", "numbered frames sent again to devices", hub.resent),
+    ROW("session_delivered_total", "counter", "messages and commands that devices have durably",
+        hub.delivered),
+    ROW("session_refused_total", "counter", "frames of devices answered with REFUSE", ws.session.refused),
+    ROW("session_window_full_total", "counter",
+        "times that messages waited because a device's window was full", ws.session.window_full),
+    ROW("session_stalled_total", "counter", "connections ended because nothing was acknowledged",
+        ws.session.stalled),
+    ROW("session_degraded_total", "counter", "connections that became DEGRADED", ws.session.degraded),
+    ROW("session_restored_total", "counter", "and healthy again", ws.session.restored),
+    ROW("session_crc_wrong_total", "counter", "frames with a wrong checksum", ws.session.crc_wrong),
+    ROW("session_invalid_heartbeats_total", "counter", "heartbeats that were malformed or old",
+        ws.session.invalid_heartbeats),
+    ROW("session_evidence_total", "counter",
+        "silences prolonged because the peer's kernel acknowledged bytes", ws.session.granted),
+    ROW("session_events_refused_total", "counter", "events that a connection's state has no cell for",
+        ws.session.events_refused),
+};
+
 static void sessions(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     static const char *const results[] = {
@@ -240,71 +256,46 @@ static void sessions(struct hf_page *text, const struct hf_worker_stats *sum)
                 (unsigned long long)ws->asks_in);
     hf_page_add(text, "holdfast_session_asks_total{direction=\"down\"} %llu\n",
                 (unsigned long long)ws->asks_out);
-    hf_page_one(text, "session_resent_total", "counter", "numbered frames sent again to devices",
-                (double)sum->hub.resent);
-    hf_page_one(text, "session_delivered_total", "counter", "messages and commands that devices have durably",
-                (double)sum->hub.delivered);
-    hf_page_one(text, "session_refused_total", "counter", "frames of devices answered with REFUSE",
-                (double)ws->refused);
-    hf_page_one(text, "session_window_full_total", "counter",
-                "times that messages waited because a device's window was full", (double)ws->window_full);
-    hf_page_one(text, "session_stalled_total", "counter",
-                "connections ended because nothing was acknowledged", (double)ws->stalled);
-    hf_page_one(text, "session_degraded_total", "counter", "connections that became DEGRADED",
-                (double)ws->degraded);
-    hf_page_one(text, "session_restored_total", "counter", "and healthy again", (double)ws->restored);
-    hf_page_one(text, "session_crc_wrong_total", "counter", "frames with a wrong checksum",
-                (double)ws->crc_wrong);
-    hf_page_one(text, "session_invalid_heartbeats_total", "counter", "heartbeats that were malformed or old",
-                (double)ws->invalid_heartbeats);
-    hf_page_one(text, "session_evidence_total", "counter",
-                "silences prolonged because the peer's kernel acknowledged bytes", (double)ws->granted);
-    hf_page_one(text, "session_events_refused_total", "counter",
-                "events that a connection's state has no cell for", (double)ws->events_refused);
+    hf_page_rows(text, session_rows, HF_COUNT_OF(session_rows), sum);
 }
 
-static void pushes(struct hf_page *text, const struct hf_pusher_stats *pushes)
-{
-    hf_page_one(text, "pushes_done_total", "counter", "pushes to groups whose members were all looked at",
-                (double)pushes->done);
-    hf_page_one(text, "push_changes_total", "counter", "changes of members' shadows that pushes asked for",
-                (double)pushes->asked);
-    hf_page_one(text, "push_put_off_total", "counter",
-                "members that could not be changed at once and were left for another round",
-                (double)pushes->put_off);
-    hf_page_one(text, "push_refused_total", "counter", "members whose shadow could not be changed",
-                (double)pushes->refused);
-}
+static const struct hf_page_row push_rows[] = {
+    ROW("pushes_done_total", "counter", "pushes to groups whose members were all looked at", pushes.done),
+    ROW("push_changes_total", "counter", "changes of members' shadows that pushes asked for", pushes.asked),
+    ROW("push_put_off_total", "counter",
+        "members that could not be changed at once and were left for another round", pushes.put_off),
+    ROW("push_refused_total", "counter", "members whose shadow could not be changed", pushes.refused),
+};
 
-static void shadows(struct hf_page *text, const struct hf_hub_stats *hub)
+static const struct hf_page_row shadow_rows[] = {
+    ROW("shadows", "gauge", "shadows of devices in memory, which count as documents, too", hub.shadows),
+    ROW("shadows_changed_total", "counter", "changes of shadows", hub.shadows_changed),
+    ROW("shadows_removed_total", "counter", "named shadows that were deleted", hub.shadows_removed),
+    ROW("shadow_operations_refused_total", "counter",
+        "operations of changes of shadows that were refused alone: their path had been changed since",
+        hub.shadow_operations_refused),
+    ROW("shadow_waits", "gauge", "changes of shadows that wait for a label", hub.shadow_waits),
+    ROW("shadow_labels_missed_total", "counter",
+        "changes of shadows answered without the label that was waited for", hub.shadow_labels_missed),
+};
+
+static void shadows(struct hf_page *text, const struct hf_worker_stats *sum)
 {
-    hf_page_one(text, "shadows", "gauge", "shadows of devices in memory, which count as documents, too",
-                (double)hub->shadows);
-    hf_page_one(text, "shadows_changed_total", "counter", "changes of shadows", (double)hub->shadows_changed);
     hf_page_by_reason(text, "shadows_refused_total", "changes of shadows that were not taken",
-                      hub->shadows_refused);
-    hf_page_one(text, "shadows_removed_total", "counter", "named shadows that were deleted",
-                (double)hub->shadows_removed);
-    hf_page_one(text, "shadow_operations_refused_total", "counter",
-                "operations of changes of shadows that were refused alone: their path had been changed since",
-                (double)hub->shadow_operations_refused);
-    hf_page_one(text, "shadow_waits", "gauge", "changes of shadows that wait for a label",
-                (double)hub->shadow_waits);
-    hf_page_one(text, "shadow_labels_missed_total", "counter",
-                "changes of shadows answered without the label that was waited for",
-                (double)hub->shadow_labels_missed);
+                      sum->hub.shadows_refused);
+    hf_page_rows(text, shadow_rows, HF_COUNT_OF(shadow_rows), sum);
 }
+
+static const struct hf_page_row document_rows[] = {
+    ROW("documents", "gauge", "documents of devices and groups in memory", hub.documents),
+    ROW("document_bytes", "gauge", "their bytes, as they are stored", hub.document_bytes),
+    ROW("documents_changed_total", "counter", "changes of documents", hub.documents_changed),
+    ROW("documents_expired_total", "counter", "documents whose time to live was over", hub.documents_expired),
+};
 
 static void documents(struct hf_page *text, const struct hf_worker_stats *sum)
 {
-    hf_page_one(text, "documents", "gauge", "documents of devices and groups in memory",
-                (double)sum->hub.documents);
-    hf_page_one(text, "document_bytes", "gauge", "their bytes, as they are stored",
-                (double)sum->hub.document_bytes);
-    hf_page_one(text, "documents_changed_total", "counter", "changes of documents",
-                (double)sum->hub.documents_changed);
-    hf_page_one(text, "documents_expired_total", "counter", "documents whose time to live was over",
-                (double)sum->hub.documents_expired);
+    hf_page_rows(text, document_rows, HF_COUNT_OF(document_rows), sum);
     hf_page_by_reason(text, "documents_refused_total", "changes of documents that were not taken",
                       sum->hub.documents_refused);
     hf_page_one(text, "document_patch_bytes", "gauge", "changes of documents from devices that are under way",
@@ -449,6 +440,23 @@ static void pools(struct hf_page *text, const struct hf_pool_use use[HF_POOLS])
                     (unsigned long long)use[i].max);
 }
 
+static const struct hf_page_row output_rows[] = {
+    ROW("send_queue_bytes", "gauge", "bytes that kernels have not taken", loop.queue_bytes_now),
+    ROW("network_received_bytes_total", "counter", "bytes read from sockets", loop.received_bytes),
+    ROW("network_sent_bytes_total", "counter", "bytes written to sockets", loop.sent_bytes),
+    ROW("sends_total", "counter", "writes to sockets", loop.sends),
+    ROW("send_batches_total", "counter", "system calls that wrote to many sockets", loop.send_batches),
+    ROW("blocked_total", "counter", "times a socket did not take all", loop.blocked),
+    ROW("worker_backlog", "gauge", "messages between workers that wait for a mailbox", backlog),
+    ROW("http_requests_total", "counter", "HTTP requests", http.requests),
+};
+
+static const struct hf_page_row api_rows[] = {
+    ROW("api_calls", "gauge", "API calls at work", api.calls_now),
+    ROW("api_rate_limited_total", "counter", "API requests above the rate of their key", api.rate_limited),
+    ROW("api_unauthorized_total", "counter", "API requests without a valid key", api.unauthorized),
+};
+
 static void loops(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     hf_page_one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
@@ -457,27 +465,10 @@ static void loops(struct hf_page *text, const struct hf_worker_stats *sum)
                 (double)sum->loop.rests);
     hf_page_histogram(text, "loop_stall_seconds", "time by which one turn delays a ready event",
                       &sum->loop.stall_us);
-    hf_page_one(text, "send_queue_bytes", "gauge", "bytes that kernels have not taken",
-                (double)sum->loop.queue_bytes_now);
-    hf_page_one(text, "network_received_bytes_total", "counter", "bytes read from sockets",
-                (double)sum->loop.received_bytes);
-    hf_page_one(text, "network_sent_bytes_total", "counter", "bytes written to sockets",
-                (double)sum->loop.sent_bytes);
-    hf_page_one(text, "sends_total", "counter", "writes to sockets", (double)sum->loop.sends);
-    hf_page_one(text, "send_batches_total", "counter", "system calls that wrote to many sockets",
-                (double)sum->loop.send_batches);
-    hf_page_one(text, "blocked_total", "counter", "times a socket did not take all",
-                (double)sum->loop.blocked);
-    hf_page_one(text, "worker_backlog", "gauge", "messages between workers that wait for a mailbox",
-                (double)sum->backlog);
-    hf_page_one(text, "http_requests_total", "counter", "HTTP requests", (double)sum->http.requests);
+    hf_page_rows(text, output_rows, HF_COUNT_OF(output_rows), sum);
     hf_page_by_reason(text, "http_problems_total", "HTTP answers with a problem document",
                       sum->http.refused_reason);
-    hf_page_one(text, "api_calls", "gauge", "API calls at work", (double)sum->api.calls_now);
-    hf_page_one(text, "api_rate_limited_total", "counter", "API requests above the rate of their key",
-                (double)sum->api.rate_limited);
-    hf_page_one(text, "api_unauthorized_total", "counter", "API requests without a valid key",
-                (double)sum->api.unauthorized);
+    hf_page_rows(text, api_rows, HF_COUNT_OF(api_rows), sum);
 }
 
 size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
@@ -492,11 +483,11 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     process(&text, gateway, &sum);
     connections(&text, &sum);
     close_codes(&text, &sum);
-    messages(&text, &sum);
+    hf_page_rows(&text, message_rows, HF_COUNT_OF(message_rows), &sum);
     sessions(&text, &sum);
     documents(&text, &sum);
-    shadows(&text, &sum.hub);
-    pushes(&text, &sum.pushes);
+    shadows(&text, &sum);
+    hf_page_rows(&text, push_rows, HF_COUNT_OF(push_rows), &sum);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
     hf_pools_measure(gateway, &scratch, use);

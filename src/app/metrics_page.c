@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 
@@ -41,6 +42,16 @@ void hf_page_one(struct hf_page *page, const char *name, const char *type, const
 {
     hf_page_head(page, name, type, help);
     hf_page_add(page, "holdfast_%s %.15g\n", name, value);
+}
+
+void hf_page_rows(struct hf_page *page, const struct hf_page_row *rows, size_t count, const void *base)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)base + rows[i].offset, sizeof(value));
+        hf_page_one(page, rows[i].name, rows[i].type, rows[i].help, (double)value);
+    }
 }
 
 void hf_page_by_reason(struct hf_page *page, const char *name, const char *help,

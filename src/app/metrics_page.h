@@ -20,6 +20,12 @@ void hf_page_add(struct hf_page *page, const char *format, ...) __attribute__((f
 void hf_page_head(struct hf_page *page, const char *name, const char *type, const char *help);
 /* With its one value. */
 void hf_page_one(struct hf_page *page, const char *name, const char *type, const char *help, double value);
+/* The like, of uint64_t members of what `base` points to. */
+struct hf_page_row {
+    const char *name, *type, *help;
+    size_t offset;
+};
+void hf_page_rows(struct hf_page *page, const struct hf_page_row *rows, size_t count, const void *base);
 /* A counter with a row for each reason that has been counted. */
 void hf_page_by_reason(struct hf_page *page, const char *name, const char *help,
                        const uint64_t counts[HF_REASONS_MAX]);

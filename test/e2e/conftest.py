@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from lib.browser import Browser  # noqa: E402
 from lib.gateway import BINARY, Gateway  # noqa: E402
 
 
@@ -87,3 +88,10 @@ def shared_gateway(tmp_path_factory):
 def gw(shared_gateway):
     """One with the usual configuration, for all tests of a file: devices have names of their own."""
     return shared_gateway()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One for all files: to start it takes longer than most of what it is asked. Each gateway is an origin of its own to it, with nothing of the others."""
+    with Browser() as one:
+        yield one

@@ -5,7 +5,6 @@ import time
 import pytest
 
 from lib import pscamera, samples, sip
-from lib.browser import Browser
 from lib.camera import Camera
 from lib.console import Console
 
@@ -19,16 +18,15 @@ def gw(shared_gateway):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with Browser() as one:
-        yield one
+def signed_in(gw, browser):
+    with Console(browser, gw.url()) as one:
+        yield one.login(gw.keys["admin"])
 
 
 @pytest.fixture
-def admin(gw, browser):
-    with Console(browser, gw.url()) as one:
-        yield one.login(gw.keys["admin"])
-        one.clean()
+def admin(signed_in):
+    yield signed_in
+    signed_in.clean()
 
 
 STEP_NS = 10_000_000  # 100 Hz

@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from lib import pscamera, sip
-from lib.browser import Browser
 from lib.camera import Camera
 from lib.gateway import eventually
 
@@ -96,12 +95,6 @@ def films(tmp_path_factory):
 @pytest.fixture(scope="module")
 def gw(shared_gateway, origin):
     return shared_gateway(sip.cameras({**MEDIA, "api": {"cors_origins": [origin]}}), env=sip.ENV)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with Browser() as one:
-        yield one
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import tempfile
 import time
 
 PROGRAM = "chromium-headless-shell"
-OPTIONS = ["--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--mute-audio"]
+OPTIONS = ["--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--mute-audio",
+           "--in-process-gpu", "--renderer-process-limit=1"]  # a process less for each page: they take longer to start than most tests last
 WAIT_S = 30
 
 
@@ -114,9 +115,9 @@ class Page:
             if text["method"] == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
                 self.complaints.append([arg.get("value", arg.get("description")) for arg in params["args"]])
             elif text["method"] == "Runtime.exceptionThrown":
-                self.complaints.append(params["exceptionDetails"]["text"])
+                self.complaints.append(params["exceptionDetails"]["text"] + " " + params["exceptionDetails"].get("exception", {}).get("description", ""))
             elif text["method"] == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
-                self.complaints.append(params["entry"]["text"])
+                self.complaints.append(params["entry"]["text"] + (" " + params["entry"]["url"] if "url" in params["entry"] else ""))
             elif text["method"] == "Network.requestWillBeSent":
                 self.asked.append(params["request"]["url"])
             elif text["method"] == "Network.webSocketCreated":
@@ -133,3 +134,4 @@ class Page:
 
     def close(self):
         self.browser.do("Target.closeTarget", targetId=self.target)
+        self.browser.said = collections.deque(one for one in self.browser.said if one.get("sessionId") != self.session)

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
 import { begin, chooseTenant, logout, self, settings, tenantNow } from "./lib/api.js";
@@ -46,7 +46,9 @@ const ICONS = {
 const Icon = ({ name }) => <svg class="drawn" viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><path d={ICONS[name] ?? ICONS.auto} fill={name === "auto" ? "currentColor" : "none"} fill-opacity=".25" /></svg>;
 
 function Nav({ page }) {
-  return <nav class="pages" aria-label={t("Pages")}>{PAGES.map(([name, key, title]) => <a key={name} href={"#/" + name} aria-current={page === name || (page === "device" && name === "devices") ? "page" : undefined} title={"g " + key}>{title()}</a>)}</nav>;
+  const bar = useRef();
+  useEffect(() => bar.current.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [page]); // on a phone it may be beside the screen
+  return <nav class="pages" ref={bar} aria-label={t("Pages")}>{PAGES.map(([name, key, title]) => <a key={name} href={"#/" + name} aria-current={page === name || (page === "device" && name === "devices") ? "page" : undefined} title={"g " + key}>{title()}</a>)}</nav>;
 }
 
 function Top({ page }) {

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from lib import pscamera, sip
-from lib.browser import Browser
 from lib.camera import Camera
 from lib.console import Console
 from lib.gateway import BINARY
@@ -20,12 +19,6 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 @pytest.fixture(scope="module")
 def gw(shared_gateway):
     return shared_gateway(sip.cameras(CONSOLE), env=sip.ENV)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with Browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +176,7 @@ def test_every_text_has_its_chinese():
 
 
 def test_what_the_gateway_says_by_name_has_its_chinese(gw):
-    """Reasons, events, states and what the audit names: whoever adds one adds its Chinese."""
+    """Reasons, events, pools, states and what the audit names: whoever adds one adds its Chinese."""
     root = Path(__file__).parents[2]
     source = (root / "console" / "src" / "lib" / "zh-names.js").read_text()
     tables = {table: dict((a or b, text) for a, b, text in re.findall(r'(?:"([\w.]+)"|\b(\w+)): "([^"]+)"', body)) for table, body in re.findall(r"export const (\w+) = \{(.*?)\n\};", source, re.DOTALL)}
@@ -196,6 +189,7 @@ def test_what_the_gateway_says_by_name_has_its_chinese(gw):
     wanted = {
         "reasons": [one["name"] for one in gw.api().get("/v1/reasons")["reasons"]],
         "types": named(r'X\(HF_EVENT_\w+, \d+,[\s\\]+"([\w.]+)"\)', "core/event.h"),
+        "pools": named(r'X\(HF_POOL_\w+, "(\w+)"\)', "app/pools.h"),
         "actions": named(r'hf_api_audit(?:_request\(request|\([^;]*?hf_slice_of\("\w+"\)), "([\w.]+)"', *audited),
     }
     for table, names in wanted.items():

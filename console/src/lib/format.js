@@ -41,11 +41,11 @@ export function micros(us) {
 
 export function span(ms) {
   if (ms === null || ms === undefined) return "–";
-  const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 60) return s + " s";
-  if (s < 3600) return Math.floor(s / 60) + " min" + (s < 600 && s % 60 ? " " + (s % 60) + " s" : "");
-  if (s < 86400) return Math.floor(s / 3600) + " h " + (Math.floor(s / 60) % 60) + " min";
-  return Math.floor(s / 86400) + " d " + (Math.floor(s / 3600) % 24) + " h";
+  const s = Math.max(0, Math.round(ms / 1000)), [second, minute, hour, day] = lang.get() === "zh" ? ["秒", "分", "小时", "天"] : ["s", "min", "h", "d"], parts = (...list) => list.map(([n, unit]) => n + " " + unit).join(" ");
+  if (s < 60) return parts([s, second]);
+  if (s < 3600) return parts([Math.floor(s / 60), minute], ...(s < 600 && s % 60 ? [[s % 60, second]] : []));
+  if (s < 86400) return parts([Math.floor(s / 3600), hour], [Math.floor(s / 60) % 60, minute]);
+  return parts([Math.floor(s / 86400), day], [Math.floor(s / 3600) % 24, hour]);
 }
 
 export const utc = (ms) => new Date(ms).toISOString().replace("T", " ").replace("Z", " UTC");
@@ -67,5 +67,7 @@ export function brief(value, most = 200) {
   return text === undefined ? "" : text.length > most ? text.slice(0, most) + "…" : text;
 }
 
+const BINARY_CHARS = 32; // nobody reads more of it
+
 // What an event carries, whichever member has it.
-export const payloadOf = (event) => event.payload !== undefined ? event.payload : event.text !== undefined ? event.text : event.payload_base64 !== undefined ? bytes(Math.floor(event.payload_base64.replace(/=+$/, "").length * 0.75)) + "  " + event.payload_base64 : undefined;
+export const payloadOf = (event) => event.payload !== undefined ? event.payload : event.text !== undefined ? event.text : event.payload_base64 !== undefined ? bytes(Math.floor(event.payload_base64.replace(/=+$/, "").length * 0.75)) + "  " + brief(event.payload_base64, BINARY_CHARS) : undefined;

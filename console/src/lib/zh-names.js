@@ -1,4 +1,4 @@
-// What the gateway says by a stable name, in Chinese: its reasons (src/base/reason.h), its events (src/core/event.h) and what its audit names. test_console_pages.py looks that none is missing.
+// What the gateway says by a stable name, in Chinese: its reasons (src/base/reason.h), its events (src/core/event.h), its bounded pools (src/app/pools.h) and what its audit names. test_console_pages.py looks that none is missing.
 export const reasons = {
   none: "尚无记录", normal: "对端正常告别", drain: "节点正在关闭", protocol_error: "对端违反协议", unsupported_data: "不接受此类数据", invalid_utf8: "文本不是有效的 UTF-8", policy: "规则不允许", message_too_big: "消息超过上限",
   internal_error: "网关出错", restart: "网关重启", try_later: "暂不可用,请稍后再来", peer_closed: "对端以自己的代码关闭", connection_lost: "连接中断,没有关闭帧", connection_reset: "连接被对端或中间设备重置",
@@ -21,4 +21,8 @@ export const types = {
 
 export const actions = {
   "message.cancel": "取消消息", "key.create": "创建密钥", "key.revoke": "吊销密钥", revoke: "吊销凭证", "auth.failed": "认证失败", "console.login": "登录控制台", "camera.sound": "向摄像机播放声音", "device.disconnect": "断开设备",
+};
+
+export const pools = {
+  connections: "连接", descriptors: "文件描述符", event_readers: "事件读者", journal_bytes: "日志写入字节", held_input_bytes: "等待处理的输入字节", pending_messages: "等待投递的消息", gb_devices: "国标设备", sip_transactions: "SIP 事务", gb_buffer_bytes: "国标缓冲字节",
 };

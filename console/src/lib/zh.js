@@ -9,7 +9,7 @@ export const zh = {
   "Watching asks the camera to send its picture.": "观看时才会请求摄像机发送画面。", "Waiting for the first key frame…": "等待第一个关键帧…", "Stop": "停止", "Watch": "观看", "live": "实时", "Zoom in": "放大", "Zoom out": "缩小",
   "Hold to move. Arrow keys work here, too.": "按住移动,方向键同样可用。", "It spoke no SIP lately": "近期没有 SIP 消息", "from the camera": "来自摄像机", "to the camera": "发往摄像机", "Send a command": "发送命令", "Name": "名称",
   "Payload, JSON": "内容(JSON)", "Empty: none": "留空表示没有", "The device is not connected: the command waits for it, for 24 hours.": "设备未连接:命令会为它保留 24 小时。", "Waiting for the answer…": "等待应答…", "Send": "发送",
-  "This console is read-only": "此控制台只读", "console.mode of the configuration says so.": "由配置项 console.mode 决定。", "Commands": "命令", "None since this page was opened": "打开本页以来没有命令", "Cancel": "取消", "Now": "现状", "Timeline": "时间线",
+  "This console is read-only": "此控制台只读", "console.mode of the configuration says so.": "由配置项 console.mode 决定。", "Commands": "命令", "Cancel": "取消", "Now": "现状", "Timeline": "时间线",
   "Messages": "消息", "Camera": "摄像机", "for {span}": "已 {span}", "Device": "设备", "It will connect again by itself.": "它会自行重新连接。", "Disconnect": "断开", "Disconnect…": "断开…", "Why it is as it is": "为什么是这个状态", "Connection": "连接",
   "state": "状态", "since": "自", "last reason": "最近原因", "peer": "对端", "last heard": "最近收到", "credentials expire": "凭证到期", "trace": "跟踪号", "connection": "连接号", "connects": "连接次数", "first seen": "首次出现", "Traffic": "流量",
   "messages in": "上行消息", "messages out": "下行消息", "queued for its socket": "套接字排队", "waiting for it": "等待投递", "Not connected": "未连接", "{n} messages wait for it.": "有 {n} 条消息等待它。", "Heartbeat round trip": "心跳往返时间",
@@ -58,6 +58,7 @@ export const zh = {
   "Somebody changed it meanwhile. This is how it is now; do it again if you still want to.": "期间有人做了更改。现显示最新内容;如仍需要请再操作一次。",
   "Wanted of each member, JSON merge patch": "对每个成员的期望(JSON merge patch)", "Push": "下发", "Nothing was pushed yet": "还没有下发过",
   "All groups": "全部分组", "No group has a member": "没有分组有成员", "More": "更多", "{id} never connected; what it was refused for stands below.": "{id} 从未连接;被拒绝的原因见下。", "{id} is {state} since {time}": "{id} 自 {time} 起{state}",
+  "not shutting down": "未在关闭", "Tables": "表存储", "corrupt batches": "损坏的批次", "malformed batches": "格式错误的批次", "The line begins with the next one.": "下一次测得后开始绘线。",
   // by variable
   "new session": "新会话", "session resumed": "会话已恢复", "session rebuilt": "会话已重建",
   "queued": "排队", "sent": "已发送", "done": "完成", "failed": "失败", "expired": "过期", "canceled": "已取消",

@@ -30,6 +30,7 @@ export async function play(video, where, signal, told, live = true) {
   const media = new MediaSource();
   video.src = URL.createObjectURL(media);
   await new Promise((done) => media.addEventListener("sourceopen", done, { once: true }));
+  URL.revokeObjectURL(video.src); // it is open: the address is of no more use
   const buffer = media.addSourceBuffer(type), reader = answer.body.getReader();
   const settled = () => new Promise((done) => buffer.addEventListener("updateend", done, { once: true }));
   told({ playing: true });
@@ -62,14 +63,13 @@ export function Live({ id, channel }) {
       if (Date.now() - last > 500) setState({ playing: true, total });
       if (Date.now() - last > 500) last = Date.now();
     }).catch((problem) => {
-      if (problem.name !== "AbortError") {
+      if (!abort.signal.aborted) { // else whatever came of it: a source that is gone takes no more
         setState({ problem });
         setOn(false);
       }
     });
     return () => {
       abort.abort();
-      URL.revokeObjectURL(video.current?.src);
       video.current?.removeAttribute("src");
       video.current?.load();
     };

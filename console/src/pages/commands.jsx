@@ -1,14 +1,17 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, mayChange, path, send, settings, may } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
-import { Empty, Field, Json, JsonForm, NoPermission, Panel, Reason, Time, Trouble, useDeed } from "../parts/ui.jsx";
+import { useEvents } from "../lib/past.js";
+import { Empty, Field, Json, JsonForm, Loading, NoPermission, Panel, Reach, Reason, Time, Trouble, useDeed } from "../parts/ui.jsx";
 
-const WAIT_MS = 10000, KEEP = 30, STEPS = ["queued", "sent", "delivered", "done"], FINAL = ["done", "failed", "expired", "canceled"];
+const WAIT_MS = 10000, KEEP = 30, COMMAND_EVENTS = "command.queued,command.sent,command.delivered,command.done,command.failed", STEPS = ["queued", "sent", "delivered", "done"], FINAL = ["done", "failed", "expired", "canceled"];
 const CAMERA_COMMANDS = ["DeviceStatus", "DeviceInfo", "Catalog", "PTZ", "Play", "Snapshot", "TeleBoot"];
 
-const wire = (event) => ({ id: event.id, name: event.name, state: event.type.slice("command.".length), time_ms: event.time_ms, reason: event.reason, payload: event.payload, text: event.text });
+// What events say of one, in their order: only the first has its name.
+const told = (old, event) => ({ id: event.id, name: event.name ?? old?.name, state: event.type.slice("command.".length), time_ms: old?.time_ms ?? event.time_ms, reason: event.reason, payload: event.payload ?? old?.payload, text: event.text ?? old?.text });
 
-export function Commands({ id, feed, camera, online }) {
+export function Commands({ id, camera, online }) {
+  const found = useEvents({ device: id, type: COMMAND_EVENTS }, { spans_ms: [600e3, 3600e3, 86400e3], keep: 500, wanted: (one) => one.id });
   const [name, setName] = useState("");
   const [mine, setMine] = useState([]); // what was sent from here: full answers, newest first
   const can = mayChange("commands:write", "messages:write"), put = (answer) => setMine((old) => old.map((one) => one.id === answer.id ? answer : one));
@@ -19,14 +22,14 @@ export function Commands({ id, feed, camera, online }) {
   const cancel = useDeed(async (one) => put(await send("DELETE", path`/v1/commands/${one.id}`)));
   // Events tell that something became of one; the answer is asked for then.
   useEffect(() => {
-    for (const event of feed.commands.slice(-10)) {
+    for (const event of found.list.slice(-10)) {
       const known = mine.find((one) => one.id === event.id);
       if (known && !FINAL.includes(known.state) && may("devices:read", "commands:write", "messages:write"))
         get(path`/v1/commands/${event.id}`).then(put, () => {});
     }
-  }, [feed.commands]);
+  }, [found.list.length]);
   const others = new Map();
-  for (const event of feed.commands) others.set(event.id, { ...others.get(event.id), ...wire(event) });
+  for (const event of found.list) others.set(event.id, told(others.get(event.id), event));
   for (const one of mine) others.delete(one.id);
   return <div class="grid">
     <Panel title={t("Send a command")}>{can ? <JsonForm name="payload" label={t("Payload, JSON")} help={t("Empty: none")} rows={5} placeholder='{"delay_s": 1}' optional keep can={!!name.trim()} verb={t("Send")} busyVerb={t("Waiting for the answer…")} deed={order}>
@@ -34,9 +37,9 @@ export function Commands({ id, feed, camera, online }) {
       {camera && <datalist id="command-names">{CAMERA_COMMANDS.map((one) => <option key={one} value={one} />)}</datalist>}
       {!online && <p class="note">{t("The device is not connected: the command waits for it, for 24 hours.")}</p>}
     </JsonForm> : settings.get().read_only ? <Empty what={t("This console is read-only")}>{t("console.mode of the configuration says so.")}</Empty> : <NoPermission scopes={["commands:write", "messages:write"]} />}</Panel>
-    <Panel title={t("Commands")}>
+    <Panel title={t("Commands")} tools={may("events:read") && <Reach found={found} count={mine.length + others.size} />}>
       {cancel.problem && <Trouble problem={cancel.problem} />}
-      {!mine.length && !others.size ? <Empty what={t("None since this page was opened")} /> : <ol class="commands">
+      {!mine.length && !others.size ? !may("events:read") ? <NoPermission scopes="events:read" /> : found.busy ? <Loading /> : <Empty what={t("Nobody sent a command")} /> : <ol class="commands">
         {mine.map((one) => <li key={one.id} data-command={one.name} data-state={one.state}><Command one={one} cancel={can && !FINAL.includes(one.state) ? () => cancel.go(one) : null} /></li>)}
         {[...others.values()].reverse().map((one) => <li key={one.id}><Command one={one} /></li>)}
       </ol>}

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, may, mayChange, path, send } from "../lib/api.js";
-import { brief, bytes, num, payloadOf, span, when } from "../lib/format.js";
+import { brief, bytes, num, payloadOf, short, span, when } from "../lib/format.js";
 import { lang, t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
 import { problemText, reasonText, typeText } from "../lib/names.js";
@@ -23,16 +23,14 @@ export function Device({ id, tab = "now", part }) {
 
 function One({ id, tab, part }) {
   const device = useLoad((signal) => get(path`/v1/devices/${id}`, { signal }), [id], LOOK_MS);
-  const [feed, setFeed] = useState({ messages: [], commands: [], presence: 0, shadow: 0, live: may("events:read") ? "connecting" : "refused" });
+  const [feed, setFeed] = useState({ messages: 0, presence: 0, shadow: 0 });
   useEffect(() => {
     if (!may("events:read")) return undefined;
     const events = follow({ device: id, from: "latest" }, {
-      state: (live) => setFeed((old) => ({ ...old, live })),
       events(list) {
         setFeed((old) => ({
           ...old,
-          messages: [...old.messages, ...list.filter((one) => /^message/.test(one.type))].slice(-MESSAGES_KEEP),
-          commands: [...old.commands, ...list.filter((one) => /^command/.test(one.type))].slice(-MESSAGES_KEEP),
+          messages: old.messages + list.filter((one) => one.type === "message" || one.type === "message.queued").length,
           shadow: old.shadow + list.filter((one) => one.type === "shadow.changed").length,
           presence: old.presence + list.filter((one) => /^(online|offline|unknown|disconnected|refused)$/.test(one.type)).length,
         }));
@@ -53,6 +51,8 @@ function One({ id, tab, part }) {
 
   const one = device.data, camera = one?.protocol === "gb28181";
   const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ["shadow", t("Shadow")], ...(camera ? [] : [["sensors", t("Sensors")]]), ...(camera ? [["camera", t("Camera")]] : [])];
+  const bar = useRef();
+  useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [tab, camera]); // on a phone it may be beside the screen
   return <div class="page">
     <div class="title">
       <a href="#/devices" class="quiet" aria-label={t("Devices")}>←</a>
@@ -63,13 +63,13 @@ function One({ id, tab, part }) {
       <span class="grow" />
       {one && mayChange("devices:write") && <Disconnect id={id} online={one.state === "online"} done={device.again} />}
     </div>
-    <nav class="tabs" aria-label={t("Device")}>{tabs.map(([name, text]) => <a key={name} href={"#/device/" + encodeURIComponent(id) + "/" + name} aria-current={tab === name ? "page" : undefined}>{text}{name === "messages" && feed.messages.length > 0 && <b>{feed.messages.length}</b>}</a>)}</nav>
+    <nav class="tabs" ref={bar} aria-label={t("Device")}>{tabs.map(([name, text]) => <a key={name} href={"#/device/" + encodeURIComponent(id) + "/" + name} aria-current={tab === name ? "page" : undefined}>{text}{name === "messages" && feed.messages > 0 && <b>{short(feed.messages)}</b>}</a>)}</nav>
     <Waiting load={device} />
     {one && <Fresh at={device.at}>
       {tab === "now" && <Now id={id} one={one} rtts={rtts} presence={feed.presence} shadow={feed.shadow} />}
       {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
       {tab === "messages" && <Messages id={id} />}
-      {tab === "commands" && <Commands id={id} feed={feed} camera={camera} online={one.state === "online"} />}
+      {tab === "commands" && <Commands id={id} camera={camera} online={one.state === "online"} />}
       {tab === "shadow" && <Shadow id={id} name={part} changed={feed.shadow} />}
       {tab === "sensors" && <Sensors id={id} />}
       {tab === "camera" && <Camera id={id} device={one} />}
@@ -132,8 +132,8 @@ function Now({ id, one, rtts, presence, shadow }) {
     </dl> : <Empty what={t("Not connected")}>{live ? t("{n} messages wait for it.", { n: num(live.pending_messages) }) : null}</Empty>}</Panel>
     {may("devices:read", "messages:write") && <Tags id={id} changed={shadow} />}
     <Panel title={t("Heartbeat round trip")} tools={<span class="quiet">{live?.rtt_ms ? num(live.rtt_ms) + " ms" : ""}</span>}>
-      {rtt[1].some((ms) => ms !== null) ? <Chart data={rtt} format={(ms) => num(ms) + " ms"} label={t("Heartbeat round trip")} series={[{ label: "RTT", color: "--c1" }]} />
-        : <Empty what={t("No heartbeat was measured yet")}>{t("Under a millisecond counts as none, too.")}</Empty>}
+      {rtt[1].filter((ms) => ms !== null).length > 1 ? <Chart data={rtt} format={(ms) => num(ms) + " ms"} label={t("Heartbeat round trip")} series={[{ label: "RTT", color: "--c1" }]} />
+        : <Empty what={live?.rtt_ms ? num(live.rtt_ms) + " ms" : t("No heartbeat was measured yet")}>{live?.rtt_ms ? t("The line begins with the next one.") : t("Under a millisecond counts as none, too.")}</Empty>}
     </Panel>
   </div>;
 }
@@ -183,7 +183,7 @@ function Messages({ id }) {
   return <Panel title={t("Messages")} tools={<Reach found={found} count={all.length} />}>
     {found.problem && <Trouble problem={found.problem} again={found.again} />}
     {found.busy && !all.length ? <Loading /> : !all.length ? <Empty what={t("It said nothing lately")}>{t("Messages appear here by themselves.")}</Empty>
-      : <div class="scroll"><table class="plain events"><thead><tr><th>{t("Time")}</th><th>{t("Type")}</th><th>{t("Topic")}</th><th>{t("Payload")}</th></tr></thead><tbody>
+      : <div class="scroll"><table class="plain events messages"><thead><tr><th>{t("Time")}</th><th>{t("Type")}</th><th>{t("Topic")}</th><th>{t("Payload")}</th></tr></thead><tbody>
         {all.map((one) => <tr key={one.offset}><td><Time ms={one.time_ms} exact /></td><td title={one.type}>{typeText(one.type)}</td><td>{one.topic ?? "–"}</td><td class="id">{payloadOf(one) === undefined ? <Reason name={one.reason} code={one.code} /> : brief(payloadOf(one))}</td></tr>)}
       </tbody></table></div>}
   </Panel>;

@@ -8,13 +8,14 @@ import { reasonText } from "../lib/names.js";
 import { Pools } from "./overview.jsx";
 import { Choice, Counts, Empty, Fresh, NoPermission, Panel, Since, Time, useLoad, Waiting } from "../parts/ui.jsx";
 
+const checks = { started: () => t("started"), draining: () => t("not shutting down"), log: () => t("Event log"), store: () => t("Tables") }; // what is fine when it is
 const readyz = async (signal) => (await fetch("/readyz", { signal, cache: "no-store" })).json();
 
 export function Health() {
   const now = useCell(overview), who = useCell(self);
   const ready = useLoad(readyz, [], 2000), started = useLoad((signal) => get("/startupz", { signal }), []);
   return <div class="page"><div class="stack">
-    <Panel title={t("Health")}>{ready.data ? <Fresh at={ready.at}><ul class="checks">{ready.data.checks.map((one) => <li key={one.name} class={one.ok ? "good" : "bad"}><i aria-hidden="true">{one.ok ? "✓" : "✕"}</i> <strong>{one.name}</strong> <span>{one.ok ? t("fine") : one.reason}</span></li>)}</ul></Fresh> : <Waiting load={ready} />}</Panel>
+    <Panel title={t("Health")}>{ready.data ? <Fresh at={ready.at}><ul class="checks">{ready.data.checks.map((one) => <li key={one.name} class={one.ok ? "good" : "bad"}><i aria-hidden="true">{one.ok ? "✓" : "✕"}</i> <strong title={one.name}>{checks[one.name]?.() ?? one.name}</strong> <span>{one.ok ? t("fine") : one.reason}</span></li>)}</ul></Fresh> : <Waiting load={ready} />}</Panel>
     <Panel title={t("Node")}><dl class="facts">
       {now && <><dt>{t("name")}</dt><dd>{now.data.node.name}</dd><dt>{t("workers")}</dt><dd>{now.data.node.workers}</dd></>}
       <dt>{t("version")}</dt><dd>{settings.get().version}</dd>

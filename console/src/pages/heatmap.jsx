@@ -5,6 +5,7 @@ import { Empty, Fresh, NoPermission, Panel, Stat, useLoad, Waiting } from "../pa
 
 const LOOK_MS = 2000;
 const ways = { "one clock": () => t("one clock"), "two clocks": () => t("two clocks"), "half of the round trip": () => t("half of the round trip") };
+const anomalies = { batches_corrupt: () => t("corrupt batches"), batches_malformed: () => t("malformed batches") };
 const places = { capture: () => t("capture"), "capture (rtt/2)": () => t("capture (half a round trip)"), gateway: () => t("gateway"), durable: () => t("durable"), application: () => t("application") };
 
 export function Heatmap() {
@@ -25,7 +26,7 @@ function Map() {
           <td class="n">{ms(pair.p50_ms)}</td><td class="n"><strong>{ms(pair.p95_ms)}</strong></td><td class="n">{ms(pair.p99_ms)}</td><td class="n">{ms(pair.max_ms)}</td><td class="n">{short(pair.count)}</td>
           <td class="quiet">{ways[pair.measured]?.() ?? pair.measured}{pair.uncertainty_mean_ms > 0 && ` ± ${num(pair.uncertainty_mean_ms)} ms`}{pair.negative > 0 && " · " + t("{n} before they were sent", { n: num(pair.negative) })}</td></tr>)}</tbody></table></div>}
     </Panel>
-    <div class="stats heatstats">{Object.entries(data.anomalies).map(([name, n]) => <Stat key={name} label={name.replaceAll("_", " ")} value={num(n)} tone={n ? "warn" : ""} />)}</div>
+    <div class="stats heatstats">{Object.entries(data.anomalies).map(([name, n]) => <Stat key={name} label={anomalies[name]?.() ?? name.replaceAll("_", " ")} value={num(n)} tone={n ? "warn" : ""} />)}</div>
   </Fresh></div>;
 }
 

@@ -4,7 +4,7 @@ import { may } from "../lib/api.js";
 import { bytes, micros, num, short, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { overview, quantile, rate } from "../lib/live.js";
-import { reasonText } from "../lib/names.js";
+import { poolText, reasonText } from "../lib/names.js";
 import { Chart } from "../parts/chart.jsx";
 import { Counts, Fresh, Loading, NoPermission, Panel, Reason, Since, Stat, Bar } from "../parts/ui.jsx";
 
@@ -86,14 +86,14 @@ function Ledger({ books }) {
   return <div class="scroll"><table class="plain"><thead><tr><th /><th class="n">{t("accepted")}</th><th class="n">{t("delivered")}</th><th class="n">{t("pending")}</th><th class="n">{t("dropped")}</th></tr></thead>
     <tbody>{Object.entries(books).map(([name, book]) => {
       const dropped = sorted(book.dropped);
-      return <tr key={name}><th scope="row">{names[name]?.() ?? name}</th><td class="n">{num(book.accepted)}</td><td class="n">{num(book.delivered)}</td><td class="n">{num(book.pending_now)}</td>
-        <td class="n">{num(dropped.reduce((sum, [, n]) => sum + n, 0))}{dropped.map(([reason, n]) => <div class="quiet" key={reason}><Reason name={reason} /> {num(n)}</div>)}</td></tr>;
+      return <><tr key={name}><th scope="row">{names[name]?.() ?? name}</th><td class="n">{num(book.accepted)}</td><td class="n">{num(book.delivered)}</td><td class="n">{num(book.pending_now)}</td><td class="n">{num(dropped.reduce((sum, [, n]) => sum + n, 0))}</td></tr>
+        {dropped.length > 0 && <tr class="more"><td class="n quiet" colSpan={5}>{dropped.map(([reason, n]) => <div key={reason}><Reason name={reason} /> {num(n)}</div>)}</td></tr>}</>;
     })}</tbody></table></div>;
 }
 
 export function Pools({ pools }) {
   return <table class="counts"><tbody>{pools.filter((one) => one.max > 0).map((one) => {
     const part = one.used / one.max;
-    return <tr key={one.name}><th scope="row">{one.name.replaceAll("_", " ")}</th><td class="n">{short(one.used)}</td><td class="n quiet">/ {short(one.max)}</td><td class="grow"><Bar part={part} tone={part >= 0.95 ? "bad" : part >= 0.8 ? "warn" : ""} /></td></tr>;
+    return <tr key={one.name}><th scope="row" title={one.name}>{poolText(one.name)}</th><td class="n">{short(one.used)}</td><td class="n quiet">/ {short(one.max)}</td><td class="grow"><Bar part={part} tone={part >= 0.95 ? "bad" : part >= 0.8 ? "warn" : ""} /></td></tr>;
   })}</tbody></table>;
 }

@@ -13,18 +13,21 @@ export function Shadow({ id, name, changed }) {
   const where = name ? path`/v1/devices/${id}/shadow/${name}` : path`/v1/devices/${id}/shadow`;
   const shadow = useLoad((signal) => get(where, { signal }), [where]);
   const versions = useLoad((signal) => get(where + "/versions?limit=" + VERSIONS, { signal }), [where]);
+  const named = useLoad((signal) => get(path`/v1/devices/${id}/shadows`, { signal }), [id]), address = "#/device/" + encodeURIComponent(id) + "/shadow";
   useEffect(() => {
     if (!changed) return;
     shadow.again();
     versions.again();
+    named.again();
   }, [changed]);
   const go = (event) => {
     event.preventDefault();
     const wanted = event.target.elements.shadow.value.trim();
-    location.hash = "#/device/" + encodeURIComponent(id) + "/shadow" + (wanted ? "/" + encodeURIComponent(wanted) : "");
+    location.hash = address + (wanted ? "/" + encodeURIComponent(wanted) : "");
   };
   return <>
     <form class="filters" onSubmit={go}><label class="quiet">{t("Shadow")} <input name="shadow" defaultValue={name} key={name} placeholder={t("the unnamed one")} pattern="[A-Za-z0-9._:@\-]*" spellcheck={false} /></label><button>{t("Go")}</button>
+      {named.data?.shadows.length > 0 && [undefined, ...named.data.shadows.map((one) => one.name)].map((one) => <a key={one ?? ""} class="chip" aria-current={one === (name || undefined) ? "page" : undefined} href={address + (one ? "/" + encodeURIComponent(one) : "")}>{one ?? t("the unnamed one")}</a>)}
       {shadow.data && <span class="quiet">{t("version {n}", { n: shadow.data.version })} · <Time ms={at(shadow.data.updated)} /></span>}</form>
     {shadow.data ? <Both key={where} where={where} shadow={shadow.data} versions={versions} again={() => { shadow.again(); versions.again(); }} /> : <Waiting load={shadow} />}
   </>;

@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { useCell } from "../lib/cell.js";
+import { when } from "../lib/format.js";
 import { lang } from "../lib/i18n.js";
 import { dark } from "../lib/theme.js";
 
@@ -33,7 +34,7 @@ export function Chart({ data, series, height = 150, format = String, label, min 
         setCursor: [(u) => {
           const i = u.cursor.idx, out = box.current?.parentNode.querySelector("output");
           if (!out) return;
-          out.textContent = i === null || i === undefined ? "" : new Date(u.data[0][i] * 1000).toLocaleTimeString() + "  " + series.map((one, n) => (series.length > 1 ? one.label + " " : "") + (u.data[n + 1][i] === null || u.data[n + 1][i] === undefined ? "–" : (one.format ?? format)(u.data[n + 1][i]))).join("  ");
+          out.textContent = i === null || i === undefined ? "" : when(u.data[0][i] * 1000) + "  " + series.map((one, n) => (series.length > 1 ? one.label + " " : "") + (u.data[n + 1][i] === null || u.data[n + 1][i] === undefined ? "–" : (one.format ?? format)(u.data[n + 1][i]))).join("  ");
         }],
         setSelect: onRange ? [(u) => u.select.width > 4 && onRange(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"))] : [],
       },

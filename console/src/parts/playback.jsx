@@ -34,14 +34,16 @@ export function Playback({ id, channel }) {
     setState({ busy: true });
     try {
       const answer = await order("playback", { from: `${day}T${clock(from)}`, until: `${day}T${clock(Math.max(from + 1, until))}` });
+      if (now.signal.aborted) { // another has begun meanwhile, or nobody looks any more
+        order("stop", { call: answer.result.call }).catch(() => {});
+        return;
+      }
       mine.current = answer.result.call;
-      if (now.signal.aborted) return stop();
       setCall({ id: answer.result.call, from });
       await play(video.current, path`/v1/cameras/${id}/${channel}/live.mp4` + "?kind=playback", now.signal, () => setState((old) => old.playing ? old : { playing: true }), false);
     } catch (problem) {
       if (!now.signal.aborted) setState({ problem });
     }
-    return undefined;
   };
   const steer = async (what, body) => {
     try {

@@ -7,8 +7,8 @@ export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen
   const box = useRef();
   const [view, setView] = useState({ top: 0, room: 600 });
   const [at, setAt] = useState(-1);
+  const look = () => box.current && setView({ top: box.current.scrollTop, room: box.current.clientHeight }); // a page that is gone may still be told that it was scrolled
   useLayoutEffect(() => {
-    const look = () => box.current && setView({ top: box.current.scrollTop, room: box.current.clientHeight });
     const observer = new ResizeObserver(look);
     observer.observe(box.current);
     look();
@@ -44,7 +44,7 @@ export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen
   };
   return <div class="vlist" role="table" aria-label={label} aria-rowcount={rows.length}>
     {head && <div class={"vrow head " + (columns ?? "")} role="row">{head}</div>}
-    <div class="vbox" ref={box} tabIndex={0} role="rowgroup" onKeyDown={onKey} onScroll={() => setView({ top: box.current.scrollTop, room: box.current.clientHeight })} onFocus={() => at < 0 && rows.length && setAt(0)}>
+    <div class="vbox" ref={box} tabIndex={0} role="rowgroup" onKeyDown={onKey} onScroll={look} onFocus={() => at < 0 && rows.length && setAt(0)}>
       {rows.length === 0 ? empty : <div style={{ height: rows.length * height + "px", position: "relative" }}>
         {rows.slice(first, last).map((one, i) => {
           const n = first + i;

@@ -18,6 +18,8 @@ enum { CHUNK_BYTES = 4096, CHUNKS_MAX = 8 /* of one driver in one turn: then the
 
 struct driver {
     int fd; /* -1: free */
+    bool
+        shared; /* its description is of others, too, and stays one that blocks: it is asked before each read */
     uint64_t line;
     struct hf_row_columns columns;
     bool has_columns;
@@ -76,12 +78,21 @@ static void detach(struct drivers *all, struct driver *driver, uint64_t now_ns)
     all->source.ended = all->ends;
 }
 
+static bool readable(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+
+    return poll(&one, 1, 0) > 0;
+}
+
 /* True when there may be more. */
 static bool read_some(struct drivers *all, struct driver *driver, uint64_t now_ns)
 {
     char chunk[CHUNK_BYTES];
 
     for (unsigned i = 0; i < CHUNKS_MAX; i++) {
+        if (driver->shared && !readable(driver->fd))
+            return false;
         ssize_t bytes = read(driver->fd, chunk, sizeof(chunk));
         struct hf_slice in = {chunk, bytes > 0 ? (size_t)bytes : 0}, line;
         enum hf_lines_result result;
@@ -250,15 +261,12 @@ struct hf_source *hf_source_fifo(struct hf_ring *ring, const char *path, char er
 struct hf_source *hf_source_fd(struct hf_ring *ring, int fd, char error[HF_SOURCE_TEXT_BYTES])
 {
     struct drivers *all = drivers_new(ring, error);
-    int flags = fcntl(fd, F_GETFL);
 
     if (all == NULL) {
         (void)close(fd);
         return NULL;
     }
-    (void)attach(all, fd);
+    attach(all, fd)->shared = true; /* the first: there is room */
     all->ends = true;
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-        return failed(all, "cannot read", "the descriptor", error);
     return &all->source;
 }

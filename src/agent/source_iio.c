@@ -16,7 +16,7 @@
 #include "agent/source.h"
 #include "base/assert.h"
 
-enum { DEVICES_MAX = 32, NUMBER_BYTES = 64, PATH_BYTES = 600, BEHIND_MAX_NS = 1000000000 };
+enum { DEVICES_MAX = 32, NUMBER_BYTES = 64, PATH_BYTES = 600 };
 
 struct channel {
     int fd; /* -1: there is none */
@@ -125,7 +125,7 @@ static uint64_t turn(struct hf_source *source, uint64_t now_ns)
 {
     struct iio *iio = HF_CONTAINER_OF(source, struct iio, source);
 
-    if (iio->next_ns == 0 || now_ns > iio->next_ns + BEHIND_MAX_NS)
+    if (iio->next_ns == 0)
         iio->next_ns = now_ns;
     if (now_ns < iio->next_ns)
         return iio->next_ns;

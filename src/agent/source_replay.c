@@ -55,9 +55,13 @@ static void take_line(struct replay *replay, struct hf_slice line)
     }
     result = hf_row_read(line, &replay->columns, &replay->row, &field);
     if (result == HF_ROW_OK) {
-        if (!replay->row.has_time)
-            replay->row.time_ns = replay->rows == 0 ? 0 : replay->row_ns + (int64_t)replay->period_ns;
-        if (replay->rows > 0 && replay->row.time_ns < replay->row_ns)
+        int64_t step_ns = replay->rows == 0 ? 0 : (int64_t)replay->period_ns;
+
+        if (!replay->row.has_time && replay->row_ns > INT64_MAX - step_ns)
+            result = HF_ROW_TIME;
+        else if (!replay->row.has_time)
+            replay->row.time_ns = replay->row_ns + step_ns;
+        else if (replay->rows > 0 && replay->row.time_ns < replay->row_ns)
             result = HF_ROW_TIME;
     }
     if (result == HF_ROW_OK)

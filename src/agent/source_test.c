@@ -168,6 +168,18 @@ static void recordings_without_times_have_a_rate(void **state)
     assert_non_null(strstr(w.error, "No such file"));
 }
 
+/* Behind the last time that there is, none can follow. */
+static void recordings_end_at_the_end_of_time(void **state)
+{
+    (void)state;
+    put("r.jsonl", "{\"power_w\":1,\"ts_ns\":9223372036854775807}\n{\"power_w\":2}\n"
+                   "{\"power_w\":3,\"ts_ns\":9223372036854775807}\n");
+    use(hf_source_replay(w.ring, w.path, 1, 10, w.error));
+    assert_int_equal(turn(5 * MS), HF_SOURCE_NEVER);
+    assert_string_equal(taken(), "5000:65535,1,-32768 5000:65535,3,-32768 ");
+    assert_true(w.source->ended && bad(HF_ROW_TIME) == 1);
+}
+
 static void recordings_wait_for_room(void **state)
 {
     enum { ROWS = HF_RING_SAMPLES + 100 };
@@ -249,6 +261,27 @@ static void drivers_are_heard_and_bounded(void **state)
     assert_int_equal(access(w.path, F_OK), -1);
 }
 
+/* What stands behind stdin belongs to the shell, too, and often is its stdout: it must not become one that does not block. */
+static void a_given_descriptor_stays_as_it_is(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    use(hf_source_fd(w.ring, fcntl(ends[0], F_DUPFD_CLOEXEC, 0), w.error));
+    assert_int_equal(turn(10 * MS), HF_SOURCE_NEVER); /* nothing there, and no waiting for it */
+    assert_int_equal(fcntl(ends[0], F_GETFL) & O_NONBLOCK, 0);
+    say(ends[1], "1,2,3\n4,5,6");
+    assert_int_equal(turn(20 * MS), HF_SOURCE_NEVER);
+    assert_string_equal(taken(), "20000:2,2,768 ");
+    assert_int_equal(close(ends[1]), 0);
+    assert_false(w.source->ended);
+    assert_int_equal(turn(30 * MS), HF_SOURCE_NEVER);
+    assert_string_equal(taken(), "30000:8,5,1536 ");
+    assert_true(w.source->ended);
+    assert_int_equal(close(ends[0]), 0);
+}
+
 static void what_a_killed_process_left_is_taken_over(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -328,6 +361,9 @@ static void sensors_are_read_in_their_units(void **state)
     assert_string_equal(taken(), "1045000:60,250,-32768 ");
     assert_int_equal(w.source->counters.skipped, 3);
     assert_int_equal(w.source->counters.unread, 1);
+    assert_int_equal(turn(3600 * UINT64_C(1000) * MS + 5 * MS), 3600 * UINT64_C(1000) * MS + 10 * MS);
+    assert_int_equal(w.source->counters.skipped,
+                     3 + 3600 * 100 - 105); /* an hour that the process stood still, too */
 }
 
 static void a_thread_captures_until_the_end(void **state)
@@ -362,8 +398,10 @@ int main(void)
         cmocka_unit_test(lines_are_cut_wherever_the_stream_was),
         TEST(recordings_keep_their_distances),
         TEST(recordings_without_times_have_a_rate),
+        TEST(recordings_end_at_the_end_of_time),
         TEST(recordings_wait_for_room),
         TEST(drivers_are_heard_and_bounded),
+        TEST(a_given_descriptor_stays_as_it_is),
         TEST(what_a_killed_process_left_is_taken_over),
         TEST(complaints_are_bounded),
         TEST(bicycles_do_not_make_up_for_hours),

@@ -9,6 +9,7 @@ import pytest
 
 from lib.agent import Agent, batches, samples
 from lib.gateway import BINARY, eventually
+from lib.pace import PACE
 
 
 def agent(gw, device, *args, **options):
@@ -148,7 +149,7 @@ def test_many_bicycles_in_one_process(gw, tmp_path):
         assert {b.ts_ns - a.ts_ns for a, b in zip(ride, ride[1:])} == {10000000}
     (tmp_path / "tokens").write_text(gw.token(names[0]))
     with Agent(url, "bike-", None, "--bicycles", 4, "--token-file", tmp_path / "tokens") as one:
-        assert one.process.wait(20) == 1 and "has 1 tokens" in one.process.stderr.read()
+        assert one.process.wait(20 * PACE) == 1 and "has 1 tokens" in one.process.stderr.read()
 
 
 def test_its_shadow_says_what_it_is_and_takes_wishes(gw):
@@ -193,16 +194,16 @@ def test_a_refused_device_says_why(gw):
     (["ws://h", "--device", "d", "--source", "bicycle", "--when-full", "never"], 2, "newest or oldest"),
 ])
 def test_wrong_command_lines(args, status, text):
-    result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=20)
+    result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=20 * PACE)
     assert result.returncode == status and text in result.stderr, result.stderr
 
 
 def test_the_agent_alone_is_the_same_command(gw, tmp_path):
     alone = BINARY.parent / "holdfast-agent"
     for option in ("--help", "--version"):
-        assert subprocess.run([str(alone), option], capture_output=True, text=True, timeout=20).returncode == 0
+        assert subprocess.run([str(alone), option], capture_output=True, text=True, timeout=20 * PACE).returncode == 0
     (tmp_path / "r.csv").write_text("power_w\n1\n2\n")
     done = subprocess.run([str(alone), gw.url(), "--device", "alone", "--token", gw.token("alone"), "--source", f"csv:{tmp_path}/r.csv", "--json"],
-                          capture_output=True, text=True, timeout=40)
+                          capture_output=True, text=True, timeout=40 * PACE)
     assert done.returncode == 0 and [sample.power for sample in samples(gw, "alone")] == [1, 2]
-    assert subprocess.run([str(alone), "x"], capture_output=True, text=True, timeout=20).returncode == 2
+    assert subprocess.run([str(alone), "x"], capture_output=True, text=True, timeout=20 * PACE).returncode == 2

@@ -8,6 +8,7 @@ import threading
 from collections import namedtuple
 
 from lib.gateway import BINARY
+from lib.pace import PACE
 
 Sample = namedtuple("Sample", "ts_ns cadence power lean")
 Batch = namedtuple("Batch", "boot lost offset_ns uncertainty_us samples")
@@ -59,7 +60,7 @@ class Agent:
 
     def wait(self, fits, timeout_s=25):
         with self.news:
-            assert self.news.wait_for(lambda: any(fits(row) for row in self.rows), timeout_s), self.rows[-5:]
+            assert self.news.wait_for(lambda: any(fits(row) for row in self.rows), timeout_s * PACE), self.rows[-5:]
             return next(row for row in self.rows if fits(row))
 
     def wait_status(self, member, least):
@@ -69,7 +70,7 @@ class Agent:
         """The exit status, and the last row."""
         if signal is not None:
             self.process.send_signal(signal)
-        status = self.process.wait(timeout_s)
+        status = self.process.wait(timeout_s * PACE)
         self.reader.join(20)
         return status, self.rows[-1]
 

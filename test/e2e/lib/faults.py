@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 from lib.gateway import BINARY, eventually
+from lib.pace import PACE
 from lib.rawws import TEXT, frame
 
 E2E = Path(__file__).resolve().parents[1]
 
-# Of a witness' durable round trip beside a fault. A sanitizer makes the gateway several times slower; its script says how many.
-P99_S = 0.5 * float(os.environ.get("TEST_PACE", "1"))
+P99_S = 0.5 * PACE  # of a witness' durable round trip beside a fault
 
 
 class Witness(threading.Thread):

@@ -11,6 +11,7 @@ import yaml
 
 from lib.api import Api
 from lib.notify import Notify
+from lib.pace import PACE
 from lib.rawws import RawWs
 from lib.tokens import api_key, jwt
 
@@ -97,7 +98,7 @@ class Gateway:
             return None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout_s)
+        status = self.process.wait(timeout_s * PACE)
         self.ended()
         return status
 
@@ -181,7 +182,7 @@ class Gateway:
 def eventually(check, timeout_s=10, every_s=0.02):
     """Until check() is true or raises nothing: for states that no event announces (counters, tables). Gives its value."""
     import threading
-    pause, until, error = threading.Event(), time.monotonic() + timeout_s, None
+    pause, until, error = threading.Event(), time.monotonic() + timeout_s * PACE, None
     while True:
         try:
             value, error = check(), None
@@ -190,5 +191,5 @@ def eventually(check, timeout_s=10, every_s=0.02):
         except AssertionError as failed:
             error = failed
         if time.monotonic() > until:
-            raise error or AssertionError(f"not true within {timeout_s} s: {check}")
+            raise error or AssertionError(f"not true within {timeout_s * PACE:g} s: {check}")
         pause.wait(every_s)

@@ -5,6 +5,8 @@ import select
 import socket
 import time
 
+from lib.pace import PACE
+
 
 class Notify:
     def __init__(self, path):
@@ -15,7 +17,7 @@ class Notify:
 
     def wait(self, line, pid, timeout_s=15):
         """Until a datagram holds `line`; an error when the process ends first."""
-        until = time.monotonic() + timeout_s
+        until = time.monotonic() + timeout_s * PACE
         pidfd = os.pidfd_open(pid)
         try:
             while True:
@@ -28,7 +30,7 @@ class Notify:
                 elif pidfd in ready:
                     raise RuntimeError(f"the process ended before it said {line}")
                 elif not ready:
-                    raise TimeoutError(f"{line} did not come in {timeout_s} s; came: {self.seen}")
+                    raise TimeoutError(f"{line} did not come in {timeout_s * PACE:g} s; came: {self.seen}")
         finally:
             os.close(pidfd)
 

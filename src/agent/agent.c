@@ -130,7 +130,7 @@ static void on_close(void *user, const struct hf_client_close *close)
     char text[HF_SOURCE_TEXT_BYTES];
 
     device->connected = false;
-    if (!close->retry && device->agent->state == CLOSING)
+    if (!close->retry && device->agent->state >= CLOSING)
         return;
     (void)snprintf(text, sizeof(text), "%.60s%s%.120s",
                    strcmp(close->reason, "none") != 0 ? close->reason : "",

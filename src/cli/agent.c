@@ -31,9 +31,7 @@ enum {
     LEAVE_MEMORY_MS = 3000, /* there is none */
     TURN_MS = 1000,
     KEPT_BYTES = 1 << 20, /* of freed memory: a batch takes some and gives it back, twenty times a second */
-    EXIT_LOST = 3,
-    NAME_BYTES = 129,
-    PATH_BYTES = 1200
+    EXIT_LOST = 3
 };
 #define FOR_EVER UINT64_MAX
 #define IIO_ROOT "/sys/bus/iio/devices"

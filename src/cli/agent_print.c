@@ -41,11 +41,13 @@ void hf_cli_agent_print_note(struct hf_cli_agent_print *print, const char *devic
     struct hf_sb sb;
 
     if (!print->json) {
+        flockfile(stderr); /* the capture thread has words, too */
         hf_cli_print_time(stderr, hf_clock_utc_ms());
         (void)fprintf(stderr, " %s%s%s", device != NULL ? device : "", device != NULL ? " " : "",
                       words[note]);
         hf_cli_print_text(stderr, hf_slice_of(text));
         (void)fputc('\n', stderr);
+        funlockfile(stderr);
         return;
     }
     begin(&out, &sb, storage, types[note]);
@@ -86,6 +88,7 @@ static void print_words(const struct hf_agent_status *status, const struct hf_so
 {
     char bytes[HF_CLI_SHORT_BYTES];
 
+    flockfile(stderr);
     hf_cli_print_time(stderr, hf_clock_utc_ms());
     (void)fprintf(stderr,
                   "%s %u of %u connected, samples %" PRIu64 " captured, %" PRIu64 " accepted, %" PRIu64
@@ -99,6 +102,7 @@ static void print_words(const struct hf_agent_status *status, const struct hf_so
         (void)fprintf(stderr, "; batches %" PRIu64 " failed, %" PRIu64 " dropped", status->batches_failed,
                       status->batches_dropped);
     (void)fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 void hf_cli_agent_print_status(struct hf_cli_agent_print *print, const struct hf_agent_status *status,

@@ -1,11 +1,9 @@
 /* adapter/api/api_feed_fuzz.c - property: where the network cuts what a reader of GET /v1/live says changes nothing of what it is told or subscribed to; what is no message is an error
  * for its sender, who may go on, and nobody else's feed hears of it; nothing is left behind. The first byte picks the cut. The rest are lines: each is a text message, one that begins
  * with '!' bytes as they are. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "adapter/api/api.h"
 #include "adapter/api/stream.h"
+#include "adapter/http/link_fuzzkit.h"
 #include "codec/json/utf8.h"
 #include "codec/jwt/api_key.h"
 
@@ -16,22 +14,9 @@
     "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 #define EVENT "\x81\x0e{\"offset\":7}  " /* as the tail frames it */
 
-enum {
-    OUT_BYTES_MAX = 1 << 22,
-    LINES_MAX = 256,
-    LINE_BYTES_MAX = 8192,
-    TAILS_MAX = LINES_MAX + 2,
-    SECOND_MS = 1000
-};
+enum { LINES_MAX = 256, LINE_BYTES_MAX = 8192, TAILS_MAX = LINES_MAX + 2, SECOND_MS = 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);
-
-struct peer {
-    struct hf_link link; /* first */
-    char *out;
-    size_t out_bytes;
-    bool finished, aborted;
-};
 
 struct hf_tail {
     void (*on_chunk)(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk);
@@ -47,66 +32,11 @@ struct run {
     struct hf_http_site site;
     struct hf_api api;
     struct hf_api_key_config key;
-    struct peer talks, listens;
+    struct fuzz_link talks, listens;
     struct hf_tail tails[TAILS_MAX];
     unsigned tail_count;
     uint8_t random;
 };
-
-/* ---- a link ---- */
-
-static hf_err on_write(struct hf_link *link, const void *data, size_t bytes)
-{
-    struct peer *peer = (struct peer *)link;
-
-    HF_ASSERT(!peer->aborted && peer->out_bytes + bytes < OUT_BYTES_MAX);
-    memcpy(peer->out + peer->out_bytes, data, bytes);
-    peer->out_bytes += bytes;
-    return HF_OK;
-}
-
-static void nothing(struct hf_link *link)
-{
-    (void)link;
-}
-
-static size_t on_queued(const struct hf_link *link)
-{
-    (void)link;
-    return 0;
-}
-
-static void on_finish(struct hf_link *link)
-{
-    ((struct peer *)link)->finished = true;
-}
-
-static void on_abort(struct hf_link *link)
-{
-    ((struct peer *)link)->aborted = true;
-}
-
-static uint64_t on_blocked_since(const struct hf_link *link)
-{
-    (void)link;
-    return 0;
-}
-
-static void on_peer(const struct hf_link *link, char *out, size_t out_bytes)
-{
-    (void)link;
-    out[out_bytes - 1] = '\0';
-}
-
-static const struct hf_link_ops link_ops = {.write = on_write,
-                                            .flush = nothing,
-                                            .queued_bytes = on_queued,
-                                            .pause_read = nothing,
-                                            .resume_read = nothing,
-                                            .finish = on_finish,
-                                            .abort = on_abort,
-                                            .blocked_since_ms = on_blocked_since,
-                                            .peer = on_peer};
 
 /* ---- a gateway ---- */
 
@@ -170,18 +100,6 @@ static const struct hf_http_ops http_ops = {0};
 
 /* ---- a run ---- */
 
-static void deliver(struct peer *peer, const void *data, size_t bytes)
-{
-    uint8_t *copy;
-
-    if (peer->aborted || bytes == 0)
-        return;
-    copy = malloc(bytes); /* who reads beyond it is seen */
-    memcpy(copy, data, bytes);
-    peer->link.handler->on_data(&peer->link, copy, bytes);
-    free(copy);
-}
-
 static size_t frame(uint8_t *out, const uint8_t *text, size_t bytes)
 {
     static const uint8_t key[4] = {1, 2, 3, 4};
@@ -192,26 +110,24 @@ static size_t frame(uint8_t *out, const uint8_t *text, size_t bytes)
     return head + bytes;
 }
 
-static void say(struct peer *peer, const char *text)
+static void say(struct fuzz_link *peer, const char *text)
 {
     uint8_t out[HF_WS_HEAD_BYTES_MAX + 256];
 
-    deliver(peer, out, frame(out, (const uint8_t *)text, strlen(text)));
+    fuzz_deliver(peer, out, frame(out, (const uint8_t *)text, strlen(text)));
 }
 
-static bool heard(const struct peer *peer, size_t from, const char *text)
+static bool heard(const struct fuzz_link *peer, size_t from, const char *text)
 {
     return memmem(peer->out + from, peer->out_bytes - from, text, strlen(text)) != NULL;
 }
 
-static void connect_peer(struct run *run, struct peer *peer)
+static void connect_peer(struct run *run, struct fuzz_link *peer)
 {
-    peer->link.ops = &link_ops;
-    peer->out = malloc(OUT_BYTES_MAX);
-    HF_ASSERT(peer->out != NULL);
+    fuzz_link_init(peer);
     HF_ASSERT(hf_http_open(&run->site, &peer->link, &(struct hf_http_options){.roles = HF_HTTP_API}) ==
               HF_OK);
-    deliver(peer, HELLO, strlen(HELLO));
+    fuzz_deliver(peer, HELLO, strlen(HELLO));
     HF_ASSERT(heard(peer, 0, "HTTP/1.1 101"));
 }
 
@@ -254,9 +170,8 @@ static void end(struct run *run)
     HF_ASSERT(!run->listens.aborted && !run->listens.finished); /* whatever the other one said */
     HF_ASSERT(heard(&run->listens, 0, "{\"type\":\"events_of\",\"subscription\":1}" EVENT));
     HF_ASSERT(heard(&run->listens, 0, "{\"type\":\"tick\""));
-    if (!run->talks.aborted)
-        run->talks.link.handler->on_end(&run->talks.link, HF_LINK_END_EOF, 0);
-    run->listens.link.handler->on_end(&run->listens.link, HF_LINK_END_EOF, 0);
+    fuzz_link_end(&run->talks);
+    fuzz_link_end(&run->listens);
     for (unsigned i = 0; i < run->tail_count; i++)
         HF_ASSERT(!run->tails[i].open);
     HF_ASSERT(run->api.stats.readers_now == 0 && run->wheel.armed == 0);
@@ -280,7 +195,7 @@ static void check_message(struct run *run, const uint8_t *text, size_t bytes, si
     bool object =
         hf_json_scan(json.at, json.bytes, NULL, 0, 0) == HF_OK && hf_json_type_of(json) == HF_JSON_OBJECT;
 
-    if (!was_open || object || !is_utf8(text, bytes) || bytes > 4096)
+    if (!was_open || object || !is_utf8(text, bytes) || bytes > HF_API_SOCKET_MESSAGE_BYTES_MAX)
         return;
     HF_ASSERT(!run->talks.finished && !run->talks.aborted);
     HF_ASSERT(heard(&run->talks, before, "\"type\":\"refused\",\"reason\":\"bad_request\""));
@@ -311,7 +226,7 @@ static void play_lines(const uint8_t *data, size_t data_bytes, struct run *run, 
             made = frame(out, data, bytes);
         }
         script->count += made;
-        deliver(&run->talks, out, made);
+        fuzz_deliver(&run->talks, out, made);
         if (bytes == 0 || data[0] != '!')
             check_message(run, data, bytes, before, was_open);
         data += bytes + (stop != NULL);
@@ -321,11 +236,8 @@ static void play_lines(const uint8_t *data, size_t data_bytes, struct run *run, 
 
 static void same(const struct run *a, const struct run *b)
 {
-    HF_ASSERT(a->talks.out_bytes == b->talks.out_bytes &&
-              memcmp(a->talks.out, b->talks.out, a->talks.out_bytes) == 0);
-    HF_ASSERT(a->listens.out_bytes == b->listens.out_bytes &&
-              memcmp(a->listens.out, b->listens.out, a->listens.out_bytes) == 0);
-    HF_ASSERT(a->talks.finished == b->talks.finished && a->talks.aborted == b->talks.aborted);
+    fuzz_links_same(&a->talks, &b->talks);
+    fuzz_links_same(&a->listens, &b->listens);
     HF_ASSERT(a->tail_count == b->tail_count);
     for (unsigned i = 0; i < a->tail_count; i++)
         HF_ASSERT(a->tails[i].from == b->tails[i].from && a->tails[i].types == b->tails[i].types);
@@ -344,7 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
     play_lines(data + 1, data_bytes - 1, &lines, &script);
     begin(&cut);
     for (size_t at = 0, chunk = 1 + data[0] % 64; at < script.count; at += chunk)
-        deliver(&cut.talks, script.bytes + at, HF_MIN(chunk, script.count - at));
+        fuzz_deliver(&cut.talks, script.bytes + at, HF_MIN(chunk, script.count - at));
     pass(&lines);
     pass(&cut);
     end(&lines);

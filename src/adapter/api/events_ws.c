@@ -5,7 +5,7 @@
 #include "adapter/api/stream.h"
 #include "codec/ws/close.h"
 
-enum { MESSAGE_BYTES_MAX = 4096, CLOSE_TIMEOUT_MS = 5000 };
+enum { CLOSE_TIMEOUT_MS = 5000 };
 
 static void *resize(void *user, void *old, size_t old_bytes, size_t new_bytes)
 {
@@ -18,7 +18,7 @@ static void *resize(void *user, void *old, size_t old_bytes, size_t new_bytes)
 }
 
 static const struct hf_ws_config config = {.role = HF_WS_SERVER,
-                                           .message_bytes_max = MESSAGE_BYTES_MAX,
+                                           .message_bytes_max = HF_API_SOCKET_MESSAGE_BYTES_MAX,
                                            .fragments_max = 16,
                                            .memory = {.resize = resize}};
 

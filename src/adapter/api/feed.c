@@ -9,7 +9,7 @@
 #include "adapter/api/stream.h"
 #include "core/topic.h"
 
-enum { MESSAGE_BYTES_MAX = 4096, SAY_BYTES_MAX = 512 };
+enum { SAY_BYTES_MAX = 512 };
 
 struct subscription {
     struct feed *feed;
@@ -23,7 +23,7 @@ struct feed {
     struct subscription subscriptions[HF_API_FEED_SUBSCRIPTIONS_MAX];
     bool overview;
     size_t text_bytes; /* of a message that is coming in */
-    char text[MESSAGE_BYTES_MAX];
+    char text[HF_API_SOCKET_MESSAGE_BYTES_MAX];
 };
 
 static struct feed *feed_of(struct hf_api_stream *stream)
@@ -329,7 +329,7 @@ static void part(struct hf_api_stream *stream, const struct hf_ws_event *event)
 
     if (event->first)
         feed->text_bytes = 0;
-    HF_ASSERT(feed->text_bytes + event->slice_bytes <= MESSAGE_BYTES_MAX); /* the decoder's bound */
+    HF_ASSERT(feed->text_bytes + event->slice_bytes <= sizeof(feed->text)); /* the decoder's bound */
     if (event->slice_bytes > 0)
         memcpy(feed->text + feed->text_bytes, event->slice, event->slice_bytes);
     feed->text_bytes += event->slice_bytes;

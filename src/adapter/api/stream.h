@@ -46,7 +46,11 @@ void hf_api_tail_drop(struct hf_api_stream *stream);
 void hf_api_stream_go_on(struct hf_api_stream *stream); /* asks for the next chunk when it can be taken */
 /* Event types, comma separated, as bits; an absent list is all of them, 0. False: *ret_unknown is none. */
 bool hf_api_types_parse(struct hf_slice list, uint64_t *ret_types, struct hf_slice *ret_unknown);
-enum { HF_API_TYPES_BYTES_MAX = 512 }; /* of such a list */
+enum {
+    HF_API_TYPES_BYTES_MAX = 512, /* of such a list */
+    HF_API_SOCKET_MESSAGE_BYTES_MAX =
+        4096, /* of a message that a reader says: the decoder refuses longer ones */
+};
 
 /* Of a socket only. */
 void hf_api_socket_abort(struct hf_api_stream *stream);

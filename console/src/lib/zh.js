@@ -59,6 +59,7 @@ export const zh = {
   "Wanted of each member, JSON merge patch": "对每个成员的期望(JSON merge patch)", "Push": "下发", "Nothing was pushed yet": "还没有下发过",
   "All groups": "全部分组", "No group has a member": "没有分组有成员", "More": "更多", "{id} never connected; what it was refused for stands below.": "{id} 从未连接;被拒绝的原因见下。", "{id} is {state} since {time}": "{id} 自 {time} 起{state}",
   "not shutting down": "未在关闭", "Tables": "表存储", "corrupt batches": "损坏的批次", "malformed batches": "格式错误的批次", "The line begins with the next one.": "下一次测得后开始绘线。",
+  "from the time series": "来自时间序列",
   // by variable
   "new session": "新会话", "session resumed": "会话已恢复", "session rebuilt": "会话已重建",
   "queued": "排队", "sent": "已发送", "done": "完成", "failed": "失败", "expired": "过期", "canceled": "已取消",

@@ -40,7 +40,7 @@ export function Sensors({ id }) {
     {now ? <Fresh at={live.at - now.age_ms}><div class="stats">
       <Stat label={t("Riding state")} value={t(now.riding)} tone={now.riding === "fallen" ? "bad" : ""} note={<Age ms={now.riding_since_ms} />} />
       {CHANNELS.map(([name, member, , unit]) => <Stat key={name} label={names[name]()} value={<span data-live={name}>{shown(now.latest[member], unit)}</span>} note={now.window_60s[member] ? t("{min} to {max} in a minute", { min: num(now.window_60s[member].min), max: num(now.window_60s[member].max) }) : ""} />)}
-      <Stat label={t("Behind")} value={num(now.delay_ms)} unit="ms" note={now.clock.synchronised ? "± " + num(now.clock.uncertainty_ms) + " ms" : t("clock not synchronised")} help={t("From capture to arrival, by two clocks")} />
+      <Stat label={t("Behind")} value={num(now.delay_ms)} unit={now.restored ? "" : "ms"} note={now.restored ? t("from the time series") : now.clock.synchronised ? "± " + num(now.clock.uncertainty_ms) + " ms" : t("clock not synchronised")} help={t("From capture to arrival, by two clocks")} />
       <Stat label={t("Samples")} value={short(now.samples)} tone={now.lost ? "warn" : ""} note={t("{n} lost at the device", { n: num(now.lost) })} />
     </div></Fresh> : <Panel><Empty what={t("No sensor spoke since the gateway started")}>{t("Batches of samples make this page live (holdfast agent).")}</Empty></Panel>}
     {now && <div class="grid">{CHANNELS.map((one) => <LiveChart key={one[0]} past={past} channel={one} />)}</div>}

@@ -107,6 +107,7 @@
     NUMBER(delivered)  /* of the stored: the device knows the version */                         \
     NUMBER(applied)    /* of the stored: the device reports what is wanted */                    \
     NUMBER(superseded) /* of the stored: later changes have replaced it before it was applied */ \
+    NUMBER(console)    /* 1: beside `by`, it was asked for in the web console */                 \
     TEXT(group)                                                                                  \
     TEXT(by) /* id of the API key that asked for it; absent = nobody's */                        \
     TEXT(who)                                                                                    \

@@ -160,6 +160,7 @@ static hf_err begin(struct hf_kv_txn *txn, const struct hf_event *event)
         .created_ms = event->time_ms,
         .updated_ms = event->time_ms,
         .offset = event->offset,
+        .console = (event->flags & HF_EVENT_FLAG_CONSOLE) != 0,
         .group = event->topic,
         .who = event->key,
         .by = event->by,

@@ -74,6 +74,7 @@ static hf_err take(struct hf_pusher *pusher, struct hf_kv_txn *txn, struct hf_sl
     if (row.by.at != NULL)
         pusher->by = copy(&at, row.by);
     pusher->change = copy(&at, change);
+    pusher->console = row.console != 0;
     pusher->query = (struct hf_fleet_query){0};
     pusher->round = 0;
     pusher->after_bytes = 0;
@@ -191,6 +192,7 @@ static bool change(struct hf_pusher *pusher, struct hf_slice device)
     call->payload = pusher->change; /* stays until nothing is under way */
     call->key = pusher->who;
     call->by = pusher->by;
+    call->console = pusher->console;
     call->document = (struct hf_call_document){.shadow = true,
                                                .change = true,
                                                .push = true,

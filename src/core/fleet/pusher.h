@@ -45,6 +45,7 @@ struct hf_pusher {
     struct hf_fleet_query query;
     unsigned under_way, round;
     uint16_t put_off_reason; /* of this round; NONE: nobody was put off */
+    bool console;            /* it was asked for there */
     bool walked;             /* this round is over, but for what is under way */
     bool ending;             /* shadow.push_done is on its way */
     bool stopped;

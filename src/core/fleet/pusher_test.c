@@ -365,6 +365,28 @@ static void a_push_reaches_all_in_small_steps(void **state)
     assert_string_equal(counts(id_2), "done 1000 0 1000 0 0 0 0");
 }
 
+/* In the record of each member's change, though they come of the tables. */
+static void who_asked_and_where_is_said_with_each_change(void **state)
+{
+    struct hf_event event = {.type = HF_EVENT_PUSH,
+                             .flags = HF_EVENT_FLAG_CONSOLE,
+                             .topic = HF_SLICE("vans"),
+                             .key = HF_SLICE("key/k"),
+                             .by = HF_SLICE("k"),
+                             .payload = HF_SLICE("{\"desired\":{\"n\":1}}")};
+
+    (void)state;
+    a_fleet(1);
+    memcpy(event.id, id_1, 16);
+    apply(&event);
+    hf_pusher_look(&t.pusher, t.now_ms);
+    turn(STEP_MS);
+    assert_int_equal(t.changes, 1);
+    assert_true(hf_slice_is(t.calls[0]->key, "key/k") && hf_slice_is(t.calls[0]->by, "k"));
+    assert_true(t.calls[0]->console);
+    answer_all(HF_REASON_NONE, NULL);
+}
+
 static void no_more_are_under_way_than_may_be(void **state)
 {
     (void)state;
@@ -474,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_device_may_be_behind_with_several, setup, teardown),
         cmocka_unit_test_setup_teardown(pushes_are_swept_after_their_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_push_reaches_all_in_small_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_asked_and_where_is_said_with_each_change, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_are_under_way_than_may_be, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_busy_is_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stays_busy_is_refused_for_it, setup, teardown),

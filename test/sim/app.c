@@ -101,6 +101,7 @@ static struct hf_call *call_new(struct sim_sent *sent)
     call->class = sent->command ? HF_CLASS_COMMAND : HF_CLASS_MESSAGE;
     call->format = HF_FORMAT_JSON;
     call->flags = HF_EVENT_FLAG_TEXT;
+    sim_audit(call, sent->app->who, sent->number);
     call->ttl_ms = sent->ttl_ms;
     call->wait = sent->wait;
     call->wait_ms = WAIT_MS;
@@ -152,6 +153,7 @@ static void cancel(struct sim_sent *sent)
     call->tenant = HF_SLICE("acme");
     call->device = hf_slice_of(sent->sim->devices[sent->device].name);
     memcpy(call->id, sent->id, sizeof(call->id));
+    sim_audit(call, sent->app->who, sent->number);
     call->on_done = on_forgotten;
     if (!sim_gateway_call(gateway_of(sent->app), sent->worker, call))
         hf_call_free(call);
@@ -174,6 +176,7 @@ void sim_app_disconnect(struct sim_app *app, unsigned device)
     HF_ASSERT(call != NULL);
     call->tenant = HF_SLICE("acme");
     call->device = hf_slice_of(app->sim->devices[device].name);
+    sim_audit(call, app->who, 1); /* recorded as an event of the audit, by the API */
     call->on_done = on_forgotten;
     if (!sim_gateway_call(gateway_of(app), 0, call))
         hf_call_free(call);

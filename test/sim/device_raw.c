@@ -179,6 +179,10 @@ static void on_error(struct sim_device *device, const struct hf_json_field *fiel
     (void)hf_json_to_text(&fields[REASON], NULL, 0, &reason);
     if (on_shadow(device, fields, hf_reason_by_name(reason)))
         return;
+    if (hf_slice_is(reason, "busy") && !fields[ID].found) { /* no room for what it is told as it subscribes */
+        sim_shadow_device_missed(device);
+        return;
+    }
     if (hf_slice_is(reason, "corrupt") && device->raw->bad_batches > 0) {
         device->raw->bad_batches--;
         return;

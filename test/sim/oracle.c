@@ -77,6 +77,7 @@ static void take_new(struct sim *sim, const struct hf_log_record *record)
     event.time_ms = record->time_ms;
     kept->type = event.type;
     sim_oracle_event(sim, &event, kept);
+    sim_oracle_audit(sim, &event, kept);
     sim_trace(&sim->trace, "log", "%" PRIu64 " %s %.*s number %" PRIu32 " seq %" PRIu64 " %s", event.offset,
               hf_event_type_name(event.type), (int)event.device.bytes, event.device.at ? event.device.at : "",
               kept->number, event.seq, hf_reason_name(event.reason));

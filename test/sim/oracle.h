@@ -79,6 +79,7 @@ struct sim_oracle {
     uint64_t refused_alone;  /* changes of which the operations' log has refused some */
     struct sim_push *pushes; /* owns; NULL before the first */
     unsigned push_count;
+    uint64_t audited;              /* records of which an application is the reason */
     uint64_t pushed, push_refused; /* pushes in the log; members that were counted as refused */
     uint64_t samples;              /* batches of them */
     bool failed;
@@ -128,6 +129,10 @@ void sim_oracle_session_online(struct sim *sim, const struct hf_event *event, st
 /* Uplink numbers from..to of a queue have come into the log. False: they were not next, and the world has failed. */
 bool sim_oracle_uplink(struct sim *sim, const struct hf_event *event, struct sim_seen *seen,
                        uint64_t queue_id, uint64_t from, uint64_t to);
+
+/* oracle_audit.c: who asks, of a call that an application makes; who is a name that stays. Each record that comes of it must say so. */
+void sim_audit(struct hf_call *call, const char *who, uint32_t number);
+void sim_oracle_audit(struct sim *sim, const struct hf_event *event, const struct sim_record *record);
 
 uint64_t sim_record_hash(const struct hf_log_record *record);
 

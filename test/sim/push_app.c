@@ -68,6 +68,7 @@ void sim_push_ask(struct sim_app *app)
     call->tenant = HF_SLICE("acme");
     call->topic = (struct hf_slice){group, (size_t)snprintf(group, 4, "%u", push->group)};
     call->key = hf_slice_of(sim_change_key(push->change, group + 4));
+    sim_audit(call, app->who, push->change->number);
     call->payload = hf_slice_of(push->text);
     call->format = HF_FORMAT_JSON;
     call->flags = HF_EVENT_FLAG_TEXT;

@@ -174,6 +174,7 @@ void sim_shadow_device_closed(struct sim_device *device);
 void sim_shadow_device_document(struct sim_device *device, const struct hf_client_document *document);
 /* raw: payload of $shadow/delta; ack and error of an id "s<number>" or "q<shadow>" */
 void sim_shadow_device_delta(struct sim_device *device, struct hf_slice payload);
+void sim_shadow_device_missed(struct sim_device *device); /* of the unnamed one, as it subscribed */
 void sim_shadow_device_answer(struct sim_device *device, struct hf_slice id, uint64_t version,
                               enum hf_reason reason);
 

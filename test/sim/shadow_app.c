@@ -157,6 +157,7 @@ static void change(struct sim_app *app, unsigned device, unsigned shadow)
     struct hf_call *call = call_new(sim, device, shadow, bytes + 24);
     call->payload = (struct hf_slice){memcpy(call->storage, text, bytes), bytes};
     call->key = hf_slice_of(sim_change_key(made, (char *)call->storage + bytes));
+    sim_audit(call, app->who, made->number);
     call->document.change = true;
     call->document.kind = made->kind;
     call->document.merge = made->merge;

@@ -212,6 +212,11 @@ static void unsure(struct sim_device *device, unsigned shadow)
     arm(device, AGAIN_US);
 }
 
+void sim_shadow_device_missed(struct sim_device *device)
+{
+    unsure(device, 0);
+}
+
 static void change_answered(struct sim_device *device, uint32_t number, enum hf_reason reason)
 {
     struct sim_change *change = &device->sim->oracle.changes[number - 1];

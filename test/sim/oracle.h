@@ -76,6 +76,7 @@ struct sim_oracle {
     struct sim_change *changes; /* owns; by number - 1; NULL before the first */
     uint32_t change_count;
     uint64_t shadow_changes; /* in the log */
+    uint64_t shadows_deleted;
     uint64_t refused_alone;  /* changes of which the operations' log has refused some */
     struct sim_push *pushes; /* owns; NULL before the first */
     unsigned push_count;

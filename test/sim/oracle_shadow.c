@@ -3,7 +3,8 @@
  *   refused for its base only when that is not the version it was compared with               TWIN-2
  *   stored, delivered, applied: only when so                                                  TWIN-3
  *   what a device hears is the whole difference, and once all is calm it has the newest       TWIN-4
- *   what was: from the tables, within what is kept                                            TWIN-5 */
+ *   what was: from the tables, within what is kept                                            TWIN-5
+ *   what was deleted is seen by nobody who may know that, and no version of a name comes twice */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,31 @@ static bool same_fields(const struct sim_shadow_state *a, const struct sim_shado
     return memcmp(a->of, b->of, sizeof(a->of)) == 0;
 }
 
+/* Was it deleted, or never there, at any time since somebody knew this version? */
+static bool gone_since(const struct sim_shadow *self, uint64_t known)
+{
+    for (uint64_t version = known; version <= self->version; version++)
+        if (version == 0 || self->states[version].deleted)
+            return true;
+    return false;
+}
+
+/* Whoever knew a version sees that one, a newer one, or none if it was deleted since; and not what was deleted. */
+static void check_newer(struct sim *sim, unsigned device, unsigned shadow, uint64_t known, uint64_t version,
+                        const char *who)
+{
+    const struct sim_shadow *self = sim_shadow_of(sim, device, shadow);
+
+    if (version == 0 ? gone_since(self, known)
+                     : version >= known && version <= self->version && !self->states[version].deleted)
+        return;
+    sim_fail(sim,
+             "%s has version %" PRIu64 " of the shadow %s%s%s, %" PRIu64 " was told before and %" PRIu64
+             " is the newest%s",
+             who, version, WHO(device, shadow), known, self->version,
+             self->states[self->version].deleted ? ", which deleted it" : "");
+}
+
 /* Somebody is shown the shadow as it is stored. */
 static void check_shown(struct sim *sim, unsigned device, unsigned shadow, struct hf_slice stored,
                         uint64_t version, const char *who)
@@ -100,6 +126,9 @@ static void check_shown(struct sim *sim, unsigned device, unsigned shadow, struc
     if (version > self->version)
         sim_fail(sim, "%s is shown version %" PRIu64 " of the shadow %s%s%s, and %" PRIu64 " is durable", who,
                  version, WHO(device, shadow), self->version);
+    else if (version > 0 && self->states[version].deleted)
+        sim_fail(sim, "%s is shown version %" PRIu64 " of the shadow %s%s%s, which was its end", who, version,
+                 WHO(device, shadow));
     else if (version > 0 && (!parse_stored(stored, &shown) || shown.version != version ||
                              !same_fields(&shown, &self->states[version])))
         sim_fail(sim, "%s is shown a shadow %s%s%s that version %" PRIu64 " is not: %.*s", who,
@@ -192,8 +221,33 @@ static void check_change(struct sim *sim, const struct hf_event *event, const st
                  (int)HF_MIN(event->payload.bytes, (size_t)300), event->payload.at);
     change->version = event->seq;
     after->updated_ms = event->to;
-    after->from = event->from;
+    after->from = HF_MAX(event->from, before->forgotten + 1);
     sim->oracle.shadow_changes++;
+}
+
+/* A record without content has the number of the last version; the end takes the next one. */
+static void check_deleted(struct sim *sim, const struct hf_event *event, unsigned device, unsigned shadow)
+{
+    struct sim_shadow *self = sim_shadow_of(sim, device, shadow);
+    struct sim_change *change = change_of(sim, event, device, shadow);
+    char refused[SIM_SHADOW_REFUSED_BYTES];
+    struct sim_shadow_state after;
+
+    if (change == NULL || shadow == 0 || event->seq != self->version || change->version != 0 ||
+        change->fate == SIM_CHANGE_REFUSED ||
+        sim_shadow_judge(&self->states[self->version], change, &after, refused) != HF_REASON_NONE ||
+        !after.deleted) {
+        sim_fail(sim,
+                 "offset %" PRIu64 ": the shadow %s%s%s, whose version is %" PRIu64
+                 ", is deleted at version %" PRIu64 ", for which nobody has asked",
+                 event->offset, WHO(device, shadow), self->version, event->seq);
+        return;
+    }
+    after.updated_ms = event->to;
+    after.from = after.version + 1; /* its history is gone */
+    *state_new(self) = after;
+    change->version = after.version;
+    sim->oracle.shadows_deleted++;
 }
 
 static uint64_t hash_of(struct hf_slice payload)
@@ -217,6 +271,10 @@ void sim_oracle_shadow_event(struct sim *sim, const struct hf_event *event)
     }
     struct sim_shadow *self = sim_shadow_of(sim, device, shadow);
     struct sim_shadow_state before = self->states[self->version];
+    if (event->payload.bytes == 0) {
+        check_deleted(sim, event, device, shadow);
+        return;
+    }
     if (event->seq != self->version + 1 || event->from > event->seq)
         sim_fail(sim, "offset %" PRIu64 ": version %" PRIu64 " of the shadow %s%s%s follows %" PRIu64,
                  event->offset, event->seq, WHO(device, shadow), self->version);
@@ -325,6 +383,13 @@ static void check_accepted(struct sim *sim, struct sim_change *change, const str
     struct sim_shadow_state after;
 
     change->fate = SIM_CHANGE_ACCEPTED;
+    if (change->deletes) {
+        if (change->version == 0 || call->document.version != 0)
+            sim_fail(sim, "change %" PRIu32 " of %s has deleted a shadow, and it is there", change->number,
+                     maker(change));
+        self->told = HF_MAX(self->told, change->version);
+        return;
+    }
     if (call->document.made > self->version ||
         (change->version != 0 ? call->document.made != change->version : !change->idle))
         sim_fail(sim,
@@ -353,12 +418,9 @@ void sim_oracle_shadow_answered(struct sim *sim, struct sim_change *change, cons
                                  hf_slice_of(call->document.refused != NULL ? call->document.refused : ""));
     if (reason == HF_REASON_NONE || reason == HF_REASON_VERSION_CONFLICT)
         check_shown(sim, change->device, change->shadow, stored, call->document.version, maker(change));
-    if (reason == HF_REASON_VERSION_CONFLICT && call->document.version < change->known)
-        sim_fail(sim, "change %" PRIu32 " is compared with version %" PRIu64 ", %" PRIu64 " was told before",
-                 change->number, call->document.version, change->known);
-    if (reason == HF_REASON_NOT_FOUND && change->known > 0)
-        sim_fail(sim, "change %" PRIu32 " is told that %s%s%s has no shadow, and it had", change->number,
-                 WHO(change->device, change->shadow));
+    if (reason == HF_REASON_VERSION_CONFLICT || reason == HF_REASON_NOT_FOUND)
+        check_newer(sim, change->device, change->shadow, change->known, call->document.version,
+                    maker(change));
 }
 
 void sim_oracle_shadow_read(struct sim *sim, unsigned device, unsigned shadow, uint64_t known,
@@ -368,10 +430,8 @@ void sim_oracle_shadow_read(struct sim *sim, unsigned device, unsigned shadow, u
 
     if (call->reason != HF_REASON_NONE && call->reason != HF_REASON_NOT_FOUND)
         return;
-    if (call->document.version < known)
-        sim_fail(sim, "the shadow %s%s%s is read at version %" PRIu64 ", %" PRIu64 " was told before",
-                 WHO(device, shadow), call->document.version, known);
-    else if (call->reason == HF_REASON_NONE)
+    check_newer(sim, device, shadow, known, call->document.version, "an application");
+    if (call->reason == HF_REASON_NONE)
         check_shown(sim, device, shadow, stored, call->document.version, "an application");
 }
 
@@ -390,6 +450,11 @@ void sim_oracle_shadow_told(struct sim *sim, struct sim_change *change, enum hf_
     change->fate = SIM_CHANGE_ACCEPTED;
     if (change->version == 0 && !change->idle)
         sim_fail(sim, "change %" PRIu32 " of %s is accepted, and not durable", change->number, maker(change));
+}
+
+void sim_oracle_shadow_gone(struct sim *sim, unsigned device, unsigned shadow, uint64_t known)
+{
+    check_newer(sim, device, shadow, known, 0, sim->devices[device].who);
 }
 
 void sim_oracle_shadow_heard(struct sim *sim, unsigned device, unsigned shadow, uint64_t version,
@@ -458,11 +523,11 @@ static bool device_done(struct sim *sim, unsigned device, unsigned shadow, char 
     struct sim_shadow_fields delta;
 
     sim_shadow_delta(&self->states[self->version], &delta);
-    if (knows->of[shadow].version == self->version && sim_shadow_is_empty(&delta))
+    uint64_t version = self->states[self->version].deleted ? 0 : self->version;
+    if (knows->of[shadow].version == version && sim_shadow_is_empty(&delta))
         return true;
     (void)snprintf(why, why_bytes, "%s has version %" PRIu64 " of %" PRIu64 " of its shadow %s%s",
-                   sim->devices[device].name, knows->of[shadow].version, self->version,
-                   sim_shadow_names[shadow],
+                   sim->devices[device].name, knows->of[shadow].version, version, sim_shadow_names[shadow],
                    sim_shadow_is_empty(&delta) ? "" : ", and it is not as it should be");
     return false;
 }

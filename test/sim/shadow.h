@@ -44,11 +44,13 @@ struct sim_shadow_fields {
     uint32_t value[SIM_KEYS]; /* 0 = not there */
 };
 
-struct sim_shadow_state { /* one version */
+struct sim_shadow_state { /* one version; that a named shadow was deleted is one, too */
     uint64_t version, updated_ms, from, hash /* of the record's payload */;
     struct sim_shadow_fields of[HF_SHADOW_SECTIONS];
     uint64_t stamp[HF_SHADOW_SECTIONS][SIM_KEYS]; /* version that last wrote it */
     uint64_t gone[HF_SHADOW_SECTIONS][SIM_KEYS];  /* that removed it; 0 = it is there, or never was */
+    uint64_t forgotten;                           /* the version that deleted the one before; 0 = none was */
+    bool deleted;
 };
 
 enum sim_change_fate {
@@ -68,6 +70,7 @@ struct sim_change {
     uint8_t may;         /* sections that its maker may change, by 1 << section */
     uint8_t clears;      /* sections that it empties: of a merge patch */
     uint8_t makes_n;     /* sections in which n begins anew: of a JSON patch */
+    bool deletes;        /* the whole shadow; nothing else is said then but base */
     bool idle;           /* it changes nothing */
     bool again;          /* of a device: what the shadow wants */
     bool base_inside;    /* said within the patch */
@@ -133,6 +136,8 @@ void sim_oracle_shadow_operations(struct sim *sim, struct sim_change *change, en
 void sim_oracle_shadow_past(struct sim *sim, unsigned device, unsigned shadow, uint64_t at_ms);
 /* A device was answered; and hears what a shadow wants. */
 void sim_oracle_shadow_told(struct sim *sim, struct sim_change *change, enum hf_reason reason);
+/* It hears, or is answered, that it has no such shadow, and knew this version of it (0: none). */
+void sim_oracle_shadow_gone(struct sim *sim, unsigned device, unsigned shadow, uint64_t known);
 void sim_oracle_shadow_heard(struct sim *sim, unsigned device, unsigned shadow, uint64_t version,
                              const struct sim_shadow_fields *delta);
 bool sim_oracle_shadows_done(struct sim *sim, char *why, size_t why_bytes);

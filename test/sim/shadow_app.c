@@ -177,6 +177,32 @@ static void change(struct sim_app *app, unsigned device, unsigned shadow)
     hf_call_free(call);
 }
 
+/* DELETE .../shadow/led */
+static void delete_named(struct sim_app *app, unsigned device)
+{
+    struct sim *sim = app->sim;
+    struct sim_change *made = sim_change_new(sim, device, 1);
+
+    if (made == NULL)
+        return;
+    made->app = app;
+    made->deletes = true;
+    made->base = sim_percent(&app->rng, 50) ? app->shadows.known[device][1] : 0;
+    struct hf_call *call = call_new(sim, device, 1, 24);
+    call->key = hf_slice_of(sim_change_key(made, call->storage));
+    sim_audit(call, app->who, made->number);
+    call->document.change = call->document.remove = true;
+    call->document.base_version = made->base;
+    call->maker = made;
+    call->on_done = on_changed;
+    sim_trace(&sim->trace, app->who, "change %" PRIu32 " deletes %s led, from %" PRIu64, made->number,
+              sim->devices[device].name, made->base);
+    if (sim_gateway_call(&sim->gateway, (unsigned)hf_rng_below(&app->rng, sim->plan.workers), call))
+        return;
+    made->fate = SIM_CHANGE_REFUSED; /* nobody listens */
+    hf_call_free(call);
+}
+
 static void on_read(struct hf_call *call)
 {
     const struct question *question = call->storage;
@@ -212,8 +238,10 @@ static void on_due(struct sim_event *event)
     if (sim->calm)
         return;
     sim_in(&sim->events, event, sim_wait(&app->rng, sim->plan.shadow_us));
-    if (what < 60)
+    if (what < 57)
         change(app, device, shadow);
+    else if (what < 60)
+        delete_named(app, device);
     else if (what < 65)
         sim_push_ask(app);
     else if (what < 85)

@@ -155,11 +155,26 @@ static void on_due(struct sim_event *event)
 
 /* ---- hearing ---- */
 
+/* It has no such shadow, or not any more. */
+static void gone(struct sim_device *device, unsigned shadow)
+{
+    struct sim_shadow_device *self = device->shadows;
+
+    sim_oracle_shadow_gone(device->sim, device->index, shadow, self->of[shadow].version);
+    self->of[shadow].version = 0;
+    self->of[shadow].ask = false;
+    memset(&self->of[shadow].delta, 0, sizeof(self->of[shadow].delta));
+}
+
 static void heard(struct sim_device *device, unsigned shadow, uint64_t version,
                   const struct sim_shadow_fields *delta)
 {
     struct sim_shadow_device *self = device->shadows;
 
+    if (version == 0) {
+        gone(device, shadow);
+        return;
+    }
     sim_oracle_shadow_heard(device->sim, device->index, shadow, version, delta);
     if (version < self->of[shadow].version)
         return; /* answered behind a newer one */
@@ -260,6 +275,8 @@ void sim_shadow_device_document(struct sim_device *device, const struct hf_clien
                   hf_reason_name(document->reason), sim_shadow_names[shadow]);
         self->asked[shadow] = 0;
         self->of[shadow].ask = document->reason != HF_REASON_NONE && document->reason != HF_REASON_NOT_FOUND;
+        if (document->reason == HF_REASON_NOT_FOUND)
+            gone(device, shadow);
     }
 }
 
@@ -280,8 +297,8 @@ void sim_shadow_device_answer(struct sim_device *device, struct hf_slice id, uin
         return;
     self->asked[shadow] = 0;
     self->of[shadow].ask = reason != HF_REASON_NONE;
-    if (reason == HF_REASON_NONE && version == 0 && self->of[shadow].version != 0)
-        sim_fail(device->sim, "%s is told that it has no shadow %s", device->who, sim_shadow_names[shadow]);
+    if (reason == HF_REASON_NONE && version == 0)
+        gone(device, shadow);
 }
 
 /* ---- life ---- */

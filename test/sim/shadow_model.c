@@ -135,7 +135,7 @@ static bool settle_fields(const struct sim_shadow_state *before, const struct si
         if (was == is)
             continue;
         newer |= was != 0 && before->stamp[i][key] > change->base;
-        newer |= is != 0 && before->gone[i][key] > change->base;
+        newer |= is != 0 && HF_MAX(before->gone[i][key], before->forgotten) > change->base;
         after->stamp[i][key] = is != 0 ? before->version + 1 : 0;
         if (!there)
             after->gone[i][key] = before->version + 1;
@@ -157,7 +157,20 @@ static enum hf_reason settle(const struct sim_shadow_state *before, const struct
         if (newer && change->merge == HF_MERGE_CONFLICT_FREE && change->base != 0)
             return HF_REASON_VERSION_CONFLICT;
         after->version = before->version + 1;
+        after->deleted = false;
     }
+    return HF_REASON_NONE;
+}
+
+static enum hf_reason judge_delete(const struct sim_shadow_state *before, const struct sim_change *change,
+                                   struct sim_shadow_state *ret_after)
+{
+    if (before->version == 0 || before->deleted)
+        return HF_REASON_NOT_FOUND;
+    if (change->base != 0 && change->base != before->version)
+        return HF_REASON_VERSION_CONFLICT;
+    *ret_after = (struct sim_shadow_state){
+        .version = before->version + 1, .forgotten = before->version + 1, .deleted = true};
     return HF_REASON_NONE;
 }
 
@@ -166,19 +179,22 @@ enum hf_reason sim_shadow_judge(const struct sim_shadow_state *before, const str
                                 char ret_refused[SIM_SHADOW_REFUSED_BYTES])
 {
     struct sim_change left = *change;
+    uint64_t version = before->deleted ? 0 : before->version; /* that a base may name */
 
     *ret_after = *before;
     ret_refused[0] = '\0';
-    if (change->merge == HF_MERGE_OPLOG && change->base != 0 && change->base < before->version)
+    if (change->deletes)
+        return judge_delete(before, change, ret_after);
+    if (change->merge == HF_MERGE_OPLOG && change->base != 0 && change->base < version)
         sim_shadow_oplog(before, change, &left, ret_refused);
     enum hf_reason reason = apply(&left, ret_after);
     if (reason == HF_REASON_VERSION_CONFLICT) {
         ret_refused[0] = '\0'; /* the test came before all of them */
         return reason;
     }
-    if (change->base > before->version)
+    if (change->base > version)
         return HF_REASON_VERSION_CONFLICT;
-    if (change->base != 0 && change->base != before->version &&
+    if (change->base != 0 && change->base != version &&
         (change->merge == HF_MERGE_KEEP || change->merge == HF_MERGE_VERSION))
         return HF_REASON_VERSION_CONFLICT;
     if (reason == HF_REASON_NONE)

@@ -15,13 +15,12 @@ struct oplog {
     int index; /* of the next operation; -1: a merge patch, whose members have none */
 };
 
-/* The last version that wrote or removed this field. */
+/* The last version that wrote or removed this field; of one that is not there perhaps by deleting the whole shadow. */
 static uint64_t touched(const struct oplog *log, unsigned key)
 {
-    uint64_t wrote =
-        log->before->of[log->section].value[key] != 0 ? log->before->stamp[log->section][key] : 0;
-
-    return HF_MAX(wrote, log->before->gone[log->section][key]);
+    return log->before->of[log->section].value[key] != 0
+               ? log->before->stamp[log->section][key]
+               : HF_MAX(log->before->gone[log->section][key], log->before->forgotten);
 }
 
 /* The newest version that has touched one of the fields first..last, if the change does not know it. */

@@ -53,7 +53,8 @@ struct sim_result {
     char message[512]; /* what broke, when, at which step */
     uint64_t hash, lines, steps, simulated_us;
     uint64_t records, messages, commands, crashes, connections;
-    uint64_t shadow_changes, refused_alone, pushes, batches /* of samples */, paced_groups /* of the log */;
+    uint64_t shadow_changes, shadows_deleted, refused_alone, pushes, audited, batches /* of samples */,
+        paced_groups /* of the log */;
     uint64_t registrations, lists, calls, datagrams_lost; /* of cameras */
 };
 

@@ -348,7 +348,8 @@ static void cameras_are_busy(void **state)
 static void twins_are_busy(void **state)
 {
     static const char *const names[] = {"twins", "twins_crash", "twins_frames"};
-    uint64_t changes = 0, refused_alone = 0, pushes = 0, batches = 0, crashes = 0, paced = 0;
+    uint64_t changes = 0, deleted = 0, refused_alone = 0, pushes = 0, audited = 0, batches = 0, crashes = 0,
+             paced = 0;
 
     (void)state;
     for (uint64_t seed = 0; seed < 18; seed++) {
@@ -357,6 +358,8 @@ static void twins_are_busy(void **state)
         changes += result.shadow_changes;
         refused_alone += result.refused_alone;
         pushes += result.pushes;
+        deleted += result.shadows_deleted;
+        audited += result.audited;
         batches += result.batches;
         crashes += result.crashes;
         paced += result.paced_groups;
@@ -364,6 +367,8 @@ static void twins_are_busy(void **state)
     assert_in_range(changes, 2000, UINT32_MAX);
     assert_in_range(refused_alone, 40, UINT32_MAX);
     assert_in_range(pushes, 100, UINT32_MAX);
+    assert_in_range(deleted, 100, UINT32_MAX);
+    assert_in_range(audited, 2000, UINT32_MAX);
     assert_in_range(batches, 500, UINT32_MAX);
     assert_in_range(paced, 20, UINT32_MAX);
     assert_in_range(crashes, 10, UINT32_MAX);

@@ -20,7 +20,7 @@ REASONS = {name: int(number) for name, number in (row.split("=") for row in """
     not_implemented=99 session_broken=100 gap=101 unknown_session=102 invalid_heartbeat=103 corrupt=104 stalled=105
     version_conflict=106 unmatched=107 queue_lost=108""".split())}
 REASON_NAMES = {number: name for name, number in REASONS.items()}
-CAPABILITIES = {"heartbeat": 1, "resume": 2, "selective_ack": 4, "crc": 16, "documents": 32, "shadow": 64}
+CAPABILITIES = {"heartbeat": 1, "resume": 2, "selective_ack": 4, "crc": 16, "documents": 32, "shadow": 64, "refusals": 128}
 
 
 class Malformed(Exception):

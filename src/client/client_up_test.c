@@ -200,6 +200,39 @@ static void a_refusal_is_told_when_the_queue_has_it(void **state)
     expect(kit, "failed 2 none\n");
 }
 
+/* What is durable at WELCOME is not forgotten before the gateway has said what of it was refused; the connection may end in between. */
+static void a_refusal_that_was_lost_is_told_behind_welcome(void **state)
+{
+    struct kit *kit = *state;
+    struct hf_frame refuse = {.type = HF_FRAME_REFUSE,
+                              .as.refuse = {.seq = 2, .reason = HF_REASON_FORBIDDEN, .detail = HF_SLICE("")}};
+
+    for (unsigned i = 0; i < 3; i++)
+        kit_publish(kit, "x");
+    kit->welcome.result = HF_SESSION_RESUMED;
+    kit->welcome.uplink_received = kit->welcome.uplink_durable = 3;
+    kit->welcome.capabilities = HF_CAP_REFUSALS;
+    for (unsigned heard = 0; heard < 2; heard++) {
+        hf_client_core_closed(kit->core, &kit->now);
+        kit_until_attempt(kit);
+        forget(kit);
+        kit_established(kit);
+        assert_true(kit->hello.capabilities & HF_CAP_REFUSALS);
+        expect(kit, "> HELLO session=aa at=0 first=1 next=4\nopened resumed\n");
+    }
+    kit_send(kit, &refuse);
+    expect(kit, "failed 2 forbidden\n");
+    kit_ack(kit, 3, 3);
+    expect(kit, "sent 1\nsent 3\n");
+    hf_client_core_closed(kit->core, &kit->now); /* and once more: it has nothing that could be told again */
+    kit_until_attempt(kit);
+    forget(kit);
+    kit_established(kit);
+    kit_send(kit, &refuse);
+    kit_ack(kit, 3, 3);
+    expect(kit, "> HELLO session=aa at=0 first=4 next=4\nopened resumed\n");
+}
+
 static void after_1009_the_largest_is_failed_and_a_gap_goes_in_its_place(void **state)
 {
     struct kit *kit = *state;
@@ -442,6 +475,7 @@ int main(void)
         OPEN(what_a_nack_names_goes_again),
         OPEN(silence_is_asked_about_and_then_given_up),
         OPEN(a_refused_message_is_failed_and_counts_as_sent),
+        OPEN(a_refusal_that_was_lost_is_told_behind_welcome),
         OPEN(a_refusal_is_told_when_the_queue_has_it),
         OPEN(after_1009_the_largest_is_failed_and_a_gap_goes_in_its_place),
         FRESH(above_the_gateways_limit_it_is_not_even_sent),

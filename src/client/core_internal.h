@@ -97,6 +97,7 @@ struct hf_client_link {
     uint64_t backlog_id;                 /* messages up to this id waited when it opened */
     uint64_t lost_through; /* numbers before `first` that the gateway lacks: a GAP has to say so */
     uint64_t out_ms;       /* when output last made progress, or was empty */
+    bool forget_due; /* what was durable at WELCOME is forgotten with the next ACK: refusals come before it */
     uint32_t message_bytes_max, capabilities;
     struct hf_sender sender;
     struct hf_receiver receiver;

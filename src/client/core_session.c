@@ -22,7 +22,7 @@ void hf_core_hello(struct hf_client_core *core)
                                      .version_max = 1,
                                      .profile = core->profile,
                                      .capabilities = HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK |
-                                                     (core->crc ? HF_CAP_CRC : 0),
+                                                     HF_CAP_REFUSALS | (core->crc ? HF_CAP_CRC : 0),
                                      .queue_id = facts->queue_id,
                                      .uplink_first = facts->first,
                                      .uplink_next = facts->next,

@@ -405,6 +405,10 @@ void hf_core_up_ack(struct hf_client_core *core, const struct hf_frame_ack *ack)
         break;
     default: break;
     }
+    if (link->forget_due) {
+        link->forget_due = false;
+        forget(core, link->sender.base - 1);
+    }
     if (core->phase == HF_PHASE_OPEN)
         collect_missing(core, ack);
 }
@@ -439,12 +443,10 @@ void hf_core_up_refused(struct hf_client_core *core, const struct hf_frame_refus
         hf_core_broken(core, HF_REASON_SESSION_BROKEN);
         return;
     }
-    if (core->link.stream.on && core->link.stream.seq == seq) {
-        hf_core_finish(core, false,
-                       HF_LINK_EV_LOST); /* refused before it was there whole: no frame can follow */
-        return;
-    }
+    bool streaming = core->link.stream.on && core->link.stream.seq == seq;
     fail_message(core, seq, (enum hf_reason)refuse->reason); /* its acknowledgement comes on its own */
+    if (streaming) /* refused before it was there whole (here, at an earlier connection): no frame can follow */
+        hf_core_finish(core, false, HF_LINK_EV_LOST);
 }
 
 /* The largest message in flight: whatever was too big, this one is bigger. */
@@ -483,6 +485,8 @@ void hf_core_up_open(struct hf_client_core *core, const struct hf_frame_welcome 
         .per_second = welcome->rate != 0 ? welcome->rate : UINT32_MAX / 2,
         .capacity = welcome->rate != 0 ? HF_MAX(welcome->rate / 10, 1) : UINT32_MAX / 2};
     hf_rate_init(&link->rate);
-    if (welcome->uplink_durable > 0)
+    if (welcome->capabilities & HF_CAP_REFUSALS)
+        link->forget_due = core->facts.first <= welcome->uplink_durable;
+    else if (welcome->uplink_durable > 0)
         forget(core, welcome->uplink_durable);
 }

@@ -21,58 +21,59 @@
 #include "base/slice.h"
 
 /* Stored: append, never renumber. The last column says what the generic fields mean for this type. */
-#define HF_EVENT_TYPE_MAP(X)                                                                                          \
-    X(HF_EVENT_MESSAGE, 1,                                                                                            \
-      "message") /* from a device; key: its own message id. holdfast.v1: id, seq; from: queue id */                   \
-    X(HF_EVENT_ONLINE, 2,                                                                                             \
-      "online") /* conn, epoch; key: trace id; topic: protocol; payload: core/session_record.h */                     \
-    X(HF_EVENT_OFFLINE, 3, "offline") /* reason, code; from: connected for ms */                                      \
-    X(HF_EVENT_UNKNOWN, 4, "unknown") /* as offline: the socket is gone, the device maybe not */                      \
-    X(HF_EVENT_DISCONNECTED, 5,                                                                                       \
-      "disconnected")                 /* replaced: the connection ended, the device stays online */                   \
-    X(HF_EVENT_REFUSED, 6, "refused") /* an identified device was not let in: reason */                               \
-    X(HF_EVENT_MESSAGE_GAP, 7,                                                                                        \
-      "message.gap") /* uplink numbers from..to hold no message: reason; key: queue id in hex */                      \
-    X(HF_EVENT_CAMERA_BOUND, 8,                                                                                       \
-      "camera.bound") /* epoch, conn; payload: JSON: where a registered camera is, and on what terms */               \
-    X(HF_EVENT_QUEUED, 10,                                                                                            \
-      "message.queued")                  /* to a device: id, seq; to: expires ms; key: idempotency key */             \
-    X(HF_EVENT_SENT, 11, "message.sent") /* id, seq, epoch: every byte was taken by the kernel */                     \
-    X(HF_EVENT_FAILED, 12,                                                                                            \
-      "message.failed") /* id, seq, reason: expired, canceled, dropped ...: its ledger record */                      \
-    X(HF_EVENT_COMMAND, 13, "command.queued")    /* as message.queued; topic: command name */                         \
-    X(HF_EVENT_COMMAND_SENT, 14, "command.sent") /* as message.sent */                                                \
-    X(HF_EVENT_COMMAND_DONE, 15,                                                                                      \
-      "command.done") /* id, seq; payload: the result; holdfast.v1: from: queue id, to: uplink seq */                 \
-    X(HF_EVENT_COMMAND_FAILED, 16,                                                                                    \
-      "command.failed") /* id, seq, reason; payload: the device's error, if any */                                    \
-    X(HF_EVENT_DELIVERED, 17, "message.delivered") /* id, seq, epoch: the device has it durably */                    \
-    X(HF_EVENT_COMMAND_DELIVERED, 18,                                                                                 \
-      "command.delivered")                           /* as message.delivered; its result is still to come */          \
-    X(HF_EVENT_BROADCAST, 20, "broadcast")           /* id; topic; payload */                                         \
-    X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: devices meant */            \
-    X(HF_EVENT_LEDGER, 22, "ledger") /* reason; from..to: count of messages; key: policy; topic: stream */            \
-    X(HF_EVENT_KEY_CREATED, 30, "key.created") /* key: key id; payload: row of the KEYS table */                      \
-    X(HF_EVENT_KEY_REVOKED, 31, "key.revoked") /* key: key id */                                                      \
-    X(HF_EVENT_REVOKED, 32, "revoked") /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */             \
-    X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                           \
-    X(HF_EVENT_DOCUMENT, 34,                                                                                          \
-      "document.changed") /* device, or topic: group/NAME; seq: version; id; key: who; payload: document/none */      \
-    X(HF_EVENT_CHANNELS, 35, "camera.channels") /* device, key, seq, from, to, payload: core/channels.h */            \
-    X(HF_EVENT_CAMERA_SETTINGS, 36,                                                                                   \
-      "camera.settings") /* payload: JSON, what an application wants of a camera whenever it is there */              \
-    X(HF_EVENT_CAMERA_CALL, 37,                                                                                       \
-      "camera.call") /* from: id of a media session; to: boot; payload: JSON, its dialog; absent: over */             \
-    X(HF_EVENT_SHADOW, 38,                                                                                            \
-      "shadow.changed") /* topic: its name; seq: version; from: the oldest version kept; epoch; key: who; id: push */ \
-    X(HF_EVENT_PUSH, 45,                                                                                              \
-      "shadow.push") /* id; topic: group; key: who; payload: a merge patch for each member */                         \
-    X(HF_EVENT_PUSH_MEMBER, 46, "shadow.push_member") /* id, device, reason: its shadow was not changed */            \
-    X(HF_EVENT_PUSH_DONE, 47, "shadow.push_done")     /* id; topic: group: each member was looked at */               \
-    X(HF_EVENT_SHADOW_SEEN, 48,                                                                                       \
-      "shadow.seen") /* device, epoch, seq: it knows this version, which a push made, or a newer one */               \
-    X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                                  \
-    X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                         \
+#define HF_EVENT_TYPE_MAP(X)                                                                                            \
+    X(HF_EVENT_MESSAGE, 1,                                                                                              \
+      "message") /* from a device; key: its own message id. holdfast.v1: id, seq; from: queue id */                     \
+    X(HF_EVENT_ONLINE, 2,                                                                                               \
+      "online") /* conn, epoch; key: trace id; topic: protocol; payload: core/session_record.h */                       \
+    X(HF_EVENT_OFFLINE, 3, "offline") /* reason, code; from: connected for ms */                                        \
+    X(HF_EVENT_UNKNOWN, 4, "unknown") /* as offline: the socket is gone, the device maybe not */                        \
+    X(HF_EVENT_DISCONNECTED, 5,                                                                                         \
+      "disconnected")                 /* replaced: the connection ended, the device stays online */                     \
+    X(HF_EVENT_REFUSED, 6, "refused") /* an identified device was not let in: reason */                                 \
+    X(HF_EVENT_MESSAGE_GAP, 7,                                                                                          \
+      "message.gap") /* uplink numbers from..to hold no message: reason; key: queue id in hex; seq: refused here      \
+                           (core/session/refusals.h), of what lies before that the device knows */ \
+    X(HF_EVENT_CAMERA_BOUND, 8,                                                                                         \
+      "camera.bound") /* epoch, conn; payload: JSON: where a registered camera is, and on what terms */                 \
+    X(HF_EVENT_QUEUED, 10,                                                                                              \
+      "message.queued")                  /* to a device: id, seq; to: expires ms; key: idempotency key */               \
+    X(HF_EVENT_SENT, 11, "message.sent") /* id, seq, epoch: every byte was taken by the kernel */                       \
+    X(HF_EVENT_FAILED, 12,                                                                                              \
+      "message.failed") /* id, seq, reason: expired, canceled, dropped ...: its ledger record */                        \
+    X(HF_EVENT_COMMAND, 13, "command.queued")    /* as message.queued; topic: command name */                           \
+    X(HF_EVENT_COMMAND_SENT, 14, "command.sent") /* as message.sent */                                                  \
+    X(HF_EVENT_COMMAND_DONE, 15,                                                                                        \
+      "command.done") /* id, seq; payload: the result; holdfast.v1: from: queue id, to: uplink seq */                   \
+    X(HF_EVENT_COMMAND_FAILED, 16,                                                                                      \
+      "command.failed") /* id, seq, reason; payload: the device's error, if any */                                      \
+    X(HF_EVENT_DELIVERED, 17, "message.delivered") /* id, seq, epoch: the device has it durably */                      \
+    X(HF_EVENT_COMMAND_DELIVERED, 18,                                                                                   \
+      "command.delivered")                           /* as message.delivered; its result is still to come */            \
+    X(HF_EVENT_BROADCAST, 20, "broadcast")           /* id; topic; payload */                                           \
+    X(HF_EVENT_BROADCAST_DONE, 21, "broadcast.done") /* id; from: written to devices; to: devices meant */              \
+    X(HF_EVENT_LEDGER, 22, "ledger") /* reason; from..to: count of messages; key: policy; topic: stream */              \
+    X(HF_EVENT_KEY_CREATED, 30, "key.created") /* key: key id; payload: row of the KEYS table */                        \
+    X(HF_EVENT_KEY_REVOKED, 31, "key.revoked") /* key: key id */                                                        \
+    X(HF_EVENT_REVOKED, 32, "revoked") /* key: what (device, token:<jti>, cert:<sha256>); to: until ms */               \
+    X(HF_EVENT_AUDIT, 33, "audit")     /* topic: action; key: who; payload: JSON details */                             \
+    X(HF_EVENT_DOCUMENT, 34,                                                                                            \
+      "document.changed") /* device, or topic: group/NAME; seq: version; id; key: who; payload: document/none */        \
+    X(HF_EVENT_CHANNELS, 35, "camera.channels") /* device, key, seq, from, to, payload: core/channels.h */              \
+    X(HF_EVENT_CAMERA_SETTINGS, 36,                                                                                     \
+      "camera.settings") /* payload: JSON, what an application wants of a camera whenever it is there */                \
+    X(HF_EVENT_CAMERA_CALL, 37,                                                                                         \
+      "camera.call") /* from: id of a media session; to: boot; payload: JSON, its dialog; absent: over */               \
+    X(HF_EVENT_SHADOW, 38,                                                                                              \
+      "shadow.changed") /* topic: its name; seq: version; from: the oldest version kept; epoch; key: who; id: push */   \
+    X(HF_EVENT_PUSH, 45,                                                                                                \
+      "shadow.push") /* id; topic: group; key: who; payload: a merge patch for each member */                           \
+    X(HF_EVENT_PUSH_MEMBER, 46, "shadow.push_member") /* id, device, reason: its shadow was not changed */              \
+    X(HF_EVENT_PUSH_DONE, 47, "shadow.push_done")     /* id; topic: group: each member was looked at */                 \
+    X(HF_EVENT_SHADOW_SEEN, 48,                                                                                         \
+      "shadow.seen") /* device, epoch, seq: it knows this version, which a push made, or a newer one */                 \
+    X(HF_EVENT_NODE_STARTED, 40, "node.started") /* payload: JSON {version, boot} */                                    \
+    X(HF_EVENT_NODE_STOPPED, 41, "node.stopped") /* reason */                                                           \
     X(HF_EVENT_NODE_ALIVE, 42, "node.alive")     /* nothing else was written for a minute */
 
 #define HF_EVENT_ENUM(id, value, name) id = value,

@@ -47,6 +47,7 @@ void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
     hf_list_init(&hub->uplinks_open);
     hf_slots_init(&hub->slots);
     hf_documents_init(hub);
+    hf_hub_refusals_init(hub);
     hf_rng_seed(&hub->rng, options->seed);
 }
 
@@ -57,6 +58,7 @@ static void device_free(struct hf_hub *hub, struct hf_device *device)
     hf_map_remove(&hub->devices, &device->node);
     hub->stats.devices--;
     hub->stats.presence[device->presence]--;
+    hf_hub_refusals_drop(hub, device);
     hf_session_free(device);
     free(device);
 }
@@ -128,6 +130,7 @@ void hf_hub_deinit(struct hf_hub *hub)
     hf_map_deinit(&hub->devices);
     hf_map_deinit(&hub->pending);
     hf_map_deinit(&hub->topics);
+    hf_map_deinit(&hub->refused);
 }
 
 struct hf_slice hf_device_name(const struct hf_device *device)
@@ -174,6 +177,8 @@ static hf_err read_row(struct hf_hub *hub, struct hf_device *device)
             device->last_life_ms = HF_MAX(hub->now_ms, (uint64_t)1); /* its silence counts from here */
         }
         err = hf_session_load(hub, device, &row);
+        if (err == HF_OK)
+            err = hf_hub_refusals_load(hub, device, &row);
     }
     hf_kv_end(txn);
     return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
@@ -216,6 +221,7 @@ hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
     if (err == HF_OK)
         err = hf_map_insert(&hub->devices, &device->node, table_hash(hub, tenant->name, id));
     if (err != HF_OK) {
+        hf_hub_refusals_drop(hub, device);
         hf_session_free(device);
         free(device);
         return err;

@@ -121,12 +121,14 @@ struct hf_hub_stats {
         shadows_refused[HF_REASONS_MAX];
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
         delivered;
+    uint64_t refusals_forgotten; /* runs of HF_REFUSALS_MAX that made room for newer ones */
 };
 
 struct hf_hub {
     struct hf_hub_options options;
     uint64_t now_ms, utc_ms, utc_us; /* utc_us: of what has just come in; not less exact than utc_ms */
     struct hf_map devices, pending, topics;
+    struct hf_map refused; /* core/hub_refusals.c */
     struct hf_list_node online, unsettled;
     struct hf_list_node publications; /* messages with subscribers, not durable yet */
     struct hf_list_node open_records; /* those with a waiter of their own (struct hf_open_record) */

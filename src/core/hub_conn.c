@@ -113,6 +113,7 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     join_groups(hub, devconn, connect);
     if (connect->hello != NULL) {
         hf_session_opened(hub, devconn); /* the rest when its record is durable */
+        hf_hub_refusals_trim(hub, device, connect->hello->uplink_first);
         return HF_OK;
     }
     hf_outbox_session_opened(hub, device, false);

@@ -177,6 +177,19 @@ void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn);
 void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t epoch);
 void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t last_life_ms);
 
+/* hub_refusals.c: of the queue that the device's session has now */
+void hf_hub_refusals_init(struct hf_hub *hub);
+hf_err hf_hub_refusals_load(struct hf_hub *hub, const struct hf_device *device,
+                            const struct hf_device_row *row); /* HF_ERR_NOMEM */
+hf_err hf_hub_refusals_reserve(struct hf_hub *hub,
+                               const struct hf_device *device); /* room for the next; HF_ERR_NOMEM */
+void hf_hub_refusals_add(struct hf_hub *hub, const struct hf_device *device, uint64_t seq,
+                         enum hf_reason reason, uint64_t first); /* the device knows those below first */
+void hf_hub_refusals_trim(struct hf_hub *hub, const struct hf_device *device, uint64_t first);
+void hf_hub_refusals_drop(struct hf_hub *hub, const struct hf_device *device); /* it goes */
+const struct hf_refusals *hf_hub_refusals(const struct hf_hub *hub,
+                                          const struct hf_device *device); /* NULL: none */
+
 /* hub_session.c */
 void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq,
                                const uint8_t id[16]);

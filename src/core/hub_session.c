@@ -90,9 +90,10 @@ static enum hf_session_verdict offer(struct hf_hub *hub, struct hf_devconn *devc
     return HF_SESSION_VERDICT_BROKEN;
 }
 
-/* The ledger record of numbers that hold no message. HF_OK: it is on its way and the numbers count as received. */
+/* The ledger record of numbers that hold no message. HF_OK: it is on its way and the numbers count as received. first: it was refused here, and the device knows of what lies before
+ * that; 0 = the device says so itself. */
 static hf_err record_gap(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t from, uint64_t to,
-                         enum hf_reason reason)
+                         enum hf_reason reason, uint64_t first)
 {
     struct hf_device *device = devconn->device;
     char queue[HF_SESSION_QUEUE_CHARS];
@@ -101,6 +102,7 @@ static hf_err record_gap(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
         .reason = (uint16_t)reason,
         .epoch = device->epoch,
         .conn = devconn->conn_id,
+        .seq = first,
         .from = from,
         .to = to,
         .key = {queue, sizeof(queue)},
@@ -131,13 +133,33 @@ static enum hf_session_verdict took(struct hf_hub *hub, struct hf_devconn *devco
     return verdict;
 }
 
+/* The device sends in a window: what it has not heard of lies in it. */
+static uint64_t first_unknown(const struct hf_receiver *up, uint64_t seq)
+{
+    return seq > up->window_messages ? seq - up->window_messages + 1 : 1;
+}
+
 /* It will never be a message, and the device must not send it for ever. */
 static enum hf_session_verdict refused(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t seq,
                                        enum hf_reason reason, enum hf_session_verdict verdict)
 {
-    if (record_gap(hub, devconn, seq, seq, reason) != HF_OK)
+    struct hf_device *device = devconn->device;
+    uint64_t first = first_unknown(&device->session->up, seq);
+
+    if (hf_hub_refusals_reserve(hub, device) != HF_OK ||
+        record_gap(hub, devconn, seq, seq, reason, first) != HF_OK)
         return HF_SESSION_VERDICT_FULL;
+    hf_hub_refusals_add(hub, device, seq, reason, first);
     return took(hub, devconn, verdict);
+}
+
+enum hf_session_verdict hf_hub_session_refuse(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
+                                              enum hf_reason reason, struct hf_slice frame)
+{
+    uint64_t seq;
+    enum hf_session_verdict verdict = offer(hub, devconn, wire, frame, &seq);
+
+    return verdict == HF_SESSION_VERDICT_OK ? refused(hub, devconn, seq, reason, verdict) : verdict;
 }
 
 enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
@@ -232,7 +254,7 @@ enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn
         return verdict == HF_SESSION_VERDICT_OK ? HF_SESSION_VERDICT_BROKEN : verdict;
     }
     if (record_gap(hub, devconn, up->expected, to,
-                   gap->reason != HF_REASON_NONE ? (enum hf_reason)gap->reason : HF_REASON_GAP) != HF_OK)
+                   gap->reason != HF_REASON_NONE ? (enum hf_reason)gap->reason : HF_REASON_GAP, 0) != HF_OK)
         return HF_SESSION_VERDICT_FULL;
     hf_err err = hf_receiver_gap(up, from, to, hub->now_ms);
     HF_ASSERT(err == HF_OK);

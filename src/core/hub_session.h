@@ -11,6 +11,7 @@
 
 #include "core/hub.h"
 #include "core/session/receiver.h"
+#include "core/session/refusals.h"
 #include "core/session/resume.h"
 #include "core/session/sender.h"
 
@@ -32,6 +33,8 @@ struct hf_session_opened {
     uint64_t uplink_received, uplink_durable, downlink_next;
     uint8_t durable_id[16]; /* of the message with the number uplink_durable; all zero = it has none */
     uint32_t ticket_ms;     /* 0 = none */
+    const struct hf_refusals
+        *refusals; /* of the uplink, that the device may not know of; NULL = none; borrowed */
 };
 
 enum {
@@ -87,6 +90,9 @@ enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_dev
                                                uint32_t *ret_wait_ms);
 enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
                                               const struct hf_frame_result *result, struct hf_slice frame);
+/* The adapter cannot take it, and never will. OK: recorded under its number; send REFUSE with the reason. */
+enum hf_session_verdict hf_hub_session_refuse(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
+                                              enum hf_reason reason, struct hf_slice frame);
 enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn *devconn,
                                            const struct hf_frame_gap *gap, struct hf_slice frame);
 /* OK, or BROKEN. What is durable at the device ends as delivered (plain messages) or waits for its result only (commands). */

@@ -225,6 +225,7 @@ void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t e
         .uplink_durable = session->up.durable_through,
         .downlink_next = session->down.next,
         .ticket_ms = session->decided.ticket_ms,
+        .refusals = hf_hub_refusals(hub, device),
     };
     memcpy(opened.session_id, session->id, sizeof(opened.session_id));
     memcpy(opened.durable_id, session->uplink_id, sizeof(opened.durable_id));

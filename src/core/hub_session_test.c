@@ -110,6 +110,63 @@ static void the_last_durable_message_is_told_by_its_id(void **state)
     assert_int_equal(sk_row(tk, "d").uplink_id.bytes, 0);
 }
 
+/* What was refused is known for as long as the device may not know it: after a restart, not of another queue, and not beyond its window. */
+static void refusals_are_remembered_with_the_queue(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    const struct hf_refusals *refusals;
+
+    sk_open(tk, 0, &d);
+    assert_null(hf_hub_refusals(&tk->hub, tk->conns[0].dev.device));
+    assert_int_equal(sk_message(tk, &d, 1), HF_SESSION_VERDICT_OK);
+    for (uint64_t seq = 2; seq <= 3; seq++)
+        assert_int_equal(hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, (uint32_t)seq,
+                                               HF_REASON_BAD_REQUEST, HF_SLICE("x")),
+                         HF_SESSION_VERDICT_OK);
+    assert_int_equal(
+        hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, 3, HF_REASON_BAD_REQUEST, HF_SLICE("x")),
+        HF_SESSION_VERDICT_DUPLICATE);
+    d.next = 4;
+    tk_run(tk);
+    for (unsigned restart = 0; restart < 2; restart++) {
+        if (restart)
+            assert_int_equal(tk_restart(tk), HF_OK);
+        else
+            tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+        d.first = 1; /* it heard of nothing */
+        sk_open(tk, restart ? 0 : 1, &d);
+        assert_int_equal(d.opened.uplink_durable, 3);
+        refusals = hf_hub_refusals(&tk->hub, tk->conns[restart ? 0 : 1].dev.device);
+        assert_non_null(refusals);
+        assert_int_equal(refusals->count, 1);
+        assert_int_equal(refusals->at[0].from, 2);
+        assert_int_equal(refusals->at[0].to, 3);
+        assert_int_equal(refusals->at[0].reason, HF_REASON_BAD_REQUEST);
+    }
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    d.first = 3; /* it has heard of 2 */
+    sk_open(tk, 1, &d);
+    refusals = hf_hub_refusals(&tk->hub, tk->conns[1].dev.device);
+    assert_int_equal(refusals->at[0].from, 3);
+    tk_disconnect(&tk->conns[1], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    d.first = 4;
+    sk_open(tk, 0, &d);
+    assert_null(hf_hub_refusals(&tk->hub, tk->conns[0].dev.device));
+    assert_int_equal(hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, 4, HF_REASON_CORRUPT, HF_SLICE("x")),
+                     HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(sk_row(tk, "d").refused.bytes,
+                     2 * HF_REFUSAL_BYTES); /* by the window: what HELLO says is no record */
+    tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
+    d.queue_id = 78;
+    d.first = d.next = 1;
+    sk_open(tk, 1, &d);
+    assert_null(hf_hub_refusals(&tk->hub, tk->conns[1].dev.device));
+    tk_run(tk);
+    assert_int_equal(sk_row(tk, "d").refused.bytes, 0);
+}
+
 static void an_uplink_gap_is_in_the_ledger(void **state)
 {
     struct tk *tk = *state;
@@ -293,6 +350,7 @@ int main(void)
         T(a_message_is_durable_when_its_record_is),
         T(a_retransmission_after_a_crash_is_recognised),
         T(the_last_durable_message_is_told_by_its_id),
+        T(refusals_are_remembered_with_the_queue),
         T(an_uplink_gap_is_in_the_ledger),
         T(a_queue_that_is_not_known_begins_where_the_device_says),
         T(the_uplink_passes_over_the_number_that_is_none),

@@ -7,6 +7,7 @@
 #include "base/sb.h"
 #include "core/call.h"
 #include "core/channels.h"
+#include "core/device_rows.h"
 #include "core/fleet/fleet.h"
 #include "core/fleet/push_rows.h"
 #include "core/kvkey.h"
@@ -32,22 +33,6 @@ static struct hf_slice id_key(const struct hf_event *event)
 
 /* ---- DEVICES ---- */
 
-static hf_err get_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, struct hf_device_row *ret_row)
-{
-    struct hf_slice value;
-    hf_err err = hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(key), &value);
-
-    *ret_row = (struct hf_device_row){0};
-    return err == HF_OK ? hf_device_row_decode(value, ret_row) : err == HF_ERR_NOT_FOUND ? HF_OK : err;
-}
-
-static hf_err put_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, const struct hf_device_row *row)
-{
-    uint8_t out[HF_DEVICE_ROW_BYTES_MAX];
-
-    return put(txn, HF_KV_DEVICES, hf_kvkey_slice(key), out, hf_device_row_encode(row, out, sizeof(out)));
-}
-
 /* What the device's session is from this connection on. A queue that is not the one known begins where the device says. */
 static void take_session(struct hf_device_row *row, const struct hf_event *event)
 {
@@ -64,6 +49,7 @@ static void take_session(struct hf_device_row *row, const struct hf_event *event
         row->queue = record.queue_id;
         row->uplink = record.uplink;
         row->uplink_id = (struct hf_slice){NULL, 0};
+        row->refused = (struct hf_slice){NULL, 0};
     }
 }
 
@@ -76,7 +62,7 @@ static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event
 
     hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
     if (err == HF_OK)
-        err = get_device(txn, &key, &row);
+        err = hf_device_rows_get(txn, &key, &row);
     if (err != HF_OK || event->offset <= row.offset)
         return err; /* a replay: the row knows it already */
     if (event->epoch < row.epoch)
@@ -107,7 +93,7 @@ static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event
         row.online_ms = event->time_ms;
         row.connects++;
     }
-    return put_device(txn, &key, &row);
+    return hf_device_rows_put(txn, &key, &row);
 }
 
 static hf_err apply_bound(struct hf_kv_txn *txn, const struct hf_event *event)
@@ -117,12 +103,12 @@ static hf_err apply_bound(struct hf_kv_txn *txn, const struct hf_event *event)
 
     hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
     if (err == HF_OK)
-        err = get_device(txn, &key, &row);
+        err = hf_device_rows_get(txn, &key, &row);
     if (err != HF_OK || event->epoch != row.epoch || row.presence == HF_OFFLINE ||
         event->payload.bytes > HF_BINDING_BYTES_MAX)
         return err; /* of a registration that has ended */
     row.binding = event->payload;
-    return put_device(txn, &key, &row);
+    return hf_device_rows_put(txn, &key, &row);
 }
 
 static hf_err apply_sequence(struct hf_kv_txn *txn, const struct hf_event *event)
@@ -132,11 +118,11 @@ static hf_err apply_sequence(struct hf_kv_txn *txn, const struct hf_event *event
 
     hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
     if (err == HF_OK)
-        err = get_device(txn, &key, &row);
+        err = hf_device_rows_get(txn, &key, &row);
     if (err != HF_OK || event->seq <= row.seq)
         return err;
     row.seq = event->seq;
-    return put_device(txn, &key, &row);
+    return hf_device_rows_put(txn, &key, &row);
 }
 
 static hf_err apply_delivered(struct hf_kv_txn *txn, const struct hf_event *event)
@@ -146,52 +132,11 @@ static hf_err apply_delivered(struct hf_kv_txn *txn, const struct hf_event *even
 
     hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
     if (err == HF_OK)
-        err = get_device(txn, &key, &row);
+        err = hf_device_rows_get(txn, &key, &row);
     if (err != HF_OK || event->seq <= row.delivered)
         return err;
     row.delivered = event->seq;
-    return put_device(txn, &key, &row);
-}
-
-/* Message and position are one record (DLV-13): whatever came under this number is in the log. A queue that is not the device's any more
- * does not move it. */
-hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
-                            uint64_t queue_id, uint64_t seq, const uint8_t id[16])
-{
-    static const uint8_t none[16];
-    struct hf_device_row row;
-    struct hf_kvkey key;
-
-    hf_err err = hf_kvkey_device(&key, tenant, device);
-    if (err == HF_OK)
-        err = get_device(txn, &key, &row);
-    if (err != HF_OK || row.queue != queue_id || seq <= row.uplink)
-        return err;
-    row.uplink = seq;
-    row.uplink_id =
-        (struct hf_slice){(const char *)id, memcmp(id, none, sizeof(none)) != 0 ? sizeof(none) : 0};
-    return put_device(txn, &key, &row);
-}
-
-bool hf_event_moves_uplink(const struct hf_event *event, uint64_t *ret_queue_id, uint64_t *ret_seq)
-{
-    switch (event->type) {
-    case HF_EVENT_MESSAGE:
-        *ret_queue_id = event->from;
-        *ret_seq = event->seq;
-        break;
-    case HF_EVENT_MESSAGE_GAP:
-        *ret_queue_id = hf_session_queue_parse(event->key);
-        *ret_seq = event->to;
-        break;
-    case HF_EVENT_COMMAND_DONE:
-    case HF_EVENT_COMMAND_FAILED:
-        *ret_queue_id = event->from;
-        *ret_seq = event->to;
-        break;
-    default: return false;
-    }
-    return *ret_queue_id != 0 && *ret_seq != 0;
+    return hf_device_rows_put(txn, &key, &row);
 }
 
 /* ---- EXPLAIN ---- */
@@ -578,6 +523,8 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
         err = hf_push_rows_apply(txn, event);
     if (err == HF_OK && effect & DELIVERED)
         err = apply_delivered(txn, event);
+    if (err == HF_OK && event->type == HF_EVENT_MESSAGE_GAP && event->seq != 0)
+        err = hf_projection_refused(txn, event);
     if (err == HF_OK && hf_event_moves_uplink(event, &queue_id, &seq))
         err = hf_projection_uplink(txn, event->tenant, event->device, queue_id, seq, event->id);
     /* Names that make no key change no row. They cannot come from a gateway of this version, and a log that has one all

@@ -25,6 +25,8 @@ bool hf_event_moves_uplink(const struct hf_event *event, uint64_t *ret_queue_id,
 /* id: of the message; all zero = it has none. */
 hf_err hf_projection_uplink(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice device,
                             uint64_t queue_id, uint64_t seq, const uint8_t id[16]);
+/* A message.gap of a number that was refused here: moves the position, too. */
+hf_err hf_projection_refused(struct hf_kv_txn *txn, const struct hf_event *event);
 
 struct hf_idempotency_row;
 /* Does a key still stand for its first request? From its acceptance until idempotency_ms after that one's end (ST-5). */

@@ -10,32 +10,34 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "core/event.h"
+#include "core/session/refusals.h"
 
 /* DEVICES: key tenant 0 device. */
-#define HF_DEVICE_ROW_MAP(NUMBER, TEXT)                                                              \
-    NUMBER(epoch)     /* of the last connection; only grows */                                       \
-    NUMBER(presence)  /* enum hf_presence as last recorded */                                        \
-    NUMBER(boot)      /* the start of the node that recorded it: another one means "unknown" */      \
-    NUMBER(since_ms)  /* UTC, of the presence */                                                     \
-    NUMBER(reason)    /* of the last change */                                                       \
-    NUMBER(code)      /* WebSocket close code of the last disconnect, 0 = none */                    \
-    NUMBER(first_ms)  /* UTC, first seen */                                                          \
-    NUMBER(online_ms) /* UTC, last connect */                                                        \
-    NUMBER(offset)    /* of the last presence event */                                               \
-    NUMBER(conn)      /* id of the last connection */                                                \
-    NUMBER(connects)  /* how often it was let in */                                                  \
-    NUMBER(seq)       /* last downlink sequence given */                                             \
-    NUMBER(base)      /* session: the downlink sequence before its first */                          \
-    NUMBER(top)       /* session: the last one given before it was made */                           \
-    NUMBER(delivered) /* session: the highest that the device has durably */                         \
-    NUMBER(queue)     /* id of the device's uplink queue, 0 = none */                                \
-    NUMBER(uplink)    /* highest sequence of that queue that is in the log */                        \
-    NUMBER(seen_ms)   /* UTC, last sign of life as of the end of the last connection */              \
-    NUMBER(ended)     /* no named shadow that was deleted had a version above this one */            \
-    TEXT(protocol)                                                                                   \
-    TEXT(session)   /* 16 bytes, or absent */                                                        \
-    TEXT(uplink_id) /* 16 bytes: id of the message with the number `uplink`; absent = it has none */ \
-    TEXT(binding)   /* a registered camera: payload of its last camera.bound; absent once it is offline */
+#define HF_DEVICE_ROW_MAP(NUMBER, TEXT)                                                                    \
+    NUMBER(epoch)     /* of the last connection; only grows */                                             \
+    NUMBER(presence)  /* enum hf_presence as last recorded */                                              \
+    NUMBER(boot)      /* the start of the node that recorded it: another one means "unknown" */            \
+    NUMBER(since_ms)  /* UTC, of the presence */                                                           \
+    NUMBER(reason)    /* of the last change */                                                             \
+    NUMBER(code)      /* WebSocket close code of the last disconnect, 0 = none */                          \
+    NUMBER(first_ms)  /* UTC, first seen */                                                                \
+    NUMBER(online_ms) /* UTC, last connect */                                                              \
+    NUMBER(offset)    /* of the last presence event */                                                     \
+    NUMBER(conn)      /* id of the last connection */                                                      \
+    NUMBER(connects)  /* how often it was let in */                                                        \
+    NUMBER(seq)       /* last downlink sequence given */                                                   \
+    NUMBER(base)      /* session: the downlink sequence before its first */                                \
+    NUMBER(top)       /* session: the last one given before it was made */                                 \
+    NUMBER(delivered) /* session: the highest that the device has durably */                               \
+    NUMBER(queue)     /* id of the device's uplink queue, 0 = none */                                      \
+    NUMBER(uplink)    /* highest sequence of that queue that is in the log */                              \
+    NUMBER(seen_ms)   /* UTC, last sign of life as of the end of the last connection */                    \
+    NUMBER(ended)     /* no named shadow that was deleted had a version above this one */                  \
+    TEXT(protocol)                                                                                         \
+    TEXT(session)   /* 16 bytes, or absent */                                                              \
+    TEXT(uplink_id) /* 16 bytes: id of the message with the number `uplink`; absent = it has none */       \
+    TEXT(binding)   /* a registered camera: payload of its last camera.bound; absent once it is offline */ \
+    TEXT(refused)   /* of that queue, that the device may not know of: core/session/refusals.h */
 
 /* MESSAGES: key 16-byte id. The fate of a message or command. */
 #define HF_MESSAGE_ROW_MAP(NUMBER, TEXT)               \
@@ -113,7 +115,7 @@
     TEXT(who)                                                                                    \
     TEXT(reasons) /* of refusals: u16 reason, u32 count each */
 
-enum { HF_RESULT_BYTES_MAX = 64 * 1024, HF_DEVICE_ROW_BYTES_MAX = 1024 };
+enum { HF_RESULT_BYTES_MAX = 64 * 1024, HF_DEVICE_ROW_BYTES_MAX = 1024 + HF_REFUSALS_BYTES_MAX };
 
 #define HF_ROW_NUMBER(name) uint64_t name;
 #define HF_ROW_TEXT(name)   struct hf_slice name;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "core/device_rows.h"
 #include "core/document/shadow.h"
 #include "core/kvkey.h"
 #include "core/rows.h"
@@ -67,31 +68,19 @@ static hf_err remove_all(struct hf_kv_txn *txn, const struct key *prefix, const 
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
-static hf_err read_device(struct hf_kv_txn *txn, const struct hf_kvkey *key, struct hf_device_row *ret_row)
-{
-    struct hf_slice value;
-    hf_err err = hf_kv_get(txn, HF_KV_DEVICES, hf_kvkey_slice(key), &value);
-
-    *ret_row = (struct hf_device_row){0};
-    return err == HF_OK ? hf_device_row_decode(value, ret_row) : err == HF_ERR_NOT_FOUND ? HF_OK : err;
-}
-
 /* Its end has a version of its own, so whoever has the last one lacks something. */
 static hf_err note_end(struct hf_kv_txn *txn, const struct hf_event *event)
 {
     struct hf_device_row row;
     struct hf_kvkey key;
-    uint8_t out[HF_DEVICE_ROW_BYTES_MAX];
     hf_err err = hf_kvkey_device(&key, event->tenant, event->device);
 
     if (err == HF_OK)
-        err = read_device(txn, &key, &row);
+        err = hf_device_rows_get(txn, &key, &row);
     if (err != HF_OK || event->seq < row.ended)
         return err;
     row.ended = event->seq + 1;
-    size_t bytes = hf_device_row_encode(&row, out, sizeof(out));
-    HF_ASSERT(bytes > 0);
-    return hf_kv_put(txn, HF_KV_DEVICES, hf_kvkey_slice(&key), (struct hf_slice){(const char *)out, bytes});
+    return hf_device_rows_put(txn, &key, &row);
 }
 
 hf_err hf_shadow_rows_apply(struct hf_kv_txn *txn, const struct hf_event *event)
@@ -130,7 +119,7 @@ hf_err hf_shadow_rows_ended(struct hf_kv_txn *txn, struct hf_slice tenant, struc
     hf_err err = hf_kvkey_device(&key, tenant, device);
 
     if (err == HF_OK)
-        err = read_device(txn, &key, &row);
+        err = hf_device_rows_get(txn, &key, &row);
     *ret_version = row.ended;
     return err;
 }

@@ -335,6 +335,39 @@ def test_a_message_that_is_wrong_in_itself_is_refused(gw):
     assert {gap["reason"] for gap in gaps} == {"bad_request"}
 
 
+@pytest.mark.parametrize("form", ["binary", "json"])
+def test_a_refusal_that_went_with_its_connection_is_told_again(gateways, form):
+    """Before the ACK that covers its number, by a gateway that was killed in between, too. Who does not know of this hears nothing new."""
+    gw = gateways()
+    device = Device("deaf")
+    with open_(gw, device, form) as session:
+        for topic in ("t", "a/+", "t", "b/#"):
+            session.data("x", topic=topic)
+        gw.api().wait("message.gap", where=lambda e: e["to"] == 4)  # it is in the log, and nobody has read what the gateway said
+    unknown = device.first
+
+    def again(**members):
+        device.first = unknown  # it has forgotten nothing
+        session = Session(gw, device, form)
+        return session, session.hello(**members).recv("welcome")
+    knows = {"capabilities": ["heartbeat", "resume", "selective_ack", "refusals"]}
+    for _ in range(2):
+        session, welcome = again(**knows)
+        assert welcome["uplink_durable"] == 4 and "refusals" in welcome["capabilities"]
+        told = [session.recv() for _ in range(3)]
+        assert [(f["type"], f.get("seq"), f.get("reason")) for f in told[:2]] == [("refuse", 2, "bad_request"), ("refuse", 4, "bad_request")]
+        assert told[2]["type"] == "ack" and told[2]["durable_through"] == 4
+        session.ws.abort()
+        gw.kill()
+        gw.start()
+    assert gw.metric("holdfast_session_refused_again_total") == 0
+    session, welcome = again()
+    assert "refusals" not in welcome["capabilities"]
+    session.data("x")
+    assert session.recv()["type"] == "ack"
+    session.ws.abort()
+
+
 def test_wrong_kinds_of_messages(gw):
     session = open_(gw, Device("kinds"))
     session.ws.text('{"type":"ping","seq":1,"ts":0}')

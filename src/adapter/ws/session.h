@@ -36,10 +36,11 @@ struct hf_ws_session { /* in site->sessions */
     uint8_t state;    /* enum hf_link_state */
     bool watched : 1; /* acked_bytes is of this silence */
     bool full : 1;    /* messages wait because its window is full: counted */
+    bool waiting : 1; /* it came with messages that it has not forgotten */
 };
 
 _Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS |
-                HF_CAP_SHADOW) <= UINT8_MAX,
+                HF_CAP_SHADOW | HF_CAP_REFUSALS) <= UINT8_MAX,
                "what may be accepted fits");
 _Static_assert(sizeof(struct hf_ws_session) <= 160, "an idle session is budgeted, with core's part of it");
 

@@ -78,11 +78,11 @@ static bool log_keeps_up(const struct input *in) /* else WAIT, for no certain ti
 static enum outcome refuse(struct input *in, uint32_t seq, const char *detail)
 {
     struct hf_ws_conn *conn = in->conn;
-    struct hf_frame_gap gap = {.from = seq, .to = seq, .reason = HF_REASON_BAD_REQUEST};
 
     if (!log_keeps_up(in))
         return WAIT;
-    enum hf_session_verdict verdict = hf_hub_session_gap(conn->site->hub, &conn->dev, &gap, in->whole);
+    enum hf_session_verdict verdict =
+        hf_hub_session_refuse(conn->site->hub, &conn->dev, seq, HF_REASON_BAD_REQUEST, in->whole);
     if (verdict == HF_SESSION_VERDICT_OK)
         hf_ws_session_refuse(conn, seq, HF_REASON_BAD_REQUEST, detail);
     return obey(in, verdict, seq);
@@ -116,7 +116,6 @@ static bool in_turn(const struct hf_ws_conn *conn, uint32_t wire)
 static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
 {
     struct hf_ws_conn *conn = in->conn;
-    struct hf_frame_gap gap = {.from = seq, .to = seq, .reason = HF_REASON_CORRUPT};
 
     if (!log_keeps_up(in))
         return WAIT;
@@ -129,7 +128,8 @@ static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
         hf_ws_session_settle(&conn->dev);
         return alive(conn);
     }
-    enum hf_session_verdict verdict = hf_hub_session_gap(conn->site->hub, &conn->dev, &gap, in->whole);
+    enum hf_session_verdict verdict =
+        hf_hub_session_refuse(conn->site->hub, &conn->dev, seq, HF_REASON_CORRUPT, in->whole);
     if (verdict == HF_SESSION_VERDICT_OK)
         hf_ws_session_refuse(conn, seq, HF_REASON_CORRUPT,
                              "the CRC of this batch of samples is wrong each time it comes");

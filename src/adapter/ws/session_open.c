@@ -5,8 +5,12 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
+#include "core/session/serial.h"
 
-enum { VERSION = 1, OUR_CAPABILITIES = HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC };
+enum {
+    VERSION = 1,
+    OUR_CAPABILITIES = HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_REFUSALS
+};
 
 static const struct hf_tenant_rules *rules_of(struct hf_tenant *tenant)
 {
@@ -119,6 +123,7 @@ bool hf_ws_session_hello(struct hf_ws_conn *conn, const struct hf_frame_hello *h
     conn->session->capabilities = hello->capabilities & OUR_CAPABILITIES;
     conn->session->capabilities |= (uint8_t)hf_ws_documents_begin(conn, known.tenant, hello);
     conn->session->beat.rules = &rules->beats[profile_of(rules, hello)];
+    conn->session->waiting = hello->uplink_first < hello->uplink_next;
     if (hf_ws_authenticated(conn, &known, hello, &reason) == HF_OK)
         return true;
     hf_ws_refused(site, &known, reason);
@@ -141,6 +146,21 @@ static bool is_none(const uint8_t id[16])
     static const uint8_t none[16];
 
     return memcmp(id, none, sizeof(none)) == 0;
+}
+
+/* A device that knows of this forgets nothing before the ACK that comes behind: it may have missed any of these (doc/protocol.md, REFUSE). */
+static void refuse_again(struct hf_ws_conn *conn, const struct hf_refusals *refusals)
+{
+    if (!(conn->session->capabilities & HF_CAP_REFUSALS))
+        return;
+    for (unsigned i = 0; refusals != NULL && i < refusals->count; i++)
+        for (uint64_t seq = refusals->at[i].from; seq <= refusals->at[i].to;
+             seq = hf_serial_number(seq + 1)) {
+            conn->site->stats.session.refused_again++;
+            hf_ws_session_refuse(conn, (uint32_t)seq, (enum hf_reason)refusals->at[i].reason, "");
+        }
+    if (conn->session->waiting)
+        hf_receiver_asked(&conn->dev.session->up, conn->site->hub->now_ms);
 }
 
 void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_opened *opened)
@@ -190,6 +210,7 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
     conn->last_life_ms = site->hub->now_ms; /* the wait for the log was ours */
     hf_ws_session_begin(conn, (enum hf_profile)beats->profile, welcome->interval_ms);
     (void)hf_ws_session_send(conn, &frame);
+    refuse_again(conn, opened->refusals);
     hf_ws_log(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
     hf_ws_arm(conn);
     hf_ws_documents_welcomed(conn);

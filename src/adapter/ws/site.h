@@ -38,7 +38,7 @@ struct hf_ws_limits { /* changeable at run time */
 
 struct hf_ws_session_stats {                /* beside the hub's, which counts messages */
     uint64_t frames_in[16], frames_out[16]; /* by enum hf_frame_type; in [0]: of unknown type */
-    uint64_t refused /* REFUSE frames */, crc_wrong, invalid_heartbeats;
+    uint64_t refused /* REFUSE frames */, refused_again /* of them */, crc_wrong, invalid_heartbeats;
     uint64_t nacks_in, nacks_out, asks_in, asks_out;
     uint64_t degraded, restored, granted /* one more interval, on the kernel's word */;
     uint64_t window_full;    /* times that messages had to wait because a device's window was full */

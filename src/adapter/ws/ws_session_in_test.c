@@ -267,6 +267,50 @@ static void a_held_message_goes_with_its_connection(void **state)
     assert_false(link->paused); /* the peer's Close must be seen */
 }
 
+/* The REFUSE that went with its connection comes again behind WELCOME, and before the ACK that would have the message forgotten; and so it does after a
+ * restart. Who does not say that it knows of this is told nothing new. */
+static void a_refusal_that_was_lost_is_told_again(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame hello = sk_hello("d1");
+
+    (void)state;
+    sk_say_data(link, 1, "good");
+    struct hf_frame bad = sk_data(2, "a/#", "x");
+    sk_say(link, &bad);
+    sk_say_data(link, 3, "good");
+    kit_end(link, HF_LINK_END_RESET); /* nothing was read of what it was told */
+    kit_durable(&kit);
+    hello.as.hello.uplink_next = 4;
+    for (unsigned knows = 0; knows < 2; knows++) {
+        link = sk_open("d1", HF_WS_SESSION);
+        hello.as.hello.capabilities = SK_ALL | (knows ? HF_CAP_REFUSALS : 0);
+        struct hf_frame_welcome welcome = sk_welcomed(link, &hello);
+        assert_int_equal(welcome.uplink_durable, 3);
+        assert_int_equal(!!(welcome.capabilities & HF_CAP_REFUSALS), knows);
+        if (knows) {
+            const struct hf_frame *refuse = sk_expect(link, HF_FRAME_REFUSE);
+            assert_int_equal(refuse->as.refuse.seq, 2);
+            assert_int_equal(refuse->as.refuse.reason, HF_REASON_BAD_REQUEST);
+            sk_turn();
+            sk_run(HF_ACK_DELAY_MS + HF_WHEEL_TICK_MS);
+            sk_expect_ack(link, 3, 3);
+        }
+        kit_expect_nothing(link);
+        kit_end(link, HF_LINK_END_RESET);
+        kit_durable(&kit);
+    }
+    assert_int_equal(kit.site.stats.session.refused_again, 1);
+    /* It knows of 2: what it has forgotten, or has not. */
+    hello.as.hello.uplink_first = 3;
+    link = sk_open("d1", HF_WS_SESSION);
+    (void)sk_welcomed(link, &hello);
+    sk_turn();
+    sk_run(HF_ACK_DELAY_MS + HF_WHEEL_TICK_MS);
+    sk_expect_ack(link, 3, 3);
+    kit_end(link, HF_LINK_END_RESET);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +324,7 @@ int main(void)
         SK_ROW(what_was_kept_waits_for_the_rate_too),
         SK_ROW(while_the_log_cannot_keep_up_numbered_frames_wait),
         SK_ROW(a_held_message_goes_with_its_connection),
+        SK_ROW(a_refusal_that_was_lost_is_told_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

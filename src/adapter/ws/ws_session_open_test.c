@@ -22,7 +22,8 @@ static void hello_is_answered_when_its_record_is_durable(void **state)
     assert_int_equal(welcome.version, 1);
     assert_int_equal(welcome.result, HF_SESSION_NEW);
     assert_int_equal(welcome.reason, HF_REASON_NONE);
-    assert_int_equal(welcome.capabilities, SK_ALL | HF_CAP_CRC); /* no documents, nothing that is not known */
+    assert_int_equal(welcome.capabilities,
+                     SK_ALL | HF_CAP_CRC | HF_CAP_REFUSALS); /* no documents, nothing that is not known */
     assert_int_equal(welcome.epoch, 1);
     assert_int_equal(welcome.connection_id, 1);
     assert_int_equal(welcome.uplink_received, 0);

@@ -67,6 +67,7 @@ enum { /* [2] capabilities */
        HF_CAP_CRC = 1 << 4,
        HF_CAP_DOCUMENTS = 1 << 5,
        HF_CAP_SHADOW = 1 << 6,
+       HF_CAP_REFUSALS = 1 << 7,
 };
 
 enum hf_session_result { HF_SESSION_NEW, HF_SESSION_RESUMED, HF_SESSION_REBUILT }; /* "new" ... */

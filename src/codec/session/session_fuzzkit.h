@@ -33,8 +33,8 @@ static inline void fuzz_trim(struct hf_slice *json)
 /* What JSON does not have: the CRC, capabilities without a name, and white space around a value. */
 static inline struct hf_frame fuzz_as_json_knows_it(const struct hf_frame *frame)
 {
-    const uint32_t named =
-        HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS;
+    const uint32_t named = HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC |
+                           HF_CAP_DOCUMENTS | HF_CAP_SHADOW | HF_CAP_REFUSALS;
     struct hf_frame known = *frame;
 
     known.crc = false;

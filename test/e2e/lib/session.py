@@ -11,7 +11,7 @@ from lib.rawws import BINARY, CLOSE, TEXT
 TYPES = dict(hello=1, welcome=2, data=3, ack=4, gap=5, command=6, result=7, patch=8, delta=9, ping=10, pong=11, bye=12,
              auth=13, subscribe=14, refuse=15)
 NAMES = {number: name for name, number in TYPES.items()}
-CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32, shadow=64)
+CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32, shadow=64, refusals=128)
 RESULTS = ["new", "resumed", "rebuilt"]
 PROFILES = ["any", "default", "ha", "adaptive"]
 DOCUMENTS, KINDS, MERGES = ["none", "context", "group", "shadow"], ["full", "merge", "json"], ["keep", "lww", "version", "conflict_free"]

@@ -111,6 +111,21 @@ def test_a_group_is_seen_and_spoken_to(admin, gw):
             pass
 
 
+def test_many_groups_come_in_pages(admin, gw):
+    for n in range(4):
+        gw.known(f"crowd-{n}")
+        gw.api().do("PATCH", f"/v1/devices/crowd-{n}/shadow", json.dumps({"tags": {"groups": [f"crowd-{n}-{i:02}" for i in range(60)]}}).encode(), headers=MERGE, status=200)
+    shown = "[...document.querySelectorAll('table.groups th')].map(one => one.innerText)"
+    admin.go("/groups")
+    admin.until(f"{shown}.length === 200")
+    admin.says("200+", "main header")
+    admin.press("More")
+    admin.until(f"{shown}.includes('crowd-3-59')")
+    names = admin.run(shown)
+    assert names == sorted(set(names)) and len([name for name in names if name.startswith("crowd-")]) == 240
+    assert "+" not in admin.text("main header")
+
+
 def test_a_camera_is_played_back(admin, gw, tmp_path):
     pscamera.picture(tmp_path)
     with Camera(sip.port(gw), CAMERA, sip.ENV["GB_PASSWORD"], "--media", tmp_path / "libx264.mpg") as camera:
@@ -212,6 +227,8 @@ def test_pages_are_chinese_and_fit_on_a_phone(admin, gw):
                     admin.until("document.querySelector('main .page') && !document.querySelector('main .spin')")
                     assert admin.run(BEYOND) == "", (where, width)
                     assert admin.run("/[\u4e00-\u9fff]/.test(document.querySelector('main').innerText)"), where
+            admin.go("/device/bike-1/now")
+            admin.says("已接受连接", ".facts")  # the reason `connected`
             assert [text for text in admin.page.listen() if "404" not in str(text)] == [], "a text that comes in a variable has none"
             admin.page.complaints.clear()
         finally:

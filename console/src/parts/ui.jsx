@@ -69,19 +69,22 @@ export function useLoad(load, keys, every) {
   const again = useRef();
   useEffect(() => {
     const mine = ++turn.current, abort = new AbortController();
-    let timer, fresh = true;
+    let timer, fresh = true, asked = 0, heard = 0;
     const run = async () => {
+      const number = ++asked; // again() may ask before the last answer is there, and that come later
       clearTimeout(timer);
-      let data;
+      let data, problem;
       try {
         data = await load(abort.signal);
-        if (mine === turn.current) set({ data, at: Date.now() });
-      } catch (problem) {
-        if (mine === turn.current && problem.name !== "AbortError") set((old) => ({ ...(fresh ? {} : old), problem }));
+      } catch (error) {
+        problem = error;
       }
+      if (mine !== turn.current || number < heard || problem?.name === "AbortError") return;
+      heard = number;
+      set(problem ? (old) => ({ ...(fresh ? {} : old), problem }) : { data, at: Date.now() });
       fresh = false;
       const ms = typeof every === "function" ? every(data) : every;
-      if (mine === turn.current && ms) timer = setTimeout(run, document.hidden ? 5 * ms : ms);
+      if (number === asked && ms) timer = setTimeout(run, document.hidden ? 5 * ms : ms);
     };
     again.current = run;
     set({});

@@ -78,8 +78,8 @@ def test_tags_are_edited_and_a_faster_hand_is_told(admin, gw):
     assert gw.api().get("/v1/devices/tagged-1/shadow")["tags"]["site"] == "berlin"
     assert ["409" in text for text in admin.page.listen()] == [True]
     admin.page.complaints.clear()
-    admin.run("location.reload()")
-    admin.until("document.querySelector('header.top') && document.documentElement.dataset.ready && window.WebSocket.prototype.send.toString().includes('native')")
+    admin.reload()
+    admin.until("document.querySelector('header.top')")
     admin.press("✕", "tr[data-tag=site] button")
     admin.until(tags + """ === 'groups=["vans"]'""")
 

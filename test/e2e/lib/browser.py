@@ -124,6 +124,14 @@ class Page:
                 self.asked.append(params["url"])
         return self.complaints
 
+    def reload(self):
+        """Anew, and loaded: who runs something in a page that is about to go gets no answer."""
+        self.listen()
+        self.do("Page.reload")
+        until = time.monotonic() + WAIT_S
+        while not any(one.get("sessionId") == self.session and one["method"] == "Page.loadEventFired" for one in self.browser.said):
+            self.browser._read(until)
+
     def window(self, width, height, scale=1, dark=False):
         self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 600)
         self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])

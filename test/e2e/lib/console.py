@@ -40,6 +40,10 @@ class Console:
     def go(self, where):
         self.run(f"location.hash = {json.dumps('#' + where)}")
 
+    def reload(self):
+        self.page.reload()
+        self.until("document.documentElement.dataset.ready")
+
     def type(self, selector, text):
         """As a person would have: the field hears of it."""
         self.until(f"document.querySelector({json.dumps(selector)})")

@@ -1,4 +1,4 @@
-/* The log of the queue file (FILE-wal) gets its length in steps ahead of the commits (store_sqlite.c, lengthen_log), and its tail is nothing to anybody. */
+/* The files of a queue on a real disk. The log (FILE-wal) gets its length in steps ahead of the commits (store_sqlite.c, lengthen_log), and its tail is nothing to anybody. */
 #include <sys/stat.h>
 
 #include "client/store_testkit.h"
@@ -98,6 +98,29 @@ static void a_tail_of_any_length_is_nothing(void **state)
     body_deinit(&body);
 }
 
+static void nobody_else_may_read_them(void **state)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-lock"};
+    mode_t mask = umask(0);
+    struct body body;
+    struct stat is;
+    char path[80];
+
+    (void)state;
+    body_init(&body, true, 0);
+    (void)umask(mask);
+    for (size_t i = 0; i < HF_COUNT_OF(ends); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", body.path, ends[i]);
+        assert_int_equal(stat(path, &is), 0);
+        assert_int_equal(is.st_mode & 0777, 0600);
+    }
+    assert_int_equal(chmod(body.path, 0640), 0); /* who wants it otherwise has it so */
+    body_reopen(&body);
+    assert_int_equal(stat(body.path, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0640);
+    body_deinit(&body);
+}
+
 /* Who does not sync has nothing of it. */
 static void crash_safe_is_left_alone(void **state)
 {
@@ -148,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_gets_longer_in_steps_and_stays),
         cmocka_unit_test(a_tail_of_any_length_is_nothing),
+        cmocka_unit_test(nobody_else_may_read_them),
         cmocka_unit_test(crash_safe_is_left_alone),
         cmocka_unit_test(a_step_that_fails_costs_nothing_else),
     };

@@ -385,6 +385,15 @@ static hf_err take_lock(struct sqlite_store *store, const char *path)
     return flock(store->lock, LOCK_EX | LOCK_NB) == 0 ? HF_OK : HF_ERR_BUSY;
 }
 
+/* What a device says is its owner's: SQLite would let everybody read a file that it makes. The other files get this one's mode. One that is there already stays as it is. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        (void)close(fd); /* what else can be wrong is told by SQLite */
+}
+
 static hf_err pragma(struct sqlite_store *store, const char *text)
 {
     return hf_sqlite_err(sqlite3_exec(store->db, text, NULL, NULL, NULL));
@@ -484,6 +493,8 @@ hf_err hf_store_sqlite_open(const struct hf_store_sqlite_options *options, struc
     store->lock = -1;
     store->power_safe = !options->crash_safe;
     err = options->vfs == NULL ? take_lock(store, options->path) : HF_OK;
+    if (err == HF_OK && options->vfs == NULL)
+        make_private(options->path);
     if (err == HF_OK)
         err = hf_sqlite_err(sqlite3_open_v2(options->path, &store->db,
                                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,

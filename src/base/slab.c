@@ -36,10 +36,13 @@ enum { DEBUG = 0 };
 #endif
 
 enum {
-    OBJECT_ALIGN = 16,
+    OBJECT_ALIGN = 8, /* an object that needs 16 has a size that is a multiple of it, and object 0 has 16 */
+    FIRST_ALIGN = 16,
     CHUNK_BYTES_MIN = 64 * 1024,
-    CHUNK_SLACK_BYTES = 32, /* left to malloc for its own header, so that neighbours pack without a gap */
-    WASTE_DIVISOR = 8,      /* larger objects get larger chunks until less than 1/8 is lost at the end */
+    /* Left to malloc: for its header, so that neighbours pack; and so much more that a chunk together with its alignment stays below the 128 KiB from which
+     * glibc gives each request a mapping of its own, which costs the page before the chunk, too, where that header lies. */
+    CHUNK_SLACK_BYTES = 128,
+    WASTE_DIVISOR = 8, /* larger objects get larger chunks until less than 1/8 is lost at the end */
     POISON = 0xdb,
 };
 
@@ -69,7 +72,7 @@ static size_t round_up(size_t bytes, size_t to)
 
 static size_t objects_at(size_t objects)
 {
-    return round_up(sizeof(struct chunk) + (DEBUG ? (objects + 7) / 8 : 0), OBJECT_ALIGN);
+    return round_up(sizeof(struct chunk) + (DEBUG ? (objects + 7) / 8 : 0), FIRST_ALIGN);
 }
 
 /* Chooses the chunk's size; false when the sizes overflow. */

@@ -23,8 +23,10 @@ struct hf_slab *hf_slab_new(const char *name, size_t object_bytes, uint64_t obje
 /* How many wholly free chunks stay. For objects that come and go by the batch: memory that is given back and taken again costs a page fault for
  * each page. Before the first object is taken. */
 void hf_slab_keep(struct hf_slab *slab, unsigned chunks);
-void hf_slab_free(struct hf_slab *slab);  /* NULL is harmless; asserts that nothing is in use */
-void *hf_slab_take(struct hf_slab *slab); /* zeroed object, 16-byte aligned; NULL = limit or no memory */
+void hf_slab_free(struct hf_slab *slab); /* NULL is harmless; asserts that nothing is in use */
+void *hf_slab_take(
+    struct hf_slab *
+        slab); /* zeroed object, aligned to 16 bytes when its size is a multiple of 16, else to 8; NULL = limit or no memory */
 /* The same, holding whatever it held before: for buffers that are about to be written. */
 void *hf_slab_take_raw(struct hf_slab *slab);
 void hf_slab_give(struct hf_slab *slab, void *object); /* NULL is harmless */

@@ -11,9 +11,9 @@
 struct hf_device;
 struct hf_devconn;
 struct hf_sendq;
-struct hf_session;
 struct hf_session_opened;
 struct hf_shared;
+struct hf_subscription;
 
 /* One message on its way to devices, before it has bytes of any protocol. */
 struct hf_outgoing {
@@ -70,18 +70,19 @@ struct hf_devconn_ops {
 
 struct hf_devconn {
     const struct hf_devconn_ops *ops;
-    struct hf_device *device;      /* NULL before hub connect and after disconnect */
-    struct hf_session *session;    /* borrows: the device's; NULL in raw mode, and with device */
-    struct hf_sendq *sendq;        /* owns; NULL while nothing waits in memory */
-    struct hf_list_node unsettled; /* on hub->unsettled while something was written and not yet seen taken */
-    struct hf_list_node topics;    /* its subscriptions */
+    struct hf_device *device;       /* NULL before hub connect and after disconnect */
+    struct hf_sendq *sendq;         /* owns; NULL while nothing waits in memory */
+    struct hf_list_node unsettled;  /* on hub->unsettled while something was written and not yet seen taken */
+    struct hf_subscription *topics; /* owns */
     uint64_t conn_id;
     uint32_t messages_in, messages_out;
     uint32_t written_untracked; /* messages given to the link since it was last empty */
     uint16_t subscriptions;
-    uint8_t variant; /* 0 .. HF_DEVCONN_VARIANTS-1 */
-    bool spilled;    /* messages wait in the outbox because the queue was full */
+    uint8_t variant;     /* 0 .. HF_DEVCONN_VARIANTS-1 */
+    bool spilled : 1;    /* messages wait in the outbox because the queue was full */
+    bool in_session : 1; /* holdfast.v1: hf_devconn_session(), false in raw mode and without device */
     struct hf_rate uplink_rate;
 };
+_Static_assert(sizeof(struct hf_devconn) <= 88, "an idle connection is budgeted");
 
 #endif

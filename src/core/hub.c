@@ -125,6 +125,7 @@ void hf_hub_deinit(struct hf_hub *hub)
     hf_documents_discard(hub);
     hf_twins_deinit(&hub->twins);
     hf_map_each(&hub->devices, discard, hub);
+    hf_slab_free(hub->sessions);
     hf_slots_deinit(&hub->slots);
     HF_ASSERT(hub->pending.count == 0 && hub->topics.count == 0);
     hf_map_deinit(&hub->devices);
@@ -207,7 +208,8 @@ hf_err hf_hub_load(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice
         return HF_ERR_INVALID;
     if (hub->stats.devices >= HF_HUB_DEVICES_MAX)
         return HF_ERR_LIMIT;
-    device = calloc(1, sizeof(*device) + id.bytes);
+    /* The id begins in the padding at the end of the struct: with sizeof that would be paid for twice. */
+    device = calloc(1, HF_MAX(sizeof(*device), offsetof(struct hf_device, id) + id.bytes));
     if (device == NULL)
         return HF_ERR_NOMEM;
     device->hub = hub;
@@ -280,6 +282,7 @@ static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time
     struct hf_hub *hub = record->hub;
     struct hf_device *device = record->device;
     uint64_t welcome_epoch = record->welcome_epoch;
+    struct hf_session_decision decision = record->decision;
 
     (void)time_ms;
     if (device != NULL) {
@@ -289,7 +292,7 @@ static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time
     hf_list_remove(&record->node);
     free(record);
     if (welcome_epoch != 0)
-        hf_session_welcome(hub, device, welcome_epoch);
+        hf_session_welcome(hub, device, welcome_epoch, &decision);
     if (call == NULL)
         return;
     call->offset = offset;
@@ -297,8 +300,9 @@ static void on_recorded(struct hf_waiter *waiter, uint64_t offset, uint64_t time
     hub->options.ops->answer(hub->options.context, call);
 }
 
-hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf_device *device,
-                     struct hf_call *call)
+/* decision: of the session that it lets in, or NULL. */
+static hf_err await_record(struct hf_hub *hub, const struct hf_event *event, struct hf_device *device,
+                           struct hf_call *call, const struct hf_session_decision *decision)
 {
     struct hf_open_record *record =
         calloc(1, sizeof(*record)); /* per connect, disconnect or request, not per message */
@@ -309,7 +313,10 @@ hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf
     record->hub = hub;
     record->device = device;
     record->call = call;
-    record->welcome_epoch = event->type == HF_EVENT_ONLINE && event->payload.bytes > 0 ? event->epoch : 0;
+    if (decision != NULL) {
+        record->welcome_epoch = event->epoch;
+        record->decision = *decision;
+    }
     hf_list_init(&record->node);
     hf_err err = hf_journal_append(hub->options.journal, event, &record->waiter);
     if (err != HF_OK) {
@@ -321,6 +328,12 @@ hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf
     if (device != NULL)
         device->records_open++;
     return HF_OK;
+}
+
+hf_err hf_hub_record(struct hf_hub *hub, const struct hf_event *event, struct hf_device *device,
+                     struct hf_call *call)
+{
+    return await_record(hub, event, device, call, NULL);
 }
 
 hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_event *event,
@@ -384,7 +397,8 @@ void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_ev
     device->unrecorded = hf_hub_record(hub, &event, device, NULL) != HF_OK;
 }
 
-hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect)
+hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect,
+                           const struct hf_session_decision *decision)
 {
     struct hf_event event = {
         .type = HF_EVENT_ONLINE,
@@ -401,10 +415,10 @@ hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device, const s
 
     if (connect->hello != NULL) {
         memcpy(event.id, device->session->id, sizeof(event.id));
-        hf_session_record_fill(device->session, session_record);
+        hf_session_record_fill(device->session, decision, session_record);
         event.payload = (struct hf_slice){(const char *)session_record, sizeof(session_record)};
     }
-    hf_err err = hf_hub_record(hub, &event, device, NULL);
+    hf_err err = await_record(hub, &event, device, NULL, connect->hello != NULL ? decision : NULL);
     if (err != HF_OK)
         return err;
     hub->stats.presence[device->presence]--;

@@ -10,6 +10,8 @@
 #ifndef HF_CORE_HUB_H
 #define HF_CORE_HUB_H
 
+#include <stddef.h>
+
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/slab.h"
@@ -70,6 +72,7 @@ struct hf_device { /* one allocation with its id; owned by the hub */
     bool unrecorded; /* the journal could not take the last change of presence: tried again by the timer */
     char id[];
 };
+_Static_assert(offsetof(struct hf_device, id) <= 187, "a device in memory is budgeted");
 
 /* The hub's view of the rest. Calls come back on the same thread, never from inside the call itself. */
 struct hf_hub_ops {
@@ -130,10 +133,10 @@ struct hf_hub {
     struct hf_map devices, pending, topics;
     struct hf_map refused; /* core/hub_refusals.c */
     struct hf_list_node online, unsettled;
-    struct hf_list_node publications; /* messages with subscribers, not durable yet */
-    struct hf_list_node open_records; /* those with a waiter of their own (struct hf_open_record) */
-    struct hf_list_node uplinks_open; /* struct hf_uplink */
-    struct hf_slab *uplinks;          /* NULL until the first session */
+    struct hf_list_node publications;   /* messages with subscribers, not durable yet */
+    struct hf_list_node open_records;   /* those with a waiter of their own (struct hf_open_record) */
+    struct hf_list_node uplinks_open;   /* struct hf_uplink */
+    struct hf_slab *sessions, *uplinks; /* NULL until the first session */
     struct hf_slots slots;
     struct hf_map documents;            /* core/hub_document.c */
     struct hf_list_node documents_used; /* the longest unused first */

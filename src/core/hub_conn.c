@@ -48,14 +48,14 @@ static void attach(struct hf_hub *hub, struct hf_device *device, struct hf_devco
 {
     device->devconn = devconn;
     devconn->device = device;
-    devconn->session = NULL;
+    devconn->in_session = false;
     devconn->sendq = NULL;
     devconn->written_untracked = devconn->messages_in = devconn->messages_out = 0;
     devconn->subscriptions = 0;
     devconn->spilled = device->outbox != NULL;
     devconn->uplink_rate = (struct hf_rate){0};
     hf_list_init(&devconn->unsettled);
-    hf_list_init(&devconn->topics);
+    devconn->topics = NULL;
     hf_list_push_back(&hub->online, &device->peers);
     hub->stats.connections++;
     hf_device_rest(hub, device);
@@ -79,12 +79,13 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
         turned_away(hub, device);
         return HF_ERR_LIMIT;
     }
+    struct hf_session_decision decision = {0}; /* of holdfast.v1 */
     struct hf_session before = {.slot = HF_SLOT_NONE};
     bool had_session = device->session != NULL;
     if (had_session)
         before = *device->session;
     if (connect->hello != NULL)
-        err = hf_session_open(hub, device, connect->hello, ret_reason);
+        err = hf_session_open(hub, device, connect->hello, &decision, ret_reason);
     if (err != HF_OK) {
         atomic_fetch_sub(&connect->tenant->connections, 1);
         turned_away(hub, device);
@@ -93,7 +94,7 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     uint64_t conn_id_before = device->conn_id;
     device->epoch++;
     device->conn_id = devconn->conn_id;
-    err = hf_device_connected(hub, device, connect);
+    err = hf_device_connected(hub, device, connect, &decision);
     if (err != HF_OK) { /* an epoch that is not on its way to the log could be given twice */
         *ret_reason = err == HF_ERR_NOMEM ? HF_REASON_MEMORY_LIMIT : HF_REASON_STORAGE_FULL;
         if (connect->hello != NULL) { /* a session that is not recorded was never made */
@@ -112,7 +113,7 @@ hf_err hf_hub_connect(struct hf_hub *hub, struct hf_devconn *devconn, const stru
     hub->stats.connects++;
     join_groups(hub, devconn, connect);
     if (connect->hello != NULL) {
-        hf_session_opened(hub, devconn); /* the rest when its record is durable */
+        hf_session_opened(hub, devconn, &decision); /* the rest when its record is durable */
         hf_hub_refusals_trim(hub, device, connect->hello->uplink_first);
         return HF_OK;
     }

@@ -63,6 +63,13 @@ struct hf_recent_key {
     char key[];
 };
 
+/* How a session begins, decided at HELLO; until WELCOME. */
+struct hf_session_decision {
+    uint64_t gap_from, gap_to;
+    uint16_t reason;
+    uint8_t result; /* enum hf_session_result */
+};
+
 /* A record that is awaited: so that its device stays in memory until the tables can know it, or so that a call is answered. */
 struct hf_open_record {
     struct hf_waiter waiter;
@@ -70,7 +77,8 @@ struct hf_open_record {
     struct hf_hub *hub;
     struct hf_device *device; /* or NULL */
     struct hf_call *call;     /* or NULL; ours to answer */
-    uint64_t welcome_epoch;   /* an ONLINE record of a session: WELCOME follows; 0 = none */
+    uint64_t welcome_epoch;   /* an ONLINE record of a session: WELCOME follows, as was decided; 0 = none */
+    struct hf_session_decision decision;
 };
 
 /* A numbered uplink frame on its way into the log. */
@@ -105,8 +113,8 @@ hf_err hf_device_record(struct hf_hub *hub, struct hf_device *device, struct hf_
 void hf_device_presence(struct hf_hub *hub, struct hf_device *device, enum hf_evidence evidence,
                         enum hf_reason reason, uint16_t code, bool ended);
 /* HF_ERR_NOMEM, or the journal's error: nothing has changed. */
-hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device,
-                           const struct hf_hub_connect *connect);
+hf_err hf_device_connected(struct hf_hub *hub, struct hf_device *device, const struct hf_hub_connect *connect,
+                           const struct hf_session_decision *decision);
 /* A connection ended and the device stays as it is, because a newer one took over. */
 void hf_device_ended(struct hf_hub *hub, struct hf_device *device, enum hf_reason reason, uint16_t code);
 /* Appends and waits for it; on HF_OK the record is on hub->open_records. HF_ERR_NOMEM, or the journal's error. */
@@ -171,10 +179,13 @@ hf_err hf_session_load(struct hf_hub *hub, struct hf_device *device,
 void hf_session_free(struct hf_device *device);
 /* HF_ERR_DENIED: not to be resumed and not to be let in, *ret_reason says why; HF_ERR_NOMEM. Nothing is recorded yet. */
 hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struct hf_session_hello *hello,
-                       enum hf_reason *ret_reason);
-void hf_session_record_fill(const struct hf_session *session, uint8_t out[HF_SESSION_RECORD_BYTES]);
-void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn);
-void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t epoch);
+                       struct hf_session_decision *ret_decision, enum hf_reason *ret_reason);
+void hf_session_record_fill(const struct hf_session *session, const struct hf_session_decision *decision,
+                            uint8_t out[HF_SESSION_RECORD_BYTES]);
+void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn,
+                       const struct hf_session_decision *decision);
+void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t epoch,
+                        const struct hf_session_decision *decision);
 void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t last_life_ms);
 
 /* hub_refusals.c: of the queue that the device's session has now */

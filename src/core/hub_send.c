@@ -221,7 +221,7 @@ static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
 {
     devconn->ops->flush(devconn);
     pump(hub, devconn);
-    if (devconn->session != NULL)
+    if (devconn->in_session)
         hf_session_gaps(hub, devconn);
     if (devconn->spilled && hf_sendq_messages(devconn->sendq) == 0 && !hf_session_blocked(devconn))
         hf_outbox_load(hub, devconn->device);

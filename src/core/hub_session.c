@@ -29,7 +29,7 @@ void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uin
     if (seq > session->up.durable_through)
         memcpy(session->uplink_id, id, sizeof(session->uplink_id));
     hf_receiver_durable(&session->up, seq, hub->now_ms);
-    if (device->devconn != NULL && device->devconn->session == session)
+    if (device->devconn != NULL && device->devconn->in_session)
         hf_hub_touch(hub, device->devconn);
 }
 
@@ -69,7 +69,7 @@ static void uplink_open(struct hf_uplink *uplink) /* its record was appended */
 static enum hf_session_verdict offer(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
                                      struct hf_slice frame, uint64_t *ret_seq)
 {
-    struct hf_receiver *up = &devconn->session->up;
+    struct hf_receiver *up = &hf_devconn_session(devconn)->up;
 
     if (!hf_serial_expand(up->expected, wire, ret_seq))
         return HF_SESSION_VERDICT_BROKEN;
@@ -128,7 +128,7 @@ static hf_err record_gap(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
 static enum hf_session_verdict took(struct hf_hub *hub, struct hf_devconn *devconn,
                                     enum hf_session_verdict verdict)
 {
-    hf_receiver_took(&devconn->session->up, hub->now_ms);
+    hf_receiver_took(&hf_devconn_session(devconn)->up, hub->now_ms);
     hf_hub_touch(hub, devconn);
     return verdict;
 }
@@ -178,7 +178,7 @@ enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_dev
     if (incoming->id != NULL)
         memcpy(uplink->id, incoming->id, sizeof(uplink->id));
     numbered.seq = seq;
-    numbered.queue_id = devconn->session->queue_id;
+    numbered.queue_id = hf_devconn_session(devconn)->queue_id;
     hf_err err = hf_hub_message(hub, devconn, &numbered, &uplink->waiter, ret_wait_ms);
     if (err == HF_OK) {
         uplink_open(uplink);
@@ -217,7 +217,7 @@ enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devc
     struct hf_event event = {
         .format = result->format,
         .flags = result->text ? HF_EVENT_FLAG_TEXT : 0,
-        .from = devconn->session->queue_id,
+        .from = hf_devconn_session(devconn)->queue_id,
         .to = seq,
         .payload = result->payload,
     };
@@ -236,7 +236,7 @@ enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devc
 enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn *devconn,
                                            const struct hf_frame_gap *gap, struct hf_slice frame)
 {
-    struct hf_receiver *up = &devconn->session->up;
+    struct hf_receiver *up = &hf_devconn_session(devconn)->up;
     uint64_t from, to;
 
     if (!hf_serial_expand(up->expected, gap->from, &from) || !hf_serial_expand(from, gap->to, &to) ||
@@ -265,7 +265,7 @@ enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn
 enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn *devconn,
                                            const struct hf_frame_ack *ack)
 {
-    struct hf_session *session = devconn->session;
+    struct hf_session *session = hf_devconn_session(devconn);
     struct hf_device *device = devconn->device;
     uint64_t base_before = 0, at = 0, from, to;
     enum hf_ack_verdict verdict = hf_sender_ack(&session->down, ack, hub->now_ms, &base_before);

@@ -41,7 +41,7 @@ enum {
     HF_SESSION_ENDS_MAX = 32
 }; /* messages whose end, not their delivery, is to be told by a GAP; beyond them its reason is `gap` */
 
-struct hf_session { /* owned by its device; devconn->session while connected */
+struct hf_session { /* owned by its device, in hub->sessions */
     uint8_t id[16]; /* all zero: only uplink positions are known */
     uint64_t base;  /* device->seq before the session's first */
     uint64_t
@@ -52,24 +52,24 @@ struct hf_session { /* owned by its device; devconn->session while connected */
     uint64_t seen_ms;      /* UTC, last sign of life as of the end of the last connection */
     struct hf_sender down;
     struct hf_receiver up;
-    struct hf_rtt rtt; /* kept across connections */
-    struct {           /* at HELLO, for WELCOME; the ticket for BYE, too */
-        uint64_t gap_from, gap_to;
-        uint32_t ticket_ms;
-        uint16_t reason;
-        uint8_t result; /* enum hf_session_result */
-    } decided;
-    struct hf_device *device;
+    struct hf_rtt rtt;      /* kept across connections */
     struct hf_session_end { /* owns; by seq; NULL until the first */
         uint64_t seq;
         uint16_t reason;
     } * ends;
-    uint32_t slot;
+    uint32_t slot; /* while connected; else HF_SLOT_NONE */
     uint8_t end_count;
     bool welcomed;       /* WELCOME went out: the downlink flows */
     bool held_by_end;    /* the next number's message has ended, and its record is not durable yet */
     bool reasons_unread; /* taken up from the tables: reasons of earlier ends are in the EXPLAIN rows */
 };
+_Static_assert(sizeof(struct hf_session) <= 216, "an idle session is budgeted");
+
+/* The session of a connection of holdfast.v1; NULL in raw mode, before it is let in and when it is over. */
+static inline struct hf_session *hf_devconn_session(const struct hf_devconn *devconn)
+{
+    return devconn->in_session ? devconn->device->session : NULL;
+}
 
 /* Answers of the calls below that a connection must follow with a close. */
 enum hf_session_verdict {
@@ -98,4 +98,6 @@ enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn
 /* OK, or BROKEN. What is durable at the device ends as delivered (plain messages) or waits for its result only (commands). */
 enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn *devconn,
                                            const struct hf_frame_ack *ack);
+/* For WELCOME and BYE: when the device is to come back after a loss, in ms; 0 = it has no ticket. */
+uint32_t hf_hub_session_ticket_ms(const struct hf_hub *hub, const struct hf_devconn *devconn);
 #endif

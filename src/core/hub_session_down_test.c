@@ -493,7 +493,7 @@ static void an_answer_to_our_question_shows_what_is_missing(void **state)
     sk_send_message(tk, "d", 1, 0);
     sk_send_message(tk, "d", 2, 0);
     tk_run(tk);
-    struct hf_sender *down = &tk->conns[0].dev.session->down;
+    struct hf_sender *down = &hf_devconn_session(&tk->conns[0].dev)->down;
     assert_int_equal(sk_ack(tk, &d, 0), HF_SESSION_VERDICT_OK); /* nobody asked: it may just be slow */
     assert_int_equal(tk->hub.stats.resent, 0);
     assert_int_equal(hf_sender_tick(down, &rtt, hf_sender_due_ms(down, &rtt)), HF_SENDER_ASK);
@@ -524,9 +524,9 @@ static void a_resumed_device_may_be_ahead_of_us(void **state)
     assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 3);
     assert_int_equal(d.seen_count, 3);
     sk_expect(&d, 2, 4, 4); /* not 3 */
-    assert_int_equal(tk->conns[1].dev.session->down.inflight_bytes, 4);
+    assert_int_equal(hf_devconn_session(&tk->conns[1].dev)->down.inflight_bytes, 4);
     assert_int_equal(sk_ack(tk, &d, 4), HF_SESSION_VERDICT_OK);
-    assert_int_equal(tk->conns[1].dev.session->down.inflight_bytes, 0);
+    assert_int_equal(hf_devconn_session(&tk->conns[1].dev)->down.inflight_bytes, 0);
     assert_int_equal(sk_ack(tk, &d, 5), HF_SESSION_VERDICT_BROKEN);
 }
 

@@ -14,13 +14,14 @@ static bool id_is_none(const uint8_t id[16])
     return memcmp(id, none, sizeof(none)) == 0;
 }
 
-static struct hf_session *session_new(struct hf_device *device)
+static struct hf_session *session_new(struct hf_hub *hub, struct hf_device *device)
 {
-    struct hf_session *session = calloc(1, sizeof(*session));
+    if (hub->sessions == NULL)
+        hub->sessions = hf_slab_new("sessions", sizeof(struct hf_session), HF_HUB_DEVICES_MAX);
+    struct hf_session *session = hub->sessions ? hf_slab_take(hub->sessions) : NULL;
 
     if (session == NULL)
         return NULL;
-    session->device = device;
     session->slot = HF_SLOT_NONE;
     hf_receiver_init(&session->up, 1, 0, HF_WINDOW_MESSAGES_DEFAULT, HF_WINDOW_BYTES_DEFAULT);
     device->session = session;
@@ -33,7 +34,7 @@ void hf_session_free(struct hf_device *device)
         return;
     hf_receiver_deinit(&device->session->up);
     free(device->session->ends);
-    free(device->session);
+    hf_slab_give(device->hub->sessions, device->session);
     device->session = NULL;
 }
 
@@ -43,7 +44,7 @@ hf_err hf_session_load(struct hf_hub *hub, struct hf_device *device, const struc
 
     if (row->queue == 0 && row->session.bytes == 0)
         return HF_OK;
-    struct hf_session *session = session_new(device);
+    struct hf_session *session = session_new(hub, device);
     if (session == NULL)
         return HF_ERR_NOMEM;
     if (row->session.bytes == sizeof(session->id))
@@ -137,9 +138,8 @@ static void rebuild(struct hf_hub *hub, struct hf_device *device)
     session->reasons_unread = false;
 }
 
-/* Everything is decided and nothing recorded yet; hf_session_undo() takes it back. */
 hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struct hf_session_hello *hello,
-                       enum hf_reason *ret_reason)
+                       struct hf_session_decision *ret_decision, enum hf_reason *ret_reason)
 {
     struct hf_resume_answer answer = decide(hub, device, hello);
 
@@ -151,7 +151,7 @@ hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struc
     *ret_reason = HF_REASON_MEMORY_LIMIT;
     if (hub->uplinks == NULL)
         hub->uplinks = hf_slab_new("uplink_waiters", sizeof(struct hf_uplink), HF_HUB_UPLINKS_MAX);
-    if (hub->uplinks == NULL || (device->session == NULL && session_new(device) == NULL))
+    if (hub->uplinks == NULL || (device->session == NULL && session_new(hub, device) == NULL))
         return HF_ERR_NOMEM;
     struct hf_session *session = device->session;
     bool resumed = answer.resume == HF_RESUME_RESUMED;
@@ -165,66 +165,76 @@ hf_err hf_session_open(struct hf_hub *hub, struct hf_device *device, const struc
     if (resumed)
         hf_sender_given(&session->down, given);
     session->welcomed = false;
-    session->decided.result = resumed                          ? HF_SESSION_RESUMED
-                              : answer.resume == HF_RESUME_NEW ? HF_SESSION_NEW
-                                                               : HF_SESSION_REBUILT;
-    session->decided.reason = (uint16_t)answer.reason;
-    session->decided.gap_from = answer.gap_from;
-    session->decided.gap_to = answer.gap_to;
-    session->decided.ticket_ms = 0;
+    *ret_decision = (struct hf_session_decision){
+        .result = resumed                          ? HF_SESSION_RESUMED
+                  : answer.resume == HF_RESUME_NEW ? HF_SESSION_NEW
+                                                   : HF_SESSION_REBUILT,
+        .reason = (uint16_t)answer.reason,
+        .gap_from = answer.gap_from,
+        .gap_to = answer.gap_to,
+    };
     return HF_OK;
 }
 
-void hf_session_record_fill(const struct hf_session *session, uint8_t out[HF_SESSION_RECORD_BYTES])
+void hf_session_record_fill(const struct hf_session *session, const struct hf_session_decision *decision,
+                            uint8_t out[HF_SESSION_RECORD_BYTES])
 {
-    hf_session_record_encode(&(struct hf_session_record){.result = session->decided.result,
-                                                         .reason = session->decided.reason,
+    hf_session_record_encode(&(struct hf_session_record){.result = decision->result,
+                                                         .reason = decision->reason,
                                                          .base = session->base,
                                                          .top = session->top,
                                                          .queue_id = session->queue_id,
                                                          .uplink = hf_serial_before(session->up.expected),
-                                                         .gap_from = session->decided.gap_from,
-                                                         .gap_to = session->decided.gap_to},
+                                                         .gap_from = decision->gap_from,
+                                                         .gap_to = decision->gap_to},
                              out);
 }
 
 /* The connection is let in; its ONLINE record is on its way. */
-void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn)
+void hf_session_opened(struct hf_hub *hub, struct hf_devconn *devconn,
+                       const struct hf_session_decision *decision)
 {
     struct hf_device *device = devconn->device;
-    struct hf_session *session = device->session;
 
-    devconn->session = session;
-    session->slot = hf_slots_take(&hub->slots);
-    if (session->slot != HF_SLOT_NONE && hub->options.return_per_second > 0)
-        session->decided.ticket_ms = hf_slots_ticket_ms(session->slot, hub->options.worker,
-                                                        hub->options.workers, hub->options.return_per_second);
-    hub->stats.sessions[session->decided.result]++;
-    if (session->decided.result == HF_SESSION_REBUILT)
-        hub->stats.rebuilt[session->decided.reason]++;
-    hf_outbox_session_opened(hub, device, session->decided.result == HF_SESSION_RESUMED);
+    devconn->in_session = true;
+    device->session->slot = hf_slots_take(&hub->slots);
+    hub->stats.sessions[decision->result]++;
+    if (decision->result == HF_SESSION_REBUILT)
+        hub->stats.rebuilt[decision->reason]++;
+    hf_outbox_session_opened(hub, device, decision->result == HF_SESSION_RESUMED);
+}
+
+uint32_t hf_hub_session_ticket_ms(const struct hf_hub *hub, const struct hf_devconn *devconn)
+{
+    const struct hf_session *session = hf_devconn_session(devconn);
+
+    if (session == NULL || hub->options.return_per_second == 0)
+        return 0;
+    return hf_slots_ticket_ms(session->slot, hub->options.worker, hub->options.workers,
+                              hub->options.return_per_second);
 }
 
 /* The ONLINE record is durable. It may be of a connection that has ended meanwhile: then the epoch is not the current one. */
-void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t epoch)
+void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t epoch,
+                        const struct hf_session_decision *decision)
 {
     struct hf_session *session = device->session;
     struct hf_devconn *devconn = device->devconn;
 
-    if (session == NULL || devconn == NULL || devconn->session != session || session->welcomed ||
+    if (session == NULL || devconn == NULL || !devconn->in_session || session->welcomed ||
         epoch != device->epoch)
         return;
     session->welcomed = true;
     struct hf_session_opened opened = {
-        .result = (enum hf_session_result)session->decided.result,
-        .reason = (enum hf_reason)session->decided.reason,
+        .result = (enum hf_session_result)decision->result,
+        .reason = (enum hf_reason)decision->reason,
         .epoch = device->epoch,
-        .gap_from = session->decided.gap_from,
-        .gap_to = session->decided.gap_to,
+        .gap_from = decision->gap_from,
+        .gap_to = decision->gap_to,
         .uplink_received = hf_serial_before(session->up.expected),
         .uplink_durable = session->up.durable_through,
         .downlink_next = session->down.next,
-        .ticket_ms = session->decided.ticket_ms,
+        .ticket_ms = hf_hub_session_ticket_ms(hub, devconn),
         .refusals = hf_hub_refusals(hub, device),
     };
     memcpy(opened.session_id, session->id, sizeof(opened.session_id));
@@ -238,12 +248,12 @@ void hf_session_welcome(struct hf_hub *hub, struct hf_device *device, uint64_t e
 
 void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t last_life_ms)
 {
-    struct hf_session *session = devconn->session;
+    struct hf_session *session = hf_devconn_session(devconn);
     uint64_t silent_ms = hub->now_ms > last_life_ms ? hub->now_ms - last_life_ms : 0;
 
     if (session == NULL)
         return;
-    devconn->session = NULL;
+    devconn->in_session = false;
     hf_slots_give(&hub->slots, session->slot);
     session->slot = HF_SLOT_NONE;
     session->seen_ms = hub->utc_ms > silent_ms ? hub->utc_ms - silent_ms : 0;

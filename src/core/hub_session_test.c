@@ -280,7 +280,7 @@ static void a_stale_connection_has_no_say(void **state)
     assert_false(tk->conns[0].open);
     assert_int_equal(tk->conns[0].closed_for, HF_REASON_REPLACED);
     assert_null(tk->conns[0].dev.device);
-    assert_null(tk->conns[0].dev.session);
+    assert_null(hf_devconn_session(&tk->conns[0].dev));
     assert_int_equal(newer.opened.epoch, 2);
 }
 

@@ -15,8 +15,9 @@ struct topic {
     char name[];
 };
 
-struct subscription {
-    struct hf_list_node of_topic, of_conn;
+struct hf_subscription {
+    struct hf_list_node of_topic;
+    struct hf_subscription *next_of_conn;
     struct topic *topic;
     struct hf_devconn *devconn;
 };
@@ -50,15 +51,13 @@ static struct topic *find(struct hf_hub *hub, struct hf_tenant *tenant, struct h
     return node ? HF_CONTAINER_OF(node, struct topic, node) : NULL;
 }
 
-static struct subscription *subscription_of(struct hf_devconn *devconn, const struct topic *topic)
+static struct hf_subscription *subscription_of(struct hf_devconn *devconn, const struct topic *topic)
 {
-    for (struct hf_list_node *at = devconn->topics.next; at != &devconn->topics; at = at->next) {
-        struct subscription *subscription = HF_CONTAINER_OF(at, struct subscription, of_conn);
+    struct hf_subscription *at = devconn->topics;
 
-        if (subscription->topic == topic)
-            return subscription;
-    }
-    return NULL;
+    while (at != NULL && at->topic != topic)
+        at = at->next_of_conn;
+    return at;
 }
 
 static struct topic *topic_new(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice name)
@@ -106,7 +105,7 @@ hf_err hf_hub_subscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct h
         return HF_ERR_DENIED;
     if (devconn->subscriptions >= rules->subscriptions_max)
         return HF_ERR_LIMIT;
-    struct subscription *subscription = calloc(1, sizeof(*subscription));
+    struct hf_subscription *subscription = calloc(1, sizeof(*subscription));
     if (subscription == NULL)
         return HF_ERR_NOMEM;
     if (topic == NULL)
@@ -118,18 +117,22 @@ hf_err hf_hub_subscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct h
     subscription->topic = topic;
     subscription->devconn = devconn;
     hf_list_init(&subscription->of_topic);
-    hf_list_init(&subscription->of_conn);
     hf_list_push_back(&topic->subscriptions, &subscription->of_topic);
-    hf_list_push_back(&devconn->topics, &subscription->of_conn);
+    subscription->next_of_conn = devconn->topics;
+    devconn->topics = subscription;
     devconn->subscriptions++;
     hub->stats.subscriptions++;
     return HF_OK;
 }
 
-static void leave(struct hf_hub *hub, struct subscription *subscription)
+static void leave(struct hf_hub *hub, struct hf_subscription *subscription)
 {
+    struct hf_subscription **at = &subscription->devconn->topics; /* bounded: rules->subscriptions_max */
+
+    while (*at != subscription)
+        at = &(*at)->next_of_conn;
+    *at = subscription->next_of_conn;
     hf_list_remove(&subscription->of_topic);
-    hf_list_remove(&subscription->of_conn);
     subscription->devconn->subscriptions--;
     hub->stats.subscriptions--;
     topic_free_if_empty(hub, subscription->topic);
@@ -139,7 +142,7 @@ static void leave(struct hf_hub *hub, struct subscription *subscription)
 hf_err hf_hub_unsubscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice name)
 {
     struct topic *topic = find(hub, devconn->device->tenant, name);
-    struct subscription *subscription = topic ? subscription_of(devconn, topic) : NULL;
+    struct hf_subscription *subscription = topic ? subscription_of(devconn, topic) : NULL;
 
     if (subscription == NULL)
         return HF_ERR_NOT_FOUND;
@@ -149,8 +152,8 @@ hf_err hf_hub_unsubscribe(struct hf_hub *hub, struct hf_devconn *devconn, struct
 
 void hf_topics_leave(struct hf_hub *hub, struct hf_devconn *devconn)
 {
-    while (!hf_list_empty(&devconn->topics))
-        leave(hub, HF_CONTAINER_OF(devconn->topics.next, struct subscription, of_conn));
+    while (devconn->topics != NULL)
+        leave(hub, devconn->topics);
 }
 
 /* One receiver of a fan-out; true when it was written or queued. */
@@ -208,7 +211,7 @@ uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const stru
     /* A receiver that is closed on the way takes its own subscription away and, if it was the last one, the topic. */
     for (struct hf_list_node *at = topic->subscriptions.next; at != &topic->subscriptions; at = next) {
         bool last = at->next == &topic->subscriptions;
-        struct hf_devconn *devconn = HF_CONTAINER_OF(at, struct subscription, of_topic)->devconn;
+        struct hf_devconn *devconn = HF_CONTAINER_OF(at, struct hf_subscription, of_topic)->devconn;
 
         next = at->next;
         if (is_for(devconn, outgoing))

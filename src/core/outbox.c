@@ -267,7 +267,7 @@ static void deliver(struct hf_hub *hub, struct hf_pending *pending, const struct
     struct hf_devconn *devconn = pending->device->devconn;
     enum hf_reason reason = HF_REASON_NONE;
 
-    if (devconn->session != NULL) {
+    if (devconn->in_session) {
         if (hf_session_push(hub, pending, outgoing) == HF_PUSH_SPILLED)
             devconn->spilled = true;
         return;

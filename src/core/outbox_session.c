@@ -94,7 +94,7 @@ static enum hf_reason gap_reason(const struct hf_session *session, uint64_t seq,
 
 static hf_err write_gaps(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t from, uint64_t through)
 {
-    struct hf_session *session = devconn->session;
+    struct hf_session *session = hf_devconn_session(devconn);
 
     while (from <= through) {
         uint64_t to = through;
@@ -141,7 +141,7 @@ static struct hf_pending *first_unsent(const struct hf_device *device)
 void hf_session_gaps(struct hf_hub *hub, struct hf_devconn *devconn)
 {
     struct hf_device *device = devconn->device;
-    struct hf_session *session = devconn->session;
+    struct hf_session *session = hf_devconn_session(devconn);
 
     if (!session->welcomed || session->base + session->down.next > device->seq)
         return;
@@ -158,20 +158,20 @@ void hf_session_gaps(struct hf_hub *hub, struct hf_devconn *devconn)
 
 bool hf_session_awaits_end(const struct hf_device *device, const struct hf_pending *ending)
 {
-    const struct hf_session *session = device->devconn ? device->devconn->session : NULL;
+    const struct hf_session *session = device->devconn ? hf_devconn_session(device->devconn) : NULL;
 
     return session != NULL && ending->seq >= session->base + session->down.next;
 }
 
 void hf_session_end_durable(struct hf_hub *hub, struct hf_device *device)
 {
-    struct hf_devconn *devconn = device->devconn;
+    struct hf_session *session = device->devconn ? hf_devconn_session(device->devconn) : NULL;
 
-    if (devconn == NULL || devconn->session == NULL)
+    if (session == NULL)
         return;
-    devconn->session->held_by_end = false;
-    if (devconn->session->base + devconn->session->down.next <= device->seq)
-        hf_hub_touch(hub, devconn);
+    session->held_by_end = false;
+    if (session->base + session->down.next <= device->seq)
+        hf_hub_touch(hub, device->devconn);
 }
 
 void hf_session_ended(struct hf_hub *hub, struct hf_pending *pending, enum hf_fate fate,
@@ -191,7 +191,7 @@ void hf_session_ended(struct hf_hub *hub, struct hf_pending *pending, enum hf_fa
 
 bool hf_session_blocked(const struct hf_devconn *devconn)
 {
-    const struct hf_session *session = devconn->session;
+    const struct hf_session *session = hf_devconn_session(devconn);
 
     return session != NULL &&
            (!session->welcomed || session->held_by_end || !hf_sender_may_send(&session->down, 1));
@@ -202,7 +202,7 @@ static hf_err write_numbered(struct hf_devconn *devconn, const struct hf_pending
 {
     struct hf_outgoing numbered = *outgoing;
 
-    numbered.seq = number_of(devconn->session, pending);
+    numbered.seq = number_of(hf_devconn_session(devconn), pending);
     return devconn->ops->write(devconn, &numbered);
 }
 
@@ -210,7 +210,7 @@ enum hf_push hf_session_push(struct hf_hub *hub, struct hf_pending *pending,
                              const struct hf_outgoing *outgoing)
 {
     struct hf_devconn *devconn = pending->device->devconn;
-    struct hf_session *session = devconn->session;
+    struct hf_session *session = hf_devconn_session(devconn);
     const struct hf_tenant_rules *rules = hf_rules(pending->device->tenant);
 
     if (session->welcomed && number_of(session, pending) > session->down.next)

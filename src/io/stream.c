@@ -119,8 +119,8 @@ void hf_stream_become_ready(struct hf_stream *stream)
     stream->flags &= (uint16_t)~NOT_READY;
     stream->handle.on_event = hf_stream_on_live;
     hf_stream_rearm(stream);
-    if (stream->on_ready != NULL)
-        stream->on_ready(&stream->link);
+    if (stream->extra != NULL && stream->extra->on_ready != NULL)
+        stream->extra->on_ready(&stream->link);
     if (!(stream->flags & STREAM_GONE) &&
         (hf_stream_has_output(stream) || (stream->flags & STREAM_FINISHING)))
         hf_stream_mark_dirty(stream); /* what was written before or just now */
@@ -220,7 +220,6 @@ hf_err hf_stream_open(struct hf_loop *loop, int fd, const struct hf_stream_optio
     err = stream_new(loop, handler, user, &stream);
     if (err != HF_OK)
         return err;
-    stream->on_ready = options->on_ready;
     stream->conn_id = options->conn_id;
     stream->handle.fd = fd;
     if (options->connecting)
@@ -228,6 +227,12 @@ hf_err hf_stream_open(struct hf_loop *loop, int fd, const struct hf_stream_optio
     if (options->ssl != NULL)
         stream->flags |= STREAM_HANDSHAKE;
     err = take_ssl(stream, options->ssl);
+    if (err == HF_OK && (stream->flags & NOT_READY) && options->on_ready != NULL) {
+        if (extra_of(stream) != NULL)
+            stream->extra->on_ready = options->on_ready;
+        else
+            err = HF_ERR_NOMEM;
+    }
     if (err == HF_OK)
         err = hf_loop_watch(loop, &stream->handle, first_events(stream));
     if (err != HF_OK) {
@@ -460,8 +465,7 @@ hf_err hf_stream_detach(struct hf_stream *stream, const void *unread, size_t unr
                         struct hf_stream_seat *ret_seat)
 {
     struct hf_stream_pool *pool = stream->loop->streams;
-    struct hf_stream_seat seat = {
-        .fd = stream->handle.fd, .conn_id = stream->conn_id, .on_ready = stream->on_ready};
+    struct hf_stream_seat seat = {.fd = stream->handle.fd, .conn_id = stream->conn_id};
     hf_err err;
 
     if (stream->flags & (NOT_READY | STREAM_FINISHING | STREAM_FAILED | STREAM_GONE))
@@ -521,7 +525,6 @@ hf_err hf_stream_attach(struct hf_loop *loop, struct hf_stream_seat *seat,
     if (err != HF_OK)
         return err;
     stream->conn_id = seat->conn_id;
-    stream->on_ready = seat->on_ready;
     stream->handle.fd = seat->fd;
     stream->flags = seat->flags;
     err = take_ssl(stream, seat->ssl);

@@ -32,7 +32,7 @@ struct ssl_st; /* SSL */
 struct hf_chunk;
 struct hf_stream_extra;
 
-enum { HF_STREAM_IOV_MAX = 64, HF_STREAM_BYTES_MAX = 112 };
+enum { HF_STREAM_IOV_MAX = 64, HF_STREAM_BYTES_MAX = 104 };
 
 struct hf_stream {
     struct hf_link link; /* first */
@@ -40,8 +40,7 @@ struct hf_stream {
     struct hf_loop *loop;          /* borrows */
     struct hf_list_node node;      /* on at most one of the pool's lists: ready, dirty, handshakes, closed */
     struct hf_chunk *queue_last;   /* owns: circular, queue_last->next is the oldest */
-    struct hf_stream_extra *extra; /* owns: TLS, a peer address of its own, unread bytes; NULL for most */
-    void (*on_ready)(struct hf_link *link);
+    struct hf_stream_extra *extra; /* owns: what few have, such as TLS; NULL for most */
     uint64_t conn_id;
     uint32_t queued_bytes;
     uint32_t sent_of_oldest; /* bytes of the oldest chunk that are gone */
@@ -93,7 +92,6 @@ struct hf_stream_seat {
     int fd;
     struct ssl_st *ssl;
     uint64_t conn_id;
-    void (*on_ready)(struct hf_link *link);
     uint8_t *bytes; /* heap: what the adapter had not read, then output not sent, then ciphertext not sent */
     uint32_t unread_bytes, unsent_bytes, tail_bytes;
     uint16_t flags;

@@ -37,7 +37,8 @@ enum hf_stream_flag {
 };
 
 struct hf_stream_extra {
-    SSL *ssl;      /* owns, or NULL */
+    SSL *ssl; /* owns, or NULL */
+    void (*on_ready)(struct hf_link *link);
     uint8_t *rest; /* owns; of an attached stream: bytes still to be given to on_data */
     uint32_t rest_bytes;
     uint8_t *tail; /* owns; ciphertext that the kernel has not taken yet; goes before the queue */

@@ -69,7 +69,7 @@ struct hf_ws_conn {
     bool shadow;          /* raw mode: it has subscribed to its shadows */
     uint8_t shadow_calls; /* raw mode: on their way; each keeps the object, as acks_open does */
 };
-_Static_assert(sizeof(struct hf_ws_conn) <= 272, "an idle connection is budgeted");
+_Static_assert(sizeof(struct hf_ws_conn) <= 256, "an idle connection is budgeted");
 
 static inline struct hf_ws_conn *hf_ws_conn_of(struct hf_devconn *devconn)
 {

@@ -42,11 +42,11 @@ struct hf_ws_session { /* in site->sessions */
 _Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS |
                 HF_CAP_SHADOW | HF_CAP_REFUSALS) <= UINT8_MAX,
                "what may be accepted fits");
-_Static_assert(sizeof(struct hf_ws_session) <= 160, "an idle session is budgeted, with core's part of it");
+_Static_assert(sizeof(struct hf_ws_session) <= 144, "an idle session is budgeted, as core's part of it is");
 
 static inline bool hf_ws_welcomed(const struct hf_ws_conn *conn)
 {
-    return conn->session->state != HF_LINK_HANDSHAKING && conn->dev.session != NULL;
+    return conn->session->state != HF_LINK_HANDSHAKING && conn->dev.in_session;
 }
 
 static inline bool hf_ws_is_json(const struct hf_ws_conn *conn)

@@ -58,8 +58,8 @@ void hf_ws_session_begin(struct hf_ws_conn *conn, enum hf_profile profile, uint3
 
     hf_beat_init(&session->beat, &rules_of(conn)->beats[profile], profile == HF_PROFILE_DEFAULT, interval_ms,
                  conn->site->hub->now_ms);
-    session->beat.rtt = conn->dev.session->rtt; /* as the last connection left it */
-    if (session->beat.active)                   /* the listener's, as for raw mode */
+    session->beat.rtt = hf_devconn_session(&conn->dev)->rtt; /* as the last connection left it */
+    if (session->beat.active)                                /* the listener's, as for raw mode */
         session->patience_s = (uint16_t)(session->beat.rules->dead_ms / 1000);
     follow_timeout(conn);
 }
@@ -186,7 +186,7 @@ void hf_ws_session_pong(struct hf_ws_conn *conn, const struct hf_frame_beat *pon
 
     if (!obey(conn, verdict, pong))
         return;
-    conn->dev.session->rtt = conn->session->beat.rtt;
+    hf_devconn_session(&conn->dev)->rtt = conn->session->beat.rtt;
     follow_timeout(conn);
     hf_ws_arm(conn);
 }
@@ -225,7 +225,7 @@ static uint64_t quiet_at_ms(const struct hf_ws_conn *conn)
 
 uint64_t hf_ws_session_due_ms(const struct hf_ws_conn *conn)
 {
-    const struct hf_session *session = conn->dev.session;
+    const struct hf_session *session = hf_devconn_session(&conn->dev);
 
     if (!hf_ws_welcomed(conn))
         return conn->state_ms + HF_WS_WELCOME_MS;
@@ -274,7 +274,7 @@ static void send_ack(struct hf_ws_conn *conn, bool ask)
     struct hf_frame frame = {.type = HF_FRAME_ACK};
     struct hf_frame_ack *ack = &frame.as.ack;
 
-    hf_receiver_ack(&conn->dev.session->up, ack, conn->site->hub->now_ms);
+    hf_receiver_ack(&hf_devconn_session(&conn->dev)->up, ack, conn->site->hub->now_ms);
     ack->ask = ask;
     if (!(conn->session->capabilities & HF_CAP_SELECTIVE_ACK))
         ack->range_count = 0;
@@ -302,7 +302,7 @@ static bool was_absent(struct hf_ws_conn *conn, uint64_t due_ms, uint64_t now_ms
 /* Both streams: an acknowledgement that is due, a question, or a verdict. */
 static void settle(struct hf_ws_conn *conn, uint64_t due_ms, uint64_t now_ms)
 {
-    struct hf_session *session = conn->dev.session;
+    struct hf_session *session = hf_devconn_session(&conn->dev);
     bool judge = !was_absent(conn, due_ms, now_ms) && conn->held == NULL;
     enum hf_receiver_verdict up = hf_receiver_tick(&session->up, now_ms);
     enum hf_sender_verdict down =

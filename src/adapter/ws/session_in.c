@@ -104,7 +104,7 @@ static uint32_t times_corrupt(struct hf_ws_conn *conn, uint32_t seq) /* this one
 
 static bool in_turn(const struct hf_ws_conn *conn, uint32_t wire)
 {
-    const struct hf_receiver *up = &conn->dev.session->up;
+    const struct hf_receiver *up = &hf_devconn_session(&conn->dev)->up;
     uint64_t seq;
 
     return hf_serial_expand(up->expected, wire, &seq) && hf_receiver_offer(up, seq) == HF_RECEIVE_DELIVER;
@@ -123,7 +123,7 @@ static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
     if (!in_turn(conn, seq))
         return alive(conn);
     if (!in->kept && times_corrupt(conn, seq) <= HF_WS_BATCH_ASKS_MAX) {
-        if (hf_receiver_corrupt(&conn->dev.session->up, conn->site->hub->now_ms))
+        if (hf_receiver_corrupt(&hf_devconn_session(&conn->dev)->up, conn->site->hub->now_ms))
             return close_for(conn, HF_REASON_CORRUPT);
         hf_ws_session_settle(&conn->dev);
         return alive(conn);
@@ -206,7 +206,7 @@ static enum outcome on_gap(struct input *in, const struct hf_frame *frame)
 
 static bool waits_for_window(const struct hf_ws_conn *conn)
 {
-    return conn->dev.spilled && !hf_sender_may_send(&conn->dev.session->down, 1);
+    return conn->dev.spilled && !hf_sender_may_send(&hf_devconn_session(&conn->dev)->down, 1);
 }
 
 static enum outcome on_ack(struct input *in, const struct hf_frame *frame)
@@ -368,7 +368,8 @@ static hf_err decode_json(struct hf_ws_conn *conn, struct hf_slice text, char *s
 static enum outcome on_corrupt(struct hf_ws_conn *conn)
 {
     conn->site->stats.session.crc_wrong++;
-    if (!hf_ws_welcomed(conn) || hf_receiver_corrupt(&conn->dev.session->up, conn->site->hub->now_ms))
+    if (!hf_ws_welcomed(conn) ||
+        hf_receiver_corrupt(&hf_devconn_session(&conn->dev)->up, conn->site->hub->now_ms))
         return close_for(conn, HF_REASON_CORRUPT);
     hf_ws_session_settle(&conn->dev);
     return alive(conn);
@@ -402,7 +403,7 @@ static enum outcome take_first(struct input *in, size_t *ret_taken_bytes)
 /* What core kept is in the encoding in which it came: of this connection, as it forgets what is early with each. */
 static enum outcome take_kept(struct hf_ws_conn *conn, uint32_t *ret_wait_ms)
 {
-    struct hf_receiver *up = &conn->dev.session->up;
+    struct hf_receiver *up = &hf_devconn_session(&conn->dev)->up;
     enum outcome outcome = TAKEN;
     struct hf_slice kept;
 

@@ -160,7 +160,7 @@ static void refuse_again(struct hf_ws_conn *conn, const struct hf_refusals *refu
             hf_ws_session_refuse(conn, (uint32_t)seq, (enum hf_reason)refusals->at[i].reason, "");
         }
     if (conn->session->waiting)
-        hf_receiver_asked(&conn->dev.session->up, conn->site->hub->now_ms);
+        hf_receiver_asked(&hf_devconn_session(&conn->dev)->up, conn->site->hub->now_ms);
 }
 
 void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_opened *opened)
@@ -186,14 +186,14 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
         .downlink_next = opened->downlink_next,
         .gap_from = opened->gap_from,
         .gap_to = opened->gap_to,
-        .window_messages = (uint16_t)devconn->session->up.window_messages,
-        .window_bytes = devconn->session->up.window_bytes,
+        .window_messages = (uint16_t)hf_devconn_session(devconn)->up.window_messages,
+        .window_bytes = hf_devconn_session(devconn)->up.window_bytes,
         .message_bytes_max = site->limits.message_bytes_max,
         .rate = rules->uplink.per_second,
         .durability = HF_DURABILITY_FSYNC,
         .profile = beats->profile,
         .k = beats->k,
-        .interval_ms = interval_of(beats, &devconn->session->rtt),
+        .interval_ms = interval_of(beats, &hf_devconn_session(devconn)->rtt),
         .resume_ms = (uint32_t)HF_MIN(rules->session.resume_ms, (uint64_t)UINT32_MAX),
         .ticket_ms = opened->ticket_ms,
         .time_ms = site->hub->utc_ms,

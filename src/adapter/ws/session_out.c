@@ -110,7 +110,7 @@ void hf_ws_session_bye(struct hf_ws_conn *conn, enum hf_reason reason, struct hf
     frame.as.bye =
         (struct hf_frame_bye){.reason = (uint16_t)reason,
                               .retry_ms = hf_reason_info(reason)->retry_ms,
-                              .ticket_ms = conn->dev.session ? conn->dev.session->decided.ticket_ms : 0,
+                              .ticket_ms = hf_hub_session_ticket_ms(conn->site->hub, &conn->dev),
                               .detail = {detail.at, HF_MIN(detail.bytes, (size_t)HF_FRAME_TEXT_BYTES_MAX)}};
     (void)hf_ws_session_send(conn, &frame);
 }

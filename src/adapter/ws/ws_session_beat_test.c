@@ -53,7 +53,7 @@ static void the_gateway_beats_by_steps(void **state)
     assert_true(beat->as.beat.valid);
     sk_run(100);
     pong(link, 1);
-    assert_int_equal(hf_rtt_srtt_ms(&sk_conn(link)->dev.session->rtt),
+    assert_int_equal(hf_rtt_srtt_ms(&hf_devconn_session(&sk_conn(link)->dev)->rtt),
                      100); /* kept for the next connection */
     struct hf_live live = {0};
     sk_conn(link)->dev.ops->describe(&sk_conn(link)->dev, &live);

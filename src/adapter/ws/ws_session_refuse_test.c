@@ -265,7 +265,7 @@ static void checksums(void **state)
     assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 1);
     sk_turn();
     sk_expect_ack(link, 1, 1);
-    for (unsigned i = 1; i <= HF_CORRUPT_MAX; i++) {
+    for (unsigned i = 1; i <= HF_STRIKES_MAX; i++) {
         struct hf_frame behind = sk_beat(HF_FRAME_PING, i, 0);
 
         data.as.data.seq = 2;
@@ -274,7 +274,7 @@ static void checksums(void **state)
         message.at[message.bytes - 6] ^= 1;
         sk_add(&message, &behind); /* what stands behind it is a frame of its own */
         sk_say_all(link, &message);
-        if (i == HF_CORRUPT_MAX)
+        if (i == HF_STRIKES_MAX)
             break;
         const struct hf_frame *nack = sk_expect(link, HF_FRAME_ACK);
         assert_true(nack->as.ack.nack);
@@ -282,7 +282,7 @@ static void checksums(void **state)
         (void)sk_expect(link, HF_FRAME_PONG);
     }
     sk_expect_bye(link, HF_REASON_CORRUPT);
-    assert_int_equal(kit.site.stats.session.crc_wrong, HF_CORRUPT_MAX);
+    assert_int_equal(kit.site.stats.session.crc_wrong, HF_STRIKES_MAX);
     link = sk_open("d1", HF_WS_SESSION); /* nobody is known by a HELLO that does not check */
     struct hf_frame hello = sk_hello("d1");
     hello.crc = true;

@@ -136,13 +136,13 @@ static void those_behind_it_do_not_count(void **state)
     (void)state;
     say(link, 1, 210, true);
     assert_true(sk_expect(link, HF_FRAME_ACK)->as.ack.nack);
-    for (uint32_t seq = 2; seq < 2 + HF_CORRUPT_MAX; seq++)
+    for (uint32_t seq = 2; seq < 2 + HF_STRIKES_MAX; seq++)
         say(link, seq, 210, true);
     say(link, 1, 210, true);
     assert_true(sk_expect(link, HF_FRAME_ACK)->as.ack.nack);
     say(link, 1, 210, true);
     assert_int_equal(sk_expect(link, HF_FRAME_REFUSE)->as.refuse.seq, 1);
-    assert_int_equal(kit.site.stats.samples_corrupt, HF_WS_BATCH_ASKS_MAX + 1 + HF_CORRUPT_MAX);
+    assert_int_equal(kit.site.stats.samples_corrupt, HF_WS_BATCH_ASKS_MAX + 1 + HF_STRIKES_MAX);
     say(link, 2, 220, false); /* in turn now, and whole */
     assert_int_equal(twin()->last.power_w, 220);
 }
@@ -152,12 +152,12 @@ static void many_corrupt_batches_end_the_session(void **state)
     struct kit_link *link = sk_device("d1");
 
     (void)state;
-    for (uint32_t seq = 1; seq < HF_CORRUPT_MAX; seq++) {
+    for (uint32_t seq = 1; seq < HF_STRIKES_MAX; seq++) {
         say(link, seq, 210, true);
         assert_true(sk_expect(link, HF_FRAME_ACK)->as.ack.nack);
         say(link, seq, 210, false);
     }
-    say(link, HF_CORRUPT_MAX, 210, true);
+    say(link, HF_STRIKES_MAX, 210, true);
     sk_expect_bye(link, HF_REASON_CORRUPT);
 }
 

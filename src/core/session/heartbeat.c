@@ -1,8 +1,6 @@
 /* core/session/heartbeat.c - see the picture in heartbeat.h. Whatever arrives first tells how long we ourselves were away: forgive(). */
 #include "core/session/heartbeat.h"
 
-#include <string.h>
-
 #include "base/assert.h"
 #include "core/session/serial.h"
 
@@ -231,14 +229,7 @@ enum hf_beat_verdict hf_beat_tick(struct hf_beat *beat, uint64_t now_ms, uint64_
 
 static enum hf_beat_verdict invalid(struct hf_beat *beat, uint64_t now_ms)
 {
-    bool many = beat->invalid == HF_BEAT_INVALID_MAX - 1 &&
-                now_ms - beat->invalid_ms[HF_BEAT_INVALID_MAX - 2] < HF_BEAT_INVALID_MS;
-
-    memmove(&beat->invalid_ms[1], &beat->invalid_ms[0],
-            sizeof(beat->invalid_ms) - sizeof(beat->invalid_ms[0]));
-    beat->invalid_ms[0] = now_ms;
-    beat->invalid = (uint8_t)HF_MIN(beat->invalid + 1, HF_BEAT_INVALID_MAX - 1);
-    return many ? HF_BEAT_INVALID_MANY : HF_BEAT_INVALID;
+    return hf_strikes_add(&beat->invalid, now_ms) ? HF_BEAT_INVALID_MANY : HF_BEAT_INVALID;
 }
 
 /* The beat `seq` is answered after all: it is not lost any more. */

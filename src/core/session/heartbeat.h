@@ -18,6 +18,7 @@
 
 #include "codec/session/frame.h"
 #include "core/session/rtt.h"
+#include "core/session/strikes.h"
 
 enum {
     HF_BEAT_INTERVAL_MS_MIN = 5000, /* adaptive, healthy */
@@ -29,8 +30,6 @@ enum {
     HF_BEAT_LATE_MAX = 3,      /* in a row: DEGRADED */
     HF_BEAT_MISSES_DEGRADED = 2,
     HF_BEAT_ON_TIME_RESTORES = 5,
-    HF_BEAT_INVALID_MAX = 3, /* within HF_BEAT_INVALID_MS: 4400 */
-    HF_BEAT_INVALID_MS = 60000,
     HF_BEAT_OPEN_MAX = 8, /* beats whose answer may still come */
     HF_BEAT_ANSWER_MS = 500,
     HF_BEAT_MARGIN_MS_MIN = 100,
@@ -51,7 +50,7 @@ enum hf_beat_verdict {
     HF_BEAT_RESTORED,
     HF_BEAT_DEAD,         /* T is over */
     HF_BEAT_INVALID,      /* drop it, write the audit event */
-    HF_BEAT_INVALID_MANY, /* the third within 60 s: close 4400 */
+    HF_BEAT_INVALID_MANY, /* the third within a minute: close 4400 */
 };
 
 struct hf_beat {
@@ -67,17 +66,17 @@ struct hf_beat {
         [HF_BEAT_OPEN_MAX]; /* active: when the last beats were sent, low 32 bits, by seq; 0 = answered */
     uint64_t end_ms;        /* this silence does not end it before, whatever I has become; 0 = none */
     uint64_t sent_ms;       /* active: the last beat, or since when we listen */
-    uint64_t invalid_ms[HF_BEAT_INVALID_MAX - 1]; /* when the last ones came, the latest first */
-    uint32_t answered_seq;                        /* active: newest beat answered */
+    struct hf_strikes invalid;
+    uint32_t answered_seq; /* active: newest beat answered */
     uint32_t lost_bits;    /* the last 20 beats before seq: 1 = unanswered, bit 0 is seq - 1 */
     uint8_t late, on_time; /* in a row */
     uint8_t misses;        /* in a row; at the first one a device looks around (HB-9) */
-    uint8_t invalid;       /* how many of invalid_ms are set */
     uint8_t stage;         /* default, active: beats sent in this silence */
-    bool judged;           /* active: the last beat has been counted as answered or lost */
-    bool dead;
-    bool active, degraded, peer_seen, granted;
+    bool judged : 1;       /* active: the last beat has been counted as answered or lost */
+    bool dead : 1;
+    bool active : 1, degraded : 1, peer_seen : 1, granted : 1;
 };
+_Static_assert(sizeof(struct hf_beat) <= 120, "an idle session is budgeted");
 
 /* interval_ms: to begin with, from WELCOME; 0 = the profile's own. Above HF_BEAT_INTERVAL_MS_MAX counts as that (HB-7), below HF_BEAT_DEGRADED_MS_MIN as that. */
 void hf_beat_init(struct hf_beat *beat, const struct hf_beat_rules *rules, bool active, uint32_t interval_ms,

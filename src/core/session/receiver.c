@@ -2,8 +2,6 @@
  * sender's question finds it. */
 #include "core/session/receiver.h"
 
-#include <string.h>
-
 #include "base/assert.h"
 #include "core/session/reorder.h"
 #include "core/session/serial.h"
@@ -56,13 +54,14 @@ static void count_for_ack(struct hf_receiver *receiver, uint64_t now_ms)
 /* expected moved on: what was the hole is closed, what is missing behind it is another, with a time of its own. */
 static void look_for_hole(struct hf_receiver *receiver, uint64_t now_ms)
 {
-    receiver->hole_ms = receiver->nack_ms = 0;
     if (receiver->early == NULL)
         return;
-    if (receiver->early->count == 0)
+    if (receiver->early->count == 0) {
         hf_receiver_deinit(receiver);
-    else if (hf_receiver_ready(receiver).at == NULL)
-        receiver->hole_ms = set_ms(now_ms);
+        return;
+    }
+    receiver->early->nack_ms = 0;
+    receiver->early->hole_ms = hf_receiver_ready(receiver).at == NULL ? set_ms(now_ms) : 0;
 }
 
 void hf_receiver_took(struct hf_receiver *receiver, uint64_t now_ms)
@@ -92,9 +91,14 @@ hf_err hf_receiver_keep(struct hf_receiver *receiver, uint64_t seq, const void *
         return err;
     }
     count_for_ack(receiver, now_ms);
-    if (receiver->hole_ms == 0 && hf_receiver_ready(receiver).at == NULL)
-        receiver->hole_ms = set_ms(now_ms);
+    if (receiver->early->hole_ms == 0 && hf_receiver_ready(receiver).at == NULL)
+        receiver->early->hole_ms = set_ms(now_ms);
     return HF_OK;
+}
+
+uint64_t hf_receiver_hole_ms(const struct hf_receiver *receiver)
+{
+    return receiver->early != NULL ? receiver->early->hole_ms : 0;
 }
 
 struct hf_slice hf_receiver_ready(const struct hf_receiver *receiver)
@@ -134,16 +138,9 @@ void hf_receiver_durable(struct hf_receiver *receiver, uint64_t through, uint64_
 
 bool hf_receiver_corrupt(struct hf_receiver *receiver, uint64_t now_ms)
 {
-    bool many = receiver->corrupt == HF_CORRUPT_MAX - 1 &&
-                now_ms - receiver->corrupt_ms[HF_CORRUPT_MAX - 2] < HF_CORRUPT_MS;
-
-    memmove(&receiver->corrupt_ms[1], &receiver->corrupt_ms[0],
-            sizeof(receiver->corrupt_ms) - sizeof(receiver->corrupt_ms[0]));
-    receiver->corrupt_ms[0] = now_ms;
-    receiver->corrupt = (uint8_t)HF_MIN(receiver->corrupt + 1, HF_CORRUPT_MAX - 1);
     receiver->nack = true;
     ack_by(receiver, now_ms);
-    return many;
+    return hf_strikes_add(&receiver->corrupt, now_ms);
 }
 
 void hf_receiver_asked(struct hf_receiver *receiver, uint64_t now_ms)
@@ -154,25 +151,31 @@ void hf_receiver_asked(struct hf_receiver *receiver, uint64_t now_ms)
 /* NACKs repeat while the hole stays: one may be lost as its cause was. */
 static uint64_t nack_at_ms(const struct hf_receiver *receiver)
 {
-    return HF_MAX(receiver->hole_ms, receiver->nack_ms) + HF_HOLE_NACK_MS;
+    if (hf_receiver_hole_ms(receiver) == 0)
+        return UINT64_MAX;
+    return HF_MAX(receiver->early->hole_ms, receiver->early->nack_ms) + HF_HOLE_NACK_MS;
+}
+
+static uint64_t give_up_at_ms(const struct hf_receiver *receiver)
+{
+    uint64_t hole_ms = hf_receiver_hole_ms(receiver);
+
+    return hole_ms != 0 ? hole_ms + HF_HOLE_GIVE_UP_MS : UINT64_MAX;
 }
 
 uint64_t hf_receiver_due_ms(const struct hf_receiver *receiver)
 {
     uint64_t due_ms = receiver->ack_due_ms ? receiver->ack_due_ms : UINT64_MAX;
 
-    if (receiver->hole_ms != 0) {
-        due_ms = HF_MIN(due_ms, nack_at_ms(receiver));
-        due_ms = HF_MIN(due_ms, receiver->hole_ms + HF_HOLE_GIVE_UP_MS);
-    }
-    return due_ms;
+    due_ms = HF_MIN(due_ms, nack_at_ms(receiver));
+    return HF_MIN(due_ms, give_up_at_ms(receiver));
 }
 
 enum hf_receiver_verdict hf_receiver_tick(struct hf_receiver *receiver, uint64_t now_ms)
 {
-    if (receiver->hole_ms != 0 && now_ms >= receiver->hole_ms + HF_HOLE_GIVE_UP_MS)
+    if (now_ms >= give_up_at_ms(receiver))
         return HF_RECEIVER_LOST;
-    if (receiver->hole_ms != 0 && now_ms >= nack_at_ms(receiver))
+    if (now_ms >= nack_at_ms(receiver))
         return HF_RECEIVER_ACK;
     return receiver->ack_due_ms != 0 && now_ms >= receiver->ack_due_ms ? HF_RECEIVER_ACK
                                                                        : HF_RECEIVER_NOTHING;
@@ -204,7 +207,7 @@ static uint8_t fill_ranges(const struct hf_receiver *receiver, struct hf_frame_r
 
 void hf_receiver_ack(struct hf_receiver *receiver, struct hf_frame_ack *ret_ack, uint64_t now_ms)
 {
-    bool nack = receiver->nack || (receiver->hole_ms != 0 && now_ms >= nack_at_ms(receiver));
+    bool nack = receiver->nack || now_ms >= nack_at_ms(receiver);
 
     *ret_ack =
         (struct hf_frame_ack){.received_through = (uint32_t)hf_serial_before(receiver->expected),
@@ -216,6 +219,6 @@ void hf_receiver_ack(struct hf_receiver *receiver, struct hf_frame_ack *ret_ack,
     receiver->unacked = 0;
     receiver->ack_due_ms = 0;
     receiver->nack = false;
-    if (nack && receiver->hole_ms != 0)
-        receiver->nack_ms = set_ms(now_ms);
+    if (nack && receiver->early != NULL)
+        receiver->early->nack_ms = set_ms(now_ms);
 }

@@ -10,31 +10,28 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "codec/session/frame.h"
+#include "core/session/strikes.h"
 
 enum {
     HF_ACK_EVERY_MESSAGES = 64,
     HF_ACK_DELAY_MS = 200,
     HF_HOLE_NACK_MS = 1000, /* DLV-8 */
     HF_HOLE_GIVE_UP_MS = 5000,
-    HF_CORRUPT_MAX = 3, /* within HF_CORRUPT_MS: 4400 (DLV-3) */
-    HF_CORRUPT_MS = 60000,
 };
 
-struct hf_reorder; /* owns copies of early frames */
+struct hf_reorder; /* owns copies of early frames, and knows since when there is a hole */
 
 struct hf_receiver {
-    uint64_t expected;                       /* the number behind received_through */
-    uint64_t durable_through;                /* < expected */
-    uint64_t ack_due_ms;                     /* 0 = none due */
-    uint64_t hole_ms;                        /* since when something is missing; 0 = nothing */
-    uint64_t nack_ms;                        /* when the last NACK went; 0 = none for this hole */
-    uint64_t corrupt_ms[HF_CORRUPT_MAX - 1]; /* when the last ones came, the latest first */
-    struct hf_reorder *early;                /* owns; NULL without a hole */
+    uint64_t expected;         /* the number behind received_through */
+    uint64_t durable_through;  /* < expected */
+    uint64_t ack_due_ms;       /* 0 = none due */
+    struct hf_reorder *early;  /* owns; NULL without a hole */
+    struct hf_strikes corrupt; /* frames with a wrong CRC */
     uint32_t window_messages, window_bytes;
     uint32_t unacked; /* messages since the last ack */
-    uint8_t corrupt;  /* how many of corrupt_ms are set */
     bool nack;        /* the next ack is a NACK */
 };
+_Static_assert(sizeof(struct hf_receiver) <= 56, "an idle session is budgeted");
 
 void hf_receiver_init(struct hf_receiver *receiver, uint64_t expected, uint64_t durable_through,
                       uint32_t window_messages, uint32_t window_bytes);
@@ -55,12 +52,14 @@ hf_err hf_receiver_keep(struct hf_receiver *receiver, uint64_t seq, const void *
                         uint64_t now_ms);
 /* The kept frame that is now expected, or absent. Valid until hf_receiver_took(), _gap() or _deinit(). While it waits here there is no hole. */
 struct hf_slice hf_receiver_ready(const struct hf_receiver *receiver);
+uint64_t hf_receiver_hole_ms(
+    const struct hf_receiver *receiver); /* since when something is missing; 0 = nothing */
 /* A GAP from..to: HF_OK moves expected behind it when it begins at or before expected, else nothing (the caller keeps it like an early frame: keep() with its
  * `from`); one that lies wholly behind is a duplicate: an ack is due. HF_ERR_MALFORMED: from > to, or the end lies outside what can have been sent (more than 2^31 ahead). */
 hf_err hf_receiver_gap(struct hf_receiver *receiver, uint64_t from, uint64_t to, uint64_t now_ms);
 void hf_receiver_durable(struct hf_receiver *receiver, uint64_t through,
                          uint64_t now_ms); /* <= expected - 1; only forwards */
-/* A frame with a wrong CRC: true = the third within 60 s, close 4400. A NACK becomes due at once. */
+/* A frame with a wrong CRC: true = the third within a minute, close 4400. A NACK becomes due at once. */
 bool hf_receiver_corrupt(struct hf_receiver *receiver, uint64_t now_ms);
 void hf_receiver_asked(struct hf_receiver *receiver,
                        uint64_t now_ms); /* ASK, or a duplicate: an ack is due now */

@@ -16,6 +16,9 @@ struct hf_reorder_frame {
 
 struct hf_reorder {
     size_t bytes; /* of all frames kept */
+    uint64_t
+        hole_ms; /* receiver.c's, for as long as there is a hole: since when something is missing; 0 = nothing, */
+    uint64_t nack_ms; /* and when the last NACK went; 0 = none for this hole */
     uint32_t places, count;
     struct hf_reorder_frame *frames[]; /* owns each; NULL = free */
 };

@@ -60,9 +60,9 @@ static void went_out(struct hf_sender *sender, uint64_t through, uint64_t now_ms
 
 void hf_sender_sent(struct hf_sender *sender, uint64_t bytes, uint64_t now_ms)
 {
-    HF_ASSERT(hf_sender_may_send(sender, bytes));
+    HF_ASSERT(hf_sender_may_send(sender, bytes) && bytes <= UINT32_MAX - sender->inflight_bytes);
     went_out(sender, sender->next, now_ms);
-    sender->inflight_bytes += bytes;
+    sender->inflight_bytes += (uint32_t)bytes;
 }
 
 void hf_sender_skipped(struct hf_sender *sender, uint64_t through, uint64_t now_ms)
@@ -135,7 +135,7 @@ void hf_sender_released(struct hf_sender *sender, uint64_t bytes)
 {
     /* Those that were durable before they were sent again are not counted in: then nothing at all is in flight. */
     HF_ASSERT(bytes <= sender->inflight_bytes || sender->next == sender->base);
-    sender->inflight_bytes -= HF_MIN(bytes, sender->inflight_bytes);
+    sender->inflight_bytes -= (uint32_t)HF_MIN(bytes, (uint64_t)sender->inflight_bytes);
 }
 
 bool hf_sender_missing(const struct hf_sender *sender, const struct hf_frame_ack *ack, uint64_t *at,

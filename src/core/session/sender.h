@@ -26,15 +26,16 @@ enum {
 
 struct hf_sender {
     uint64_t base, received, next; /* base <= received + 1 <= next */
-    uint64_t inflight_bytes;
-    uint64_t progress_ms; /* when base or received last moved, or the stream was last empty */
-    uint64_t given;       /* highest number ever sent, on earlier connections too */
-    uint64_t asked_ms;    /* when the timer last asked, with timeouts > 0 */
+    uint64_t progress_ms;          /* when base or received last moved, or the stream was last empty */
+    uint64_t given;                /* highest number ever sent, on earlier connections too */
+    uint64_t asked_ms;             /* when the timer last asked, with timeouts > 0 */
+    uint32_t inflight_bytes;       /* at most window_bytes, or one message */
     uint32_t window_messages, window_bytes;
     uint8_t timeouts; /* expiries since progress */
     bool asking;      /* asked, and nothing new went out since */
     bool answered;    /* the ack just taken is the answer */
 };
+_Static_assert(sizeof(struct hf_sender) <= 64, "an idle session is budgeted");
 
 /* next: the first number to be sent; everything before it is durable at the receiver. */
 void hf_sender_init(struct hf_sender *sender, uint64_t next, uint32_t window_messages, uint32_t window_bytes);
@@ -43,7 +44,8 @@ void hf_sender_init(struct hf_sender *sender, uint64_t next, uint32_t window_mes
 void hf_sender_given(struct hf_sender *sender, uint64_t through);
 /* May `next` with so many payload bytes go out? One message always may when nothing is in flight, however large. */
 bool hf_sender_may_send(const struct hf_sender *sender, uint64_t bytes);
-void hf_sender_sent(struct hf_sender *sender, uint64_t bytes, uint64_t now_ms); /* `next` went out */
+void hf_sender_sent(struct hf_sender *sender, uint64_t bytes,
+                    uint64_t now_ms); /* `next` went out; a message has at most UINT32_MAX bytes */
 /* `next` up to and including `through` are declared gone by a GAP: they take part in acknowledgements like messages of no bytes. A GAP begins in the window like a
  * message (hf_sender_may_send() of 0 bytes); it may end far behind it. */
 void hf_sender_skipped(struct hf_sender *sender, uint64_t through, uint64_t now_ms);

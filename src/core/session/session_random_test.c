@@ -258,10 +258,10 @@ static void check_receiver(void)
 
     HF_ASSERT(receiver->durable_through < receiver->expected);
     if (receiver->early == NULL) {
-        HF_ASSERT(receiver->hole_ms == 0);
+        HF_ASSERT(hf_receiver_hole_ms(receiver) == 0);
         return;
     }
-    HF_ASSERT(receiver->hole_ms != 0); /* the store lives as long as the hole */
+    HF_ASSERT(hf_receiver_hole_ms(receiver) != 0); /* the store lives as long as the hole */
     HF_ASSERT(receiver->early->count < receiver->window_messages);
     HF_ASSERT(receiver->early->bytes <= receiver->window_bytes);
 }

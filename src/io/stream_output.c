@@ -314,6 +314,7 @@ static hf_err op_write_shared(struct hf_link *link, struct hf_shared *shared)
         if (err != HF_OK)
             return queued(stream, err);
         pool->cork_bytes = 0;
+        hf_stream_mark_dirty(stream); /* it goes, whatever becomes of the payload */
     }
     return queued(stream, hf_stream_queue_shared(stream, shared));
 }

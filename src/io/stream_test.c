@@ -224,6 +224,37 @@ static void queue_limits_refuse_and_take_nothing(void **state)
     hf_loop_free(loop);
 }
 
+static void act_small_then_shared_without_memory(struct kit_end *end, uint8_t *data, size_t bytes)
+{
+    struct hf_shared *shared = hf_shared_new(pattern, 2000);
+
+    (void)data, (void)bytes;
+    assert_int_equal(kit_write(end, "small", 5), HF_OK);
+    assert_int_equal(end->stream->link.ops->write_shared(&end->stream->link, shared), HF_ERR_NOMEM);
+    hf_shared_unref(shared);
+}
+
+/* What was written before it is not held up by what was refused. */
+static void a_refused_payload_takes_nothing_with_it(void **state)
+{
+    struct hf_loop *loop = kit_loop(&(struct hf_loop_options){
+        .queue_bytes_total_max = 512}); /* a small chunk, and no reference beside it */
+    struct kit_end end = {.act = act_small_then_shared_without_memory};
+    int peer = kit_open(loop, &end, 0, 0);
+
+    (void)state;
+    kit_send(peer, "?", 1);
+    KIT_UNTIL(loop, end.reads == 1);
+    kit_turns(loop, 1);
+    assert_int_equal(kit_queued(&end), 0);
+    assert_int_equal(kit_receive(peer, got, sizeof(got)), 5);
+    assert_memory_equal(got, "small", 5);
+    kit_abort(&end);
+    kit_end_free(&end);
+    close(peer);
+    hf_loop_free(loop);
+}
+
 static void one_payload_for_many_is_not_copied(void **state)
 {
     enum { STREAMS = 50 };
@@ -373,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_blocked_stream_still_reads),
         cmocka_unit_test(flush_tells_of_blocking_later),
         cmocka_unit_test(queue_limits_refuse_and_take_nothing),
+        cmocka_unit_test(a_refused_payload_takes_nothing_with_it),
         cmocka_unit_test(one_payload_for_many_is_not_copied),
         cmocka_unit_test(finish_sends_everything_then_fin_and_waits),
         cmocka_unit_test(finish_ends_a_pause),

@@ -111,6 +111,9 @@ static bool is_wish(const struct hf_event *event)
     case HF_EVENT_QUEUED:
     case HF_EVENT_COMMAND:
     case HF_EVENT_BROADCAST:
+    case HF_EVENT_DOCUMENT:
+    case HF_EVENT_SHADOW:
+    case HF_EVENT_PUSH:
     case HF_EVENT_KEY_CREATED: return true;
     default: return false;
     }

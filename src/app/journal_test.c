@@ -219,9 +219,12 @@ static void without_space_only_wishes_are_refused(void **state)
         enum hf_event_type type;
         hf_err err;
     } rows[] = {
-        {HF_EVENT_MESSAGE, HF_ERR_LIMIT},   {HF_EVENT_QUEUED, HF_ERR_LIMIT}, {HF_EVENT_COMMAND, HF_ERR_LIMIT},
-        {HF_EVENT_BROADCAST, HF_ERR_LIMIT}, {HF_EVENT_OFFLINE, HF_OK},       {HF_EVENT_SENT, HF_OK},
-        {HF_EVENT_COMMAND_DONE, HF_OK},     {HF_EVENT_REVOKED, HF_OK},
+        {HF_EVENT_MESSAGE, HF_ERR_LIMIT},  {HF_EVENT_QUEUED, HF_ERR_LIMIT},
+        {HF_EVENT_COMMAND, HF_ERR_LIMIT},  {HF_EVENT_BROADCAST, HF_ERR_LIMIT},
+        {HF_EVENT_DOCUMENT, HF_ERR_LIMIT}, {HF_EVENT_SHADOW, HF_ERR_LIMIT},
+        {HF_EVENT_PUSH, HF_ERR_LIMIT},     {HF_EVENT_PUSH_MEMBER, HF_OK},
+        {HF_EVENT_OFFLINE, HF_OK},         {HF_EVENT_SENT, HF_OK},
+        {HF_EVENT_COMMAND_DONE, HF_OK},    {HF_EVENT_REVOKED, HF_OK},
     };
 
     (void)state;
@@ -234,7 +237,7 @@ static void without_space_only_wishes_are_refused(void **state)
         kit.journal.no_space = false;
         assert_int_equal(hf_journal_append(&kit.journal.base, &event, NULL), HF_OK);
     }
-    assert_int_equal(kit.journal.refused_total, 4);
+    assert_int_equal(kit.journal.refused_total, 7);
     kit.hub.ledger.counts.uplink.pending = 1; /* the message that was taken in the end */
 }
 

@@ -44,32 +44,6 @@ static void on_pause_over(struct hf_timer *timer, uint64_t now_ms)
     rearm(listener);
 }
 
-/* No descriptor is left: one connection is accepted with the reserve and refused. Returns false when nobody waits or even
- * that does not go; accepting is then suspended. */
-static bool refuse_one(struct hf_listener *listener)
-{
-    int fd = -1;
-
-    if (listener->reserve_fd >= 0) {
-        close(listener->reserve_fd);
-        listener->reserve_fd = -1;
-        fd = accept4(listener->handle.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            listener->stats.refused_no_descriptor++;
-            hf_socket_refuse(fd, listener->options.refusal,
-                             listener->options.refusal != NULL ? strlen(listener->options.refusal) : 0);
-        }
-        listener->reserve_fd = reserve_open(); /* another thread may have been faster: -1 */
-    }
-    if (listener->reserve_fd >= 0)
-        return fd >= 0;
-    listener->stats.pauses++;
-    hf_wheel_arm(&listener->loop->wheel, &listener->pause_timer,
-                 listener->loop->now_ms + HF_LISTENER_PAUSE_MS);
-    rearm(listener);
-    return false;
-}
-
 static bool gone_already(int err) /* accept(2): errors of the connection, not of the listener */
 {
     switch (err) {
@@ -86,6 +60,34 @@ static bool gone_already(int err) /* accept(2): errors of the connection, not of
     case EOPNOTSUPP: return true;
     default: return false;
     }
+}
+
+/* No descriptor is left: one connection is accepted with the reserve and refused. Returns false when nobody waits or even
+ * that does not go; in the latter case accepting is suspended, since epoll would report the same again at once. */
+static bool refuse_one(struct hf_listener *listener)
+{
+    bool helped = false;
+    int fd = -1;
+
+    if (listener->reserve_fd >= 0) {
+        close(listener->reserve_fd);
+        listener->reserve_fd = -1;
+        fd = accept4(listener->handle.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        helped = fd >= 0 || errno == EAGAIN || gone_already(errno);
+        if (fd >= 0) {
+            listener->stats.refused_no_descriptor++;
+            hf_socket_refuse(fd, listener->options.refusal,
+                             listener->options.refusal != NULL ? strlen(listener->options.refusal) : 0);
+        }
+        listener->reserve_fd = reserve_open(); /* another thread may have been faster: -1 */
+    }
+    if (helped && listener->reserve_fd >= 0)
+        return fd >= 0;
+    listener->stats.pauses++;
+    hf_wheel_arm(&listener->loop->wheel, &listener->pause_timer,
+                 listener->loop->now_ms + HF_LISTENER_PAUSE_MS);
+    rearm(listener);
+    return false;
 }
 
 /* Returns false when there is nothing more to accept in this turn. */

@@ -2,8 +2,19 @@
 
 #include <netinet/tcp.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 enum { FDS_MAX = 64 };
+
+static int accept_errno; /* accept4() of this program fails with it; 0 = it is the real one */
+
+int accept4(int fd, struct sockaddr *peer, socklen_t *peer_bytes, int flags)
+{
+    if (accept_errno == 0)
+        return (int)syscall(SYS_accept4, fd, peer, peer_bytes, flags);
+    errno = accept_errno;
+    return -1;
+}
 
 struct door {
     struct hf_loop *loop;
@@ -234,6 +245,31 @@ static void without_reserve_accepting_pauses(void **state)
     door_close(&door);
 }
 
+/* The reserve is there and of no use: the kernel has no memory, or the system no descriptor. */
+static void without_memory_accepting_pauses(void **state)
+{
+    static const int rows[] = {ENOMEM, ENOBUFS, ENFILE, EMFILE};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct door door = {0};
+
+        door_open(&door, "127.0.0.1:0", NULL);
+        int client = knock(&door);
+        accept_errno = rows[i];
+        hf_loop_turn(door.loop, 0);
+        assert_int_equal(hf_listener_stats(door.listener).pauses, 1);
+        uint64_t events = door.loop->stats.events;
+        kit_turns(door.loop, 5);
+        assert_int_equal(door.loop->stats.events, events);
+        accept_errno = 0;
+        hf_wheel_run(&door.loop->wheel, door.loop->now_ms + 2 * HF_LISTENER_PAUSE_MS); /* time is handed in */
+        KIT_UNTIL(door.loop, door.accepted == 1);
+        close(client);
+        door_close(&door);
+    }
+}
+
 /* A request that lies unread must not turn the refusal into a RST. */
 static void a_refusal_reaches_who_has_sent_already(void **state)
 {
@@ -334,6 +370,7 @@ int main(void)
         cmocka_unit_test(may_be_closed_from_its_own_callback),
         cmocka_unit_test(no_descriptor_is_a_clean_refusal),
         cmocka_unit_test(without_reserve_accepting_pauses),
+        cmocka_unit_test(without_memory_accepting_pauses),
         cmocka_unit_test(a_refusal_reaches_who_has_sent_already),
         cmocka_unit_test(opening_tells_what_is_wrong),
         cmocka_unit_test(addresses_read_and_write),

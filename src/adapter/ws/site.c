@@ -133,10 +133,12 @@ unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link
     struct hf_list_node *next;
 
     for (struct hf_list_node *at = site->hub->online.next; at != &site->hub->online; at = next) {
-        struct hf_device *device = HF_CONTAINER_OF(at, struct hf_device, peers);
-        struct hf_ws_conn *conn = HF_CONTAINER_OF(device->devconn, struct hf_ws_conn, dev);
+        struct hf_devconn *devconn = HF_CONTAINER_OF(at, struct hf_device, peers)->devconn;
 
         next = at->next;
+        if (devconn->ops != &hf_ws_devconn_ops && devconn->ops != &hf_ws_session_ops)
+            continue; /* of another protocol: a camera */
+        struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
         if (!conn->tls || good(conn->link))
             continue;
         hf_ws_close(conn, HF_REASON_REVOKED, 0, (struct hf_slice){NULL, 0});

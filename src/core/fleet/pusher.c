@@ -80,7 +80,7 @@ static hf_err take(struct hf_pusher *pusher, struct hf_kv_txn *txn, struct hf_sl
     pusher->after_bytes = 0;
     pusher->walked = false;
     pusher->put_off_reason = HF_REASON_NONE;
-    pusher->round_ms = 0;
+    pusher->round_ms = pusher->through = 0;
     HF_ASSERT(hf_fleet_query_equal(&pusher->query, HF_SLICE(HF_FLEET_GROUPS), pusher->group));
     return HF_OK;
 }
@@ -142,6 +142,7 @@ static void on_recorded(struct hf_call *call)
 
     if (call->reason != HF_REASON_NONE)
         put_off(pusher, call->reason);
+    pusher->through = HF_MAX(pusher->through, call->offset);
     pusher->under_way--;
     hf_call_free(call);
 }
@@ -178,6 +179,7 @@ static void on_changed(struct hf_call *call)
         else
             refuse(pusher, call->device, call->reason);
     }
+    pusher->through = HF_MAX(pusher->through, call->offset);
     pusher->under_way--;
     hf_call_free(call);
 }
@@ -313,6 +315,13 @@ static void walk(struct hf_pusher *pusher)
     pusher->walked = err == HF_ERR_NOT_FOUND;
 }
 
+/* Whoever was counted in the round before must be known by now, or would be changed once more, over what others have changed since. */
+static bool may_walk(const struct hf_pusher *pusher, uint64_t now_ms)
+{
+    return now_ms >= pusher->round_ms && (pusher->after_bytes > 0 || pusher->through == 0 ||
+                                          hf_kv_applied_offset(pusher->options.kv) >= pusher->through);
+}
+
 static void on_step(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_pusher *pusher = HF_CONTAINER_OF(timer, struct hf_pusher, timer);
@@ -321,7 +330,7 @@ static void on_step(struct hf_timer *timer, uint64_t now_ms)
         return;
     if (!pusher->ending && pusher->walked && pusher->under_way == 0)
         round_over(pusher, now_ms);
-    else if (!pusher->walked && now_ms >= pusher->round_ms)
+    else if (!pusher->walked && may_walk(pusher, now_ms))
         walk(pusher);
     if (pusher->tenant.at != NULL)
         hf_wheel_arm(pusher->options.wheel, timer, now_ms + HF_PUSH_STEP_MS);

@@ -52,6 +52,7 @@ struct hf_pusher {
     uint8_t after_bytes;
     char after[HF_DEVICE_BYTES_MAX];
     uint64_t round_ms; /* not before */
+    uint64_t through;  /* the last record about a member: a round begins when the tables have it */
 };
 
 void hf_pusher_init(struct hf_pusher *pusher, const struct hf_pusher_options *options);

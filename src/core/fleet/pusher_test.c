@@ -435,6 +435,32 @@ static void who_is_busy_is_asked_again(void **state)
     assert_int_equal(t.wheel.armed, 0);
 }
 
+/* Else the second round would ask once more who was changed in the first, over what an application has changed since. */
+static void another_round_waits_for_the_tables(void **state)
+{
+    (void)state;
+    a_fleet(2);
+    push(id_1, "{\"desired\":{\"n\":1}}");
+    hf_pusher_look(&t.pusher, t.now_ms);
+    turn(STEP_MS);
+    assert_int_equal(t.count, 2);
+    for (unsigned i = 0; i < 2; i++) { /* one is changed, which the tables do not know yet */
+        t.calls[i]->reason = hf_slice_is(t.calls[i]->device, "d00001") ? HF_REASON_BUSY : HF_REASON_NONE;
+        t.calls[i]->offset = t.calls[i]->reason == HF_REASON_NONE ? t.offset + 1 : 0;
+        t.calls[i]->on_done(t.calls[i]);
+    }
+    t.count = 0;
+    for (unsigned i = 0; i < 3; i++)
+        turn(HF_PUSH_ROUND_MS);
+    assert_int_equal(t.count, 0);
+    change_by("d00000", id_1, "{\"desired\":{\"n\":1}}", 1 << HF_SHADOW_DESIRED);
+    turn(STEP_MS);
+    turn(STEP_MS);
+    assert_int_equal(t.count, 1);
+    assert_true(hf_slice_is(t.calls[0]->device, "d00001"));
+    answer_all(HF_REASON_NONE, NULL);
+}
+
 static void who_stays_busy_is_refused_for_it(void **state)
 {
     (void)state;
@@ -499,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_asked_and_where_is_said_with_each_change, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_are_under_way_than_may_be, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_busy_is_asked_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_round_waits_for_the_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stays_busy_is_refused_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_will_never_do_is_refused_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_walk_that_was_cut_off_begins_again, setup, teardown),

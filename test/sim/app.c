@@ -7,7 +7,14 @@
 #include "base/uuid.h"
 #include "sim/sim.h"
 
-enum { READ_US = 50000, REST_US_MAX = 60000000, READ_EVENTS = 256, TRIES_MAX = 2000, WAIT_MS = 20000 };
+enum {
+    READ_US = 50000,
+    REST_US_MAX = 60000000,
+    READ_EVENTS = 256,
+    TRIES_MAX = 2000,
+    WAIT_MS = 20000,
+    CANCEL_US_MAX = 3000000
+};
 
 static struct sim_gateway *gateway_of(const struct sim_app *app)
 {
@@ -50,6 +57,8 @@ static void on_done(struct hf_call *call)
     case HF_REASON_NONE:
         sim_oracle_accepted(app->sim, sent, call);
         sent->answered = true;
+        if (sent->cancel)
+            sim_in(&app->sim->events, &sent->retry, hf_rng_below(&app->rng, CANCEL_US_MAX));
         break;
     case HF_REASON_IN_PROGRESS:
     case HF_REASON_BUSY:

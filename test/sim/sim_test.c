@@ -366,9 +366,9 @@ static void twins_are_busy(void **state)
     }
     assert_in_range(changes, 2000, UINT32_MAX);
     assert_in_range(refused_alone, 40, UINT32_MAX);
-    assert_in_range(pushes, 100, UINT32_MAX);
-    assert_in_range(deleted, 100, UINT32_MAX);
-    assert_in_range(audited, 2000, UINT32_MAX);
+    assert_in_range(pushes, 60, UINT32_MAX);
+    assert_in_range(deleted, 30, UINT32_MAX);
+    assert_in_range(audited, 1000, UINT32_MAX);
     assert_in_range(batches, 500, UINT32_MAX);
     assert_in_range(paced, 20, UINT32_MAX);
     assert_in_range(crashes, 10, UINT32_MAX);

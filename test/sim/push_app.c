@@ -7,7 +7,7 @@
 #include "sim/push.h"
 #include "sim/sim.h"
 
-enum { SAY_NOTHING_PERCENT = 5, REMOVE_PERCENT = 15 };
+enum { SAY_NOTHING_PERCENT = 20, REMOVE_PERCENT = 15 };
 
 static void on_recorded(struct hf_call *call)
 {

@@ -62,6 +62,8 @@ static void faults_name_the_argument(void **state)
         {"uplink ws://h/ --shadow --protocol holdfast.v1", "--shadow: for uplink in raw mode only"},
         {"echo ws://h/ --shadow", "--shadow: for uplink in raw mode only"},
         {"hold ws://h/ --heartbeat 5s", "--heartbeat: for --protocol holdfast.v1 only"},
+        {"flood ws://h/ --timeout 1s --patience 2s", "--patience: longer than --timeout"},
+        {"flood ws://h/ --timeout 10ms", "--patience: longer than --timeout"},
     };
 
     (void)state;

@@ -51,6 +51,8 @@ static const char *combination_fault(const struct hf_bench_config *config)
         return "--expect: for resume only";
     if (config->heartbeat_ns > 0 && !is_session)
         return "--heartbeat: for --protocol holdfast.v1 only";
+    if (config->mode == HF_BENCH_FLOOD && config->patience_ns > config->timeout_ns)
+        return "--patience: longer than --timeout, so no connection would say its request";
     if (config->mode == HF_BENCH_BROADCAST &&
         config->rate * (double)(config->warmup_ns + config->duration_ns) / 1e9 > HF_BENCH_BROADCASTS_MAX)
         return "--rate: more than 100000 broadcasts in one run";

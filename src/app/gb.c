@@ -256,11 +256,6 @@ void hf_gbw_drain_begin(struct hf_gbw *gb)
     hf_gbw_upstreams_leave(gb);
 }
 
-unsigned hf_gbw_drain(struct hf_gbw *gb, unsigned count)
-{
-    return gb->site != NULL ? hf_gb_site_drain(gb->site, count, HF_REASON_DRAIN) : 0;
-}
-
 static void add_udp(struct hf_gbw_udp_sums *sums, const struct hf_udp_stats *udp)
 {
     sums->received += udp->received;

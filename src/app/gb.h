@@ -136,8 +136,6 @@ void hf_gbw_use_rules(struct hf_gbw *gb, const struct hf_gateway_rules *rules);
 void hf_gbw_turn_end(struct hf_gbw *gb);
 /* No TCP connection is let in any more, REGISTER is answered 503. */
 void hf_gbw_drain_begin(struct hf_gbw *gb);
-/* Ends at most count devices and returns how many there were before. */
-unsigned hf_gbw_drain(struct hf_gbw *gb, unsigned count);
 void hf_gbw_stats_copy(struct hf_gbw *gb, struct hf_gbw_worker_stats *ret_stats);
 uint64_t hf_gbw_work(const struct hf_gbw *gb); /* for app/idle.h: whatever is no heartbeat; only grows */
 void hf_gbw_close(struct hf_gbw *gb);          /* sockets and devices */

@@ -254,18 +254,13 @@ static void drain_step(struct hf_worker *worker)
     uint64_t passed_ms = worker->loop->now_ms - worker->drain_begun_ms;
     unsigned open = (unsigned)worker->hub.stats.connections,
              closed = worker->drain_total - HF_MIN(open, worker->drain_total);
-    unsigned due = passed_ms >= window_ms
-                       ? worker->drain_total
-                       : (unsigned)(worker->drain_total * (passed_ms + 100) / (window_ms ? window_ms : 1));
+    unsigned due =
+        passed_ms >= window_ms ? UINT32_MAX : (unsigned)(worker->drain_total * (passed_ms + 100) / window_ms);
 
-    due = due > closed ? due - closed : 0;
-    unsigned sockets = hf_ws_site_drain(&worker->ws, due, HF_REASON_DRAIN);
-    (void)hf_gbw_drain(&worker->gb, due > sockets ? due - sockets : 0);
-    if (passed_ms >= window_ms) {
-        (void)hf_ws_site_drain(&worker->ws, UINT32_MAX, HF_REASON_DRAIN);
-        (void)hf_gbw_drain(&worker->gb, UINT32_MAX);
+    hf_ws_site_close_strangers(&worker->ws, HF_REASON_DRAIN);
+    (void)hf_hub_drain(&worker->hub, due > closed ? due - closed : 0, HF_REASON_DRAIN);
+    if (passed_ms >= window_ms)
         hf_gbw_streams_finish(&worker->gb);
-    }
     unsigned left =
         hf_http_site_drain(&worker->http) + hf_api_drain(&worker->api) + hf_gbw_upstreams_left(&worker->gb);
     bool late = passed_ms >= window_ms + worker->rules->config->websocket.close_timeout_ms + 1000;

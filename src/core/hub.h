@@ -251,6 +251,9 @@ void hf_hub_drained(struct hf_hub *hub, struct hf_devconn *devconn);
 /* Once per turn, before the carrier sleeps: settles what the kernel has taken. */
 void hf_hub_settle(struct hf_hub *hub);
 
+/* Drain: closes at most `count` connections, of devices of any protocol, with this reason. Returns how many there were before. */
+unsigned hf_hub_drain(struct hf_hub *hub, unsigned count, enum hf_reason reason);
+
 /* ---- to devices ---- */
 
 /* Takes the call; it comes back through ops->answer. For SEND, CANCEL, DISCONNECT and DEVICE this is the device's home; for BROADCAST

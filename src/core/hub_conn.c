@@ -211,6 +211,18 @@ void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf
     hf_device_rest(hub, device);
 }
 
+unsigned hf_hub_drain(struct hf_hub *hub, unsigned count, enum hf_reason reason)
+{
+    unsigned before = (unsigned)hub->stats.connections;
+
+    for (; count > 0 && !hf_list_empty(&hub->online); count--) {
+        struct hf_device *device = HF_CONTAINER_OF(hub->online.next, struct hf_device, peers);
+
+        device->devconn->ops->close(device->devconn, reason, (struct hf_slice){NULL, 0});
+    }
+    return before;
+}
+
 void hf_hub_refused(struct hf_hub *hub, struct hf_slice tenant, struct hf_slice device, enum hf_reason reason)
 {
     struct hf_event event = {

@@ -223,6 +223,26 @@ static void tables_that_cannot_be_read_let_nobody_in(void **state)
     assert_int_equal(tk_device(tk, "d")->epoch, 2);
 }
 
+/* Whatever protocol it speaks: ops of its own are another adapter's. */
+static void drain_closes_as_many_as_asked(void **state)
+{
+    struct tk *tk = *state;
+    const struct hf_devconn_ops others = tk_devconn_ops;
+
+    assert_int_equal(tk_connect(tk, 0, "a"), HF_OK);
+    assert_int_equal(tk_connect(tk, 1, "b"), HF_OK);
+    assert_int_equal(tk_connect(tk, 2, "c"), HF_OK);
+    tk->conns[1].dev.ops = &others;
+    assert_int_equal(hf_hub_drain(&tk->hub, 0, HF_REASON_DRAIN), 3);
+    assert_int_equal(hf_hub_drain(&tk->hub, 2, HF_REASON_DRAIN), 3);
+    assert_int_equal(tk->conns[0].open + tk->conns[1].open + tk->conns[2].open, 1);
+    assert_int_equal(hf_hub_drain(&tk->hub, UINT32_MAX, HF_REASON_DRAIN), 1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(!tk->conns[i].open && tk->conns[i].closed_for == HF_REASON_DRAIN);
+    assert_int_equal(hf_hub_drain(&tk->hub, UINT32_MAX, HF_REASON_DRAIN), 0);
+    assert_int_equal(tk->hub.stats.disconnects[HF_REASON_DRAIN], 3);
+}
+
 static void refusals_and_home(void **state)
 {
     struct tk *tk = *state;
@@ -453,6 +473,7 @@ int main(void)
         ROW(silence_makes_offline_and_memory_is_given_back),
         ROW(a_restart_makes_unknown_then_offline),
         ROW(tables_that_cannot_be_read_let_nobody_in),
+        ROW(drain_closes_as_many_as_asked),
         ROW(refusals_and_home),
         ROW(messages_are_acknowledged_when_durable),
         ROW(access_rules_hold_in_both_directions),

@@ -125,7 +125,8 @@ static void end_of_turn(struct sim_worker *worker)
     check_gate(worker);
     if (worker->drain) {
         worker->drain = false;
-        (void)hf_ws_site_drain(&worker->ws, UINT32_MAX, HF_REASON_DRAIN);
+        hf_ws_site_close_strangers(&worker->ws, HF_REASON_DRAIN);
+        (void)hf_hub_drain(&worker->hub, UINT32_MAX, HF_REASON_DRAIN);
         (void)hf_http_site_drain(&worker->http);
         sim_gb_drain(worker);
     }

@@ -127,19 +127,25 @@ unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash)
     return closed;
 }
 
+/* The hub has the devices of every protocol: NULL is a camera. */
+static struct hf_ws_conn *conn_of(const struct hf_list_node *online)
+{
+    struct hf_devconn *devconn = HF_CONTAINER_OF(online, struct hf_device, peers)->devconn;
+
+    return devconn->ops == &hf_ws_devconn_ops || devconn->ops == &hf_ws_session_ops ? hf_ws_conn_of(devconn)
+                                                                                    : NULL;
+}
+
 unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link))
 {
     unsigned closed = 0;
     struct hf_list_node *next;
 
     for (struct hf_list_node *at = site->hub->online.next; at != &site->hub->online; at = next) {
-        struct hf_devconn *devconn = HF_CONTAINER_OF(at, struct hf_device, peers)->devconn;
+        struct hf_ws_conn *conn = conn_of(at);
 
         next = at->next;
-        if (devconn->ops != &hf_ws_devconn_ops && devconn->ops != &hf_ws_session_ops)
-            continue; /* of another protocol: a camera */
-        struct hf_ws_conn *conn = hf_ws_conn_of(devconn);
-        if (!conn->tls || good(conn->link))
+        if (conn == NULL || !conn->tls || good(conn->link))
             continue;
         hf_ws_close(conn, HF_REASON_REVOKED, 0, (struct hf_slice){NULL, 0});
         closed++;
@@ -147,8 +153,7 @@ unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link
     return closed;
 }
 
-/* Nobody is known to them yet, so nothing is lost: they need not take their turn. */
-static void close_strangers(struct hf_ws_site *site, enum hf_reason reason)
+void hf_ws_site_close_strangers(struct hf_ws_site *site, enum hf_reason reason)
 {
     struct hf_list_node *next;
 
@@ -161,24 +166,18 @@ static void close_strangers(struct hf_ws_site *site, enum hf_reason reason)
     }
 }
 
-unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason)
-{
-    unsigned open = (unsigned)site->hub->stats.connections;
-
-    close_strangers(site, reason);
-    for (; count > 0 && !hf_list_empty(&site->hub->online); count--) {
-        struct hf_device *device = HF_CONTAINER_OF(site->hub->online.next, struct hf_device, peers);
-
-        device->devconn->ops->close(device->devconn, reason, (struct hf_slice){NULL, 0});
-    }
-    return open;
-}
-
 void hf_ws_site_abort(struct hf_ws_site *site)
 {
-    struct hf_list_node *node;
+    struct hf_list_node *node, *next;
 
-    (void)hf_ws_site_drain(site, UINT32_MAX, HF_REASON_DRAIN);
+    hf_ws_site_close_strangers(site, HF_REASON_DRAIN);
+    for (struct hf_list_node *at = site->hub->online.next; at != &site->hub->online; at = next) {
+        struct hf_ws_conn *conn = conn_of(at);
+
+        next = at->next;
+        if (conn != NULL)
+            hf_ws_close(conn, HF_REASON_DRAIN, 0, (struct hf_slice){NULL, 0});
+    }
     while ((node = site->lingering.next) != &site->lingering) {
         struct hf_ws_conn *conn = HF_CONTAINER_OF(node, struct hf_ws_conn, dev.unsettled);
 

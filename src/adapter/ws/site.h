@@ -133,9 +133,9 @@ unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash);
 /* Closes, with reason revoked, every device connection whose link `good` does not approve of. For when a list of denied
  * certificates has changed as a whole; one credential alone is found by hf_ws_site_revoke. Returns how many. */
 unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link));
-/* Drain: closes at most `count` devices with 1001 and the retry hint, and all that have not said who they are; returns how many
- * devices were still connected before. */
-unsigned hf_ws_site_drain(struct hf_ws_site *site, unsigned count, enum hf_reason reason);
+/* Drain: closes all that have not said who they are. Nobody is known to them yet, so nothing is lost and they need not take their turn, as those
+ * that the hub has (hf_hub_drain()). */
+void hf_ws_site_close_strangers(struct hf_ws_site *site, enum hf_reason reason);
 
 /* Everything needed to let a connection in, self-contained so that it can travel to the home worker. */
 struct hf_ws_admit {

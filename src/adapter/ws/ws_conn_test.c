@@ -249,18 +249,19 @@ static void what_the_log_never_tells_ends_with_the_site(void **state)
            sizeof(kit.waiters)); /* the journal has forgotten them; the rest is in kit_free() */
 }
 
-static void drain_closes_as_many_as_asked(void **state)
+static void strangers_are_closed_and_devices_stay(void **state)
 {
     (void)state;
-    struct kit_link *links[3] = {kit_open(&kit, "d1"), kit_open(&kit, "d2"), kit_open(&kit, "d3")};
-    unsigned closed = 0;
+    struct kit_link *device = kit_open(&kit, "d1"), *stranger = kit_open(&kit, NULL);
 
-    assert_int_equal(hf_ws_site_drain(&kit.site, 2, HF_REASON_RESTART), 3);
-    for (unsigned i = 0; i < 3; i++)
-        closed += kit_conn(links[i])->state == HF_WS_STATE_CLOSING;
-    assert_int_equal(closed, 2);
-    assert_int_equal(hf_ws_site_drain(&kit.site, 2, HF_REASON_RESTART), 1);
-    assert_int_equal(hf_ws_site_drain(&kit.site, 2, HF_REASON_RESTART), 0);
+    hf_ws_site_close_strangers(&kit.site, HF_REASON_DRAIN);
+    kit_expect_close(stranger, 1001, "reason=drain;retry_ms=1000");
+    kit_expect_nothing(device);
+    assert_int_equal(hf_hub_drain(&kit.hub, 1, HF_REASON_DRAIN), 1);
+    kit_expect_close(device, 1001, "reason=drain;retry_ms=1000");
+    hf_ws_site_close_strangers(&kit.site, HF_REASON_DRAIN); /* both are closing, and nobody's strangers */
+    kit_expect_nothing(stranger);
+    kit_expect_nothing(device);
 }
 
 static void revocation_reaches_live_connections(void **state)
@@ -398,7 +399,7 @@ int main(void)
         ROW(replaced_while_acknowledgements_are_on_their_way),
         ROW(abort_of_all_in_every_state),
         ROW(what_the_log_never_tells_ends_with_the_site),
-        ROW(drain_closes_as_many_as_asked),
+        ROW(strangers_are_closed_and_devices_stay),
         ROW(revocation_reaches_live_connections),
         ROW(certificates_of_sockets_alone_are_looked_at),
         ROW(limits_refuse_before_anything_is_written),

@@ -396,7 +396,7 @@ static void the_end_carries_the_return_ticket(void **state)
     kit.hub.options.return_per_second = 10;
     struct hf_frame_welcome welcome = sk_welcomed(link, &hello);
     assert_true(welcome.ticket_ms > 0);
-    assert_int_equal(hf_ws_site_drain(&kit.site, 1, HF_REASON_DRAIN), 1);
+    assert_int_equal(hf_hub_drain(&kit.hub, 1, HF_REASON_DRAIN), 1);
     const struct hf_frame *bye = sk_expect(link, HF_FRAME_BYE);
     assert_int_equal(bye->as.bye.reason, HF_REASON_DRAIN);
     assert_int_equal(bye->as.bye.retry_ms, 1000);

@@ -11,6 +11,7 @@
 
 #include "agent/capture.h"
 #include "agent/shadow.h"
+#include "agent/tick.h"
 #include "agent/uplink.h"
 #include "base/assert.h"
 #include "base/uuid.h"
@@ -45,8 +46,9 @@ struct hf_agent {
     struct hf_agent_options options;
     enum agent_state state;
     int epoll_fd, wake_fd;
-    uint64_t now_ms, tick_ms, next_ms, end_ms;
-    uint64_t tick;
+    uint64_t now_ms, end_ms;
+    struct hf_tick tick;
+    uint64_t rounds; /* of batches */
     unsigned given_up;
     uint64_t linger_ms;
     bool woken;
@@ -105,8 +107,8 @@ static void on_shadow(void *user, const struct hf_client_context *context)
     if (context->request != 0 || context->json == NULL ||
         !hf_agent_shadow_take(&device->shadow, (struct hf_slice){context->json, context->json_bytes}))
         return;
-    if (device->agent->device_count == 1)
-        device->agent->tick_ms = device->shadow.period_ms;
+    if (device->agent->device_count == 1 && device->agent->state == RUNNING) /* draining has its own */
+        hf_tick_change(&device->agent->tick, device->shadow.period_ms, device->agent->now_ms);
     report(device);
 }
 
@@ -278,7 +280,6 @@ hf_err hf_agent_new(const struct hf_agent_options *options, struct hf_agent **re
     agent->options = *options;
     agent->wake_fd = -1;
     agent->device_count = options->device_count;
-    agent->tick_ms = options->device_count > 1 ? HF_MAX(options->period_ms / GROUPS, 1) : options->period_ms;
     agent->rings = calloc(options->device_count, sizeof(struct hf_ring *));
     agent->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (agent->rings == NULL || agent->epoll_fd < 0)
@@ -323,7 +324,10 @@ struct hf_ring *const *hf_agent_rings(struct hf_agent *agent)
 hf_err hf_agent_start(struct hf_agent *agent, struct hf_source *source)
 {
     agent->source = source;
-    agent->next_ms = hf_clock_ms() + agent->tick_ms;
+    hf_tick_start(&agent->tick,
+                  agent->device_count > 1 ? HF_MAX(agent->options.period_ms / GROUPS, 1)
+                                          : agent->options.period_ms,
+                  hf_clock_ms());
     return hf_capture_start(&agent->capture, source);
 }
 
@@ -350,24 +354,20 @@ static void give_batches(struct hf_agent *agent, bool all)
     struct hf_utc_offset utc = hf_utc_measure();
     unsigned groups = all || agent->device_count == 1 ? 1 : GROUPS;
 
-    for (unsigned i = (unsigned)(agent->tick % groups); i < agent->device_count; i += groups)
+    for (unsigned i = (unsigned)(agent->rounds % groups); i < agent->device_count; i += groups)
         if (!agent->devices[i].over) {
             hf_uplink_turn(&agent->devices[i].uplink, utc, agent->now_ms);
             if (agent->devices[i].uplink.out > 0)
                 agent->devices[i].due_ms =
                     0; /* its client takes them in this turn: one wake less for each batch */
         }
-    agent->tick++;
+    agent->rounds++;
 }
 
 static void tick(struct hf_agent *agent)
 {
-    if (agent->state > DRAINING || agent->now_ms < agent->next_ms)
-        return;
-    give_batches(agent, agent->state == DRAINING);
-    /* A turn that took longer than a tick, at a slow disk, is not made up for: the batches are larger then. */
-    uint64_t every_ms = agent->state == DRAINING ? DRAIN_TURN_MS : agent->tick_ms;
-    agent->next_ms = HF_MAX(agent->next_ms + every_ms, agent->now_ms + 1);
+    if (agent->state <= DRAINING && hf_tick_due(&agent->tick, agent->now_ms))
+        give_batches(agent, agent->state == DRAINING);
 }
 
 static bool all_idle(struct hf_agent *agent)
@@ -426,7 +426,7 @@ static int wait_ms(const struct hf_agent *agent, unsigned wait_ms_max)
     uint64_t due_ms = agent->now_ms + wait_ms_max;
 
     if (agent->state <= DRAINING)
-        due_ms = HF_MIN(due_ms, agent->next_ms);
+        due_ms = HF_MIN(due_ms, agent->tick.next_ms);
     else
         due_ms = HF_MIN(due_ms, agent->end_ms);
     for (unsigned i = 0; i < agent->device_count; i++)
@@ -481,7 +481,7 @@ void hf_agent_stop(struct hf_agent *agent, uint64_t linger_ms)
     if (agent->state == RUNNING) {
         hf_capture_stop(&agent->capture);
         agent->state = DRAINING;
-        agent->next_ms = agent->now_ms;
+        hf_tick_start(&agent->tick, DRAIN_TURN_MS, agent->now_ms - DRAIN_TURN_MS);
         agent->end_ms = agent->now_ms + DRAIN_MS;
     } else if (agent->state < CLOSING) {
         agent->end_ms = agent->now_ms;

@@ -26,8 +26,10 @@ struct hf_source_counters {
     _Atomic uint64_t captured;            /* went into a ring, or were refused by it */
     _Atomic uint64_t bad[HF_ROW_RESULTS]; /* lines, by what was wrong */
     _Atomic uint64_t drivers_refused;     /* connections */
-    _Atomic uint64_t unread;              /* values of sensors that could not be read */
-    _Atomic uint64_t skipped;             /* samples that nobody made: the process had stood still */
+    _Atomic uint64_t
+        drivers_put_off;     /* times that no descriptor was left to accept one: asked again after a second */
+    _Atomic uint64_t unread; /* values of sensors that could not be read */
+    _Atomic uint64_t skipped; /* samples that nobody made: the process had stood still */
 };
 
 struct hf_source;

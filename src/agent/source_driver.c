@@ -14,7 +14,13 @@
 #include "agent/source.h"
 #include "base/assert.h"
 
-enum { CHUNK_BYTES = 4096, CHUNKS_MAX = 8 /* of one driver in one turn: then the others */ };
+enum {
+    CHUNK_BYTES = 4096,
+    CHUNKS_MAX = 8, /* of one driver in one turn: then the others */
+    PAUSE_NS = 1000000000,
+    AHEAD_NS =
+        100000000 /* a driver may stamp a row while a turn, which has read the clock before, is under way */
+};
 
 struct driver {
     int fd; /* -1: free */
@@ -29,9 +35,10 @@ struct driver {
 struct drivers {
     struct hf_source source;
     struct hf_ring *ring;
-    int listen_fd;   /* -1 without a socket */
-    bool ends;       /* with its only driver */
-    char *made_path; /* owns: to be removed at the end; NULL none */
+    int listen_fd;    /* -1 without a socket */
+    uint64_t rest_ns; /* until then nobody is accepted, as no descriptor was left for one; 0: not so */
+    bool ends;        /* with its only driver */
+    char *made_path;  /* owns: to be removed at the end; NULL none */
     struct driver driver[HF_SOURCE_DRIVERS_MAX];
 };
 
@@ -59,7 +66,8 @@ static void take_line(struct drivers *all, struct driver *driver, struct hf_slic
     }
     result = hf_row_read(line, columns, &row, &field);
     row.sample.ts_ns = row.has_time ? (uint64_t)row.time_ns : HF_MAX(now_ns, all->source.last_ns);
-    if (result == HF_ROW_OK && (row.sample.ts_ns < all->source.last_ns || row.sample.ts_ns > now_ns))
+    if (result == HF_ROW_OK &&
+        (row.sample.ts_ns < all->source.last_ns || row.sample.ts_ns > now_ns + AHEAD_NS))
         result = HF_ROW_TIME;
     if (result == HF_ROW_OK)
         hf_source_push(&all->source, all->ring, &row.sample);
@@ -113,10 +121,21 @@ static bool read_some(struct drivers *all, struct driver *driver, uint64_t now_n
     return true;
 }
 
-static void accept_all(struct drivers *all)
+/* Who waits stays in the kernel's queue, which keeps the descriptor readable: it is not polled meanwhile, or the thread would not sleep. */
+static void rest(struct drivers *all, uint64_t now_ns)
+{
+    all->rest_ns = now_ns + PAUSE_NS;
+    hf_source_count(&all->source.counters.drivers_put_off);
+    hf_source_complain(&all->source, "a driver waits: %s", strerror(errno));
+}
+
+static void accept_all(struct drivers *all, uint64_t now_ns)
 {
     int fd;
 
+    if (now_ns < all->rest_ns)
+        return;
+    all->rest_ns = 0;
     while ((fd = accept4(all->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
         if (attach(all, fd) == NULL) {
             (void)close(fd);
@@ -124,6 +143,8 @@ static void accept_all(struct drivers *all)
             hf_source_complain(&all->source, "a driver was refused: there are %d already",
                                HF_SOURCE_DRIVERS_MAX);
         }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        rest(all, now_ns);
 }
 
 static uint64_t turn(struct hf_source *source, uint64_t now_ns)
@@ -132,11 +153,11 @@ static uint64_t turn(struct hf_source *source, uint64_t now_ns)
     bool more = false;
 
     if (all->listen_fd >= 0)
-        accept_all(all);
+        accept_all(all, now_ns);
     for (unsigned i = 0; i < HF_SOURCE_DRIVERS_MAX; i++)
         if (all->driver[i].fd >= 0)
             more |= read_some(all, &all->driver[i], now_ns);
-    return more ? now_ns : HF_SOURCE_NEVER;
+    return more ? now_ns : all->rest_ns > 0 ? all->rest_ns : HF_SOURCE_NEVER;
 }
 
 static unsigned fds(struct hf_source *source, struct pollfd ret_fds[HF_SOURCE_FDS_MAX])
@@ -145,7 +166,7 @@ static unsigned fds(struct hf_source *source, struct pollfd ret_fds[HF_SOURCE_FD
     unsigned count = 0;
 
     _Static_assert(HF_SOURCE_DRIVERS_MAX + 1 <= HF_SOURCE_FDS_MAX, "all of them are polled");
-    if (all->listen_fd >= 0)
+    if (all->listen_fd >= 0 && all->rest_ns == 0)
         ret_fds[count++] = (struct pollfd){.fd = all->listen_fd, .events = POLLIN};
     for (unsigned i = 0; i < HF_SOURCE_DRIVERS_MAX; i++)
         if (all->driver[i].fd >= 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@ static struct world {
     struct hf_ring *ring;
     struct hf_source *source;
     char error[HF_SOURCE_TEXT_BYTES];
+    struct rlimit descriptors;
 } w;
 
 static void complain(void *context, const char *text)
@@ -39,6 +41,7 @@ static int setup(void **state)
     memset(&w, 0, sizeof(w));
     (void)snprintf(w.folder, sizeof(w.folder), "/tmp/source_test.XXXXXX");
     assert_non_null(mkdtemp(w.folder));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &w.descriptors), 0);
     w.ring = aligned_alloc(HF_RING_LINE_BYTES, sizeof(*w.ring));
     hf_ring_init(w.ring);
     return 0;
@@ -49,6 +52,7 @@ static int teardown(void **state)
     char command[128];
 
     (void)state;
+    (void)setrlimit(RLIMIT_NOFILE, &w.descriptors);
     hf_source_free(w.source);
     free(w.ring);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", w.folder);
@@ -241,15 +245,15 @@ static void drivers_are_heard_and_bounded(void **state)
     (void)turn(20 * MS);
     assert_string_equal(taken(), "20000:2,2,768 20000:65535,2,256 ");
     assert_int_equal(bad(HF_ROW_COLUMNS), 1);
-    say(all[0], ",4,15000000\n");                    /* a time in front of what is there */
-    say(all[2], "1,2,3,25000000\n1,2,3,40000000\n"); /* one that has not come yet */
+    say(all[0], ",4,15000000\n");                                      /* a time in front of what is there */
+    say(all[2], "1,2,3,25000000\n4,5,6,130000000\n1,2,3,130000001\n"); /* one that has not come yet */
     (void)turn(30 * MS);
-    assert_string_equal(taken(), "25000:2,2,768 ");
+    assert_string_equal(taken(), "25000:2,2,768 130000:8,5,1536 ");
     assert_int_equal(bad(HF_ROW_TIME), 2);
     say(all[3], "7,8,9"); /* the last words have no line break */
     assert_int_equal(close(all[3]), 0);
-    (void)turn(35 * MS);
-    assert_string_equal(taken(), "35000:14,8,2304 ");
+    (void)turn(135 * MS);
+    assert_string_equal(taken(), "135000:14,8,2304 ");
     assert_int_equal(w.source->ops->fds(w.source, fds), HF_SOURCE_DRIVERS_MAX);
     assert_false(w.source->ended);
     for (int i = 0; i <= HF_SOURCE_DRIVERS_MAX; i++)
@@ -259,6 +263,36 @@ static void drivers_are_heard_and_bounded(void **state)
     hf_source_free(w.source);
     w.source = NULL;
     assert_int_equal(access(w.path, F_OK), -1);
+}
+
+static void without_descriptors_drivers_wait_and_nothing_spins(void **state)
+{
+    struct pollfd fds[HF_SOURCE_FDS_MAX];
+    struct rlimit low = w.descriptors;
+    int driver, next;
+
+    (void)state;
+    use(hf_source_socket(w.ring, in_folder("s"), w.error));
+    driver = dial();
+    say(driver, "1,2,3\n");
+    next = fcntl(driver, F_DUPFD_CLOEXEC, 0); /* the lowest that is free */
+    assert_int_equal(close(next), 0);
+    low.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    uint64_t again_ns = turn(10 * MS);
+    assert_int_equal(again_ns, 1010 * MS);
+    assert_int_equal(w.source->ops->fds(w.source, fds), 0); /* it can be read, and would wake us at once */
+    assert_int_equal(turn(again_ns - 1), again_ns);
+    assert_int_equal(w.source->counters.drivers_put_off, 1);
+    assert_int_equal(turn(again_ns), again_ns + 1000 * MS);
+    assert_int_equal(w.source->counters.drivers_put_off, 2);
+    assert_non_null(strstr(w.said, "a driver waits: Too many open files"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &w.descriptors), 0);
+    assert_int_equal(turn(again_ns + 1000 * MS), HF_SOURCE_NEVER);
+    assert_int_equal(w.source->ops->fds(w.source, fds), 2);
+    assert_string_equal(taken(), "2010000:2,2,768 ");
+    assert_int_equal(w.source->counters.drivers_put_off, 2);
+    assert_int_equal(close(driver), 0);
 }
 
 /* What stands behind stdin belongs to the shell, too, and often is its stdout: it must not become one that does not block. */
@@ -401,6 +435,7 @@ int main(void)
         TEST(recordings_end_at_the_end_of_time),
         TEST(recordings_wait_for_room),
         TEST(drivers_are_heard_and_bounded),
+        TEST(without_descriptors_drivers_wait_and_nothing_spins),
         TEST(a_given_descriptor_stays_as_it_is),
         TEST(what_a_killed_process_left_is_taken_over),
         TEST(complaints_are_bounded),

@@ -142,6 +142,8 @@ void hf_cli_agent_print_status(struct hf_cli_agent_print *print, const struct hf
     hf_json_out_end(&out);
     hf_json_out_u64(&out, "drivers_refused",
                     atomic_load_explicit(&counters->drivers_refused, memory_order_relaxed));
+    hf_json_out_u64(&out, "drivers_put_off",
+                    atomic_load_explicit(&counters->drivers_put_off, memory_order_relaxed));
     hf_json_out_u64(&out, "unread", atomic_load_explicit(&counters->unread, memory_order_relaxed));
     hf_json_out_u64(&out, "skipped", atomic_load_explicit(&counters->skipped, memory_order_relaxed));
     hf_json_out_end(&out);

@@ -1,4 +1,4 @@
-/* client/app.c - between the core and the application: what happened becomes callbacks, what was asked for becomes calls. */
+/* client/app.c - between the engine and the application: what happened becomes callbacks, what was asked for becomes calls. */
 #include <stdio.h>
 #include <string.h>
 
@@ -236,7 +236,7 @@ static void publish(struct hf_client *client, struct hf_line_entry *entry)
         .expires_ms = entry->ttl_ms != 0 && now.utc_ms != 0 ? now.utc_ms + entry->ttl_ms : 0,
         .topic = {entry->topic, entry->topic_bytes},
         .payload = {entry->payload, entry->payload_bytes}};
-    hf_err err = hf_client_core_publish(client->core, &now, &message, entry);
+    hf_err err = client->engine->ops->publish(client->engine, &now, &message, entry);
 
     if (err != HF_OK) /* else `published` has it */
         hf_client_app_refuse(client, entry, err);
@@ -249,8 +249,8 @@ static void acknowledge(struct hf_client *client, const struct hf_line_entry *en
                                             .format = (uint8_t)entry->format,
                                             .text = entry->text,
                                             .payload = {entry->payload, entry->payload_bytes}};
-    hf_err err = hf_client_core_done(client->core, &now, entry->handle,
-                                     entry->kind == HF_LINE_ANSWER ? &result : NULL);
+    hf_err err = client->engine->ops->done(client->engine, &now, entry->handle,
+                                           entry->kind == HF_LINE_ANSWER ? &result : NULL);
 
     if (err != HF_OK)
         on_done(client, entry->handle, err);
@@ -260,7 +260,7 @@ static void subscribe(struct hf_client *client, const struct hf_line_entry *entr
 {
     struct hf_client_time now = hf_client_now(client);
     struct hf_slice topic = {entry->topic, entry->topic_bytes};
-    hf_err err = hf_client_core_subscribe(client->core, &now, topic, entry->on);
+    hf_err err = client->engine->ops->subscribe(client->engine, &now, topic, entry->on);
 
     if (err != HF_OK)
         tell_error(client, err, HF_REASON_BAD_REQUEST, "the subscription was not sent");
@@ -272,7 +272,7 @@ static void patch_failed(struct hf_client *client, const struct hf_line_entry *e
     const struct hf_client_document told = {
         .document = (uint8_t)entry->document,
         .request = entry->request,
-        .version = hf_client_core_document_version(client->core, (unsigned)entry->document),
+        .version = client->engine->ops->document_version(client->engine, (unsigned)entry->document),
         .reason = err == HF_ERR_CLOSED        ? HF_REASON_CONNECTION_GONE
                   : err == HF_ERR_UNSUPPORTED ? HF_REASON_NOT_IMPLEMENTED
                   : err == HF_ERR_AGAIN       ? HF_REASON_BUSY
@@ -291,7 +291,7 @@ static void patch(struct hf_client *client, const struct hf_line_entry *entry)
                                            .ttl_ms = (uint32_t)entry->ttl_ms,
                                            .base_version = entry->base_version,
                                            .json = {entry->payload, entry->payload_bytes}};
-    hf_err err = hf_client_core_patch(client->core, &now, &change);
+    hf_err err = client->engine->ops->patch(client->engine, &now, &change);
 
     if (err != HF_OK)
         patch_failed(client, entry, err);
@@ -304,7 +304,7 @@ static void renew(struct hf_client *client)
     hf_err err = client->options.token != NULL ? hf_client_app_token(client, true, token) : HF_ERR_INVALID;
 
     if (err == HF_OK)
-        err = hf_client_core_token(client->core, &now, hf_slice_of(token));
+        err = client->engine->ops->token(client->engine, &now, hf_slice_of(token));
     if (err != HF_OK && err != HF_ERR_CLOSED) /* not connected: the next connection asks anyway */
         tell_error(client, err, HF_REASON_CREDENTIALS_MISSING, "the token was not sent");
 }

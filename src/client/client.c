@@ -119,10 +119,11 @@ static bool copy_options(struct hf_client *client)
 static const char *fault_of(const struct hf_client_options *options, struct hf_client_url *url)
 {
     size_t device_bytes = options->device != NULL ? strlen(options->device) : 0;
+    const char *fault;
 
-    if (options->url == NULL ||
-        hf_client_url_parse(options->url, (struct hf_slice){options->device, device_bytes}, url) != HF_OK)
-        return "url must be ws://host[:port][/path] or wss://...";
+    if (hf_client_url_parse(options->url, (struct hf_slice){options->device, device_bytes}, url, &fault) !=
+        HF_OK)
+        return fault;
     if (options->device != NULL && (device_bytes == 0 || device_bytes > HF_CLIENT_DEVICE_BYTES_MAX))
         return "device must have 1 to 128 characters";
     if ((options->cert_file == NULL) != (options->key_file == NULL))
@@ -132,9 +133,11 @@ static const char *fault_of(const struct hf_client_options *options, struct hf_c
     if (options->group_count > HF_FRAME_GROUPS_MAX || (options->group_count > 0 && options->groups == NULL))
         return "at most 8 groups";
     if (!url->tls && (options->pin_count > 0 || options->cert_file != NULL))
-        return "pins and certificates need wss://";
+        return "pins and certificates need wss:// or mqtts://";
     if (options->profile < HOLDFAST_PROFILE_ANY || options->profile > HOLDFAST_PROFILE_ADAPTIVE)
         return "profile must be one of HOLDFAST_PROFILE_";
+    if (url->mqtt)
+        return "url: mqtt:// and mqtts:// are not spoken yet";
     return NULL;
 }
 
@@ -238,10 +241,10 @@ void hf_client_free(struct hf_client *client)
         hf_client_stop(client);
         hf_thread_join(&client->thread);
     }
-    if (client->core != NULL) { /* commits what the queue has taken in, and tells it */
+    if (client->engine != NULL) { /* commits what the queue has taken in, and tells it */
         struct hf_client_time now = hf_client_now(client);
 
-        hf_client_core_stop(client->core, &now);
+        client->engine->ops->stop(client->engine, &now);
     }
     if (client->line_open)
         refuse_all(client);

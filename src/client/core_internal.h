@@ -1,5 +1,5 @@
 /* client/core_internal.h - one struct for core.c (life), core_http.c (upgrade), core_ws.c (WebSocket in), core_out.c (bytes out), core_session.c (frames), core_up.c (uplink),
- * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_store.c (what became durable). Private to them. */
+ * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_store.c (what became durable), core_engine.c (engine.h). Private to them. */
 #ifndef HF_CLIENT_CORE_INTERNAL_H
 #define HF_CLIENT_CORE_INTERNAL_H
 
@@ -141,6 +141,7 @@ struct hf_client_link {
 };
 
 struct hf_client_core {
+    struct hf_client_engine engine;
     const struct hf_client_ops *ops;
     void *user;
     struct hf_store *store;

@@ -1,4 +1,4 @@
-/* client/dial.c - from a name to an open transport, without waiting: lookup, the addresses one by one, TLS. The deadlines are the core's (RC-2). */
+/* client/dial.c - from a name to an open transport, without waiting: lookup, the addresses one by one, TLS. The deadlines are the engine's (RC-2). */
 #include "client/driver.h"
 
 #include <errno.h>
@@ -14,14 +14,15 @@ static void failed(struct hf_client *client, enum hf_client_failure failure, con
 {
     struct hf_client_time now = hf_client_now(client);
 
-    hf_client_core_failed(client->core, &now, failure, hf_slice_of(text)); /* closes through the operation */
+    client->engine->ops->failed(client->engine, &now, failure,
+                                hf_slice_of(text)); /* closes through the operation */
 }
 
 static void stage(struct hf_client *client, enum hf_client_stage which)
 {
     struct hf_client_time now = hf_client_now(client);
 
-    hf_client_core_stage(client->core, &now, which);
+    client->engine->ops->stage(client->engine, &now, which);
 }
 
 /* ---- TLS ---- */
@@ -72,11 +73,11 @@ static void keep_session(struct hf_client *client)
     client->session = session;
 }
 
-static void open_core(struct hf_client *client)
+static void open_engine(struct hf_client *client)
 {
-    char fields[HF_CLIENT_FIELDS_BYTES] = "", token[HF_FRAME_TOKEN_BYTES_MAX + 1];
-    struct hf_client_request request = {.target = hf_slice_of(client->url_now.target),
-                                        .host = hf_slice_of(client->url_now.authority)};
+    struct hf_client_door door = {.target = hf_slice_of(client->url_now.target),
+                                  .host = hf_slice_of(client->url_now.authority)};
+    char token[HF_FRAME_TOKEN_BYTES_MAX + 1];
     struct hf_client_time now;
 
     if (client->options.token != NULL) {
@@ -84,12 +85,11 @@ static void open_core(struct hf_client *client)
             failed(client, HF_CLIENT_FAILED_LOCAL, "the program has no token");
             return;
         }
-        (void)snprintf(fields, sizeof(fields), "Authorization: Bearer %s\r\n", token);
+        door.token = hf_slice_of(token);
     }
-    request.fields = hf_slice_of(fields);
     client->dial = HF_DIAL_OPEN;
     now = hf_client_now(client);
-    (void)hf_client_core_open(client->core, &now, &request);
+    (void)client->engine->ops->open(client->engine, &now, &door);
 }
 
 static void handshake(struct hf_client *client)
@@ -100,7 +100,7 @@ static void handshake(struct hf_client *client)
     if (err == HF_ERR_AGAIN)
         return;
     if (err == HF_OK) {
-        open_core(client);
+        open_engine(client);
         return;
     }
     verdict = hf_tls_client_verdict(client->wire.ssl);
@@ -173,7 +173,7 @@ static void connected(struct hf_client *client)
     if (client->url_now.tls)
         start_tls(client);
     else
-        open_core(client);
+        open_engine(client);
 }
 
 /* ---- steps ---- */

@@ -1,4 +1,4 @@
-/* client/driver.c - turns: what waits in the line, what the sockets say, what is due. Everything that the core asks of the transport. */
+/* client/driver.c - turns: what waits in the line, what the sockets say, what is due. Everything that the engine asks of the transport. */
 #include "client/driver.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ struct hf_client_time hf_client_now(const struct hf_client *client)
         .utc_ms = options->utc_ms != NULL ? options->utc_ms(options->user) : utc_ms()};
 }
 
-/* ---- what the core asks for ---- */
+/* ---- what the engine asks for ---- */
 
 static void op_connect(void *user, const struct hf_client_attempt *attempt)
 {
@@ -132,9 +132,9 @@ static void read_wire(struct hf_client *client)
             return;
         now = hf_client_now(client);
         if (err == HF_OK)
-            hf_client_core_bytes(client->core, &now, client->in, bytes);
+            client->engine->ops->bytes(client->engine, &now, client->in, bytes);
         else
-            hf_client_core_closed(client->core, &now);
+            client->engine->ops->closed(client->engine, &now);
         if (client->wire.ssl == NULL && bytes < HF_CLIENT_IN_BYTES)
             return; /* the socket is empty, or tells more by itself; TLS may hold some back */
     }
@@ -150,7 +150,7 @@ static void on_wire(struct hf_client *client, uint32_t events)
         struct hf_client_time now = hf_client_now(client);
 
         client->wire.wants_write = false;
-        hf_client_core_writable(client->core, &now);
+        client->engine->ops->writable(client->engine, &now);
     }
     read_wire(client); /* TLS may have waited for room to read, too */
 }
@@ -175,22 +175,22 @@ static void take_line(struct hf_client *client)
     struct hf_client_time now = hf_client_now(client);
 
     if (taken.network_told)
-        hf_client_core_network(client->core, &now, taken.network_up);
+        client->engine->ops->network(client->engine, &now, taken.network_up);
     if (!client->started)
-        hf_client_core_start(client->core, &now);
+        client->engine->ops->start(client->engine, &now);
     client->started = true;
     if (taken.entries != NULL) {
-        hf_client_core_hold(client->core, &now);
+        client->engine->ops->hold(client->engine, &now);
         while (taken.entries != NULL) {
             struct hf_line_entry *entry = taken.entries;
 
             taken.entries = entry->next;
             hf_client_app_take(client, entry);
         }
-        hf_client_core_release(client->core);
+        client->engine->ops->release(client->engine);
     }
     if (taken.stop)
-        hf_client_core_stop(client->core, &now);
+        client->engine->ops->stop(client->engine, &now);
 }
 
 static void publish_stats(struct hf_client *client)
@@ -198,8 +198,8 @@ static void publish_stats(struct hf_client *client)
     struct hf_client_counts counts;
     struct hf_store_facts facts;
 
-    hf_client_core_counts(client->core, &counts);
-    hf_client_core_queue(client->core, &facts);
+    client->engine->ops->counts(client->engine, &counts);
+    client->engine->ops->queue(client->engine, &facts);
     (void)pthread_mutex_lock(&client->stats_lock);
     client->stats = (struct hf_client_stats){.queued = facts.messages,
                                              .queued_bytes = facts.bytes,
@@ -217,7 +217,7 @@ static void publish_stats(struct hf_client *client)
                                              .rebuilt = counts.rebuilt,
                                              .bytes_in = counts.bytes_in,
                                              .bytes_out = counts.bytes_out,
-                                             .state = (int)hf_client_core_state(client->core)};
+                                             .state = (int)client->engine->ops->state(client->engine)};
     (void)pthread_mutex_unlock(&client->stats_lock);
 }
 
@@ -236,13 +236,13 @@ void hf_client_turn(struct hf_client *client)
     now = hf_client_now(client);
     hf_client_dial_tick(client, now.now_ms);
     hf_client_probe_tick(client, now.now_ms);
-    if (hf_client_core_due_ms(client->core) <= now.now_ms)
-        hf_client_core_tick(client->core, &now);
+    if (client->engine->ops->due_ms(client->engine) <= now.now_ms)
+        client->engine->ops->tick(client->engine, &now);
     if (client->dial == HF_DIAL_WANTED)
         hf_client_dial_begin(client);
     watch_wire(client);
     publish_stats(client);
-    if (hf_client_core_stopped(client->core)) {
+    if (client->engine->ops->stopped(client->engine)) {
         client->over = true;
         hf_line_close(&client->line);
     }
@@ -250,7 +250,7 @@ void hf_client_turn(struct hf_client *client)
 
 int hf_client_timeout_ms(struct hf_client *client)
 {
-    uint64_t due_ms = hf_client_core_due_ms(client->core), now_ms = hf_client_now(client).now_ms;
+    uint64_t due_ms = client->engine->ops->due_ms(client->engine), now_ms = hf_client_now(client).now_ms;
 
     if (!client->started || client->read_again || client->dial == HF_DIAL_WANTED)
         return 0;
@@ -295,7 +295,7 @@ static hf_err open_store(struct hf_client *client, char *error, size_t error_byt
     return hf_store_sqlite_open(&sqlite, &client->store, error, error_bytes);
 }
 
-static hf_err open_core(struct hf_client *client)
+static hf_err open_engine(struct hf_client *client)
 {
     const struct hf_client_options *options = &client->options;
     struct hf_client_config config = {.device = hf_slice_of(options->device),
@@ -321,7 +321,7 @@ static hf_err open_core(struct hf_client *client)
         config.groups[i] = hf_slice_of(options->groups[i]);
     entropy(client, config.boot_id, sizeof(config.boot_id));
     entropy(client, &config.seed, sizeof(config.seed));
-    return hf_client_core_new(&config, client->store, ops_of(&client->ops), client, &client->core);
+    return hf_client_core_engine_new(&config, client->store, ops_of(&client->ops), client, &client->engine);
 }
 
 hf_err hf_client_driver_open(struct hf_client *client, char *error, size_t error_bytes)
@@ -343,15 +343,16 @@ hf_err hf_client_driver_open(struct hf_client *client, char *error, size_t error
             return err;
     }
     err = open_store(client, error, error_bytes);
-    return err == HF_OK ? open_core(client) : err;
+    return err == HF_OK ? open_engine(client) : err;
 }
 
 void hf_client_driver_close(struct hf_client *client)
 {
-    if (client->core != NULL)
+    if (client->engine != NULL)
         hf_client_dial_drop(client, false);
     hf_client_probe_drop(client);
-    hf_client_core_free(client->core);
+    if (client->engine != NULL)
+        client->engine->ops->free(client->engine);
     if (client->store != NULL)
         client->store->ops->close(client->store);
     SSL_SESSION_free(client->session);

@@ -1,4 +1,4 @@
-/* client/driver.h - the ready driver: a client core on sockets, TLS and a clock. One struct for client.c (the public functions), app.c (callbacks of the application), driver.c (turns and events),
+/* client/driver.h - the ready driver: an engine on sockets, TLS and a clock. One struct for client.c (the public functions), app.c (callbacks of the application), driver.c (turns and events),
  * dial.c (the way to an open transport) and probe.c (HB-9). Private to them. */
 #ifndef HF_CLIENT_DRIVER_H
 #define HF_CLIENT_DRIVER_H
@@ -24,7 +24,6 @@ enum {
     HF_CLIENT_IN_BYTES = 8 << 10,
     HF_CLIENT_READS_MAX = 32,    /* of one turn, so that the others get theirs */
     HF_CLIENT_ADDRESS_MS = 2000, /* for one of several addresses, within HF_CLIENT_TCP_MS for all */
-    HF_CLIENT_FIELDS_BYTES = HF_FRAME_TOKEN_BYTES_MAX + 64,
 };
 
 /* What an epoll event is about. */
@@ -38,11 +37,11 @@ enum hf_client_source {
 
 enum hf_client_dial {
     HF_DIAL_NONE,
-    HF_DIAL_WANTED, /* the core asked; begins when its call has returned */
+    HF_DIAL_WANTED, /* the engine asked; begins when its call has returned */
     HF_DIAL_NAME,
     HF_DIAL_TCP,
     HF_DIAL_TLS,
-    HF_DIAL_OPEN, /* bytes are the core's */
+    HF_DIAL_OPEN, /* bytes are the engine's */
 };
 
 struct hf_client {
@@ -51,7 +50,7 @@ struct hf_client {
     size_t texts_bytes;
     struct hf_ws_memory memory;
     struct hf_client_ops ops;
-    struct hf_client_core *core;
+    struct hf_client_engine *engine; /* owns */
     struct hf_store *store;
     struct hf_line line;
     int epoll_fd;

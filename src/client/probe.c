@@ -23,7 +23,7 @@ static void answer(struct hf_client *client)
     bool connected = client->probe.connected, resolved = client->probe.resolved;
 
     forget(client);
-    hf_client_core_probed(client->core, &now, connected, resolved);
+    client->engine->ops->probed(client->engine, &now, connected, resolved);
 }
 
 static void answer_if_over(struct hf_client *client)

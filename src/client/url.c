@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/sb.h"
 #include "codec/uri/uri.h"
+#include "codec/ws/utf8.h"
 
 static const char path_default[] = "/v1/connect";
 
@@ -19,10 +21,28 @@ static bool take_prefix(struct hf_slice *text, const char *prefix)
     return true;
 }
 
-static bool take_scheme(struct hf_slice *text, bool *ret_tls)
+static bool take_scheme(struct hf_slice *text, struct hf_client_url *url)
 {
-    *ret_tls = take_prefix(text, "wss://") || take_prefix(text, "https://");
-    return *ret_tls || take_prefix(text, "ws://") || take_prefix(text, "http://");
+    static const struct {
+        const char *prefix;
+        bool tls, mqtt;
+    } schemes[] = {{"ws://", false, false},   {"wss://", true, false},  {"http://", false, false},
+                   {"https://", true, false}, {"mqtt://", false, true}, {"mqtts://", true, true}};
+
+    for (size_t i = 0; i < HF_COUNT_OF(schemes); i++)
+        if (take_prefix(text, schemes[i].prefix)) {
+            url->tls = schemes[i].tls;
+            url->mqtt = schemes[i].mqtt;
+            return true;
+        }
+    return false;
+}
+
+static const char *port_of(const struct hf_client_url *url)
+{
+    if (url->mqtt)
+        return url->tls ? "8883" : "1883";
+    return url->tls ? "443" : "80";
 }
 
 static bool is_port(struct hf_slice text)
@@ -47,7 +67,7 @@ static bool is_host(struct hf_slice text, bool bracketed)
 /* host, host:port, [v6] or [v6]:port */
 static hf_err set_authority(struct hf_slice text, struct hf_client_url *url)
 {
-    const char *end = text.at + text.bytes, *host_end, *port = url->tls ? "443" : "80";
+    const char *end = text.at + text.bytes, *host_end, *port = port_of(url);
     bool bracketed = text.bytes > 0 && text.at[0] == '[';
     struct hf_slice host, given = {NULL, 0};
 
@@ -98,29 +118,78 @@ static struct hf_slice until(struct hf_slice text, const char *ends)
     return text;
 }
 
-hf_err hf_client_url_parse(const char *text, struct hf_slice device, struct hf_client_url *ret_url)
+/* The prefix of topics: MQTT's wildcards have no place in it, and a percent sign stays as it is, for that is how a receiver will see it. */
+static hf_err set_prefix(struct hf_slice path, struct hf_client_url *url)
+{
+    if (path.bytes > 0)
+        path = (struct hf_slice){path.at + 1, path.bytes - 1};
+    if (path.bytes > 0 && path.at[path.bytes - 1] == '/')
+        path.bytes--;
+    for (size_t i = 0; i < path.bytes; i++)
+        if ((unsigned char)path.at[i] <= ' ' || strchr("+#?\x7f", path.at[i]) != NULL)
+            return HF_ERR_INVALID;
+    if (path.bytes > HF_URL_PREFIX_BYTES_MAX || !hf_ws_utf8_valid(path.at, path.bytes))
+        return HF_ERR_INVALID;
+    (void)snprintf(url->target, sizeof(url->target), "%.*s", (int)path.bytes, path.at);
+    return HF_OK;
+}
+
+/* user@ in front of the host. What is wrong with it, or NULL. */
+static const char *take_user(struct hf_slice *authority, struct hf_client_url *url)
+{
+    const char *at = authority->bytes > 0 ? memchr(authority->at, '@', authority->bytes) : NULL;
+    struct hf_slice user, decoded;
+
+    if (at == NULL)
+        return NULL;
+    if (!url->mqtt)
+        return "url: a user (user@) has its place in mqtt:// and mqtts:// alone";
+    user = (struct hf_slice){authority->at, (size_t)(at - authority->at)};
+    if (memchr(user.at, ':', user.bytes) != NULL)
+        return "url: a password has no place in it; the token is the password";
+    if (user.bytes == 0 ||
+        hf_uri_decode(user, HF_URI_PATH, url->user, sizeof(url->user) - 1, &decoded) != HF_OK ||
+        decoded.bytes >
+            HF_URL_USER_BYTES_MAX) /* what had nothing to decode is still in the text, however long */
+        return "url: the user before the @ is empty, too long or wrongly encoded";
+    memmove(url->user, decoded.at, decoded.bytes);
+    url->user[decoded.bytes] = '\0';
+    *authority = (struct hf_slice){at + 1, authority->bytes - user.bytes - 1};
+    return NULL;
+}
+
+hf_err hf_client_url_parse(const char *text, struct hf_slice device, struct hf_client_url *ret_url,
+                           const char **ret_fault)
 {
     struct hf_slice rest = hf_slice_of(text), authority, path;
 
     *ret_url = (struct hf_client_url){.tls = false};
-    if (rest.at == NULL || !take_scheme(&rest, &ret_url->tls))
+    *ret_fault =
+        "url must be ws://host[:port][/path], wss://..., mqtt://[user@]host[:port][/prefix] or mqtts://...";
+    if (rest.at == NULL || !take_scheme(&rest, ret_url))
         return HF_ERR_INVALID;
     authority = until(rest, "/?#");
-    path = until((struct hf_slice){rest.at + authority.bytes, rest.bytes - authority.bytes}, "#");
+    path = (struct hf_slice){rest.at + authority.bytes, rest.bytes - authority.bytes};
     if (path.bytes > 0 && path.at[0] == '?')
         return HF_ERR_INVALID; /* a query needs its path */
+    *ret_fault = take_user(&authority, ret_url);
+    if (*ret_fault != NULL)
+        return HF_ERR_INVALID;
+    *ret_fault = "url: the host or the port is wrong";
     if (set_authority(authority, ret_url) != HF_OK)
         return HF_ERR_INVALID;
-    return set_target(path, device, ret_url);
+    *ret_fault =
+        ret_url->mqtt
+            ? "url: the path of mqtt:// is the prefix of topics: at most 255 bytes, without + # ? and spaces"
+            : "url: the path is too long or cannot be sent as it is";
+    return ret_url->mqtt ? set_prefix(path, ret_url) : set_target(until(path, "#"), device, ret_url);
 }
 
 hf_err hf_client_url_alternate(const struct hf_client_url *url, struct hf_slice text,
                                struct hf_client_url *ret_url)
 {
-    bool tls = url->tls;
-
     *ret_url = *url;
-    if (take_scheme(&text, &tls) && tls != url->tls)
+    if (take_scheme(&text, ret_url) && (ret_url->tls != url->tls || ret_url->mqtt != url->mqtt))
         return HF_ERR_INVALID; /* never from TLS to plain because somebody says so */
     return set_authority(until(text, "/?#"), ret_url);
 }

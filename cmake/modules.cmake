@@ -135,7 +135,7 @@ endfunction()
 function(hf_simulator)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/sim/*.c")
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.c$")
-  file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/core*.c"
+  file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/core*.c" "${CMAKE_SOURCE_DIR}/src/client/queue.c"
        "${CMAKE_SOURCE_DIR}/src/client/store_memory*.c" "${CMAKE_SOURCE_DIR}/src/client/store_batch.c")
   set(camera ask bodies call camera control info job message play quirk quirk_body reel register serve subscribe talk write)
   list(TRANSFORM camera REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/bench/gb/\\1.c")

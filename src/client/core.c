@@ -121,11 +121,16 @@ hf_err hf_client_core_new(const struct hf_client_config *config, struct hf_store
         return HF_ERR_NOMEM;
     }
     configure(core, config);
-    hf_core_facts(core);
-    core->durable_next = core->facts.next;
-    core->durable_position = core->facts.position;
-    core->delivered_through = core->session_start = core->facts.position;
-    memcpy(core->session_id, core->facts.session_id, sizeof(core->session_id));
+    core->queue = (struct hf_client_queue){.store = store,
+                                           .ops = ops,
+                                           .user = user,
+                                           .now = &core->now,
+                                           .counts = &core->counts,
+                                           .rng = &core->rng,
+                                           .stored = hf_core_down_stored};
+    hf_client_queue_init(&core->queue);
+    core->delivered_through = core->session_start = core->queue.facts.position;
+    memcpy(core->session_id, core->queue.facts.session_id, sizeof(core->session_id));
     *ret_core = core;
     return HF_OK;
 }
@@ -168,23 +173,23 @@ void hf_core_enter(struct hf_client_core *core, const struct hf_client_time *now
 static void work(struct hf_client_core *core)
 {
     for (unsigned i = 0; i < HF_CLIENT_ROUNDS_MAX; i++) {
-        uint64_t given = core->facts.next, sent = core->link.sender.next;
+        uint64_t given = core->queue.facts.next, sent = core->link.sender.next;
 
-        core->busy = false;
+        core->queue.busy = false;
         hf_core_down_again(core);
         if (core->phase == HF_PHASE_OPEN)
             hf_core_up_number(core);
-        hf_core_commit(core, false);
+        hf_client_queue_commit(&core->queue, false);
         if (core->phase == HF_PHASE_OPEN || core->phase == HF_PHASE_GREETING)
             hf_core_owed(core);
         if (core->phase == HF_PHASE_OPEN)
             hf_core_up_send(core);
         hf_core_flush(core);
-        if (!core->busy &&
-            (core->phase != HF_PHASE_OPEN || (given == core->facts.next && sent == core->link.sender.next)))
+        if (!core->queue.busy && (core->phase != HF_PHASE_OPEN ||
+                                  (given == core->queue.facts.next && sent == core->link.sender.next)))
             return;
     }
-    core->busy = true; /* the caller comes again at once */
+    core->queue.busy = true; /* the caller comes again at once */
 }
 
 void hf_core_leave(struct hf_client_core *core)
@@ -291,7 +296,7 @@ void hf_core_finish(struct hf_client_core *core, bool flush, enum hf_link_event 
     if (core->state != HF_LINK_DISCONNECTED)
         hf_core_link_event(core, event);
     if (link->opened_ms != 0 && core->store->ops->mark(core->store, false, 0, 0) != HF_OK)
-        hf_core_trouble(core, HF_ERR_IO);
+        hf_client_queue_trouble(&core->queue, HF_ERR_IO);
     drop_link(core);
     closed = (struct hf_client_closed){.code = link->ending.code,
                                        .by_peer = link->ending.by_peer,
@@ -408,7 +413,7 @@ void hf_client_core_stop(struct hf_client_core *core, const struct hf_client_tim
         break;
     default: break; /* CLOSING ends by itself */
     }
-    hf_core_commit(core, true);
+    hf_client_queue_commit(&core->queue, true);
     hf_core_leave(core);
 }
 

@@ -66,7 +66,7 @@ static void remove_passed(struct hf_client_core *core)
     for (unsigned i = 0; i < core->delivered_count; i++) {
         const struct hf_delivered *one = &core->delivered[i];
 
-        if (!one->stored || (!one->orphan && one->seq > core->facts.position))
+        if (!one->stored || (!one->orphan && one->seq > core->queue.facts.position))
             core->delivered[kept++] = *one;
     }
     core->delivered_count = kept;
@@ -84,7 +84,7 @@ static uint64_t position(const struct hf_client_core *core, const struct hf_deli
         if (!acknowledged)
             through = HF_MIN(through, hf_serial_before(one->seq));
     }
-    return HF_MAX(through, core->facts.position);
+    return HF_MAX(through, core->queue.facts.position);
 }
 
 uint32_t hf_core_down_window(const struct hf_client_core *core)
@@ -102,10 +102,10 @@ static hf_err ensure_session(struct hf_client_core *core)
     uint64_t ticket;
     hf_err err;
 
-    if (memcmp(core->facts.session_id, core->session_id, sizeof(core->session_id)) == 0)
+    if (memcmp(core->queue.facts.session_id, core->session_id, sizeof(core->session_id)) == 0)
         return HF_OK;
     err = core->store->ops->session(core->store, core->session_id, core->session_start, &ticket);
-    hf_core_facts(core);
+    hf_client_queue_look(&core->queue);
     return err;
 }
 
@@ -114,10 +114,10 @@ static hf_err store_done(struct hf_client_core *core, uint64_t through, const ui
 {
     hf_err err = core->store->ops->done(core->store, through, uuid, result, ret_ticket);
 
-    hf_core_facts(core);
+    hf_client_queue_look(&core->queue);
     if (err != HF_OK && err != HF_ERR_LIMIT)
-        hf_core_trouble(core, err);
-    core->busy = true;
+        hf_client_queue_trouble(&core->queue, err);
+    core->queue.busy = true;
     return err;
 }
 
@@ -126,7 +126,7 @@ static void move_position(struct hf_client_core *core)
 {
     uint64_t ticket;
 
-    if (ensure_session(core) == HF_OK && position(core, NULL) > core->facts.position)
+    if (ensure_session(core) == HF_OK && position(core, NULL) > core->queue.facts.position)
         (void)store_done(core, position(core, NULL), no_uuid, NULL, &ticket);
 }
 
@@ -154,7 +154,7 @@ static hf_err settle(struct hf_client_core *core, struct hf_delivered *one,
     hf_err err = ensure_session(core);
 
     if (err != HF_OK) {
-        hf_core_trouble(core, err);
+        hf_client_queue_trouble(&core->queue, err);
         return err;
     }
     if (result != NULL && !hf_frame_payload_holds(result->format, result->text, result->payload))
@@ -187,7 +187,7 @@ hf_err hf_client_core_done(struct hf_client_core *core, const struct hf_client_t
 
 void hf_core_down_again(struct hf_client_core *core)
 {
-    if (!hf_core_well(core))
+    if (!hf_client_queue_well(&core->queue))
         return;
     for (unsigned i = 0; i < core->delivered_count; i++)
         if (core->delivered[i].again && settle(core, &core->delivered[i], NULL) != HF_OK)
@@ -199,8 +199,8 @@ static void tell_durable(struct hf_client_core *core)
 {
     struct hf_receiver *receiver = &core->link.receiver;
 
-    if (core->phase == HF_PHASE_OPEN && memcmp(core->facts.session_id, core->session_id, 16) == 0)
-        hf_receiver_durable(receiver, HF_MIN(core->durable_position, receiver->expected - 1),
+    if (core->phase == HF_PHASE_OPEN && memcmp(core->queue.facts.session_id, core->session_id, 16) == 0)
+        hf_receiver_durable(receiver, HF_MIN(core->queue.durable_position, receiver->expected - 1),
                             core->now.now_ms);
 }
 
@@ -216,8 +216,9 @@ static struct hf_delivered *ended(struct hf_client_core *core, uint64_t through)
     return NULL;
 }
 
-void hf_core_down_stored(struct hf_client_core *core, uint64_t through, hf_err err)
+void hf_core_down_stored(struct hf_client_queue *queue, uint64_t through, hf_err err)
 {
+    struct hf_client_core *core = HF_CONTAINER_OF(queue, struct hf_client_core, queue);
     struct hf_delivered *one;
 
     while ((one = ended(core, through)) != NULL) {
@@ -341,7 +342,7 @@ bool hf_core_down_take(struct hf_client_core *core, uint64_t seq, const struct h
         known->seq = seq;
         known->orphan = false;
     }
-    if (known != NULL || seq <= core->facts.position) {
+    if (known != NULL || seq <= core->queue.facts.position) {
         core->counts.duplicates++;
         took(core, seq);
         move_position(core); /* as far as it goes: the known one may have another number in this session */
@@ -354,7 +355,7 @@ bool hf_core_down_take(struct hf_client_core *core, uint64_t seq, const struct h
         return true;
     }
     if (err != HF_ERR_NOT_FOUND) { /* it cannot be told whether it was acknowledged: ask for it again later */
-        hf_core_trouble(core, err);
+        hf_client_queue_trouble(&core->queue, err);
         hf_core_close(core, 1011, HF_REASON_STORAGE_FAILED, HF_LINK_EV_LOCAL_CLOSE);
         return false;
     }
@@ -400,10 +401,11 @@ void hf_core_down_open(struct hf_client_core *core, const struct hf_frame_welcom
         core->delivered[i].orphan = true;
     memcpy(core->session_id, welcome->session_id, sizeof(core->session_id));
     core->session_start = core->delivered_through = welcome->downlink_next - 1;
-    core->durable_position = 0; /* of another session */
+    core->queue.durable_position = 0; /* of another session */
     if (core->store->ops->session(core->store, core->session_id, core->session_start, &ticket) != HF_OK)
-        hf_core_trouble(core, HF_ERR_IO); /* it is tried again with the first acknowledgement */
-    hf_core_facts(core);
+        hf_client_queue_trouble(&core->queue,
+                                HF_ERR_IO); /* it is tried again with the first acknowledgement */
+    hf_client_queue_look(&core->queue);
     remove_passed(core);
 }
 

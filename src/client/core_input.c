@@ -44,12 +44,12 @@ uint64_t hf_client_core_due_ms(const struct hf_client_core *core)
 {
     uint64_t due_ms = HF_MIN(core->phase_due_ms, core->store->ops->due_ms(core->store));
 
-    if (core->busy)
+    if (core->queue.busy)
         return 0;
     if (output_stands(core))
         due_ms = HF_MIN(due_ms, core->link.out_ms + HF_CLIENT_WRITE_MS);
-    if (core->store_retry_ms > core->now.now_ms)
-        due_ms = HF_MIN(due_ms, core->store_retry_ms);
+    if (core->queue.retry_ms > core->now.now_ms)
+        due_ms = HF_MIN(due_ms, core->queue.retry_ms);
     if (core->phase == HF_PHASE_OPEN) {
         due_ms = HF_MIN(due_ms, hf_core_session_due_ms(core));
         due_ms = HF_MIN(due_ms, hf_core_up_due_ms(core));
@@ -203,7 +203,7 @@ void hf_client_core_counts(const struct hf_client_core *core, struct hf_client_c
 
 void hf_client_core_queue(const struct hf_client_core *core, struct hf_store_facts *ret_facts)
 {
-    *ret_facts = core->facts;
+    *ret_facts = core->queue.facts;
 }
 
 uint64_t hf_client_core_since_ms(const struct hf_client_core *core)

@@ -1,5 +1,5 @@
 /* client/core_internal.h - one struct for core.c (life), core_http.c (upgrade), core_ws.c (WebSocket in), core_out.c (bytes out), core_session.c (frames), core_up.c (uplink),
- * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_store.c (what became durable), core_engine.c (engine.h). Private to them. */
+ * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_engine.c (engine.h). The queue is queue.h's. Private to them. */
 #ifndef HF_CLIENT_CORE_INTERNAL_H
 #define HF_CLIENT_CORE_INTERNAL_H
 
@@ -9,6 +9,7 @@
 #include "base/rate.h"
 #include "base/rng.h"
 #include "client/core.h"
+#include "client/queue.h"
 #include "codec/ws/assembly.h"
 #include "codec/ws/close.h"
 #include "codec/ws/frame.h"
@@ -65,13 +66,6 @@ struct hf_inflight {
     bool gap;
 };
 
-struct hf_pending { /* what the application hears of when it is durable */
-    uint64_t ticket, id;
-    bool failed; /* for `reason`, which is the peer's word and may be NONE; else it is a publish */
-    enum hf_reason reason;
-    void *cookie;
-};
-
 /* Why a connection ends. */
 struct hf_ending {
     uint16_t code; /* 0 = never came so far */
@@ -94,7 +88,7 @@ struct hf_client_link {
     uint64_t hello_next, hello_position; /* as told */
     uint64_t opened_ms;                  /* 0 = no WELCOME yet */
     uint64_t peer_acked;                 /* what its kernel had acknowledged at its last sign of life */
-    uint64_t backlog_id;                 /* messages up to this id waited when it opened */
+    struct hf_client_pace pace;
     uint64_t lost_through; /* numbers before `first` that the gateway lacks: a GAP has to say so */
     uint64_t out_ms;       /* when output last made progress, or was empty */
     bool forget_due; /* what was durable at WELCOME is forgotten with the next ACK: refusals come before it */
@@ -135,7 +129,6 @@ struct hf_client_link {
         uint8_t document;
     } patches[HF_CLIENT_PATCHES_MAX]; /* that wait for their answers */
     unsigned patch_count;
-    bool urgent_next; /* whose turn it is (CQ-7) */
     bool probing;
     bool up; /* there is a transport, or an attempt at one */
 };
@@ -161,26 +154,20 @@ struct hf_client_core {
 
     struct hf_client_time now; /* of the input that is being worked on */
     unsigned depth; /* calls into the core that are under way: more than one = from within a callback */
-    bool busy;      /* the application has made work since the last round */
     enum hf_client_phase phase;
     enum hf_link_state state;
-    uint64_t phase_due_ms;   /* deadline of the stage; when to try again; UINT64_MAX = none */
-    uint64_t store_retry_ms; /* 0 = the store is well */
-    uint32_t attempt;        /* since the last established connection */
-    uint32_t base_ms;        /* of the backoff; 0 = the profile's */
+    uint64_t phase_due_ms; /* deadline of the stage; when to try again; UINT64_MAX = none */
+    uint32_t attempt;      /* since the last established connection */
+    uint32_t base_ms;      /* of the backoff; 0 = the profile's */
     bool network_down, network_told, stopping, fresh_credentials, forget_session;
     unsigned alternate_count;
     uint8_t alternate_bytes[HF_CLIENT_BOUNDS_ALTERNATES];
     char alternates[HF_CLIENT_BOUNDS_ALTERNATES][HF_FRAME_TEXT_BYTES_MAX];
 
-    struct hf_store_facts facts; /* as of the last call on the store */
-    uint64_t durable_next;       /* uplink numbers below it are durable, and may be sent */
-    uint64_t durable_position;   /* of the stored session, downlink */
-    uint8_t session_id[16];      /* in force; the stored one follows */
-    uint64_t session_start;      /* its position to begin with */
-    uint64_t delivered_through;  /* in that session */
-    struct hf_pending pending[HF_STORE_BATCH];
-    unsigned pending_count;
+    struct hf_client_queue queue;
+    uint8_t session_id[16];     /* in force; the stored one follows */
+    uint64_t session_start;     /* its position to begin with */
+    uint64_t delivered_through; /* in that session */
     uint64_t handle_last;
     struct hf_delivered *delivered; /* owns; grows to HF_CLIENT_DELIVERED_MAX */
     unsigned delivered_count, delivered_room;
@@ -253,7 +240,7 @@ bool hf_core_down_take(struct hf_client_core *core, uint64_t seq, const struct h
 void hf_core_down_plain(struct hf_client_core *core, const struct hf_frame_data *data); /* not numbered */
 void hf_core_down_gap(struct hf_client_core *core, uint64_t from, uint64_t to, enum hf_reason reason);
 void hf_core_down_again(struct hf_client_core *core); /* acknowledgements that could not be stored */
-void hf_core_down_stored(struct hf_client_core *core, uint64_t through, hf_err err);
+void hf_core_down_stored(struct hf_client_queue *queue, uint64_t through, hf_err err); /* of a commit */
 uint32_t hf_core_down_window(const struct hf_client_core *core); /* messages, for HELLO */
 
 /* ---- core_documents.c ---- */
@@ -261,13 +248,5 @@ void hf_core_documents_hello(const struct hf_client_core *core, struct hf_frame_
 void hf_core_documents_owed(struct hf_client_core *core);
 void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *delta);
 void hf_core_documents_close(struct hf_client_core *core); /* tells the patches that were not answered */
-
-/* ---- core_store.c ---- */
-/* The store refused a change: it is tried again later. */
-void hf_core_trouble(struct hf_client_core *core, hf_err err);
-bool hf_core_well(const struct hf_client_core *core); /* it is not yet later */
-void hf_core_facts(struct hf_client_core *core);      /* reads them again */
-/* Commits what is due (or all of it), and tells what became of it. */
-void hf_core_commit(struct hf_client_core *core, bool now);
 
 #endif

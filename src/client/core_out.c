@@ -163,7 +163,7 @@ static bool read_stream(struct hf_client_core *core, struct hf_slice *payload)
         return true;
     }
     /* Half a message is out and the rest is gone: only a new connection can put that right. */
-    hf_core_trouble(core, err != HF_OK ? err : HF_ERR_CORRUPT);
+    hf_client_queue_trouble(&core->queue, err != HF_OK ? err : HF_ERR_CORRUPT);
     hf_core_text(core, HF_SLICE("the queue lost a message that was being sent"));
     core->link.ending.failure = HF_CLIENT_FAILED_LOCAL;
     hf_core_finish(core, false, HF_LINK_EV_LOST);

@@ -15,9 +15,9 @@ void hf_core_hello(struct hf_client_core *core)
 {
     struct hf_frame frame = {.type = HF_FRAME_HELLO};
     struct hf_frame_hello *hello = &frame.as.hello;
-    const struct hf_store_facts *facts = &core->facts;
+    const struct hf_store_facts *facts = &core->queue.facts;
 
-    hf_core_commit(core, true); /* what HELLO says must be durable */
+    hf_client_queue_commit(&core->queue, true); /* what HELLO says must be durable */
     *hello = (struct hf_frame_hello){.version_min = 1,
                                      .version_max = 1,
                                      .profile = core->profile,
@@ -59,7 +59,7 @@ static bool welcome_is_sound(const struct hf_client_core *core, const struct hf_
         return false;
     if (!resumed)
         return welcome->gap_from <= welcome->gap_to;
-    return !core->forget_session && memcmp(welcome->session_id, core->facts.session_id, 16) == 0 &&
+    return !core->forget_session && memcmp(welcome->session_id, core->queue.facts.session_id, 16) == 0 &&
            welcome->downlink_next == hf_serial_number(core->link.hello_position + 1);
 }
 
@@ -90,8 +90,8 @@ static bool queue_went_back(struct hf_client_core *core, const struct hf_frame_w
     core->ops->error(core->user, err, HF_REASON_QUEUE_LOST,
                      HF_SLICE("the queue is older than what the gateway has of it; it gets a new id"));
     if (err != HF_OK)
-        hf_core_trouble(core, err);
-    hf_core_commit(core, true);
+        hf_client_queue_trouble(&core->queue, err);
+    hf_client_queue_commit(&core->queue, true);
     hf_core_text(core, HF_SLICE("the queue went back in time"));
     hf_core_close(core, 1001, HF_REASON_QUEUE_LOST, HF_LINK_EV_LOCAL_CLOSE);
     return true;

@@ -1,83 +1,17 @@
 /* client/core_up.c - the uplink: from the queue to the gateway and out of the queue again (DLV-5 to DLV-10, CQ-7). */
-#include "base/uuid.h"
 #include "client/core_internal.h"
 #include "codec/session/binary.h"
-#include "codec/ws/utf8.h"
 #include "core/session/serial.h"
 
 enum { FORMAT_JSON = 1 /* DLV-1 */ };
 
-/* ---- publishing ---- */
-
-static void draw_uuid(struct hf_client_core *core, uint8_t uuid[16])
-{
-    uint8_t random[16];
-
-    for (size_t i = 0; i < sizeof(random); i += 8) {
-        uint64_t draw = hf_rng_u64(&core->rng);
-
-        memcpy(random + i, &draw, 8);
-    }
-    hf_uuid7(uuid, core->now.utc_ms, random);
-}
-
-/* A crash before the commit brings the message back: it may not have been told failed then. */
-static void fail_when_durable(struct hf_client_core *core, uint64_t id, enum hf_reason reason,
-                              uint64_t ticket)
-{
-    core->pending[core->pending_count++] =
-        (struct hf_pending){.ticket = ticket, .id = id, .failed = true, .reason = reason};
-    core->busy = true;
-}
-
-static bool has_room(struct hf_client_core *core, unsigned entries)
-{
-    if (core->pending_count + entries > HF_STORE_BATCH)
-        hf_core_commit(core, true);
-    return core->pending_count + entries <= HF_STORE_BATCH; /* not if the application publishes meanwhile */
-}
-
-/* The oldest telemetry goes until this one fits (CQ-5). */
-static hf_err append(struct hf_client_core *core, const struct hf_store_message *message, uint64_t *ret_id,
-                     uint64_t *ret_ticket)
-{
-    for (;;) {
-        hf_err err = core->store->ops->append(core->store, message, ret_id, ret_ticket);
-        uint64_t dropped, ticket;
-
-        if (err != HF_ERR_LIMIT || message->class != HF_STORE_TELEMETRY)
-            return err;
-        if (!has_room(core, 2)) /* the message itself, too */
-            return HF_ERR_BUSY;
-        if (core->store->ops->drop(core->store, HF_REASON_DROP_OLDEST, &dropped, &ticket) != HF_OK)
-            return err;
-        fail_when_durable(core, dropped, HF_REASON_DROP_OLDEST, ticket);
-    }
-}
-
 hf_err hf_client_core_publish(struct hf_client_core *core, const struct hf_client_time *now,
                               const struct hf_store_message *message, void *cookie)
 {
-    struct hf_store_message with = *message;
-    uint64_t id = 0, ticket = 0;
     hf_err err;
 
-    if (message->class >= HF_STORE_RESULT || !hf_ws_utf8_valid(message->topic.at, message->topic.bytes) ||
-        !hf_frame_payload_holds(message->format, message->text, message->payload))
-        return HF_ERR_INVALID; /* the gateway would refuse it, days later perhaps */
     hf_core_enter(core, now);
-    if (with.created_ms == 0)
-        with.created_ms = core->now.utc_ms;
-    if (hf_store_uuid_is_none(with.uuid))
-        draw_uuid(core, with.uuid);
-    err = has_room(core, 1) ? append(core, &with, &id, &ticket) : HF_ERR_BUSY;
-    if (err == HF_OK) {
-        core->pending[core->pending_count++] =
-            (struct hf_pending){.ticket = ticket, .id = id, .cookie = cookie};
-        core->counts.published++;
-        core->busy = true;
-    }
-    hf_core_facts(core);
+    err = hf_client_queue_publish(&core->queue, message, cookie);
     hf_core_leave(core);
     return err;
 }
@@ -92,41 +26,15 @@ static uint64_t ahead_max(const struct hf_client_core *core)
     return HF_MIN(HF_MAX(soon, 1), (uint64_t)HF_CLIENT_AHEAD_MAX);
 }
 
-static hf_err number_one(struct hf_client_core *core, bool urgent, uint64_t *ret_id,
-                         enum hf_reason *ret_reason, uint64_t *ret_ticket)
-{
-    return core->store->ops->number(core->store, urgent, core->link.backlog_id, core->now.utc_ms,
-                                    core->link.message_bytes_max, ret_id, ret_reason, ret_ticket);
-}
-
 void hf_core_up_number(struct hf_client_core *core)
 {
     struct hf_client_link *link = &core->link;
 
-    while (hf_core_well(core) && core->facts.waiting > 0 && has_room(core, 1) &&
-           core->facts.next < link->sender.base + HF_MIN(link->sender.window_messages, HF_CLIENT_WINDOW) &&
-           core->facts.next < link->sender.next + ahead_max(core)) {
-        enum hf_reason reason = HF_REASON_NONE;
-        uint64_t id = 0, ticket = 0;
-        hf_err err = HF_ERR_NOT_FOUND;
-        bool urgent = link->urgent_next && core->facts.waiting_urgent > 0;
-
-        if (urgent)
-            err = number_one(core, true, &id, &reason, &ticket);
-        if (err == HF_ERR_NOT_FOUND) {
-            urgent = false;
-            err = number_one(core, false, &id, &reason, &ticket);
-        }
-        hf_core_facts(core);
-        if (err != HF_OK) {
-            if (err != HF_ERR_LIMIT && err != HF_ERR_NOT_FOUND)
-                hf_core_trouble(core, err);
-            return;
-        }
-        link->urgent_next = !urgent; /* one of the backlog, one fresh urgent one (CQ-7) */
-        if (reason != HF_REASON_NONE)
-            fail_when_durable(core, id, reason, ticket);
-    }
+    while (core->queue.facts.next <
+               link->sender.base + HF_MIN(link->sender.window_messages, HF_CLIENT_WINDOW) &&
+           core->queue.facts.next < link->sender.next + ahead_max(core) &&
+           hf_client_queue_number(&core->queue, &link->pace))
+        continue;
 }
 
 /* ---- sending ---- */
@@ -189,17 +97,6 @@ static void push_inflight(struct hf_client_core *core, uint64_t seq_to, size_t b
         (struct hf_inflight){seq_to, (uint32_t)bytes, gap};
 }
 
-/* What stands at seq. A row that is missing is a hole in the file: the gateway is told that it will not come. */
-static hf_err read_item(struct hf_client_core *core, uint64_t seq, struct hf_store_item *ret_item)
-{
-    hf_err err = core->store->ops->read(core->store, seq, ret_item);
-
-    if (err == HF_ERR_NOT_FOUND)
-        *ret_item =
-            (struct hf_store_item){.seq = seq, .seq_to = seq, .gap = true, .reason = HF_REASON_QUEUE_LOST};
-    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
-}
-
 static bool may_pass(struct hf_client_core *core)
 {
     return hf_rate_take(&core->link.rate, &core->link.rate_limit, 1, core->now.now_ms);
@@ -226,11 +123,11 @@ static bool send_next(struct hf_client_core *core)
         hf_sender_skipped(sender, to, core->now.now_ms);
         return true;
     }
-    if (sender->next >= core->durable_next || core->link.stream.on || !has_rate(core))
+    if (sender->next >= core->queue.durable_next || core->link.stream.on || !has_rate(core))
         return false;
-    err = read_item(core, sender->next, &item);
+    err = hf_client_queue_read(&core->queue, sender->next, &item);
     if (err != HF_OK) {
-        hf_core_trouble(core, err);
+        hf_client_queue_trouble(&core->queue, err);
         return false;
     }
     if (item.gap) {
@@ -262,7 +159,7 @@ static bool send_again(struct hf_client_core *core)
         link->again_at++;
         return true;
     }
-    if (link->stream.on || !has_rate(core) || read_item(core, seq, &item) != HF_OK)
+    if (link->stream.on || !has_rate(core) || hf_client_queue_read(&core->queue, seq, &item) != HF_OK)
         return false;
     if (item.gap ? !emit_gap(core, seq, item.seq_to, item.reason) : !emit_message(core, &item))
         return false;
@@ -286,7 +183,7 @@ void hf_core_up_send(struct hf_client_core *core)
 {
     uint64_t first = core->link.sender.next;
 
-    if (!hf_core_well(core))
+    if (!hf_client_queue_well(&core->queue))
         return;
     while (core->phase == HF_PHASE_OPEN && send_again(core))
         continue;
@@ -295,14 +192,15 @@ void hf_core_up_send(struct hf_client_core *core)
         continue;
     if (core->phase == HF_PHASE_OPEN && core->link.sender.next > first && first > core->link.lost_through &&
         core->store->ops->mark(core->store, true, first, core->link.sender.next - 1) != HF_OK)
-        hf_core_trouble(core, HF_ERR_IO);
+        hf_client_queue_trouble(&core->queue, HF_ERR_IO);
 }
 
 uint64_t hf_core_up_due_ms(const struct hf_client_core *core)
 {
     const struct hf_client_link *link = &core->link;
-    bool waits = link->again_at < link->again_count || link->sender.next < core->durable_next ||
-                 (core->facts.waiting > 0 && core->facts.next < link->sender.next + ahead_max(core));
+    bool waits =
+        link->again_at < link->again_count || link->sender.next < core->queue.durable_next ||
+        (core->queue.facts.waiting > 0 && core->queue.facts.next < link->sender.next + ahead_max(core));
 
     if (!waits || has_rate(core) || core->out_bytes > 0)
         return UINT64_MAX;
@@ -310,56 +208,6 @@ uint64_t hf_core_up_due_ms(const struct hf_client_core *core)
 }
 
 /* ---- acknowledgements ---- */
-
-enum { SENT_MAX = HF_CLIENT_WINDOW };
-
-struct sent_ids {
-    uint64_t ids[SENT_MAX];
-    unsigned count;
-};
-
-static void collect_sent(void *context, uint64_t id)
-{
-    struct sent_ids *sent = context;
-
-    HF_ASSERT(sent->count < SENT_MAX);
-    sent->ids[sent->count++] = id;
-}
-
-/* The queue forgets what is durable at the gateway; the application hears of it afterwards. */
-static bool forget_some(struct hf_client_core *core, uint64_t through)
-{
-    struct sent_ids sent = {.count = 0};
-    hf_err err = core->store->ops->ack(core->store, through, collect_sent, &sent);
-
-    hf_core_facts(core);
-    if (err != HF_OK) { /* it stays in the queue; the next one covers it */
-        hf_core_trouble(core, err);
-        return false;
-    }
-    for (unsigned i = 0; i < sent.count; i++) {
-        core->counts.sent++;
-        core->ops->sent(core->user, sent.ids[i]);
-    }
-    core->busy = true;
-    return true;
-}
-
-/* SENT_MAX messages at a time; a gap counts as one, however long it is. */
-static void forget(struct hf_client_core *core, uint64_t through)
-{
-    through = HF_MIN(through, core->facts.next - 1);
-    while (core->facts.first <= through) {
-        uint64_t to = HF_MIN(through, core->facts.first + SENT_MAX - 1);
-        struct hf_store_item item;
-
-        if (to < through && core->store->ops->read(core->store, core->facts.first, &item) == HF_OK &&
-            item.gap)
-            to = HF_MIN(through, item.seq_to);
-        if (!forget_some(core, to))
-            return;
-    }
-}
 
 static void release(struct hf_client_core *core)
 {
@@ -400,38 +248,17 @@ void hf_core_up_ack(struct hf_client_core *core, const struct hf_frame_ack *ack)
     case HF_ACK_NEWS:
         if (link->sender.base > base_before) {
             release(core);
-            forget(core, link->sender.base - 1);
+            hf_client_queue_forget(&core->queue, link->sender.base - 1);
         }
         break;
     default: break;
     }
     if (link->forget_due) {
         link->forget_due = false;
-        forget(core, link->sender.base - 1);
+        hf_client_queue_forget(&core->queue, link->sender.base - 1);
     }
     if (core->phase == HF_PHASE_OPEN)
         collect_missing(core, ack);
-}
-
-static void fail_message(struct hf_client_core *core, uint64_t seq, enum hf_reason reason)
-{
-    uint64_t id, ticket;
-    bool room = has_room(core, 1);
-    hf_err err = core->store->ops->reject(core->store, seq, reason, &id, &ticket);
-
-    hf_core_facts(core);
-    if (err == HF_ERR_NOT_FOUND)
-        return; /* acknowledged meanwhile, or a gap */
-    if (err != HF_OK) {
-        hf_core_trouble(core, err);
-        return;
-    }
-    if (room) {
-        fail_when_durable(core, id, reason, ticket);
-        return;
-    }
-    core->counts.failed++; /* a store that is in trouble says nothing for long, and the gateway has spoken */
-    core->ops->failed(core->user, id, reason);
 }
 
 void hf_core_up_refused(struct hf_client_core *core, const struct hf_frame_refuse *refuse)
@@ -444,7 +271,8 @@ void hf_core_up_refused(struct hf_client_core *core, const struct hf_frame_refus
         return;
     }
     bool streaming = core->link.stream.on && core->link.stream.seq == seq;
-    fail_message(core, seq, (enum hf_reason)refuse->reason); /* its acknowledgement comes on its own */
+    hf_client_queue_reject(&core->queue, seq,
+                           (enum hf_reason)refuse->reason); /* its acknowledgement comes on its own */
     if (streaming) /* refused before it was there whole (here, at an earlier connection): no frame can follow */
         hf_core_finish(core, false, HF_LINK_EV_LOST);
 }
@@ -463,7 +291,7 @@ void hf_core_up_too_big(struct hf_client_core *core)
             largest = one;
     }
     if (largest != NULL)
-        fail_message(core, largest->seq_to, HF_REASON_MESSAGE_TOO_BIG);
+        hf_client_queue_reject(&core->queue, largest->seq_to, HF_REASON_MESSAGE_TOO_BIG);
 }
 
 /* ---- the session begins ---- */
@@ -478,15 +306,16 @@ void hf_core_up_open(struct hf_client_core *core, const struct hf_frame_welcome 
     if (given >= link->sender.next)
         hf_sender_given(&link->sender, given);
     link->sender.progress_ms = core->now.now_ms;
-    if (core->facts.first > welcome->uplink_durable + 1)
-        link->lost_through = hf_serial_before(core->facts.first);
-    link->backlog_id = core->facts.id_last;
+    if (core->queue.facts.first > welcome->uplink_durable + 1)
+        link->lost_through = hf_serial_before(core->queue.facts.first);
+    link->pace = (struct hf_client_pace){.backlog_id = core->queue.facts.id_last,
+                                         .payload_bytes_max = link->message_bytes_max};
     link->rate_limit = (struct hf_rate_limit){
         .per_second = welcome->rate != 0 ? welcome->rate : UINT32_MAX / 2,
         .capacity = welcome->rate != 0 ? HF_MAX(welcome->rate / 10, 1) : UINT32_MAX / 2};
     hf_rate_init(&link->rate);
     if (welcome->capabilities & HF_CAP_REFUSALS)
-        link->forget_due = core->facts.first <= welcome->uplink_durable;
+        link->forget_due = core->queue.facts.first <= welcome->uplink_durable;
     else if (welcome->uplink_durable > 0)
-        forget(core, welcome->uplink_durable);
+        hf_client_queue_forget(&core->queue, welcome->uplink_durable);
 }

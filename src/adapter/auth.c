@@ -197,7 +197,7 @@ static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, stru
 }
 
 static enum hf_reason by_certificate(struct hf_auth *auth, const struct hf_auth_certificate *certificate,
-                                     struct hf_slice wanted, struct hf_identity *identity,
+                                     struct hf_slice wanted, uint64_t utc_ms, struct hf_identity *identity,
                                      const char **ret_check)
 {
     const struct hf_auth_tenant *tenant = hf_auth_tenant_find(auth, certificate->tenant);
@@ -220,7 +220,9 @@ static enum hf_reason by_certificate(struct hf_auth *auth, const struct hf_auth_
         identity->credential_hash = fingerprint_hash(certificate->fingerprint);
     if (identity->expires_ms == 0 || certificate->not_after_ms < identity->expires_ms)
         identity->expires_ms = certificate->not_after_ms;
-    return HF_REASON_NONE;
+    return certificate->denied                  ? HF_REASON_REVOKED
+           : certificate->not_after_ms < utc_ms ? HF_REASON_CREDENTIALS_EXPIRED
+                                                : HF_REASON_NONE;
 }
 
 static enum hf_reason decide(struct hf_auth *auth, struct hf_slice token,
@@ -238,7 +240,7 @@ static enum hf_reason decide(struct hf_auth *auth, struct hf_slice token,
     if (token.bytes > 0)
         reason = by_token(auth, token, wanted, later, utc_ms, ret_identity, ret_check);
     if (reason == HF_REASON_NONE && has_certificate)
-        reason = by_certificate(auth, certificate, wanted, ret_identity, ret_check);
+        reason = by_certificate(auth, certificate, wanted, utc_ms, ret_identity, ret_check);
     if (reason != HF_REASON_NONE || ret_identity->any)
         return reason;
     if (revoked(auth, ret_identity->tenant->name, "device:", device_of(ret_identity))) {
@@ -264,12 +266,14 @@ enum hf_reason hf_auth_device_later(struct hf_auth *auth, struct hf_slice token,
 
 enum hf_reason hf_auth_name_device(struct hf_auth *auth, struct hf_identity *identity, struct hf_slice device)
 {
-    if (!identity->any)
-        return device.bytes == 0 || hf_slice_eq(device, device_of(identity)) ? HF_REASON_NONE
-                                                                             : HF_REASON_IDENTITY_MISMATCH;
-    if (!hf_id_valid(device, HF_DEVICE_BYTES_MAX))
-        return HF_REASON_CREDENTIALS_INVALID;
-    set_device(identity, device);
-    identity->any = false;
-    return revoked(auth, identity->tenant->name, "device:", device) ? HF_REASON_REVOKED : HF_REASON_NONE;
+    if (identity->any) {
+        if (!hf_id_valid(device, HF_DEVICE_BYTES_MAX))
+            return HF_REASON_CREDENTIALS_INVALID;
+        set_device(identity, device);
+        identity->any = false;
+    } else if (device.bytes > 0 && !hf_slice_eq(device, device_of(identity))) {
+        return HF_REASON_IDENTITY_MISMATCH;
+    }
+    return revoked(auth, identity->tenant->name, "device:", device_of(identity)) ? HF_REASON_REVOKED
+                                                                                 : HF_REASON_NONE;
 }

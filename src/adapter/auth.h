@@ -43,6 +43,7 @@ struct hf_auth_certificate {
     struct hf_slice tenant, device;
     const uint8_t *fingerprint; /* 32 bytes */
     uint64_t not_after_ms;
+    bool denied; /* since the handshake, by a deny-list or a CRL */
 };
 
 struct hf_auth; /* opaque */
@@ -69,7 +70,7 @@ enum hf_reason hf_auth_device_later(struct hf_auth *auth, struct hf_slice token,
                                     uint64_t utc_ms, struct hf_identity *ret_identity,
                                     const char **ret_check);
 /* And now it has: device may be absent when the identity has one. HF_REASON_NONE: identity->device is set and `any` is not. IDENTITY_MISMATCH: it
- * is another one than the credentials say. CREDENTIALS_INVALID: no device id. REVOKED. */
+ * is another one than the credentials say. CREDENTIALS_INVALID: no device id. REVOKED: the device was, if only since it showed its credentials. */
 enum hf_reason hf_auth_name_device(struct hf_auth *auth, struct hf_identity *identity,
                                    struct hf_slice device);
 

@@ -41,7 +41,7 @@ static const uint8_t fingerprint[32] = {1, 2, 3};
 static struct hf_auth_certificate certificate(const char *tenant, const char *device)
 {
     return (struct hf_auth_certificate){hf_slice_of(tenant), hf_slice_of(device), fingerprint,
-                                        KIT_UTC + 90000};
+                                        KIT_UTC + 90000, false};
 }
 
 static void token_names_tenant_and_device(void **state)
@@ -118,6 +118,12 @@ static void a_device_may_name_itself_later(void **state)
         if (rows[i].is != NULL)
             assert_false(identity.any);
     }
+    /* Between the token and HELLO it was revoked. */
+    assert_int_equal(ask_later(kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000), NULL, NULL),
+                     HF_REASON_NONE);
+    revoke("acme", "device:d1");
+    assert_int_equal(hf_auth_name_device(kit.auth, &identity, HF_SLICE("d1")), HF_REASON_REVOKED);
+    assert_int_equal(hf_auth_name_device(kit.auth, &identity, (struct hf_slice){NULL, 0}), HF_REASON_REVOKED);
     /* A certificate beside such a token says it at once. */
     assert_int_equal(ask_later(kit_token(&kit, "k1", "*", NULL, KIT_UTC + 60000), &shown, NULL),
                      HF_REASON_NONE);
@@ -214,6 +220,27 @@ static void certificates_alone_and_beside_a_token(void **state)
     assert_int_equal(ask(NULL, &none, "d1"), HF_REASON_CREDENTIALS_MISSING);
 }
 
+/* Denied, or over, after the handshake: the connection stands, but nobody enters with it, also not by a token beside it. It is known whom this was. */
+static void a_denied_certificate_lets_nobody_in(void **state)
+{
+    struct hf_auth_certificate shown = certificate("acme", "d1");
+
+    (void)state;
+    shown.denied = true;
+    assert_int_equal(ask(NULL, &shown, NULL), HF_REASON_REVOKED);
+    assert_string_equal(check, "certificate");
+    assert_string_equal(identity.device, "d1");
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000), &shown, NULL),
+                     HF_REASON_REVOKED);
+    assert_int_equal(ask(kit_token(&kit, "k1", "d2", NULL, KIT_UTC + 60000), &shown, NULL),
+                     HF_REASON_IDENTITY_MISMATCH);
+    shown.denied = false;
+    shown.not_after_ms = kit.hub.utc_ms;
+    assert_int_equal(ask(NULL, &shown, NULL), HF_REASON_NONE);
+    shown.not_after_ms = kit.hub.utc_ms - 1;
+    assert_int_equal(ask(NULL, &shown, NULL), HF_REASON_CREDENTIALS_EXPIRED);
+}
+
 static void revoked_is_revoked(void **state)
 {
     char jti[80];
@@ -269,6 +296,7 @@ int main(void)
         ROW(token_within_the_leeway_lives_to_its_end),
         ROW(scopes_must_allow_connecting),
         ROW(certificates_alone_and_beside_a_token),
+        ROW(a_denied_certificate_lets_nobody_in),
         ROW(revoked_is_revoked),
         ROW(new_set_forgets_what_the_old_one_had_verified),
     };

@@ -276,6 +276,14 @@ static void refuse_link(struct hf_link *link, const struct hf_ws_admit *admit, e
     link->ops->abort(link);
 }
 
+/* While it was on its way both workers may have looked at their connections again and seen none of it. */
+static bool let_in(struct hf_worker *worker, struct hf_link *link, const struct hf_ws_admit *admit,
+                   enum hf_reason *ret_reason)
+{
+    *ret_reason = HF_REASON_REVOKED;
+    return certificate_good(link) && hf_ws_open(&worker->ws, link, admit, ret_reason) == HF_OK;
+}
+
 void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
 {
     struct hf_stream *stream = NULL;
@@ -289,7 +297,7 @@ void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
     worker->moved_in++;
     if (hf_stream_attach(worker->loop, &move->seat, &fresh, NULL, &stream) != HF_OK) {
         hf_stream_seat_discard(&move->seat);
-    } else if (hf_ws_open(&worker->ws, &stream->link, &move->admit, &reason) != HF_OK) {
+    } else if (!let_in(worker, &stream->link, &move->admit, &reason)) {
         struct hf_identity *identity = &move->admit.identity;
 
         hf_hub_refused(&worker->hub, identity->tenant->name,
@@ -441,6 +449,7 @@ static void http_certificate(void *context, struct hf_link *link, struct hf_auth
 {
     static _Thread_local struct hf_tls_identity identity; /* lives until the next request of this worker */
     struct ssl_st *ssl = hf_stream_ssl(hf_stream_of(link));
+    enum hf_tls_reject reject;
 
     (void)context;
     *ret = (struct hf_auth_certificate){0};
@@ -450,6 +459,8 @@ static void http_certificate(void *context, struct hf_link *link, struct hf_auth
     ret->device = hf_slice_of(identity.device);
     ret->fingerprint = identity.fingerprint;
     ret->not_after_ms = identity.not_after_utc_ms;
+    /* The handshake may be long past: a request on a connection that was kept. */
+    ret->denied = hf_tls_recheck(ssl, &reject) != HF_OK && reject == HF_TLS_REJECT_REVOKED;
 }
 
 static void http_refused(void *context, struct hf_slice tenant, struct hf_slice device, enum hf_reason reason)

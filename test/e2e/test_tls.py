@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lib.gateway import BINARY, eventually
-from lib.rawws import CLOSE, RawWs, Refused, close_payload
+from lib.rawws import CLOSE, RawWs, Refused, close_payload, read_body, read_head
 
 
 def gen(folder, *args):
@@ -141,6 +141,29 @@ def test_the_deny_list_closes_live_sessions_within_a_second(gateways, pki, tmp_p
         assert "pong" in other.recv_text()
         with pytest.raises((ssl.SSLError, OSError, Refused)):
             enter(gw, pki, "listed")
+
+
+def test_a_certificate_denied_between_handshake_and_hello(gateways, pki, tmp_path):
+    """One that was good in the handshake, of a connection that has not asked for anything yet, and of a session that has not said HELLO."""
+    deny = tmp_path / "deny"
+    deny.write_text("")
+    gw = gateways(config(pki, deny_list_file=str(deny)))
+    with socket.create_connection(gw.address("tls")) as raw, \
+            context(pki, "listed").wrap_socket(raw, server_hostname="127.0.0.1") as kept, \
+            enter(gw, pki, "listed", protocols=["holdfast.v1.json"]) as session:
+        kept.settimeout(10)
+        kept.sendall(b"GET /v1/nothing HTTP/1.1\r\nHost: h\r\n\r\n")
+        status, headers, rest = read_head(kept)
+        read_body(kept, headers, rest)
+        assert status in (401, 404) and headers.get("connection") != "close"
+        deny.write_text(f"sha256 {fingerprint(pki, 'listed')}\n")
+        gw.reload()
+        assert session.recv_close()[0] == 4403
+        kept.sendall(b"GET /v1/connect HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+        status, headers, rest = read_head(kept)
+        assert status == 403 and json.loads(read_body(kept, headers, rest))["reason"] == "revoked"
+    assert eventually(lambda: [event["reason"] for event in gw.api().events(type="refused", device="listed")] == ["revoked"] * 2)
 
 
 def test_certificates_are_renewed_without_dropping_anybody(gateways, pki, tmp_path):

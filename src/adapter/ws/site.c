@@ -113,20 +113,6 @@ hf_err hf_ws_scratch(struct hf_ws_site *site, struct hf_ws_scratch *scratch)
     return scratch->at ? HF_OK : HF_ERR_NOMEM;
 }
 
-unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash)
-{
-    unsigned closed = 0;
-    struct hf_map_node *node;
-
-    /* Several connections may share a credential; each leaves the map when it is closed. */
-    while ((node = hf_map_find(&site->credentials, credential_hash, &credential_hash)) != NULL) {
-        hf_ws_close(HF_CONTAINER_OF(node, struct hf_ws_extra, credential)->conn, HF_REASON_REVOKED, 0,
-                    (struct hf_slice){NULL, 0});
-        closed++;
-    }
-    return closed;
-}
-
 /* The hub has the devices of every protocol: NULL is a camera. */
 static struct hf_ws_conn *conn_of(const struct hf_list_node *online)
 {
@@ -136,34 +122,80 @@ static struct hf_ws_conn *conn_of(const struct hf_list_node *online)
                                                                                     : NULL;
 }
 
+/* The first one behind `at`, on the list of those that the hub does not have, that it does not have yet. NULL = none. */
+static struct hf_ws_conn *stranger_after(const struct hf_ws_site *site, const struct hf_list_node *at)
+{
+    while ((at = at->next) != &site->lingering) {
+        struct hf_ws_conn *conn = HF_CONTAINER_OF(at, struct hf_ws_conn, dev.unsettled);
+
+        if (conn->state == HF_WS_STATE_AUTH)
+            return conn;
+    }
+    return NULL;
+}
+
+/* A stranger whose credentials are known already leaves a record: of a session they are shown before HELLO. */
+static void close_revoked(struct hf_ws_conn *conn)
+{
+    if (conn->state == HF_WS_STATE_AUTH)
+        hf_ws_refused(conn->site, &conn->admit->identity, HF_REASON_REVOKED);
+    hf_ws_close(conn, HF_REASON_REVOKED, 0, (struct hf_slice){NULL, 0});
+}
+
+unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash)
+{
+    unsigned closed = 0;
+    struct hf_map_node *node;
+    struct hf_ws_conn *next;
+
+    if (credential_hash == 0)
+        return 0;
+    /* Several connections may share a credential; each leaves the map when it is closed. */
+    while ((node = hf_map_find(&site->credentials, credential_hash, &credential_hash)) != NULL) {
+        close_revoked(HF_CONTAINER_OF(node, struct hf_ws_extra, credential)->conn);
+        closed++;
+    }
+    for (struct hf_ws_conn *conn = stranger_after(site, &site->lingering); conn != NULL; conn = next) {
+        next = stranger_after(site, &conn->dev.unsettled);
+        if (conn->admit->identity.credential_hash != credential_hash)
+            continue;
+        close_revoked(conn);
+        closed++;
+    }
+    return closed;
+}
+
+static unsigned recheck(struct hf_ws_conn *conn, bool (*good)(struct hf_link *link))
+{
+    if (conn == NULL || !conn->tls || good(conn->link))
+        return 0;
+    close_revoked(conn);
+    return 1;
+}
+
 unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link))
 {
     unsigned closed = 0;
-    struct hf_list_node *next;
+    struct hf_list_node *behind;
+    struct hf_ws_conn *next;
 
-    for (struct hf_list_node *at = site->hub->online.next; at != &site->hub->online; at = next) {
-        struct hf_ws_conn *conn = conn_of(at);
-
-        next = at->next;
-        if (conn == NULL || !conn->tls || good(conn->link))
-            continue;
-        hf_ws_close(conn, HF_REASON_REVOKED, 0, (struct hf_slice){NULL, 0});
-        closed++;
+    for (struct hf_list_node *at = site->hub->online.next; at != &site->hub->online; at = behind) {
+        behind = at->next;
+        closed += recheck(conn_of(at), good);
+    }
+    for (struct hf_ws_conn *conn = stranger_after(site, &site->lingering); conn != NULL; conn = next) {
+        next = stranger_after(site, &conn->dev.unsettled);
+        closed += recheck(conn, good);
     }
     return closed;
 }
 
 void hf_ws_site_close_strangers(struct hf_ws_site *site, enum hf_reason reason)
 {
-    struct hf_list_node *next;
+    struct hf_ws_conn *conn;
 
-    for (struct hf_list_node *at = site->lingering.next; at != &site->lingering; at = next) {
-        struct hf_ws_conn *conn = HF_CONTAINER_OF(at, struct hf_ws_conn, dev.unsettled);
-
-        next = at->next;
-        if (conn->state == HF_WS_STATE_AUTH)
-            hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
-    }
+    while ((conn = stranger_after(site, &site->lingering)) != NULL)
+        hf_ws_close(conn, reason, 0, (struct hf_slice){NULL, 0});
 }
 
 void hf_ws_site_abort(struct hf_ws_site *site)

@@ -128,10 +128,11 @@ void hf_ws_site_set_limits(struct hf_ws_site *site,
                            const struct hf_ws_limits *limits); /* from the next frame on */
 /* The log keeps up again: connections that were held back are read on. */
 void hf_ws_site_release(struct hf_ws_site *site);
-/* Closes every live connection that came with this credential (SEC-5, TLS-3), without a scan. Returns how many. */
+/* Closes every live connection that came with this credential (SEC-5, TLS-3), those that have not said HELLO included. A scan of these alone. Returns
+ * how many. */
 unsigned hf_ws_site_revoke(struct hf_ws_site *site, uint64_t credential_hash);
-/* Closes, with reason revoked, every device connection whose link `good` does not approve of. For when a list of denied
- * certificates has changed as a whole; one credential alone is found by hf_ws_site_revoke. Returns how many. */
+/* Closes, with reason revoked, every connection over TLS whose link `good` does not approve of, whether the hub has it or not yet. For when a list of
+ * denied certificates has changed as a whole; one credential alone is found by hf_ws_site_revoke. Returns how many. */
 unsigned hf_ws_site_recheck(struct hf_ws_site *site, bool (*good)(struct hf_link *link));
 /* Drain: closes all that have not said who they are. Nobody is known to them yet, so nothing is lost and they need not take their turn, as those
  * that the hub has (hf_hub_drain()). */

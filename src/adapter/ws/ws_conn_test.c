@@ -264,61 +264,6 @@ static void strangers_are_closed_and_devices_stay(void **state)
     kit_expect_nothing(device);
 }
 
-static void revocation_reaches_live_connections(void **state)
-{
-    (void)state;
-    struct hf_ws_admit admit = kit_admit(&kit, "d1");
-    uint64_t hash = hf_auth_jti_hash(HF_SLICE("acme"), HF_SLICE("j1"));
-    admit.identity.credential_hash = hash;
-    struct kit_link *one = kit_open_admit(&kit, &admit);
-    admit = kit_admit(&kit, "d2");
-    admit.identity.credential_hash = hash; /* several devices may share a "*" token */
-    struct kit_link *two = kit_open_admit(&kit, &admit), *other = kit_open(&kit, "d3");
-
-    assert_int_equal(hf_ws_site_revoke(&kit.site, hash), 2);
-    kit_expect_close(one, 4403, "reason=revoked;retry_ms=300000");
-    kit_expect_close(two, 4403, "reason=revoked;retry_ms=300000");
-    kit_expect_nothing(other);
-    assert_int_equal(hf_ws_site_revoke(&kit.site, hash), 0);
-    assert_int_equal(hf_ws_site_revoke(&kit.site, 0), 0);
-}
-
-static unsigned certificates_asked;
-
-static bool no_certificate_is_good(struct hf_link *link)
-{
-    assert_ptr_equal(link->handler, &hf_ws_link_handler);
-    certificates_asked++;
-    return false;
-}
-
-/* Cameras are devices of the same hub: what their adapter keeps of them is none of ours. */
-static void certificates_of_sockets_alone_are_looked_at(void **state)
-{
-    static const struct hf_devconn_ops others;
-    struct {
-        struct hf_devconn dev;
-        uint8_t rest[sizeof(struct hf_ws_conn)];
-    } camera = {.dev = {.ops = &others, .conn_id = 1}};
-    struct hf_hub_connect connect = {.tenant = &kit.tenant[0], .device = HF_SLICE("camera")};
-    enum hf_reason reason = HF_REASON_NONE;
-
-    (void)state;
-    memset(camera.rest, 1, sizeof(camera.rest));
-    certificates_asked = 0;
-    assert_int_equal(hf_hub_connect(&kit.hub, &camera.dev, &connect, &reason), HF_OK);
-    struct hf_ws_admit admit = kit_admit(&kit, "d1");
-    struct kit_link *plain = kit_open_admit(&kit, &admit);
-    admit = kit_admit(&kit, "d2");
-    admit.tls = true;
-    struct kit_link *secured = kit_open_admit(&kit, &admit);
-    assert_int_equal(hf_ws_site_recheck(&kit.site, no_certificate_is_good), 1);
-    assert_int_equal(certificates_asked, 1);
-    kit_expect_close(secured, 4403, "reason=revoked;retry_ms=300000");
-    kit_expect_nothing(plain);
-    hf_hub_disconnected(&kit.hub, &camera.dev, HF_EVIDENCE_BYE, HF_REASON_NORMAL, 0, 0);
-}
-
 static void limits_refuse_before_anything_is_written(void **state)
 {
     (void)state;
@@ -400,8 +345,6 @@ int main(void)
         ROW(abort_of_all_in_every_state),
         ROW(what_the_log_never_tells_ends_with_the_site),
         ROW(strangers_are_closed_and_devices_stay),
-        ROW(revocation_reaches_live_connections),
-        ROW(certificates_of_sockets_alone_are_looked_at),
         ROW(limits_refuse_before_anything_is_written),
         ROW(groups_topic_and_trace_of_the_request),
         ROW(arrives_from_another_worker),

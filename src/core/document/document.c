@@ -115,16 +115,10 @@ static hf_err put_back(struct step *step, const char *name)
 
     if (old != NULL && copy == NULL)
         return HF_ERR_NOMEM;
-    bool there = cJSON_GetObjectItemCaseSensitive(step->json, name) != NULL;
-    if (copy == NULL) {
-        cJSON_DeleteItemFromObjectCaseSensitive(step->json, name);
-        return HF_OK;
-    }
-    if (there ? cJSON_ReplaceItemInObjectCaseSensitive(step->json, name, copy)
-              : cJSON_AddItemToObject(step->json, name, copy))
-        return HF_OK;
-    cJSON_Delete(copy);
-    return HF_ERR_NOMEM;
+    if (copy != NULL)
+        return hf_json_put_member(step->json, name, copy);
+    cJSON_DeleteItemFromObjectCaseSensitive(step->json, name);
+    return HF_OK;
 }
 
 /* One top-level member of the changed document: kept as it was when somebody else's write, unknown to this one, wins; else noted. `name` must outlive it. */

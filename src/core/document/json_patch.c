@@ -6,16 +6,17 @@
 
 /* ---- merge patch (RFC 7396 section 2) ---- */
 
-/* A member that is there keeps its place. Takes value, also when it fails. */
-static hf_err put_member(cJSON *object, const char *name, cJSON *value)
+hf_err hf_json_put_member(cJSON *object, const char *name, cJSON *value)
 {
     bool there = cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
 
-    if (there ? cJSON_ReplaceItemInObjectCaseSensitive(object, name, value)
-              : cJSON_AddItemToObject(object, name, value))
-        return HF_OK;
-    cJSON_Delete(value);
-    return HF_ERR_NOMEM;
+    if (!(there ? cJSON_ReplaceItemInObjectCaseSensitive(object, name, value)
+                : cJSON_AddItemToObject(object, name, value))) {
+        cJSON_Delete(value);
+        return HF_ERR_NOMEM;
+    }
+    /* Without memory for the name cJSON 1.7.15 replaces all the same, by a member that has none. */
+    return value->string != NULL ? HF_OK : HF_ERR_NOMEM;
 }
 
 static hf_err merge(cJSON **target, const cJSON *patch)
@@ -45,7 +46,7 @@ static hf_err merge(cJSON **target, const cJSON *patch)
             value = NULL;                   /* replaced, in its place */
         hf_err err = merge(&value, member); /* the depth is that of the patch, which its reader has bounded */
         if (err == HF_OK && value != old)
-            err = put_member(*target, member->string, value);
+            err = hf_json_put_member(*target, member->string, value);
         else if (value != old)
             cJSON_Delete(value); /* half made */
         if (err != HF_OK)
@@ -143,7 +144,7 @@ static hf_err add_value(cJSON **document, const char *path, cJSON *value)
         return HF_OK;
     }
     if (cJSON_IsObject(place.parent))
-        return put_member(place.parent, place.key, value);
+        return hf_json_put_member(place.parent, place.key, value);
     if (place.value != NULL) {
         insert_before(place.parent, place.value, value);
         added = true;

@@ -276,6 +276,10 @@ static const struct hf_page_row shadow_rows[] = {
     ROW("shadows", "gauge", "shadows of devices in memory, which count as documents, too", hub.shadows),
     ROW("shadows_changed_total", "counter", "changes of shadows", hub.shadows_changed),
     ROW("shadows_removed_total", "counter", "named shadows that were deleted", hub.shadows_removed),
+    ROW("shadow_deltas_put_off_total", "counter",
+        "deltas of shadows that a full link, or a lack of memory, kept from their device until there is room",
+        hub.shadows_put_off),
+    ROW("shadow_deltas_untold", "gauge", "of them, those that wait now", hub.shadows_untold),
     ROW("shadow_operations_refused_total", "counter",
         "operations of changes of shadows that were refused alone: their path had been changed since",
         hub.shadow_operations_refused),
@@ -308,6 +312,9 @@ static void documents(struct hf_page *text, const struct hf_worker_stats *sum)
     hf_page_one(text, "document_patches_busy_total", "counter",
                 "changes from devices refused because too many were under way",
                 (double)sum->ws.document_calls_refused);
+    hf_page_one(text, "document_answers_put_off_total", "counter",
+                "answers to changes and questions from devices that had to wait for room on their link",
+                (double)sum->ws.document_answers_put_off);
 }
 
 static void book(struct hf_page *text, const char *name, const struct hf_ledger_counts *counts)

@@ -156,6 +156,7 @@ struct hf_call {
          * there is none; made: the version that the change made, and the labels that it
          * reached, by 1 << label. */
         bool shadow;
+        bool tell; /* the hub's own: the device of the shadow could not be told how it stands, and is now */
         bool
             remove; /* with change: the shadow goes, with its history. Out: nothing; version 0 when it is gone */
         bool

@@ -81,6 +81,9 @@ struct hf_devconn {
     uint8_t variant;     /* 0 .. HF_DEVCONN_VARIANTS-1 */
     bool spilled : 1;    /* messages wait in the outbox because the queue was full */
     bool in_session : 1; /* holdfast.v1: hf_devconn_session(), false in raw mode and without device */
+    bool untold : 1;     /* core/hub_untold.c has marks of it */
+    bool answers : 1;    /* the adapter has answers that wait for room: see hf_hub_tell_now() */
+    bool aside : 1;      /* those two had the link before the queue, the last time there was room */
     struct hf_rate uplink_rate;
 };
 _Static_assert(sizeof(struct hf_devconn) <= 88, "an idle connection is budgeted");

@@ -48,6 +48,7 @@ void hf_hub_init(struct hf_hub *hub, const struct hf_hub_options *options)
     hf_slots_init(&hub->slots);
     hf_documents_init(hub);
     hf_hub_refusals_init(hub);
+    hf_hub_untold_init(hub);
     hf_rng_seed(&hub->rng, options->seed);
 }
 
@@ -132,6 +133,8 @@ void hf_hub_deinit(struct hf_hub *hub)
     hf_map_deinit(&hub->pending);
     hf_map_deinit(&hub->topics);
     hf_map_deinit(&hub->refused);
+    HF_ASSERT(hub->untold.count == 0); /* there is no connection */
+    hf_map_deinit(&hub->untold);
 }
 
 struct hf_slice hf_device_name(const struct hf_device *device)

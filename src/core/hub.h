@@ -119,7 +119,9 @@ struct hf_hub_stats {
     uint64_t documents, document_bytes /* as they are stored */, documents_changed, documents_expired,
         documents_refused[HF_REASONS_MAX];
     uint64_t shadows /* of the documents */, shadows_changed, shadows_removed,
-        shadow_waits /* for a label, now */, shadow_labels_missed,
+        shadows_put_off /* deltas that a full link, or no memory, kept from their device; told when there is room */
+        ,
+        shadows_untold /* of them, now */, shadow_waits /* for a label, now */, shadow_labels_missed,
         shadow_operations_refused /* alone, of changes that were taken or not */,
         shadows_refused[HF_REASONS_MAX];
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
@@ -132,6 +134,9 @@ struct hf_hub {
     uint64_t now_ms, utc_ms, utc_us; /* utc_us: of what has just come in; not less exact than utc_ms */
     struct hf_map devices, pending, topics;
     struct hf_map refused; /* core/hub_refusals.c */
+    struct hf_map untold;  /* core/hub_untold.c, these three */
+    struct hf_list_node untold_line;
+    struct hf_timer untold_timer; /* armed while there are any */
     struct hf_list_node online, unsettled;
     struct hf_list_node publications;   /* messages with subscribers, not durable yet */
     struct hf_list_node open_records;   /* those with a waiter of their own (struct hf_open_record) */
@@ -264,6 +269,12 @@ uint64_t hf_hub_publish(struct hf_hub *hub, struct hf_tenant *tenant, const stru
 /* To one connection, untracked and in order behind what waits for it: as a broadcast to it alone, with its rules and in its book. True when it was
  * written or queued. A policy may have closed the connection. */
 bool hf_hub_tell(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing);
+/* The same straight to the link, past what waits in the queue, or not at all: for what is whole and can be made anew (a delta of a shadow, an answer). False: its maker tells it when the
+ * connection is settled next, and sets devconn->answers until then unless hf_hub_shadow_untold() does it. Closes nothing. */
+bool hf_hub_tell_now(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing);
+/* The device was not told of its shadow with this name (absent: the unnamed one): it is when there is room, as the shadow is then. It may close the connection: slow_reader above
+ * HF_HUB_UNTOLD_MAX of them, memory_limit when not even that can be noted. */
+void hf_hub_shadow_untold(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice name);
 
 /* ---- for the parts of the hub (core/hub_*.c, core/outbox*.c) and tests ---- */
 

@@ -48,7 +48,7 @@ static void attach(struct hf_hub *hub, struct hf_device *device, struct hf_devco
 {
     device->devconn = devconn;
     devconn->device = device;
-    devconn->in_session = false;
+    devconn->in_session = devconn->untold = devconn->answers = devconn->aside = false;
     devconn->sendq = NULL;
     devconn->written_untracked = devconn->messages_in = devconn->messages_out = 0;
     devconn->subscriptions = 0;
@@ -195,6 +195,7 @@ void hf_hub_disconnected(struct hf_hub *hub, struct hf_devconn *devconn, enum hf
     HF_ASSERT(device->devconn == devconn);
     hf_topics_leave(hub, devconn);
     hf_hub_unqueue(hub, devconn);
+    hf_hub_untold_drop(hub, devconn);
     hf_session_closed(hub, devconn, last_life_ms);
     devconn->device = NULL;
     device->devconn = NULL;

@@ -201,6 +201,14 @@ void hf_hub_refusals_drop(struct hf_hub *hub, const struct hf_device *device); /
 const struct hf_refusals *hf_hub_refusals(const struct hf_hub *hub,
                                           const struct hf_device *device); /* NULL: none */
 
+/* hub_untold.c */
+enum { HF_HUB_UNTOLD_MAX = 64 }; /* shadows of one connection; above it is closed as a slow reader */
+void hf_hub_untold_init(struct hf_hub *hub);
+void hf_hub_shadow_told(struct hf_hub *hub, struct hf_devconn *devconn, struct hf_slice name);
+/* There may be room. It may close the connection. */
+void hf_hub_untold_tell(struct hf_hub *hub, struct hf_devconn *devconn);
+void hf_hub_untold_drop(struct hf_hub *hub, struct hf_devconn *devconn); /* the connection ends */
+
 /* hub_session.c */
 void hf_session_uplink_durable(struct hf_hub *hub, struct hf_device *device, uint64_t queue_id, uint64_t seq,
                                const uint8_t id[16]);

@@ -175,6 +175,21 @@ enum hf_push hf_hub_push(struct hf_hub *hub, struct hf_devconn *devconn, const s
     return push;
 }
 
+bool hf_hub_tell_now(struct hf_hub *hub, struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
+{
+    struct hf_shared *frame = NULL;
+    hf_err err = write_through(devconn, outgoing, NULL, &frame);
+
+    hf_shared_unref(frame);
+    if (err != HF_OK)
+        return false;
+    hf_ledger_accept(&hub->ledger.counts.broadcast, 1);
+    devconn->written_untracked++;
+    hf_hub_touch(hub, devconn);
+    hf_hub_count_out(hub, devconn, outgoing->payload.bytes);
+    return true;
+}
+
 /* Moves from the queue to the link while that is below its low mark. */
 static void pump(struct hf_hub *hub, struct hf_devconn *devconn)
 {
@@ -217,10 +232,26 @@ static void free_queue_if_empty(struct hf_hub *hub, struct hf_devconn *devconn)
     devconn->sendq = NULL;
 }
 
+/* What waits beside the queue and what waits in it have the link first in turn, so that neither starves the other. */
+static bool aside_first(struct hf_devconn *devconn)
+{
+    if (!devconn->untold && !devconn->answers)
+        return false;
+    if (devconn->ops->queued_bytes(devconn) <= hf_rules(devconn->device->tenant)->queue_low_bytes)
+        devconn->aside = !devconn->aside;
+    return devconn->aside;
+}
+
 static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
 {
     devconn->ops->flush(devconn);
-    pump(hub, devconn);
+    bool aside = aside_first(devconn);
+    if (!aside)
+        pump(hub, devconn);
+    if (devconn->untold)
+        hf_hub_untold_tell(hub, devconn);
+    if (devconn->device == NULL)
+        return;
     if (devconn->in_session)
         hf_session_gaps(hub, devconn);
     if (devconn->spilled && hf_sendq_messages(devconn->sendq) == 0 && !hf_session_blocked(devconn))
@@ -231,6 +262,8 @@ static void settle_one(struct hf_hub *hub, struct hf_devconn *devconn)
         devconn->ops->settle(devconn);
     if (devconn->device == NULL)
         return;
+    if (aside)
+        pump(hub, devconn);
     if (hf_sendq_due_drops(devconn->sendq, hub->now_ms, LEDGER_REPORT_MS))
         report_drops(hub, devconn);
     devconn->ops->flush(devconn);

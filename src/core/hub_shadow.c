@@ -273,24 +273,35 @@ static void tell(struct kept_document *kept, uint64_t maker)
 {
     struct hf_device *device = hf_hub_find(kept->hub, kept->tenant->name, hf_kept_name(kept));
     struct hf_devconn *devconn = device != NULL ? device->devconn : NULL;
+    struct hf_slice name = hf_kept_shadow_name(kept);
     char *json = NULL;
     size_t bytes = 0;
 
-    if (devconn == NULL || devconn->conn_id == maker || devconn->ops->takes_shadow == NULL ||
-        !devconn->ops->takes_shadow(devconn, hf_kept_shadow_name(kept)) ||
-        device_text(kept, NULL, &json, &bytes) != HF_OK)
-        return; /* no memory: it finds out by the version with its next change or resume */
-    struct hf_outgoing outgoing = {
-        .kind = HF_OUT_SHADOW,
-        .class = HF_CLASS_MESSAGE,
-        .format = HF_PATCH_FULL,
-        .topic = hf_kept_shadow_name(kept),
-        .flags = HF_EVENT_FLAG_TEXT,
-        .payload = {json, bytes},
-        .seq = kept->shadow->now.version,
-    };
-    (void)hf_hub_tell(kept->hub, devconn, &outgoing);
+    if (devconn == NULL || devconn->conn_id == maker)
+        return;
+    if (devconn->ops->takes_shadow == NULL || !devconn->ops->takes_shadow(devconn, name)) {
+        hf_hub_shadow_told(kept->hub, devconn, name); /* it wants it no more, or will ask itself */
+        return;
+    }
+    bool told = device_text(kept, NULL, &json, &bytes) == HF_OK;
+    if (told) {
+        struct hf_outgoing outgoing = {
+            .kind = HF_OUT_SHADOW,
+            .class = HF_CLASS_MESSAGE,
+            .format = HF_PATCH_FULL,
+            .topic = name,
+            .flags = HF_EVENT_FLAG_TEXT,
+            .payload = {json, bytes},
+            .seq = kept->shadow->now.version,
+        };
+
+        told = hf_hub_tell_now(kept->hub, devconn, &outgoing);
+    }
     free(json);
+    if (told)
+        hf_hub_shadow_told(kept->hub, devconn, name);
+    else
+        hf_hub_shadow_untold(kept->hub, devconn, name);
 }
 
 /* Its end takes a version, too (core/shadow_rows.h). Whoever waits for a label has the one that it has reached. */
@@ -508,6 +519,11 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
     struct kept_shadow *shadow = kept->shadow;
     enum hf_reason reason = HF_REASON_NONE;
 
+    if (call->document.tell) {
+        tell(kept, 0);
+        hf_call_answer(kept->hub, call, HF_REASON_NONE);
+        return;
+    }
     if (!call->document.change) {
         /* Each device that was here has the unnamed one, if only an empty one. */
         if (shadow->now.version == 0)

@@ -89,6 +89,76 @@ static void whatever_allocation_fails(void **state)
     assert_true(hf_alloc_fail_each(life, NULL, 5000) > 100);
 }
 
+static unsigned heard; /* by the device, of its shadow `n` */
+static uint64_t heard_version;
+
+static bool takes_shadow(const struct hf_devconn *devconn, struct hf_slice name)
+{
+    (void)devconn, (void)name;
+    return true;
+}
+
+static hf_err hear(struct hf_devconn *devconn, const struct hf_outgoing *outgoing)
+{
+    heard++;
+    heard_version = outgoing->seq;
+    return tk_devconn_ops.write(devconn, outgoing);
+}
+
+/* Two changes that a full link does not take. Afterwards the device has heard of the newest, or its connection is closed: it never has something old and is not told. */
+static hf_err slow_life(void *context)
+{
+    struct hf_devconn_ops slow = tk_devconn_ops;
+    struct tk *tk = tk_new();
+    static struct hf_hub_ops ops;
+
+    (void)context;
+    if (tk == NULL)
+        return HF_ERR_NOMEM;
+    slow.takes_shadow = takes_shadow;
+    slow.write = hear;
+    heard = 0;
+    bool there = tk_connect(tk, 0, "d") == HF_OK;
+    tk_run(tk);
+    ops = *tk->hub.options.ops;
+    ops.answer = answer;
+    tk->hub.options.ops = &ops;
+    struct tk_conn *conn = &tk->conns[0];
+    if (there) {
+        conn->dev.ops = &slow;
+        tk->rules.queue_low_bytes = 0;
+        conn->stuck = true;
+        conn->link_bytes = 1;
+    }
+    (void)ask(tk, 0, true, HF_PATCH_MERGE, "{\"desired\":{\"a\":1}}", HF_LABEL_STORED);
+    (void)ask(tk, 1, true, HF_PATCH_MERGE, "{\"desired\":{\"a\":2}}", HF_LABEL_STORED);
+    uint64_t changed = tk->hub.stats.shadows_changed;
+    if (conn->open)
+        tk_drain(conn);
+    tk_run(tk);
+    tk_advance(tk, 1100); /* the second time nothing fails any more */
+    tk_run(tk);
+    tk_advance(tk, 1100);
+    tk_run(tk);
+    if (conn->open)
+        assert_true(changed == 0 || heard_version == changed);
+    else
+        assert_true(!there || conn->closed_for == HF_REASON_MEMORY_LIMIT);
+    bool good = conn->open && changed == 2 && heard == 1;
+    assert_int_equal(tk->hub.stats.shadows_untold, 0);
+    if (conn->open)
+        tk_disconnect(conn, HF_EVIDENCE_BYE, HF_REASON_NORMAL);
+    tk_run(tk);
+    tk_free(tk);
+    return good ? HF_OK : HF_ERR_NOMEM;
+}
+
+static void a_slow_device_is_not_left_with_something_old(void **state)
+{
+    (void)state;
+    assert_true(hf_alloc_fail_each(slow_life, NULL, 5000) > 50);
+}
+
 static void *ours(size_t bytes)
 {
     return malloc(bytes);
@@ -103,7 +173,8 @@ int main(void)
 {
     cJSON_Hooks hooks = {.malloc_fn = ours,
                          .free_fn = give_back}; /* what a shared library allocates is not seen */
-    const struct CMUnitTest tests[] = {cmocka_unit_test(whatever_allocation_fails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(whatever_allocation_fails),
+                                       cmocka_unit_test(a_slow_device_is_not_left_with_something_old)};
 
     cJSON_InitHooks(&hooks);
     return cmocka_run_group_tests_name("hub_shadow_fail", tests, NULL, NULL);

@@ -76,7 +76,16 @@ static bool tell(struct hf_ws_conn *conn, const struct hf_call *call)
                                    .seq = call->document.version};
 
     return call->reason != HF_REASON_NONE || call->result_bytes == 0 ||
-           hf_hub_tell(conn->site->hub, &conn->dev, &outgoing);
+           hf_hub_tell_now(conn->site->hub, &conn->dev, &outgoing);
+}
+
+/* Who follows its deltas gets this one when there is room; a question of one who does not, or that has to be answered by its id, is refused. */
+static void untold(struct hf_ws_conn *conn, const struct raw_ask *ask, struct hf_call *call)
+{
+    if (conn->shadow && ask->id_bytes == 0)
+        hf_hub_shadow_untold(conn->site->hub, &conn->dev, call->topic);
+    else
+        call->reason = HF_REASON_BUSY;
 }
 
 static void on_done(struct hf_call *call)
@@ -87,7 +96,7 @@ static void on_done(struct hf_call *call)
 
     conn->shadow_calls--;
     if (conn->state == HF_WS_STATE_OPEN && conn->link != NULL && ask->push && !tell(conn, call))
-        call->reason = HF_REASON_BUSY;
+        untold(conn, ask, call);
     if (conn->state == HF_WS_STATE_OPEN && conn->link != NULL) {
         if (call->reason != HF_REASON_NONE && !none)
             refuse(conn, ask, call);

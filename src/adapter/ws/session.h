@@ -85,13 +85,14 @@ void hf_ws_session_ws_pong(struct hf_ws_conn *conn, struct hf_slice payload); /*
 void hf_ws_session_event(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reason reason);
 void hf_ws_session_settle(struct hf_devconn *devconn);
 
-/* session_documents.c. begin, from inside HELLO, before it is let in: those of its capabilities that are granted, 0 = no documents for it. welcomed and tick may close the connection. */
+/* session_documents.c. begin, from inside HELLO, before it is let in: those of its capabilities that are granted, 0 = no documents for it. welcomed, tick and settle may close the connection. */
 uint32_t hf_ws_documents_begin(struct hf_ws_conn *conn, struct hf_tenant *tenant,
                                const struct hf_frame_hello *hello);
 void hf_ws_documents_welcomed(struct hf_ws_conn *conn);
 uint64_t hf_ws_documents_due_ms(const struct hf_ws_conn *conn);
 void hf_ws_documents_tick(struct hf_ws_conn *conn, uint64_t now_ms);
-void hf_ws_documents_end(struct hf_ws_conn *conn); /* its answers have nobody any more */
+void hf_ws_documents_settle(struct hf_ws_conn *conn); /* answers for which there was no room */
+void hf_ws_documents_end(struct hf_ws_conn *conn);    /* its answers have nobody any more */
 bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name);
 bool hf_ws_takes_shadow(const struct hf_devconn *devconn, struct hf_slice name);
 /* False: it has to wait *ret_wait_ms. not_json: its change is none. */

@@ -327,6 +327,8 @@ void hf_ws_session_settle(struct hf_devconn *devconn)
         return;
     settle(conn, hf_ws_session_due_ms(conn), conn->site->hub->now_ms);
     if (conn->state == HF_WS_STATE_OPEN)
+        hf_ws_documents_settle(conn);
+    if (conn->state == HF_WS_STATE_OPEN)
         hf_ws_arm(conn);
 }
 

@@ -17,7 +17,8 @@ struct hf_ws_documents {
     struct hf_list_node calls;                 /* struct ask */
     uint64_t versions[HF_DOCUMENT_SHADOW + 1]; /* that the device has, as HELLO said */
     uint64_t retry_ms;      /* reads that could not be done are made again; 0 = there are none */
-    uint8_t open;           /* calls on their way */
+    uint8_t open;           /* calls on their way, or whose answer waits for room */
+    uint8_t untold;         /* of them: answers for which the link had no room */
     uint8_t offered;        /* by 1 << document: those that the device takes part in */
     uint8_t unread, asking; /* the same: not answered yet; on their way */
     bool alone;             /* nobody else was in the group when it came */
@@ -34,7 +35,9 @@ struct ask { /* lies before what the call borrows, in its storage */
     struct hf_ws_documents *documents; /* not looked at once the call is abandoned */
     uint32_t request;                  /* 0 = read after WELCOME */
     uint32_t bytes;                    /* counted in document_bytes_now */
+    uint16_t reason;                   /* of the answer that found no room; NONE also before it */
     uint8_t document;
+    bool untold, again; /* there was no room for its answer; it is asked for anew */
 };
 
 static const struct hf_tenant_rules *rules_of(const struct hf_ws_conn *conn)
@@ -66,18 +69,44 @@ static bool allowed(const struct hf_ws_documents *documents, unsigned document, 
 
 /* ---- calls ---- */
 
-static void tell(struct hf_ws_documents *documents, const struct ask *ask, const struct hf_call *call);
+static bool tell(struct hf_ws_documents *documents, const struct ask *ask, const struct hf_call *call);
+static void again_later(struct hf_ws_documents *documents);
+
+/* It keeps its place among those on their way, so there are never more of them. */
+static void put_off(struct ask *ask)
+{
+    ask->untold = true;
+    ask->documents->untold++;
+    ask->documents->conn->dev.answers = true;
+    ask->site->stats.document_answers_put_off++;
+}
 
 static void on_done(struct hf_call *call)
 {
     struct ask *ask = call->maker;
+    bool told = true;
 
-    ask->site->stats.document_bytes_now -= ask->bytes;
+    if (!call->abandoned && ask->again &&
+        (call->reason == HF_REASON_BUSY || call->reason == HF_REASON_MEMORY_LIMIT)) {
+        put_off(ask); /* what it asked for first was done, or not: this says nothing of it */
+        again_later(ask->documents);
+        return;
+    }
+    if (!call->abandoned) {
+        if (call->reason == HF_REASON_NONE)
+            call->reason = ask->reason;
+        told = tell(ask->documents, ask, call);
+    }
+    if (!call->abandoned && !told) {
+        ask->reason = call->reason;
+        put_off(ask);
+        return;
+    }
     if (!call->abandoned) {
         hf_list_remove(&ask->node);
         ask->documents->open--;
-        tell(ask->documents, ask, call);
     }
+    ask->site->stats.document_bytes_now -= ask->bytes;
     hf_call_free(call);
 }
 
@@ -198,13 +227,16 @@ uint64_t hf_ws_documents_due_ms(const struct hf_ws_conn *conn)
 
 void hf_ws_documents_tick(struct hf_ws_conn *conn, uint64_t now_ms)
 {
-    if (now_ms >= hf_ws_documents_due_ms(conn))
-        read_all(conn);
+    if (now_ms < hf_ws_documents_due_ms(conn))
+        return;
+    read_all(conn);
+    if (conn->state == HF_WS_STATE_OPEN)
+        hf_ws_documents_settle(conn);
 }
 
 /* ---- answers ---- */
 
-/* Through the hub, so that it comes behind the changes that wait for a slow reader. False: it was not. */
+/* False: there was no room for it, and it is told when there is. */
 static bool tell_delta(struct hf_ws_conn *conn, const struct ask *ask, const struct hf_call *call)
 {
     const struct hf_call_document *document = &call->document;
@@ -222,7 +254,7 @@ static bool tell_delta(struct hf_ws_conn *conn, const struct ask *ask, const str
         .reason = call->reason,
     };
 
-    return hf_hub_tell(conn->site->hub, &conn->dev, &outgoing);
+    return hf_hub_tell_now(conn->site->hub, &conn->dev, &outgoing);
 }
 
 /* The answer of a read that nobody asked for: told only when it says something new. */
@@ -244,12 +276,57 @@ static void tell_read(struct hf_ws_documents *documents, const struct ask *ask, 
     again_later(documents);
 }
 
-static void tell(struct hf_ws_documents *documents, const struct ask *ask, const struct hf_call *call)
+static bool tell(struct hf_ws_documents *documents, const struct ask *ask, const struct hf_call *call)
 {
-    if (ask->request == 0)
-        tell_read(documents, ask, call);
-    else
-        (void)tell_delta(documents->conn, ask, call);
+    if (ask->request != 0)
+        return tell_delta(documents->conn, ask, call);
+    tell_read(documents, ask, call);
+    return true;
+}
+
+/* An answer for which there was no room, as the document is now: what was told of it meanwhile is not older. False: its home takes no question at present. */
+static bool tell_again(struct ask *ask)
+{
+    struct hf_call *call = ask->call;
+    bool shown = ask->reason == HF_REASON_NONE || ask->reason == HF_REASON_VERSION_CONFLICT;
+
+    ask->untold = false;
+    ask->documents->untold--;
+    if (!shown) { /* it says nothing of the document */
+        on_done(call);
+        return true;
+    }
+    free(call->result);
+    call->result = NULL;
+    call->result_bytes = 0;
+    call->reason = HF_REASON_NONE;
+    call->document.change = false;
+    if (call->document.shadow || ask->reason == HF_REASON_VERSION_CONFLICT)
+        call->document.base_version = 0; /* all of it */
+    ask->again = true;
+    if (ask->site->ops->call(ask->site->context, call) == HF_OK)
+        return true;
+    put_off(ask);
+    return false;
+}
+
+void hf_ws_documents_settle(struct hf_ws_conn *conn)
+{
+    struct hf_ws_documents *documents = conn->session->documents;
+    unsigned before = 0;
+
+    while (documents != NULL && documents->untold > 0 && documents->untold != before &&
+           hf_ws_queued_bytes(&conn->dev) <= rules_of(conn)->queue_low_bytes) {
+        struct hf_list_node *at = documents->calls.next;
+
+        while (!HF_CONTAINER_OF(at, struct ask, node)->untold)
+            at = at->next;
+        before = documents->untold;
+        if (!tell_again(HF_CONTAINER_OF(at, struct ask, node)))
+            again_later(documents);
+        documents = conn->session->documents; /* it may be over */
+    }
+    conn->dev.answers = documents != NULL && documents->untold > 0;
 }
 
 bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name)
@@ -265,14 +342,15 @@ bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name
     return false;
 }
 
-/* Of any, once it has what it lacks of the unnamed one: a delta is whole, so it needs nothing to stand on. */
+/* The unnamed one is read first, and has then what was changed meanwhile. For the others it asks itself, and a delta is whole: it needs nothing to stand on. */
 bool hf_ws_takes_shadow(const struct hf_devconn *devconn, struct hf_slice name)
 {
     const struct hf_ws_conn *conn = HF_CONTAINER_OF(devconn, const struct hf_ws_conn, dev);
     const struct hf_ws_documents *documents = conn->session->documents;
 
-    (void)name;
-    return documents != NULL && (documents->offered & ~documents->unread & SHADOW) != 0;
+    if (documents == NULL)
+        return false;
+    return (documents->offered & (name.bytes > 0 ? SHADOW : ~documents->unread & SHADOW)) != 0;
 }
 
 /* ---- PATCH ---- */
@@ -416,7 +494,11 @@ void hf_ws_documents_end(struct hf_ws_conn *conn)
     if (documents == NULL)
         return;
     while ((node = hf_list_pop_front(&documents->calls)) != NULL) {
-        HF_CONTAINER_OF(node, struct ask, node)->call->abandoned = true;
+        struct ask *ask = HF_CONTAINER_OF(node, struct ask, node);
+
+        ask->call->abandoned = true;
+        if (ask->untold)
+            on_done(ask->call);
     }
     if (conn->dev.device != NULL && documents->group_bytes > 0 && (documents->offered & CONTEXTS))
         leave_group(documents);

@@ -56,7 +56,8 @@ struct hf_ws_stats {
     uint64_t deflated, inflated, windows_now, windows_refused;
     uint64_t samples_corrupt /* batches whose CRC was wrong */, samples_malformed;
     uint64_t document_bytes_now,
-        document_calls_refused; /* above a bound of session.h, or its home was busy */
+        document_calls_refused,   /* above a bound of session.h, or its home was busy */
+        document_answers_put_off; /* a full link had no room for them; told when there is */
     struct hf_ws_session_stats session;
 };
 

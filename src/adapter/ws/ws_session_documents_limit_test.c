@@ -187,25 +187,6 @@ static void answers_may_find_nobody(void **state)
     dk_expect(again, 0, HF_REASON_NONE, 0, 1, "{\"g\":1}");
 }
 
-/* A policy ends the connection of a slow reader while an answer is told. */
-static void an_answer_may_be_the_end(void **state)
-{
-    struct kit_link *link;
-
-    (void)state;
-    kit_end(dk_open("d1", "home", 0, 0), HF_LINK_END_EOF);
-    dk_app_changes("d1", "{\"a\":1}", 0);
-    dk_app_changes("group/home", "{\"g\":1}", 0);
-    kit.rules.policies[HF_CLASS_MESSAGE] = HF_POLICY_DISCONNECT;
-    dk.hold = true;
-    link = dk_open("d1", "home", 0, 0);
-    dk_say(link, 1, HF_DOCUMENT_GROUP, "{\"g\":2}", 0);
-    link->queued = kit.rules.queue_high_bytes + 1;
-    dk_release();
-    assert_int_equal(kit.closed_reason, HF_REASON_SLOW_READER);
-    assert_int_equal(kit.site.stats.document_bytes_now, 0);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, dk_begin, dk_done)
@@ -215,7 +196,6 @@ int main(void)
         T(calls_on_their_way_are_bounded),
         T(changes_count_against_the_rate),
         T(answers_may_find_nobody),
-        T(an_answer_may_be_the_end),
     };
 
     return cmocka_run_group_tests_name("ws_session_documents_limit", tests, NULL, NULL);

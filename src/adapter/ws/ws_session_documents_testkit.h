@@ -6,6 +6,7 @@
 #include "adapter/ws/ws_session_testkit.h"
 #include "core/access.h"
 #include "core/document/document.h"
+#include "core/document/shadow.h"
 
 enum { HELD_MAX = 16 };
 
@@ -189,6 +190,58 @@ KIT void dk_app_changes(const char *name, const char *json, uint32_t ttl_ms)
     hf_hub_call(&kit.hub, &kit.tenant[0], change);
     sk_turn();
     sk_turn();
+}
+
+/* ---- shadows ---- */
+
+/* As an application would. */
+KIT void dk_want_named(const char *device, const char *name, const char *json)
+{
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, 0);
+
+    call->tenant = kit.tenant[0].name;
+    call->device = hf_slice_of(device);
+    call->topic = hf_slice_of(name);
+    call->payload = hf_slice_of(json);
+    call->key = HF_SLICE("key/k");
+    call->document = (struct hf_call_document){
+        .shadow = true, .change = true, .kind = HF_PATCH_MERGE, .sections = 1 << HF_SHADOW_DESIRED};
+    call->on_done = hf_call_free;
+    hf_hub_call(&kit.hub, &kit.tenant[0], call);
+    sk_turn();
+}
+
+KIT void dk_want(const char *device, const char *json)
+{
+    dk_want_named(device, "", json);
+}
+
+KIT struct kit_link *dk_open_shadow(const char *device, uint64_t version)
+{
+    struct kit_link *link = sk_open(device, HF_WS_SESSION);
+    struct hf_frame hello = sk_hello(device);
+
+    hello.as.hello.capabilities |= HF_CAP_SHADOW;
+    hello.as.hello.documents[0].document = HF_DOCUMENT_SHADOW;
+    hello.as.hello.documents[0].version = version;
+    hello.as.hello.document_count = 1;
+    assert_true(sk_welcomed(link, &hello).capabilities & HF_CAP_SHADOW);
+    sk_turn();
+    return link;
+}
+
+KIT void dk_expect_shadow(struct kit_link *link, uint32_t request, enum hf_reason reason, uint64_t version,
+                          const char *json)
+{
+    const struct hf_frame_delta *delta = &sk_expect(link, HF_FRAME_DELTA)->as.delta;
+
+    assert_int_equal(delta->document, HF_DOCUMENT_SHADOW);
+    assert_int_equal(delta->request, request);
+    assert_int_equal(delta->reason, reason);
+    assert_int_equal(delta->version, version);
+    assert_int_equal(delta->kind, HF_PATCH_FULL);
+    if (!hf_slice_is(delta->json, json))
+        fail_msg("%.*s", (int)delta->json.bytes, delta->json.at);
 }
 
 #endif

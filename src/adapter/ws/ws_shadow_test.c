@@ -52,22 +52,6 @@ static void what_a_device_says_is_read(void **state)
 
 /* ---- raw ---- */
 
-/* As an application would. */
-static void want(const char *device, const char *json)
-{
-    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, 0);
-
-    call->tenant = kit.tenant[0].name;
-    call->device = hf_slice_of(device);
-    call->payload = hf_slice_of(json);
-    call->key = HF_SLICE("key/k");
-    call->document = (struct hf_call_document){
-        .shadow = true, .change = true, .kind = HF_PATCH_MERGE, .sections = 1 << HF_SHADOW_DESIRED};
-    call->on_done = hf_call_free;
-    hf_hub_call(&kit.hub, &kit.tenant[0], call);
-    sk_turn();
-}
-
 static void a_raw_device_has_topics_of_its_own(void **state)
 {
     struct kit_link *link = sk_open("r1", HF_WS_RAW);
@@ -80,7 +64,7 @@ static void a_raw_device_has_topics_of_its_own(void **state)
     sk_turn();
     kit_expect_text(link, "{\"type\":\"ack\",\"id\":1,\"version\":1}");
     assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), 0);
-    want("r1", "{\"desired\":{\"a\":2}}");
+    dk_want("r1", "{\"desired\":{\"a\":2}}");
     kit_expect_nothing(link); /* it has not subscribed */
     kit_text(link, "{\"type\":\"subscribe\",\"topic\":\"$shadow/delta\"}");
     kit_expect_text(
@@ -88,7 +72,7 @@ static void a_raw_device_has_topics_of_its_own(void **state)
         "{\"type\":\"message\",\"topic\":\"$shadow/delta\",\"payload\":{\"version\":2,\"delta\":{\"a\":2}}}");
     kit_text(link, "{\"type\":\"subscribe\",\"topic\":\"$shadow/delta\"}");
     kit_expect_nothing(link);
-    want("r1", "{\"desired\":{\"b\":1}}");
+    dk_want("r1", "{\"desired\":{\"b\":1}}");
     kit_expect_part(link, "\"version\":3,\"delta\":{\"a\":2,\"b\":1}");
     kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/"
                    "update\",\"id\":\"x\",\"payload\":{\"version\":2,\"reported\":{\"a\":2}}}");
@@ -102,7 +86,7 @@ static void a_raw_device_has_topics_of_its_own(void **state)
     kit_text(link, "{\"type\":\"data\",\"topic\":\"$shadow/get\",\"id\":2,\"payload\":{\"version\":4}}");
     kit_expect_text(link, "{\"type\":\"ack\",\"id\":2,\"version\":4}");
     kit_text(link, "{\"type\":\"unsubscribe\",\"topic\":\"$shadow/delta\"}");
-    want("r1", "{\"desired\":{\"b\":2}}");
+    dk_want("r1", "{\"desired\":{\"b\":2}}");
     kit_expect_nothing(link);
 }
 
@@ -112,7 +96,7 @@ static void a_question_without_room_for_its_answer_is_refused(void **state)
     struct kit_link *link = sk_open("r1", HF_WS_RAW);
 
     (void)state;
-    want("r1", "{\"desired\":{\"a\":2}}");
+    dk_want("r1", "{\"desired\":{\"a\":2}}");
     kit.rules.queue_low_bytes = 0;
     kit.rules.queue_high_bytes = 1;
     link->stuck = true;
@@ -173,60 +157,32 @@ static void calls_of_a_connection_are_bounded_and_outlive_it(void **state)
 
 /* ---- holdfast.v1 ---- */
 
-static struct kit_link *open_v1(const char *device, uint64_t version)
-{
-    struct kit_link *link = sk_open(device, HF_WS_SESSION);
-    struct hf_frame hello = sk_hello(device);
-
-    hello.as.hello.capabilities |= HF_CAP_SHADOW;
-    hello.as.hello.documents[0].document = HF_DOCUMENT_SHADOW;
-    hello.as.hello.documents[0].version = version;
-    hello.as.hello.document_count = 1;
-    assert_true(sk_welcomed(link, &hello).capabilities & HF_CAP_SHADOW);
-    sk_turn();
-    return link;
-}
-
-static void expect_delta(struct kit_link *link, uint32_t request, enum hf_reason reason, uint64_t version,
-                         const char *json)
-{
-    const struct hf_frame_delta *delta = &sk_expect(link, HF_FRAME_DELTA)->as.delta;
-
-    assert_int_equal(delta->document, HF_DOCUMENT_SHADOW);
-    assert_int_equal(delta->request, request);
-    assert_int_equal(delta->reason, reason);
-    assert_int_equal(delta->version, version);
-    assert_int_equal(delta->kind, HF_PATCH_FULL);
-    if (!hf_slice_is(delta->json, json))
-        fail_msg("%.*s", (int)delta->json.bytes, delta->json.at);
-}
-
 static void a_session_is_told_what_it_lacks(void **state)
 {
-    struct kit_link *link = open_v1("d1", 0);
+    struct kit_link *link = dk_open_shadow("d1", 0);
 
     (void)state;
     kit_expect_nothing(link);
     dk_say(link, 1, HF_DOCUMENT_SHADOW, "{\"reported\":{\"a\":1}}", 0);
-    expect_delta(link, 1, HF_REASON_NONE, 1, "{\"version\":1,\"delta\":{}}");
-    want("d1", "{\"desired\":{\"a\":2}}");
-    expect_delta(link, 0, HF_REASON_NONE, 2, "{\"version\":2,\"delta\":{\"a\":2}}");
+    dk_expect_shadow(link, 1, HF_REASON_NONE, 1, "{\"version\":1,\"delta\":{}}");
+    dk_want("d1", "{\"desired\":{\"a\":2}}");
+    dk_expect_shadow(link, 0, HF_REASON_NONE, 2, "{\"version\":2,\"delta\":{\"a\":2}}");
     dk_say(link, 2, HF_DOCUMENT_SHADOW, "", 2);
-    expect_delta(link, 2, HF_REASON_NONE, 2, "");
+    dk_expect_shadow(link, 2, HF_REASON_NONE, 2, "");
     dk_say(link, 3, HF_DOCUMENT_SHADOW, "{\"reported\":{\"a\":2}}", 1);
-    expect_delta(link, 3, HF_REASON_VERSION_CONFLICT, 2, "{\"version\":2,\"delta\":{\"a\":2}}");
+    dk_expect_shadow(link, 3, HF_REASON_VERSION_CONFLICT, 2, "{\"version\":2,\"delta\":{\"a\":2}}");
     dk_say(link, 4, HF_DOCUMENT_SHADOW, "{\"name\":\"l/d\",\"reported\":{}}", 0);
-    expect_delta(link, 4, HF_REASON_BAD_REQUEST, 0, "");
+    dk_expect_shadow(link, 4, HF_REASON_BAD_REQUEST, 0, "");
     dk_say(link, 5, HF_DOCUMENT_CONTEXT, "{}", 0); /* not offered */
     assert_int_equal(sk_expect(link, HF_FRAME_DELTA)->as.delta.reason, HF_REASON_NOT_IMPLEMENTED);
     kit_end(link, HF_LINK_END_RESET);
     sk_turn();
-    want("d1", "{\"desired\":{\"a\":3}}");
-    link = open_v1("d1", 2);
-    expect_delta(link, 0, HF_REASON_NONE, 3, "{\"version\":3,\"delta\":{\"a\":3}}");
+    dk_want("d1", "{\"desired\":{\"a\":3}}");
+    link = dk_open_shadow("d1", 2);
+    dk_expect_shadow(link, 0, HF_REASON_NONE, 3, "{\"version\":3,\"delta\":{\"a\":3}}");
     kit_end(link, HF_LINK_END_RESET);
     sk_turn();
-    link = open_v1("d1", 3);
+    link = dk_open_shadow("d1", 3);
     kit_expect_nothing(link);
 }
 

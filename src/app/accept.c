@@ -143,6 +143,23 @@ static bool proxy_allowed(const struct hf_worker *worker, const struct hf_gatewa
     return false;
 }
 
+/* HF_REASON_NONE: the descriptor is the stream's. */
+static enum hf_reason open_stream(struct hf_worker *worker, int fd, const struct hf_gateway_listener *shared,
+                                  uint64_t conn_id, struct hf_stream **ret_stream)
+{
+    struct hf_stream_options options = {.conn_id = conn_id, .on_ready = on_tls_ready};
+
+    if (shared->tls != NULL) {
+        options.ssl = hf_tls_accept_new(shared->tls);
+        if (options.ssl == NULL)
+            return HF_REASON_MEMORY_LIMIT;
+    }
+    if (hf_stream_open(worker->loop, fd, &options, &fresh, NULL, ret_stream) == HF_OK)
+        return HF_REASON_NONE;
+    SSL_free(options.ssl);
+    return HF_REASON_MEMORY_LIMIT;
+}
+
 static void on_accept(struct hf_listener *listener, int fd, const struct sockaddr_storage *peer)
 {
     struct hf_worker_listener *here = hf_listener_user(listener);
@@ -150,36 +167,28 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
     struct hf_gateway_listener *shared = here->shared;
     bool limited = (shared->roles & HF_HTTP_ADMIN) == 0; /* an operator gets in when nobody else does */
     enum hf_reason reason = limited ? hf_worker_admit(worker, peer, shared->tls != NULL) : HF_REASON_NONE;
+    uint64_t conn_id = hf_worker_conn_id(worker);
     struct hf_stream *stream = NULL;
 
     if (reason == HF_REASON_NONE && shared->proxy_protocol && !proxy_allowed(worker, shared, peer))
         reason = HF_REASON_FORBIDDEN;
+    if (reason == HF_REASON_NONE)
+        reason = open_stream(worker, fd, shared, conn_id, &stream);
+    hf_worker_count_seats(worker, 0); /* the seat is the stream's now, or the next one's */
     if (reason != HF_REASON_NONE) {
         refuse(worker, fd, shared->tls != NULL, reason);
         return;
     }
-    struct hf_stream_options options = {.conn_id = hf_worker_conn_id(worker), .on_ready = on_tls_ready};
-    if (shared->tls != NULL) {
-        options.ssl = hf_tls_accept_new(shared->tls);
-        if (options.ssl == NULL) {
-            refuse(worker, fd, true, HF_REASON_MEMORY_LIMIT);
-            return;
-        }
-    }
-    if (hf_stream_open(worker->loop, fd, &options, &fresh, NULL, &stream) != HF_OK) {
-        SSL_free(options.ssl);
-        refuse(worker, fd, shared->tls != NULL, HF_REASON_MEMORY_LIMIT);
-        return;
-    }
-    hf_worker_count_seats(worker, 0);
     struct hf_http_options http = {.roles = shared->roles,
                                    .tls = shared->tls != NULL,
                                    .proxy_protocol = shared->proxy_protocol,
-                                   .conn_id = options.conn_id};
+                                   .conn_id = conn_id};
     hf_err err = shared->echo ? hf_echo_open(&worker->echo, &stream->link, worker->loop->now_ms)
                               : hf_http_open(&worker->http, &stream->link, &http);
-    if (err != HF_OK)
+    if (err != HF_OK) {
         stream->link.ops->abort(&stream->link);
+        hf_worker_count_seats(worker, 0);
+    }
 }
 
 hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *shared,

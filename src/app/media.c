@@ -394,6 +394,7 @@ static void on_sweep(struct hf_timer *timer, uint64_t now_ms)
     }
     hf_media_views_sweep(media, now_ms);
     hf_media_shared_sweep(media);
+    hf_media_parts_sweep(media, now_ms);
     measure(media, now_ms);
 }
 
@@ -473,7 +474,7 @@ static hf_err make(struct hf_media *media)
         err = hf_media_ports_init(&media->ports, media->options.port_first, media->options.port_last);
     if (err != HF_OK)
         return err;
-    media->loop = hf_loop_new(&(struct hf_loop_options){.streams_max = 2 * media->options.legs_max});
+    media->loop = hf_loop_new(&(struct hf_loop_options){.streams_max = 3 * media->options.legs_max});
     media->inbox = hf_inbox_new(media->workers + 1);
     if (media->loop == NULL || media->inbox == NULL)
         return HF_ERR_NOMEM;
@@ -497,6 +498,8 @@ hf_err hf_media_new(const struct hf_media_options *options, unsigned workers, st
         return HF_ERR_NOMEM;
     hf_media_libav_init();
     media->options = *options;
+    if (media->options.part_ms == 0)
+        media->options.part_ms = HF_MEDIA_PART_MS;
     media->workers = workers;
     media->logger = logger;
     media->ssrc = (uint32_t)hf_entropy_u64();
@@ -505,6 +508,7 @@ hf_err hf_media_new(const struct hf_media_options *options, unsigned workers, st
     hf_map_init(&media->channels, channel_eq);
     hf_list_init(&media->legs);
     hf_list_init(&media->waiting);
+    hf_list_init(&media->partings);
     hf_timer_init(&media->sweep, on_sweep);
     err = make(media);
     if (err != HF_OK) {
@@ -560,6 +564,7 @@ void hf_media_free(struct hf_media *media)
         ;
     while ((node = media->legs.next) != &media->legs)
         hf_media_leg_close(HF_CONTAINER_OF(node, struct hf_media_leg, node));
+    hf_media_parts_end(media);
     HF_ASSERT(hf_list_empty(&media->waiting)); /* the workers dropped all */
     if (media->loop != NULL) {
         hf_media_shared_close(media);

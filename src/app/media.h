@@ -27,7 +27,9 @@ enum {
     HF_MEDIA_PORT_TRIES = 8,         /* ports that others on this machine hold, before a leg is refused */
     HF_MEDIA_RECONNECT_MS = 10000,   /* a device's connection that was lost may come back within */
     HF_MEDIA_CONNECT_TRIES = 3,      /* of ours to a device, a second apart */
-    HF_MEDIA_REORDER_MS = 100,       /* a packet waits so long for those before it */
+    HF_MEDIA_PART_MS =
+        2000, /* a connection outlives its leg, until BYE was heard: also the third one (RFC 3261 timer E) */
+    HF_MEDIA_REORDER_MS = 100, /* a packet waits so long for those before it */
     HF_MEDIA_REVEAL_MS =
         1500, /* after its first unit a stream has shown whether it has video, and what sound */
     HF_MEDIA_REPORT_MS = 5000, /* between receiver reports */
@@ -43,6 +45,7 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     uint16_t shared_port; /* RTP of all that comes in, RTCP on the next one; 0 = each stream has its own */
     uint32_t legs_max, views_max;
     uint32_t first_packet_ms, silence_ms, unwatched_ms, start_ms;
+    uint32_t part_ms; /* 0 = HF_MEDIA_PART_MS */
     uint32_t queue_units_max;
     size_t queue_bytes_max, gop_bytes_max, unit_bytes_max, talk_bytes_max;
     bool strict_ssrc;
@@ -65,6 +68,7 @@ struct hf_media_options {         /* of the configuration, section media; texts 
     X(relay_refused, "packets that the kernel did not take for an RTP consumer")                             \
     X(connections, "TCP connections of devices taken")                                                       \
     X(connections_refused, "TCP connections refused: the leg has one")                                       \
+    X(connections_cut, "TCP connections closed with their call, because too many outlive theirs")            \
     X(framing_broken, "TCP connections closed for their framing")                                            \
     X(units, "access units")                                                                                 \
     X(units_dropped, "access units cut by a loss, or too large")                                             \

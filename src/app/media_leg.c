@@ -287,7 +287,7 @@ void hf_media_leg_close(struct hf_media_leg *leg)
     close_udp(leg);
     hf_listener_close(leg->listener);
     if (leg->stream != NULL)
-        leg->stream->link.ops->abort(&leg->stream->link);
+        hf_media_part(media, leg->stream);
     leg->listener = NULL;
     leg->stream = NULL;
     if (leg->port != 0)

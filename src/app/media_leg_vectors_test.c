@@ -1,6 +1,8 @@
 /* app/media_leg_vectors_test.c - how media comes in, and goes on to consumers of RTP. */
 #include "app/media_testkit.h"
 
+#include <errno.h>
+
 static void packets_go_to_consumers_as_they_came(void **state)
 {
     struct device device = {.fd = udp_socket(NULL), .ssrc = SSRC};
@@ -161,6 +163,95 @@ static void strangers_are_refused(void **state)
     close(stranger.fd);
 }
 
+/* A leg with a connection of the device, over which something came. */
+static uint64_t connected_leg(struct device *device)
+{
+    uint64_t leg = open_leg(HF_GB_MEDIA_TCP_PASSIVE, "ch");
+    struct sockaddr_in to = loopback(await(leg, HF_GB_MEDIA_OPENED)->port);
+
+    *device = (struct device){.fd = socket(AF_INET, SOCK_STREAM, 0), .stream = true, .ssrc = SSRC};
+    assert_int_equal(connect(device->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    send_unit(device, 0);
+    (void)await(leg, HF_GB_MEDIA_FIRST);
+    return leg;
+}
+
+/* Orders are taken in turn: once this is refused or opened, those before were taken. */
+static void orders_are_taken(void)
+{
+    uint64_t leg = open_leg(HF_GB_MEDIA_UDP, "other");
+
+    (void)await(leg, HF_GB_MEDIA_OPENED);
+    hf_media_ops.close(kit.media, leg);
+}
+
+static bool nothing_came(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* The order of a session's end: the worker has said BYE, and the leg is closed, before the camera has read it. */
+static void a_connection_outlives_its_leg_until_bye_was_heard(void **state)
+{
+    struct hf_media_options options = defaults;
+    struct device device;
+    char byte;
+
+    (void)state;
+    options.part_ms = 10 * PATIENCE_MS;
+    begin(&options);
+    hf_media_ops.close(kit.media, connected_leg(&device));
+    orders_are_taken();
+    for (unsigned i = 0; i < 2; i++) { /* the camera has not heard of it, and sends */
+        send_unit(&device, 1);
+        orders_are_taken();
+        assert_true(nothing_came(device.fd));
+    }
+    close(device.fd); /* now it has */
+    hf_media_ops.close(kit.media, connected_leg(&device));
+    end(); /* whatever is left ends with the plane */
+    assert_true(recv(device.fd, &byte, 1, 0) <= 0);
+    close(device.fd);
+    /* One that never ends it. */
+    options.part_ms = 1;
+    begin(&options);
+    hf_media_ops.close(kit.media, connected_leg(&device));
+    assert_true(recv(device.fd, &byte, 1, 0) <= 0);
+    end();
+    close(device.fd);
+}
+
+static bool one_was_cut(const void *context)
+{
+    struct hf_media_stats stats;
+
+    (void)context;
+    hf_media_stats(kit.media, &stats);
+    return stats.connections_cut == 1;
+}
+
+static void as_many_as_legs_outlive_theirs(void **state)
+{
+    struct hf_media_options options = defaults;
+    struct device first, second;
+    char byte;
+
+    (void)state;
+    options.legs_max = 1;
+    options.part_ms = 10 * PATIENCE_MS;
+    begin(&options);
+    hf_media_ops.close(kit.media, connected_leg(&first));
+    hf_media_ops.close(kit.media, connected_leg(&second));
+    assert_true(recv(second.fd, &byte, 1, 0) <= 0);
+    until(one_was_cut, NULL);
+    assert_true(nothing_came(first.fd));
+    end();
+    close(first.fd);
+    close(second.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +260,8 @@ int main(void)
         cmocka_unit_test(we_connect_to_a_device),
         cmocka_unit_test(bounds_are_kept),
         cmocka_unit_test(strangers_are_refused),
+        cmocka_unit_test(a_connection_outlives_its_leg_until_bye_was_heard),
+        cmocka_unit_test(as_many_as_legs_outlive_theirs),
     };
 
     return cmocka_run_group_tests(tests, load_picture, NULL);

@@ -161,7 +161,8 @@ struct hf_media {
     struct hf_media_pool pool; /* of units, and of packets that wait */
     struct hf_map legs_by_token, channels;
     struct hf_list_node legs, waiting /* views without a leg */;
-    uint32_t leg_count, ssrc;
+    struct hf_list_node partings; /* connections without a leg: at most options.legs_max */
+    uint32_t leg_count, parting_count, ssrc;
     struct hf_udp_fan *egress4, *egress6;
     bool alarm_logged;
     _Atomic uint32_t views;
@@ -245,6 +246,11 @@ hf_err hf_media_shared_join(
         *leg); /* HF_ERR_EXISTS: another leg has its SSRC; HF_ERR_UNSUPPORTED: no such family */
 void hf_media_shared_answered(struct hf_media_leg *leg);
 void hf_media_shared_leave(struct hf_media_leg *leg);
+
+/* media_part.c */
+void hf_media_part(struct hf_media *media, struct hf_stream *stream); /* takes it: its leg is over */
+void hf_media_parts_sweep(struct hf_media *media, uint64_t now_ms);
+void hf_media_parts_end(struct hf_media *media); /* all, at once */
 
 /* media_report.c: a line of JSON; to NULL: without a relay's numbers. */
 enum { HF_MEDIA_REPORT_BYTES_MAX = 2048 };

@@ -91,6 +91,7 @@ def test_each_transport(gw, cameras, transport):
     assert media["frames"] > 10 and media["bits_per_s"] > 10000
     gw.api().do("POST", f"/v1/devices/{one.device}/commands", {"name": "Stop", "payload": {"channel": H264, "force": True}, "wait_ms": 10000})
     eventually(lambda: len(one.byes) == 1)
+    assert one.byes_too_late == 0, "a connection is ended after BYE, not before"
     assert gw.api().do("GET", path(one, H264, "media")).status == 404
 
 

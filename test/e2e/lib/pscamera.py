@@ -68,6 +68,15 @@ class Sender(threading.Thread):
         except OSError:
             pass  # the other side has closed it
 
+    def ended_by_them(self):
+        """Their end of the connection is closed already."""
+        try:
+            return self.tcp and self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def stop(self):
         self.over.set()
         self.join()
@@ -89,7 +98,7 @@ class Camera(threading.Thread):
         self.socket.settimeout(0.2)
         self.port = self.socket.getsockname()[1]
         self.registered, self.over = threading.Event(), threading.Event()
-        self.senders, self.invites, self.byes, self.cseq = {}, [], [], 0
+        self.senders, self.invites, self.byes, self.byes_too_late, self.cseq = {}, [], [], 0, 0
         self.call_id = f"{device}-{self.port}@127.0.0.1"
 
     # ---- texts ----
@@ -183,6 +192,7 @@ class Camera(threading.Thread):
         self.byes.append(text)
         row = self.senders.get(re.search(r"(?im)^call-id:\s*(\S+)", text)[1])
         if row and row[2]:
+            self.byes_too_late += row[2].ended_by_them()
             row[2].stop()
         self.answer(text, "200 OK")
 

@@ -165,6 +165,7 @@
     X(U64, _, page_items_max, "1000", 1, 1000, LIVE, "Most items in one page of a list.") \
     X(U64, _, calls_max, "1024", 1, 65536, LIVE, "API calls at work at a time on one worker; above: 503 busy.") \
     X(U64, _, events_readers_max, "256", 1, 65536, RESTART, "Event readers (SSE, WebSocket) at a time; above: 503 busy.") \
+    X(U64, _, live_watches_max, "256", 1, 65536, LIVE, "Devices that readers of /v1/live watch at a time on one worker; above: refused, busy. Each costs five looks a second.") \
     X(LIST, api_key, api_keys, "", 0, 4096, LIVE, "Keys of applications.")
 
 #define HF_CONFIG_ROWS_console(X) \

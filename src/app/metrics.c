@@ -465,6 +465,12 @@ static const struct hf_page_row output_rows[] = {
 
 static const struct hf_page_row api_rows[] = {
     ROW("api_calls", "gauge", "API calls at work", api.calls_now),
+    ROW("live_watches", "gauge", "devices that readers of /v1/live watch", api.watches_now),
+    ROW("live_watches_refused_total", "counter", "watches above the bound", api.watches_refused),
+    ROW("live_looks_total", "counter", "looks at devices that are watched", api.watch_looks),
+    ROW("live_messages_total", "counter", "of them, what had changed and was said", api.watch_messages),
+    ROW("live_looks_put_off_total", "counter", "looks put off: a slow reader, or a busy gateway",
+        api.watch_skips),
     ROW("api_rate_limited_total", "counter", "API requests above the rate of their key", api.rate_limited),
     ROW("api_unauthorized_total", "counter", "API requests without a valid key", api.unauthorized),
 };

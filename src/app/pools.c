@@ -45,7 +45,7 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
                       struct hf_pool_use use[HF_POOLS])
 {
     struct rlimit files = {0};
-    uint64_t streams = 0, journal = 0, held = 0, pending = 0, workers = gateway->worker_count;
+    uint64_t streams = 0, journal = 0, held = 0, pending = 0, watches = 0, workers = gateway->worker_count;
     const struct hf_config_gb28181 *gb = &gateway->rules->config->gb28181;
     struct hf_pool_use devices = {0}, transactions = {0}, buffers = {0};
 
@@ -55,6 +55,7 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
         journal += scratch->journal_held_bytes;
         held += scratch->ws.held_bytes_now;
         pending += scratch->hub.pending;
+        watches += scratch->api.watches_now;
         devices.used += scratch->gb.site.devices;
         transactions.used += scratch->gb.sip.transactions;
         transactions.max += scratch->gb.sip.transactions_max;
@@ -66,6 +67,8 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
     use[HF_POOL_DESCRIPTORS] = (struct hf_pool_use){streams, files.rlim_cur};
     use[HF_POOL_EVENT_READERS] =
         (struct hf_pool_use){atomic_load(&gateway->tail_thread.readers), gateway->tail_thread.readers_max};
+    use[HF_POOL_WATCHES] =
+        (struct hf_pool_use){watches, workers * gateway->rules->config->api.live_watches_max};
     use[HF_POOL_JOURNAL_BYTES] = (struct hf_pool_use){journal, workers * HF_JOURNAL_BYTES_MAX};
     use[HF_POOL_HELD_BYTES] = (struct hf_pool_use){held, workers * HF_WS_HELD_BYTES_TOTAL_MAX};
     devices.max =

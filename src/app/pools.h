@@ -13,6 +13,7 @@ struct hf_worker_stats;
     X(HF_POOL_CONNECTIONS, "connections")           /* admission.connections_max */               \
     X(HF_POOL_DESCRIPTORS, "descriptors")           /* the process' open-file limit */            \
     X(HF_POOL_EVENT_READERS, "event_readers")       /* api.events_readers_max */                  \
+    X(HF_POOL_WATCHES, "live_watches")              /* api.live_watches_max of all workers */     \
     X(HF_POOL_JOURNAL_BYTES, "journal_bytes")       /* of all workers, on their way to the log */ \
     X(HF_POOL_HELD_BYTES, "held_input_bytes")       /* input of devices that waits */             \
     X(HF_POOL_PENDING, "pending_messages")          /* messages and commands in memory */         \

@@ -199,6 +199,7 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     worker->api.limits.page_items_max = (uint32_t)config->api.page_items_max;
     worker->api.limits.calls_max = (uint32_t)config->api.calls_max;
     worker->api.limits.readers_max = (uint32_t)config->api.events_readers_max;
+    worker->api.limits.watches_max = (uint32_t)config->api.live_watches_max;
     worker->api.limits.wait_ms_max = config->delivery.command_wait_max_ms;
     worker->api.limits.ttl_ms_max = config->delivery.ttl_max_ms;
     worker->api.limits.payload_bytes_max = (uint32_t)config->websocket.message_bytes_max;

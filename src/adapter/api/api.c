@@ -7,6 +7,7 @@ const struct hf_api_limits hf_api_limits_default = {
     .key_rate = {.per_second = 2000, .capacity = 4000},
     .calls_max = HF_API_CALLS_MAX,
     .readers_max = HF_API_READERS_MAX,
+    .watches_max = HF_API_WATCHES_MAX,
     .page_items_max = HF_API_PAGE_ITEMS_MAX,
     .wait_ms_max = HF_API_WAIT_MS_MAX,
     .ttl_ms_max = HF_API_TTL_MS_MAX,

@@ -26,6 +26,10 @@ enum {
     HF_API_RATES_MAX = 65536,          /* keys whose rate is remembered per worker */
     HF_API_KEEPALIVE_MS = 15000,       /* comment or Ping on an idle event stream */
     HF_API_FEED_SUBSCRIPTIONS_MAX = 8, /* of one /v1/live */
+    HF_API_FEED_WATCHES_MAX = 8,       /* devices of one /v1/live */
+    HF_API_WATCHES_MAX = 256,          /* devices of all /v1/live of a worker: a thousand looks a second */
+    HF_API_WATCH_MS = 250,             /* between two looks at the samples of one that is watched */
+    HF_API_WATCH_STATE_TURNS = 4,      /* of them, between two looks at its state */
     HF_API_RECHECK_MS = 1000,          /* a revoked key ends its event streams within this (SEC-5) */
     HF_API_IDEMPOTENCY_KEY_BYTES_MAX = 128,
 };
@@ -38,7 +42,7 @@ struct hf_api_key_config {      /* a key of the configuration */
 
 struct hf_api_limits {             /* changeable at run time */
     struct hf_rate_limit key_rate; /* per key and worker: 2,000/s, capacity 4,000 */
-    uint32_t calls_max, readers_max, page_items_max;
+    uint32_t calls_max, readers_max, watches_max, page_items_max;
     uint64_t wait_ms_max, ttl_ms_max;
     uint32_t payload_bytes_max; /* of a message: 1 MiB, at most what a device may be sent */
 };
@@ -47,6 +51,9 @@ extern const struct hf_api_limits hf_api_limits_default;
 struct hf_api_stats {
     uint64_t calls_now, calls, calls_refused; /* refused: calls_max or the gateway's mailbox */
     uint64_t waits_now, readers_now, readers_refused;
+    uint64_t watches_now, watches_refused; /* devices that /v1/live watches */
+    uint64_t watch_looks, watch_messages,
+        watch_skips; /* skips: looks put off, because the reader had not taken what there was, or the gateway was busy */
     uint64_t rate_limited, unauthorized, forbidden;
     uint64_t events_bytes, audit_dropped;
 };

@@ -1,11 +1,13 @@
-/* adapter/api/api_feed_fuzz.c - property: where the network cuts what a reader of GET /v1/live says changes nothing of what it is told or subscribed to; what is no message is an error
- * for its sender, who may go on, and nobody else's feed hears of it; nothing is left behind. The first byte picks the cut. The rest are lines: each is a text message, one that begins
+/* adapter/api/api_feed_fuzz.c - property: where the network cuts what a reader of GET /v1/live says changes nothing of what it is told, subscribed to or watches; what is no message is an
+ * error for its sender, who may go on, and nobody else's feed hears of it; nothing is left behind. Devices whose id begins with a small letter have this worker as their home, and answer at
+ * once, the others later. The first byte picks the cut. The rest are lines: each is a text message, one that begins
  * with '!' bytes as they are. */
 #include "adapter/api/api.h"
 #include "adapter/api/stream.h"
 #include "adapter/http/link_fuzzkit.h"
 #include "codec/json/utf8.h"
 #include "codec/jwt/api_key.h"
+#include "store/memory/kv_memory.h"
 
 #define KEY "hfk_adminadmin01_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define HELLO                                                                                     \
@@ -14,7 +16,13 @@
     "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 #define EVENT "\x81\x0e{\"offset\":7}  " /* as the tail frames it */
 
-enum { LINES_MAX = 256, LINE_BYTES_MAX = 8192, TAILS_MAX = LINES_MAX + 2, SECOND_MS = 1000 };
+enum {
+    LINES_MAX = 256,
+    LINE_BYTES_MAX = 8192,
+    TAILS_MAX = LINES_MAX + 2,
+    SECOND_MS = 1000,
+    CALLS_MAX = 2 /* one for each connection */
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);
 
@@ -35,6 +43,8 @@ struct run {
     struct fuzz_link talks, listens;
     struct hf_tail tails[TAILS_MAX];
     unsigned tail_count;
+    struct hf_call *calls[CALLS_MAX]; /* of devices elsewhere */
+    unsigned call_count, looks;
     uint8_t random;
 };
 
@@ -71,6 +81,43 @@ static void tail_close(struct hf_tail *tail)
     tail->open = false;
 }
 
+/* Each third device is nowhere, and each look finds something new. */
+static void answer(struct run *run, struct hf_call *call)
+{
+    if (call->device.bytes % 3 == 0)
+        call->reason = HF_REASON_NOT_FOUND;
+    else if (call->type == HF_CALL_SERIES)
+        call->reason = HF_REASON_NOT_IMPLEMENTED;
+    else
+        call->live = (struct hf_live){.presence = HF_ONLINE, .epoch = 1, .conn = ++run->looks};
+    call->on_done(call);
+}
+
+static hf_err take_call(struct hf_backend *backend, struct hf_call *call)
+{
+    struct run *run = (struct run *)backend;
+
+    HF_ASSERT(call->type == HF_CALL_DEVICE || call->type == HF_CALL_TWIN || call->type == HF_CALL_SERIES);
+    HF_ASSERT(call->device.bytes > 0 && hf_slice_is(call->tenant, "acme"));
+    if (call->device.at[0] >= 'a' && call->device.at[0] <= 'z') {
+        answer(run, call);
+        return HF_OK;
+    }
+    HF_ASSERT(run->call_count < CALLS_MAX);
+    run->calls[run->call_count++] = call;
+    return HF_OK;
+}
+
+static void answer_all(struct run *run)
+{
+    for (unsigned turns = 0; run->call_count > 0; turns++) {
+        struct hf_call *call = run->calls[--run->call_count];
+
+        HF_ASSERT(turns <= 3 * 2 * HF_API_FEED_WATCHES_MAX); /* each of them once, and its series */
+        answer(run, call);
+    }
+}
+
 static size_t overview(struct hf_backend *backend, char **ret_json)
 {
     (void)backend;
@@ -92,6 +139,7 @@ static void take_random(struct hf_backend *backend, void *out, size_t bytes)
 
 static const struct hf_backend_ops ops = {.tail_open = tail_open,
                                           .tail_next = tail_next,
+                                          .call = take_call,
                                           .tail_close = tail_close,
                                           .overview = overview,
                                           .log_end = log_end,
@@ -141,6 +189,7 @@ static void begin(struct run *run)
     run->site.utc_ms = UINT64_C(1772366400000);
     run->site.ops = &http_ops;
     run->backend.ops = &ops;
+    HF_ASSERT(hf_kv_memory_open(&run->backend.kv) == HF_OK);
     hf_api_init(&run->api, &run->backend, NULL, &run->site);
     run->key = (struct hf_api_key_config){
         .id = HF_SLICE("adminadmin01"), .tenant = HF_SLICE("acme"), .scopes = HF_SCOPE_ADMIN};
@@ -148,6 +197,7 @@ static void begin(struct run *run)
     hf_api_use_keys(&run->api, &run->key, 1);
     connect_peer(run, &run->listens);
     say(&run->listens, "{\"subscribe\":1}");
+    say(&run->listens, "{\"watch\":1,\"device\":\"d1\",\"samples\":true}");
     connect_peer(run, &run->talks);
 }
 
@@ -161,8 +211,11 @@ static void pass(struct run *run)
                 &run->tails[i], run->tails[i].user,
                 &(struct hf_tail_chunk){.data = (const uint8_t *)EVENT, .bytes = strlen(EVENT)});
         }
-    run->site.now_ms += HF_API_RECHECK_MS + HF_WHEEL_TICK_MS;
-    hf_wheel_run(&run->wheel, run->site.now_ms);
+    for (unsigned i = 0; i <= HF_API_WATCH_STATE_TURNS; i++) {
+        answer_all(run);
+        run->site.now_ms += HF_API_WATCH_MS + HF_WHEEL_TICK_MS;
+        hf_wheel_run(&run->wheel, run->site.now_ms);
+    }
 }
 
 static void end(struct run *run)
@@ -170,13 +223,18 @@ static void end(struct run *run)
     HF_ASSERT(!run->listens.aborted && !run->listens.finished); /* whatever the other one said */
     HF_ASSERT(heard(&run->listens, 0, "{\"type\":\"events_of\",\"subscription\":1}" EVENT));
     HF_ASSERT(heard(&run->listens, 0, "{\"type\":\"tick\""));
+    HF_ASSERT(heard(&run->listens, 0, "\"watched\":[1]"));
+    HF_ASSERT(heard(&run->listens, 0,
+                    "{\"type\":\"device\",\"watch\":1,\"device\":{\"device\":\"d1\",\"state\":\"online\""));
     fuzz_link_end(&run->talks);
     fuzz_link_end(&run->listens);
     for (unsigned i = 0; i < run->tail_count; i++)
         HF_ASSERT(!run->tails[i].open);
-    HF_ASSERT(run->api.stats.readers_now == 0 && run->wheel.armed == 0);
+    HF_ASSERT(run->api.stats.readers_now == 0 && run->api.stats.watches_now == 0 && run->wheel.armed == 0);
     hf_http_site_deinit(&run->site);
-    hf_api_deinit(&run->api);
+    hf_api_deinit(&run->api); /* calls are still under way */
+    answer_all(run);
+    hf_kv_close(run->backend.kv);
 }
 
 static bool is_utf8(const uint8_t *text, size_t bytes)
@@ -238,7 +296,7 @@ static void same(const struct run *a, const struct run *b)
 {
     fuzz_links_same(&a->talks, &b->talks);
     fuzz_links_same(&a->listens, &b->listens);
-    HF_ASSERT(a->tail_count == b->tail_count);
+    HF_ASSERT(a->tail_count == b->tail_count && a->looks == b->looks);
     for (unsigned i = 0; i < a->tail_count; i++)
         HF_ASSERT(a->tails[i].from == b->tails[i].from && a->tails[i].types == b->tails[i].types);
 }

@@ -1,10 +1,5 @@
 /* One WebSocket for all that a page shows: subscriptions, counters, what it may not have, and how it ends. */
-#include "adapter/api/gateway_testkit.h"
-#include "codec/ws/frame.h"
-
-#define UPGRADE                                                                  \
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#include "adapter/api/feed_testkit.h"
 
 static struct hf_backend_ops ops;
 static struct hf_tail tails[HF_API_FEED_SUBSCRIPTIONS_MAX + 1];
@@ -29,11 +24,19 @@ static hf_err tail_open(struct hf_backend *backend, const struct hf_tail_request
     return HF_OK;
 }
 
+static bool no_memory;
+
 static size_t overview(struct hf_backend *backend, char **ret_json)
 {
     (void)backend;
-    *ret_json = strdup("{\"n\":1}");
-    return strlen(*ret_json);
+    *ret_json = no_memory ? NULL : strdup("{\"n\":1}");
+    return no_memory ? 0 : strlen(*ret_json);
+}
+
+static void heatmap(struct hf_backend *backend, struct hf_json_out *out)
+{
+    (void)backend;
+    hf_json_out_u64(out, "n", 2);
 }
 
 static int setup(void **state)
@@ -42,6 +45,7 @@ static int setup(void **state)
     ops = *g.backend.ops;
     ops.tail_open = tail_open;
     ops.overview = overview;
+    ops.heatmap = heatmap;
     g.backend.ops = &ops;
     tail_count = 0;
     return 0;
@@ -53,42 +57,6 @@ static int teardown(void **state)
     for (unsigned i = 0; i < tail_count; i++)
         assert_false(tails[i].open);
     return 0;
-}
-
-static void say_part(enum hf_ws_opcode opcode, unsigned flags, const char *text)
-{
-    static const uint8_t key[4] = {1, 2, 3, 4};
-    uint8_t frame[512];
-    size_t bytes = strlen(text), head = hf_ws_encode_head(frame, opcode, flags, bytes, key);
-
-    for (size_t i = 0; i < bytes; i++)
-        frame[head + i] = (uint8_t)text[i] ^ key[i % 4];
-    fake_feed_bytes(&g.link, frame, head + bytes);
-}
-
-static void say(const char *text)
-{
-    fake_clear(&g.link);
-    say_part(HF_WS_OP_TEXT, HF_WS_FIN, text);
-}
-
-static bool hears(const char *text)
-{
-    return memmem(g.link.out, g.link.out_bytes, text, strlen(text)) != NULL;
-}
-
-static void advance_ms(uint64_t ms)
-{
-    fake_clear(&g.link);
-    advance(ms);
-}
-
-static void open_feed(const char *key)
-{
-    char headers[512];
-
-    snprintf(headers, sizeof(headers), UPGRADE "Authorization: Bearer %s\r\n", key);
-    assert_int_equal(request_with("GET", "/v1/live", headers, NULL), 101);
 }
 
 static void chunk(unsigned n, const char *text, bool end)
@@ -160,9 +128,32 @@ static void counters_come_each_second(void **state)
     advance_ms(1100);
     assert_int_equal(g.link.out_bytes, 0);
     g.link.queued = 0;
+    no_memory = true;
+    advance_ms(1100);
+    no_memory = false;
+    assert_true(hears("tick") && !hears("overview"));
     say("{\"overview\":false}");
     advance_ms(1100);
-    assert_true(hears("{\"type\":\"tick\""));
+    assert_true(hears("{\"type\":\"tick\"") && !hears("overview"));
+}
+
+static void latencies_come_each_other_second(void **state)
+{
+    unsigned heard = 0;
+
+    (void)state;
+    open_feed(ADMIN_KEY);
+    say("{\"heatmap\":true}");
+    assert_true(hears("{\"type\":\"heatmap\",\"heatmap\":{\"time\":"));
+    for (unsigned i = 0; i < 6; i++) {
+        advance_ms(1100);
+        assert_true(hears("tick"));
+        heard += hears("\"n\":2");
+    }
+    assert_int_equal(heard, 3);
+    say("{\"heatmap\":false}");
+    advance_ms(2100);
+    assert_false(hears("heatmap"));
 }
 
 static void a_message_may_come_in_pieces(void **state)
@@ -242,6 +233,8 @@ static void it_shows_what_the_key_may_see(void **state)
     say("{\"overview\":true}");
     assert_true(hears(
         "\"reason\":\"forbidden\",\"field\":\"overview\",\"detail\":\"needs the scope: metrics:read\""));
+    say("{\"heatmap\":true}");
+    assert_true(hears("\"reason\":\"forbidden\",\"field\":\"heatmap\""));
     advance_ms(1100);
     assert_true(hears("tick"));
     assert_int_equal(tail_count, 0);
@@ -294,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(subscriptions_share_a_socket),
         TEST(counters_come_each_second),
+        TEST(latencies_come_each_other_second),
         TEST(a_message_may_come_in_pieces),
         TEST(what_is_wrong_is_said),
         TEST(subscriptions_are_bounded),

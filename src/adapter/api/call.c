@@ -53,16 +53,24 @@ static struct hf_call *call_new(enum hf_call_type type, struct hf_slice tenant, 
     return call;
 }
 
-struct hf_call *hf_api_call_new(struct hf_api_request *request, enum hf_call_type type,
-                                const struct hf_call *wish)
+struct hf_call *hf_api_call_make(const struct hf_api_request *request, enum hf_call_type type,
+                                 const struct hf_call *wish)
 {
     char *at;
     struct hf_call *call = call_new(type, request->tenant, wish, &at);
 
+    if (call != NULL)
+        hf_api_call_by(request, call, &at);
+    return call;
+}
+
+struct hf_call *hf_api_call_new(struct hf_api_request *request, enum hf_call_type type,
+                                const struct hf_call *wish)
+{
+    struct hf_call *call = hf_api_call_make(request, type, wish);
+
     if (call == NULL)
         hf_api_fail_err(request, HF_ERR_NOMEM);
-    else
-        hf_api_call_by(request, call, &at);
     return call;
 }
 
@@ -100,13 +108,41 @@ static void on_done_unless_refused(struct hf_call *call)
         on_done(call);
         return;
     }
-    if (request->api != NULL)
-        request->api->stats.calls_now--;
     hf_api_enter(request);
     hf_api_fail_call(request, call);
+    hf_api_call_end(request, call);
+    hf_api_leave(request);
+}
+
+hf_err hf_api_call_begin(struct hf_api_request *request, struct hf_call *call,
+                         void (*done)(struct hf_call *call))
+{
+    struct hf_api *api = request->api;
+
+    HF_ASSERT(request->call == NULL);
+    if (api->stats.calls_now >= api->limits.calls_max) {
+        api->stats.calls_refused++;
+        hf_call_free(call);
+        return HF_ERR_LIMIT;
+    }
+    call->maker = request;
+    call->on_done = done;
+    request->call = call;
+    api->stats.calls_now++;
+    api->stats.calls++;
+    if (api->backend->ops->call(api->backend, call) == HF_OK)
+        return HF_OK;
+    api->stats.calls_refused++;
+    hf_api_call_end(request, call);
+    return HF_ERR_BUSY;
+}
+
+void hf_api_call_end(struct hf_api_request *request, struct hf_call *call)
+{
+    if (request->api != NULL)
+        request->api->stats.calls_now--;
     request->call = NULL;
     hf_call_free(call);
-    hf_api_leave(request);
 }
 
 static void make(struct hf_api_request *request, struct hf_call *call, hf_api_handler *next,
@@ -118,9 +154,9 @@ static void make(struct hf_api_request *request, struct hf_call *call, hf_api_ha
     request->call = NULL;
     if (call == NULL)
         return;
-    if (api->stats.calls_now >= api->limits.calls_max) {
-        api->stats.calls_refused++;
-        hf_call_free(call);
+    request->next = next;
+    hf_err err = hf_api_call_begin(request, call, done);
+    if (err == HF_ERR_LIMIT)
         hf_api_fail(request,
                     &(struct hf_api_trouble){.reason = HF_REASON_BUSY,
                                              .has_limit = true,
@@ -128,21 +164,8 @@ static void make(struct hf_api_request *request, struct hf_call *call, hf_api_ha
                                              .has_observed = true,
                                              .observed = api->stats.calls_now},
                     "too many calls are under way");
-        return;
-    }
-    call->maker = request;
-    call->on_done = done;
-    request->next = next;
-    request->call = call;
-    api->stats.calls_now++;
-    api->stats.calls++;
-    if (api->backend->ops->call(api->backend, call) == HF_OK)
-        return;
-    api->stats.calls_now--;
-    api->stats.calls_refused++;
-    request->call = NULL;
-    hf_call_free(call);
-    hf_api_fail_err(request, HF_ERR_BUSY);
+    else if (err != HF_OK)
+        hf_api_fail_err(request, err);
 }
 
 void hf_api_call(struct hf_api_request *request, struct hf_call *call, hf_api_handler *next)

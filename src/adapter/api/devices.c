@@ -259,15 +259,9 @@ void hf_api_list_devices(struct hf_api_request *request, const char *array, cons
 
 /* ---- one ---- */
 
-struct one {
-    struct hf_slice device;
-    const struct hf_device_row *row;
-    const struct hf_live *live;
-};
-
-static void write_device(struct hf_api_request *request, struct hf_json_out *out, void *context)
+void hf_api_device_write(struct hf_api_request *request, struct hf_json_out *out, void *context)
 {
-    const struct one *one = context;
+    const struct hf_api_one *one = context;
 
     hf_json_out_object(out, NULL);
     hf_api_device_members(request->api, out, one->device, one->row, one->live);
@@ -279,7 +273,7 @@ static void on_live(struct hf_api_request *request)
     struct hf_call *call = request->call;
     struct hf_device_row row = {0};
     struct hf_kv_txn *txn = NULL;
-    struct one one = {.device = call->device, .row = &row};
+    struct hf_api_one one = {.device = call->device, .row = &row};
 
     if (call->reason != HF_REASON_NONE && call->reason != HF_REASON_NOT_FOUND) {
         hf_api_fail_call(request, call);
@@ -290,7 +284,7 @@ static void on_live(struct hf_api_request *request)
     if (err == HF_ERR_NOT_FOUND && one.live != NULL)
         err = HF_OK; /* its first record is not in the tables yet */
     if (err == HF_OK)
-        hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_device, &one);
+        hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, hf_api_device_write, &one);
     else
         hf_api_fail_err(request, err);
     hf_kv_end(txn);

@@ -1,43 +1,23 @@
-/* adapter/api/feed.c - GET /v1/live: one WebSocket for all that a page shows (CON-3): the node's counters once a second, and events by as many filters as it
- * wants at a time.
+/* adapter/api/feed.c - GET /v1/live: one WebSocket for all that a page shows (CON-3): events by as many filters as it wants at a time, the node's counters once a
+ * second, and devices that are watched (feed_watch.c).
  *
- * The reader says {"subscribe":n,...filter}, {"unsubscribe":n} and {"overview":true}. Events go out as the tail has framed them, many in one write; which
- * subscription those are of, says a message {"type":"events_of","subscription":n} before them. Each second brings the counters, or a tick when it wants none: who
- * hears nothing knows that its connection is gone. A slow reader gets fewer counters and is asked for no more events until it has taken what there is. */
+ * What the reader says, take_message() below has. Events go out as the tail has framed them, many in one write; which subscription those are of, says a message
+ * {"type":"events_of","subscription":n} before them. Each second brings the counters and a tick: who hears nothing knows that its connection is gone. A slow reader gets fewer counters and is asked for no more events until it has taken what there is. */
+#include "adapter/api/feed.h"
+
 #include <stdlib.h>
 
-#include "adapter/api/stream.h"
-#include "core/topic.h"
+enum { SAY_BYTES_MAX = 512, HEATMAP_TEXT_BYTES = 4096 };
 
-enum { SAY_BYTES_MAX = 512 };
-
-struct subscription {
-    struct feed *feed;
-    struct hf_tail *tail; /* NULL: this place is free */
-    uint64_t number;      /* the reader's name for it */
-    bool asked;           /* a chunk is on its way */
-};
-
-struct feed {
-    struct hf_api_stream stream; /* first */
-    struct subscription subscriptions[HF_API_FEED_SUBSCRIPTIONS_MAX];
-    bool overview;
-    size_t text_bytes; /* of a message that is coming in */
-    char text[HF_API_SOCKET_MESSAGE_BYTES_MAX];
-};
-
-static struct feed *feed_of(struct hf_api_stream *stream)
+static struct hf_feed *feed_of(struct hf_api_stream *stream)
 {
-    return HF_CONTAINER_OF(stream, struct feed, stream);
+    return HF_CONTAINER_OF(stream, struct hf_feed, stream);
 }
 
 /* ---- what goes out ---- */
 
-typedef void members(struct hf_json_out *out, const void *context);
-
-/* Not flushed. False: it is gone. */
-static bool say(struct feed *feed, const char *type, const uint64_t *number, members *more,
-                const void *context)
+bool hf_feed_say(struct hf_feed *feed, const char *type, const struct hf_feed_of *of, hf_feed_members *more,
+                 const void *context)
 {
     char storage[SAY_BYTES_MAX];
     struct hf_json_out out;
@@ -47,8 +27,8 @@ static bool say(struct feed *feed, const char *type, const uint64_t *number, mem
     hf_json_out_init(&out, &sb);
     hf_json_out_object(&out, NULL);
     hf_json_out_cstr(&out, "type", type);
-    if (number != NULL)
-        hf_json_out_u64(&out, "subscription", *number);
+    if (of != NULL)
+        hf_json_out_u64(&out, of->name, of->number);
     if (more != NULL)
         more(&out, context);
     hf_json_out_end(&out);
@@ -56,19 +36,14 @@ static bool say(struct feed *feed, const char *type, const uint64_t *number, mem
     return hf_api_socket_text(&feed->stream, &(struct hf_slice){sb.at, sb.bytes}, 1);
 }
 
-static bool flush(struct feed *feed)
+bool hf_feed_flush(struct hf_feed *feed)
 {
     return hf_api_socket_write(&feed->stream, (struct hf_slice){"", 0});
 }
 
-struct refusal {
-    enum hf_reason reason;
-    const char *field, *text;
-};
-
 static void refusal_members(struct hf_json_out *out, const void *context)
 {
-    const struct refusal *refusal = context;
+    const struct hf_feed_refusal *refusal = context;
 
     hf_json_out_cstr(out, "reason", hf_reason_name(refusal->reason));
     if (refusal->field != NULL)
@@ -77,255 +52,185 @@ static void refusal_members(struct hf_json_out *out, const void *context)
                      refusal->text != NULL ? refusal->text : hf_reason_info(refusal->reason)->text);
 }
 
-static void refuse(struct feed *feed, const uint64_t *number, struct refusal refusal)
+bool hf_feed_refuse(struct hf_feed *feed, const struct hf_feed_of *of, struct hf_feed_refusal refusal)
 {
-    if (say(feed, "refused", number, refusal_members, &refusal))
-        (void)flush(feed);
+    return hf_feed_say(feed, "refused", of, refusal_members, &refusal) && hf_feed_flush(feed);
 }
 
-static void time_member(struct hf_json_out *out, const void *context)
+static void tick_members(struct hf_json_out *out, const void *context)
 {
-    const uint64_t *utc_ms = context;
+    struct hf_feed *feed = *(struct hf_feed *const *)context;
 
-    hf_json_out_u64(out, "time_ms", *utc_ms);
+    hf_json_out_u64(out, "time_ms", feed->stream.request->api->http->utc_ms);
+    if (feed->watches.count > 0)
+        hf_feed_watches_tick(feed, out);
 }
 
-/* The counters, or a tick. */
-static void tell_second(struct feed *feed)
+static bool say_overview(struct hf_feed *feed)
 {
     struct hf_api *api = feed->stream.request->api;
     char *json = NULL;
-    size_t bytes = feed->overview ? api->backend->ops->overview(api->backend, &json) : 0;
-    struct hf_slice parts[] = {
+    size_t bytes = api->backend->ops->overview(api->backend, &json);
+    const struct hf_slice parts[] = {
         HF_SLICE("{\"type\":\"overview\",\"overview\":"), {json, bytes}, HF_SLICE("}")};
+    bool there = bytes == 0 || hf_api_socket_text(&feed->stream, parts, HF_COUNT_OF(parts));
 
-    if (bytes > 0 ? hf_api_socket_text(&feed->stream, parts, HF_COUNT_OF(parts))
-                  : say(feed, "tick", NULL, time_member, &api->http->utc_ms))
-        (void)flush(feed);
     free(json);
+    return there;
 }
 
-/* ---- events ---- */
-
-static void forget(struct subscription *subscription)
+static bool say_heatmap(struct hf_feed *feed)
 {
-    struct hf_backend *backend = subscription->feed->stream.request->api->backend;
+    struct hf_api_text text;
 
-    if (subscription->tail != NULL)
-        backend->ops->tail_close(subscription->tail);
-    *subscription = (struct subscription){.feed = subscription->feed};
+    feed->heatmap_next = false;
+    if (hf_api_text_make(feed->stream.request, HEATMAP_TEXT_BYTES, hf_api_heatmap_write, NULL, &text) !=
+        HF_OK)
+        return true; /* then with the next one */
+    const struct hf_slice parts[] = {HF_SLICE("{\"type\":\"heatmap\",\"heatmap\":"), text.json,
+                                     HF_SLICE("}")};
+    bool there = hf_api_socket_text(&feed->stream, parts, HF_COUNT_OF(parts));
+    hf_api_text_free(&text);
+    return there;
 }
 
-static void on_chunk(struct hf_tail *tail, void *user, const struct hf_tail_chunk *chunk)
+static void tell_second(struct hf_feed *feed)
 {
-    struct subscription *subscription = user;
-    struct feed *feed = subscription->feed;
-    struct hf_api_request *request = feed->stream.request;
-    bool there = true;
+    bool heatmap = feed->heatmap && feed->heatmap_next;
 
-    (void)tail;
-    hf_api_enter(request);
-    subscription->asked = false;
-    if (chunk->bytes > 0) {
-        request->api->stats.events_bytes += chunk->bytes;
-        feed->stream.written_ms = request->api->http->now_ms;
-        there =
-            say(feed, "events_of", &subscription->number, NULL, NULL) &&
-            hf_api_socket_write(&feed->stream, (struct hf_slice){(const char *)chunk->data, chunk->bytes});
-    }
-    if (there && chunk->end) { /* a tail that follows ends only when the log cannot be read */
-        uint64_t number = subscription->number;
-
-        forget(subscription);
-        refuse(feed, &number, (struct refusal){.reason = HF_REASON_STORAGE_FAILED});
-    } else if (there) {
-        hf_api_stream_go_on(&feed->stream);
-    }
-    hf_api_leave(request);
-}
-
-static void next(struct hf_api_stream *stream)
-{
-    struct feed *feed = feed_of(stream);
-
-    stream->asked = false; /* each subscription has a mark of its own */
-    for (unsigned i = 0; i < HF_API_FEED_SUBSCRIPTIONS_MAX; i++) {
-        struct subscription *one = &feed->subscriptions[i];
-
-        if (one->tail == NULL || one->asked)
-            continue;
-        one->asked = true;
-        stream->request->api->backend->ops->tail_next(one->tail);
-    }
+    feed->heatmap_next = true;
+    if ((!feed->overview || say_overview(feed)) && (!heatmap || say_heatmap(feed)) &&
+        hf_feed_say(feed, "tick", NULL, tick_members, (const void *)&feed))
+        (void)hf_feed_flush(feed);
 }
 
 static void drop(struct hf_api_stream *stream)
 {
-    for (unsigned i = 0; i < HF_API_FEED_SUBSCRIPTIONS_MAX; i++)
-        forget(&feed_of(stream)->subscriptions[i]);
+    hf_feed_subscriptions_drop(feed_of(stream));
+    hf_feed_watches_drop(feed_of(stream));
 }
 
 /* ---- what the reader says ---- */
 
-static struct subscription *find(struct feed *feed, uint64_t number)
+static bool take_bool(const struct hf_json_field *field, bool *value)
 {
-    struct subscription *room = NULL;
-
-    for (unsigned i = 0; i < HF_API_FEED_SUBSCRIPTIONS_MAX; i++) {
-        struct subscription *one = &feed->subscriptions[i];
-
-        if (one->tail != NULL && one->number == number)
-            return one;
-        if (one->tail == NULL && room == NULL)
-            room = one;
-    }
-    return room;
+    return !field->found || hf_json_to_bool(field, value) == HF_OK;
 }
 
-enum { SUBSCRIBE, UNSUBSCRIBE, OVERVIEW, TYPE, DEVICE, TOPIC, BY, FROM, FIELDS };
-
-struct filter {
-    char types[HF_API_TYPES_BYTES_MAX], device[HF_DEVICE_BYTES_MAX], topic[HF_TOPIC_BYTES_MAX],
-        by[HF_BY_BYTES_MAX], from[16];
-};
-
-/* Absent when it is not there; false for what is no text, or a longer one. */
-static bool take_text(const struct hf_json_field *field, char *storage, size_t bytes,
-                      struct hf_slice *ret_text)
-{
-    *ret_text = (struct hf_slice){NULL, 0};
-    return !field->found || hf_json_to_text(field, storage, bytes, ret_text) == HF_OK;
-}
-
-static bool take_from(const struct hf_json_field *field, char *storage, size_t bytes, uint64_t *ret_from)
-{
-    struct hf_slice text;
-
-    *ret_from = 0;
-    if (!field->found)
-        return true;
-    if (hf_json_to_u64(field, ret_from) == HF_OK)
-        return *ret_from > 0;
-    if (hf_json_to_text(field, storage, bytes, &text) != HF_OK)
-        return false;
-    if (hf_slice_is(text, "earliest"))
-        *ret_from = 1;
-    return *ret_from == 1 || hf_slice_is(text, "latest");
-}
-
-/* NULL, or the name of the member that is wrong. */
-static const char *take_filter(const struct hf_json_field fields[FIELDS], struct filter *filter,
-                               struct hf_tail_request *tail)
-{
-    struct hf_slice types, unknown;
-
-    if (!take_text(&fields[TYPE], filter->types, sizeof(filter->types), &types) ||
-        !hf_api_types_parse(types, &tail->types, &unknown))
-        return "type";
-    if (!take_text(&fields[DEVICE], filter->device, sizeof(filter->device), &tail->device) ||
-        (tail->device.at != NULL && !hf_id_valid(tail->device, HF_DEVICE_BYTES_MAX)))
-        return "device";
-    if (!take_text(&fields[TOPIC], filter->topic, sizeof(filter->topic), &tail->topic_filter) ||
-        (tail->topic_filter.at != NULL && !hf_topic_filter_valid(tail->topic_filter)))
-        return "topic";
-    if (!take_text(&fields[BY], filter->by, sizeof(filter->by), &tail->by) ||
-        (tail->by.at != NULL && !hf_slice_is(tail->by, "*") && !hf_id_valid(tail->by, HF_BY_BYTES_MAX)))
-        return "by";
-    return take_from(&fields[FROM], filter->from, sizeof(filter->from), &tail->from) ? NULL : "from";
-}
-
-static void from_member(struct hf_json_out *out, const void *context)
-{
-    const uint64_t *from = context;
-
-    hf_json_out_u64(out, "from", *from);
-}
-
-static void subscribe(struct feed *feed, uint64_t number, const struct hf_json_field fields[FIELDS])
+static void take_watch(struct hf_feed *feed, uint64_t number,
+                       const struct hf_json_field fields[HF_FEED_FIELDS])
 {
     struct hf_api_request *request = feed->stream.request;
-    struct hf_tail_request tail = {
-        .tenant = request->tenant.at ? request->tenant : HF_SLICE("*"), .follow = true, .form = HF_TAIL_WS};
-    struct subscription *place = find(feed, number);
-    struct filter filter;
-    const char *wrong = take_filter(fields, &filter, &tail);
+    struct hf_feed_refusal refusal = {.reason = HF_REASON_BAD_REQUEST};
+    const struct hf_feed_of of = {"watch", number};
+    char storage[HF_DEVICE_BYTES_MAX];
+    struct hf_slice device;
+    bool state = true, samples = false;
 
-    if (!hf_scope_allows(request->scopes, HF_SCOPE_EVENTS_READ)) {
-        refuse(feed, &number, (struct refusal){HF_REASON_FORBIDDEN, NULL, "needs the scope: events:read"});
+    if (!hf_scope_allows(request->scopes, HF_SCOPE_DEVICES_READ)) {
+        refusal.reason = HF_REASON_FORBIDDEN;
+        refusal.text = "needs the scope: devices:read";
+    } else if (request->tenant.at == NULL) {
+        refusal.field = "tenant";
+        refusal.text = "a key for all tenants must name one: ?tenant=<name> or Holdfast-Tenant";
+    } else if (!hf_feed_take_text(&fields[HF_FEED_DEVICE], storage, sizeof(storage), &device) ||
+               !hf_id_valid(device, HF_DEVICE_BYTES_MAX)) {
+        refusal.field = "device";
+    } else if (!take_bool(&fields[HF_FEED_SAMPLES], &samples)) {
+        refusal.field = "samples";
+    } else if (!take_bool(&fields[HF_FEED_STATE], &state) || (!state && !samples)) {
+        refusal.field = "state"; /* or nothing is wanted */
+    } else {
+        hf_feed_watch(feed, number, device, state, samples);
         return;
     }
-    if (wrong != NULL) {
-        refuse(feed, &number, (struct refusal){HF_REASON_BAD_REQUEST, wrong, NULL});
-        return;
-    }
-    if (tail.from ==
-        0) /* said in the answer: who loses the connection before an event comes still knows where to go on */
-        tail.from = request->api->backend->ops->log_end(request->api->backend);
-    if (place != NULL)
-        forget(place); /* the same number again: the new filter takes its place */
-    if (place == NULL || request->api->backend->ops->tail_open(request->api->backend, &tail, on_chunk, place,
-                                                               &place->tail) != HF_OK) {
-        request->api->stats.readers_refused++;
-        refuse(feed, &number,
-               (struct refusal){HF_REASON_BUSY, NULL,
-                                place == NULL ? "this connection has as many subscriptions as it may have"
-                                              : "too many event readers at a time (api.events_readers_max)"});
-        return;
-    }
-    place->number = number;
-    if (say(feed, "subscribed", &number, from_member, &tail.from) && flush(feed))
-        hf_api_stream_go_on(&feed->stream);
+    (void)hf_feed_refuse(feed, &of, refusal);
 }
 
-static void want_overview(struct feed *feed, bool wanted)
+static void take_unwatch(struct hf_feed *feed, uint64_t number,
+                         const struct hf_json_field fields[HF_FEED_FIELDS])
 {
+    (void)fields;
+    hf_feed_unwatch(feed, number);
+}
+
+/* Counters of the node, each second from now on, or no more. */
+static void want(struct hf_feed *feed, bool *wish, const char *name, bool wanted,
+                 bool (*say)(struct hf_feed *))
+{
+    bool begins = wanted && !*wish;
+
     if (wanted && !hf_scope_allows(feed->stream.request->scopes, HF_SCOPE_METRICS_READ)) {
-        refuse(feed, NULL,
-               (struct refusal){HF_REASON_FORBIDDEN, "overview", "needs the scope: metrics:read"});
+        (void)hf_feed_refuse(
+            feed, NULL, (struct hf_feed_refusal){HF_REASON_FORBIDDEN, name, "needs the scope: metrics:read"});
         return;
     }
-    bool begins = wanted && !feed->overview;
-
-    feed->overview = wanted;
+    *wish = wanted;
     if (begins &&
-        hf_api_socket_ready(&feed->stream)) /* else with the next second: counters are never queued */
-        tell_second(feed);
+        hf_api_socket_ready(&feed->stream) && /* else with the next second: counters are never queued */
+        say(feed))
+        (void)hf_feed_flush(feed);
 }
 
-static void on_text(struct feed *feed)
+static void take_message(struct hf_feed *feed, const struct hf_json_field fields[HF_FEED_FIELDS])
 {
-    struct hf_json_field fields[FIELDS] = {[SUBSCRIBE] = HF_JSON_FIELD("subscribe"),
-                                           [UNSUBSCRIBE] = HF_JSON_FIELD("unsubscribe"),
-                                           [OVERVIEW] = HF_JSON_FIELD("overview"),
-                                           [TYPE] = HF_JSON_FIELD("type"),
-                                           [DEVICE] = HF_JSON_FIELD("device"),
-                                           [TOPIC] = HF_JSON_FIELD("topic"),
-                                           [BY] = HF_JSON_FIELD("by"),
-                                           [FROM] = HF_JSON_FIELD("from")};
+    static hf_feed_wish *const wishes[HF_FEED_WISHES] = {[HF_FEED_SUBSCRIBE] = hf_feed_subscribe,
+                                                         [HF_FEED_UNSUBSCRIBE] = hf_feed_unsubscribe,
+                                                         [HF_FEED_WATCH] = take_watch,
+                                                         [HF_FEED_UNWATCH] = take_unwatch};
     uint64_t number;
     bool wanted;
 
-    if (hf_json_scan(feed->text, feed->text_bytes, fields, FIELDS, 0) != HF_OK) {
-        refuse(feed, NULL, (struct refusal){HF_REASON_BAD_REQUEST, NULL, "a message is one JSON object"});
-    } else if (fields[SUBSCRIBE].found && hf_json_to_u64(&fields[SUBSCRIBE], &number) == HF_OK) {
-        subscribe(feed, number, fields);
-    } else if (fields[UNSUBSCRIBE].found && hf_json_to_u64(&fields[UNSUBSCRIBE], &number) == HF_OK) {
-        struct subscription *one = find(feed, number);
-
-        if (one != NULL)
-            forget(one);
-    } else if (fields[OVERVIEW].found && hf_json_to_bool(&fields[OVERVIEW], &wanted) == HF_OK) {
-        want_overview(feed, wanted);
-    } else {
-        refuse(feed, NULL,
-               (struct refusal){HF_REASON_BAD_REQUEST, NULL,
-                                "say {\"subscribe\":1,...}, {\"unsubscribe\":1} or {\"overview\":true}"});
+    for (unsigned i = 0; i < HF_FEED_WISHES; i++) {
+        if (!fields[i].found)
+            continue;
+        if (wishes[i] != NULL && hf_json_to_u64(&fields[i], &number) == HF_OK) {
+            wishes[i](feed, number, fields);
+            return;
+        }
+        if (wishes[i] == NULL && hf_json_to_bool(&fields[i], &wanted) == HF_OK) {
+            if (i == HF_FEED_OVERVIEW)
+                want(feed, &feed->overview, "overview", wanted, say_overview);
+            else
+                want(feed, &feed->heatmap, "heatmap", wanted, say_heatmap);
+            return;
+        }
     }
+    (void)hf_feed_refuse(
+        feed, NULL,
+        (struct hf_feed_refusal){
+            HF_REASON_BAD_REQUEST, NULL,
+            "say {\"subscribe\":1,...}, {\"unsubscribe\":1}, {\"watch\":1,\"device\":\"d\"}, "
+            "{\"unwatch\":1}, {\"overview\":true} or {\"heatmap\":true}"});
+}
+
+static void on_text(struct hf_feed *feed)
+{
+    struct hf_json_field fields[HF_FEED_FIELDS] = {[HF_FEED_SUBSCRIBE] = HF_JSON_FIELD("subscribe"),
+                                                   [HF_FEED_UNSUBSCRIBE] = HF_JSON_FIELD("unsubscribe"),
+                                                   [HF_FEED_WATCH] = HF_JSON_FIELD("watch"),
+                                                   [HF_FEED_UNWATCH] = HF_JSON_FIELD("unwatch"),
+                                                   [HF_FEED_OVERVIEW] = HF_JSON_FIELD("overview"),
+                                                   [HF_FEED_HEATMAP] = HF_JSON_FIELD("heatmap"),
+                                                   [HF_FEED_TYPE] = HF_JSON_FIELD("type"),
+                                                   [HF_FEED_DEVICE] = HF_JSON_FIELD("device"),
+                                                   [HF_FEED_TOPIC] = HF_JSON_FIELD("topic"),
+                                                   [HF_FEED_BY] = HF_JSON_FIELD("by"),
+                                                   [HF_FEED_FROM] = HF_JSON_FIELD("from"),
+                                                   [HF_FEED_STATE] = HF_JSON_FIELD("state"),
+                                                   [HF_FEED_SAMPLES] = HF_JSON_FIELD("samples")};
+
+    if (hf_json_scan(feed->text, feed->text_bytes, fields, HF_FEED_FIELDS, 0) == HF_OK)
+        take_message(feed, fields);
+    else
+        (void)hf_feed_refuse(
+            feed, NULL,
+            (struct hf_feed_refusal){HF_REASON_BAD_REQUEST, NULL, "a message is one JSON object"});
 }
 
 static void part(struct hf_api_stream *stream, const struct hf_ws_event *event)
 {
-    struct feed *feed = feed_of(stream);
+    struct hf_feed *feed = feed_of(stream);
 
     if (event->first)
         feed->text_bytes = 0;
@@ -340,7 +245,7 @@ static void part(struct hf_api_stream *stream, const struct hf_ws_event *event)
 /* ---- its life ---- */
 
 /* A key may lose a scope and stay. */
-static bool scopes_lost(struct feed *feed)
+static bool scopes_lost(struct hf_feed *feed)
 {
     struct hf_api_request *request = feed->stream.request;
     uint32_t scopes = 0;
@@ -352,13 +257,14 @@ static bool scopes_lost(struct feed *feed)
         reads = reads || feed->subscriptions[i].tail != NULL;
     request->scopes = scopes;
     return (reads && !hf_scope_allows(scopes, HF_SCOPE_EVENTS_READ)) ||
-           (feed->overview && !hf_scope_allows(scopes, HF_SCOPE_METRICS_READ));
+           (feed->watches.count > 0 && !hf_scope_allows(scopes, HF_SCOPE_DEVICES_READ)) ||
+           ((feed->overview || feed->heatmap) && !hf_scope_allows(scopes, HF_SCOPE_METRICS_READ));
 }
 
 static bool check(struct hf_api_stream *stream, uint64_t now_ms)
 {
     struct hf_api_request *request = stream->request;
-    struct feed *feed = feed_of(stream);
+    struct hf_feed *feed = feed_of(stream);
 
     if (!hf_api_socket_check(stream, now_ms))
         return false;
@@ -378,7 +284,7 @@ static const struct hf_api_stream_ops feed_ops = {.ready = hf_api_socket_ready,
                                                   .end = hf_api_socket_end,
                                                   .idle = hf_api_socket_idle,
                                                   .check = check,
-                                                  .next = next,
+                                                  .next = hf_feed_next,
                                                   .drop = drop,
                                                   .part = part};
 
@@ -391,7 +297,7 @@ void hf_api_feed(struct hf_api_request *request)
                          "this is for WebSockets only; /v1/events and /v1/overview are for others");
         return;
     }
-    struct feed *feed = api->stats.readers_now < api->limits.readers_max ? calloc(1, sizeof(*feed)) : NULL;
+    struct hf_feed *feed = api->stats.readers_now < api->limits.readers_max ? calloc(1, sizeof(*feed)) : NULL;
     if (feed == NULL) {
         api->stats.readers_refused++;
         hf_api_fail(request,

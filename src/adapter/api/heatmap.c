@@ -3,7 +3,7 @@
 
 enum { HEATMAP_BYTES = 4096 };
 
-static void write_heatmap(struct hf_api_request *request, struct hf_json_out *out, void *context)
+void hf_api_heatmap_write(struct hf_api_request *request, struct hf_json_out *out, void *context)
 {
     struct hf_backend *backend = request->api->backend;
 
@@ -18,5 +18,5 @@ static void write_heatmap(struct hf_api_request *request, struct hf_json_out *ou
 void hf_api_heatmap(struct hf_api_request *request)
 {
     hf_api_reply_json(request, &(struct hf_api_reply){.status = 200, .bytes_hint = HEATMAP_BYTES},
-                      write_heatmap, NULL);
+                      hf_api_heatmap_write, NULL);
 }

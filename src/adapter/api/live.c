@@ -122,23 +122,17 @@ static void samples_out(struct hf_json_out *out, const struct hf_twin *twin, con
     hf_json_out_end(out);
 }
 
-struct one {
-    const struct hf_device_row *row;
-    const struct hf_live *live;
-};
-
-static void write_live(struct hf_api_request *request, struct hf_json_out *out, void *context)
+void hf_api_live_write(struct hf_api_request *request, struct hf_json_out *out, void *context)
 {
-    const struct hf_call *call = request->call;
-    const struct one *one = context;
+    const struct hf_api_one *one = context;
     struct hf_api_state state = hf_api_device_state(request->api, one->row, one->live);
 
     hf_json_out_object(out, NULL);
-    hf_json_out_text(out, "device", call->device);
+    hf_json_out_text(out, "device", one->device);
     hf_json_out_cstr(out, "presence", hf_presence_name(state.presence));
     hf_json_out_u64(out, "time_ms", request->api->http->utc_ms);
-    if (call->result != NULL)
-        samples_out(out, call->result, request->api, one->live ? one->live->rtt_ms : 0);
+    if (one->twin != NULL)
+        samples_out(out, one->twin, request->api, one->live ? one->live->rtt_ms : 0);
     else
         hf_json_out_null(out, "samples");
     hf_json_out_end(out);
@@ -149,14 +143,17 @@ static void reply(struct hf_api_request *request)
     struct hf_call *call = request->call;
     struct hf_device_row row = {0};
     struct hf_kv_txn *txn = NULL;
-    struct one one = {.row = &row, .live = call->live.epoch != 0 ? &call->live : NULL};
+    struct hf_api_one one = {.device = call->device,
+                             .row = &row,
+                             .live = call->live.epoch != 0 ? &call->live : NULL,
+                             .twin = call->result};
 
     hf_err err = hf_api_device_row(request->api, request->tenant, call->device, &txn, &row);
     if (err == HF_ERR_NOT_FOUND && one.live != NULL)
         err = HF_OK; /* its first record is not in the tables yet */
     if (err == HF_OK)
         hf_api_reply_json(request, &(struct hf_api_reply){.status = 200, .bytes_hint = LIVE_JSON_BYTES},
-                          write_live, &one);
+                          hf_api_live_write, &one);
     else
         hf_api_fail_err(request, err);
     hf_kv_end(txn);
@@ -172,23 +169,31 @@ static void on_restored(struct hf_api_request *request)
         hf_api_fail_call(request, call);
 }
 
-/* No batch came since the gateway started, or not for long: the time series have the last ones. */
-static void restore(struct hf_api_request *request, const struct hf_call *known)
+struct hf_call *hf_api_live_series(const struct hf_api_request *request, const struct hf_call *known)
 {
     struct hf_call *call =
         hf_call_new(HF_CALL_SERIES, sizeof(*call->series) + request->tenant.bytes + known->device.bytes);
 
-    if (call == NULL) {
-        hf_api_fail_err(request, HF_ERR_NOMEM);
-        return;
-    }
+    if (call == NULL)
+        return NULL;
     char *texts = (char *)call->storage + sizeof(*call->series);
     call->series = call->storage;
     *call->series = (struct hf_call_series){.last = true};
     call->tenant = hf_api_copy(&texts, request->tenant);
     call->device = hf_api_copy(&texts, known->device);
     call->live = known->live;
-    hf_api_call_raw(request, call, on_restored);
+    return call;
+}
+
+/* No batch came since the gateway started, or not for long: the time series have the last ones. */
+static void restore(struct hf_api_request *request, const struct hf_call *known)
+{
+    struct hf_call *call = hf_api_live_series(request, known);
+
+    if (call == NULL)
+        hf_api_fail_err(request, HF_ERR_NOMEM);
+    else
+        hf_api_call_raw(request, call, on_restored);
 }
 
 static void on_twin(struct hf_api_request *request)

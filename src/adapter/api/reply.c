@@ -5,7 +5,7 @@
 #include "adapter/api/request.h"
 #include "base/uuid.h"
 
-enum { FIRST_BYTES = 2048, REPLY_BYTES_MAX = 64 << 20 };
+enum { REPLY_BYTES_MAX = 64 << 20 };
 
 static void fail(struct hf_api_request *request, const struct hf_api_trouble *trouble, struct hf_slice detail)
 {
@@ -85,50 +85,61 @@ void hf_api_fail_err(struct hf_api_request *request, hf_err err)
     fail(request, &(struct hf_api_trouble){.reason = reason}, (struct hf_slice){NULL, 0});
 }
 
-void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply *reply, hf_api_writer *write,
-                       void *context)
+hf_err hf_api_text_make(struct hf_api_request *request, size_t bytes_hint, hf_api_writer *write,
+                        void *context, struct hf_api_text *ret_text)
 {
-    char first[FIRST_BYTES], *grown = NULL;
-    size_t room = sizeof(first);
+    size_t room = HF_MAX(bytes_hint, sizeof(ret_text->first));
     struct hf_json_out out;
     struct hf_sb sb;
 
-    if (!hf_api_open(request))
-        return;
-    if (reply->bytes_hint > room) {
-        room = reply->bytes_hint;
-        grown = malloc(room);
-    }
+    ret_text->grown = room > sizeof(ret_text->first) ? malloc(room) : NULL;
     for (;;) {
-        if (room > sizeof(first) && grown == NULL) {
-            fail(request, &(struct hf_api_trouble){.reason = HF_REASON_MEMORY_LIMIT},
-                 (struct hf_slice){NULL, 0});
-            return;
-        }
-        hf_sb_init(&sb, grown ? grown : first, room);
+        if (room > sizeof(ret_text->first) && ret_text->grown == NULL)
+            return HF_ERR_NOMEM;
+        hf_sb_init(&sb, ret_text->grown ? ret_text->grown : ret_text->first, room);
         hf_json_out_init(&out, &sb);
         request->write_err = HF_OK;
         write(request, &out, context);
         if (request->write_err != HF_OK || !sb.overflow)
             break;
-        free(grown);
+        free(ret_text->grown);
         room *= 4;
-        grown = room <= REPLY_BYTES_MAX ? malloc(room) : NULL;
+        ret_text->grown = room <= REPLY_BYTES_MAX ? malloc(room) : NULL;
     }
     if (request->write_err != HF_OK) { /* half a list would look like a whole one */
-        free(grown);
-        hf_api_fail_err(request, request->write_err);
-        return;
+        free(ret_text->grown);
+        return request->write_err;
     }
     HF_ASSERT(hf_json_out_complete(&out));
+    ret_text->json = hf_sb_done(&sb);
+    return HF_OK;
+}
+
+void hf_api_text_free(struct hf_api_text *text)
+{
+    free(text->grown);
+}
+
+void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply *reply, hf_api_writer *write,
+                       void *context)
+{
+    struct hf_api_text text;
+
+    if (!hf_api_open(request))
+        return;
+    hf_err err = hf_api_text_make(request, reply->bytes_hint, write, context, &text);
+    if (err != HF_OK) {
+        hf_api_fail_err(request, err);
+        return;
+    }
     hf_http_answer(request->exchange,
                    &(struct hf_http_answer){.status = reply->status,
                                             .content_type = reply->content_type ? reply->content_type
                                                                                 : "application/json",
-                                            .body = hf_sb_done(&sb),
+                                            .body = text.json,
                                             .headers = reply->headers,
                                             .header_count = reply->header_count});
-    free(grown);
+    hf_api_text_free(&text);
 }
 
 size_t hf_api_made_headers(const char *collection, const uint8_t id[16], bool replayed, char storage[96],

@@ -115,13 +115,21 @@ bool hf_api_bad(struct hf_api_request *request, const char *field, const char *d
 /* The call's answer is a refusal. */
 void hf_api_fail_call(struct hf_api_request *request, const struct hf_call *call);
 void hf_api_fail_err(struct hf_api_request *request, hf_err err); /* of the tables */
-/* Calls write() with ever larger room until it fits; it must not change anything. */
+/* Called with ever larger room until it fits; it must not change anything. */
 typedef void hf_api_writer(struct hf_api_request *request, struct hf_json_out *out, void *context);
+struct hf_api_text {
+    char first[2048], *grown;
+    struct hf_slice json; /* in one of them */
+};
+/* What write() writes; bytes_hint: room for the first attempt, 0 = a little. HF_OK: hf_api_text_free() it. HF_ERR_NOMEM, or what the writer could not read. */
+hf_err hf_api_text_make(struct hf_api_request *request, size_t bytes_hint, hf_api_writer *write,
+                        void *context, struct hf_api_text *ret_text);
+void hf_api_text_free(struct hf_api_text *text);
 struct hf_api_reply {
     unsigned status;
     const struct hf_http1_header *headers;
     size_t header_count;
-    size_t bytes_hint;        /* room for the first attempt; 0 = a little */
+    size_t bytes_hint;        /* as above */
     const char *content_type; /* NULL = application/json */
 };
 void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply *reply, hf_api_writer *write,
@@ -175,6 +183,14 @@ void hf_api_barrier(struct hf_api_request *request, hf_api_handler *next);
 /* A call for this tenant with copies of device, topic, key and payload. Answers when there is no memory. */
 struct hf_call *hf_api_call_new(struct hf_api_request *request, enum hf_call_type type,
                                 const struct hf_call *wish);
+/* For requests that nobody waits for the answer of: what feed.c asks between two messages. NULL: no memory. */
+struct hf_call *hf_api_call_make(const struct hf_api_request *request, enum hf_call_type type,
+                                 const struct hf_call *wish);
+/* Takes the call: until done(), which may be called before this returns, it is request->call, and holds the request; done() gives it to hf_api_call_end(). HF_ERR_LIMIT: calls_max;
+ * HF_ERR_BUSY: a mailbox is full; both are counted. */
+hf_err hf_api_call_begin(struct hf_api_request *request, struct hf_call *call,
+                         void (*done)(struct hf_call *call));
+void hf_api_call_end(struct hf_api_request *request, struct hf_call *call);
 struct hf_slice hf_api_copy(char **at,
                             struct hf_slice text); /* to *at, which moves on; absent stays absent */
 /* Who asks, for the events that will come of it; *at has HF_BY_BYTES_MAX left. hf_api_call_new() has done so. */
@@ -207,6 +223,18 @@ struct hf_api_state hf_api_device_state(const struct hf_api *api, const struct h
                                         const struct hf_live *live);
 void hf_api_device_members(struct hf_api *api, struct hf_json_out *out, struct hf_slice device,
                            const struct hf_device_row *row, const struct hf_live *live);
+struct hf_twin;
+struct hf_api_one { /* context of the writers below */
+    struct hf_slice device;
+    const struct hf_device_row *row; /* zeroed when there is none, which is fine with `live` only */
+    const struct hf_live *live;      /* NULL: not in memory */
+    const struct hf_twin *twin;      /* NULL: no samples */
+};
+hf_api_writer hf_api_device_write; /* GET /v1/devices/{} */
+hf_api_writer hf_api_live_write;   /* live.c: GET /v1/devices/{}/live */
+/* Asks the time series for a twin, after a TWIN call that knew of none; the answer has the `live` of that. HF_REASON_NOT_IMPLEMENTED: none are kept. NULL: no memory. */
+struct hf_call *hf_api_live_series(const struct hf_api_request *request, const struct hf_call *known);
+hf_api_writer hf_api_heatmap_write; /* GET /v1/heatmap */
 
 /* messages.c: what every SEND has: a fresh id, and the Idempotency-Key with the hash of the body, which is still there. False: answered. */
 bool hf_api_send_prepare(struct hf_api_request *request, struct hf_call *wish);

@@ -6,7 +6,7 @@ import { begin, chooseTenant, logout, self, settings, tenantNow } from "./lib/ap
 import { useCell, useNow } from "./lib/cell.js";
 import { span } from "./lib/format.js";
 import { lang, t } from "./lib/i18n.js";
-import { link, overview, STALE_MS, watch } from "./lib/live.js";
+import { link, overview, STALE_MS, up, watch } from "./lib/live.js";
 import { route } from "./lib/route.js";
 import { theme } from "./lib/theme.js";
 import { Audit } from "./pages/audit.jsx";
@@ -52,16 +52,16 @@ function Nav({ page }) {
 }
 
 function Top({ page }) {
-  const now = useCell(overview), state = useCell(link), who = useCell(self), look = useCell(theme), language = useCell(lang);
+  const now = useCell(overview), state = useCell(link), who = useCell(self), look = useCell(theme), language = useCell(lang), open = useCell(up);
   useNow();
-  const lost = !state.ok && Date.now() - state.at > STALE_MS;
+  const lost = !state.ok && Date.now() - state.at > STALE_MS, said = lost ? t("connection lost") : state.ok && !open ? t("connected, but without a WebSocket: asked again and again") : t("connected");
   return <header class="top">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="22" height="22" /><strong>Holdfast</strong>{now && <span class="quiet wide-only">{now.data.node.name}</span>}</a>
     <Nav page={page} />
     <span class="grow" />
     {settings.get().read_only && <span class="chip wide-only" title="console.mode">{t("read-only")}</span>}
     {who.all_tenants && who.tenants?.length > 1 && <select aria-label={t("Tenant")} value={tenantNow()} onChange={(event) => chooseTenant(event.target.value)}>{who.tenants.map((one) => <option key={one}>{one}</option>)}</select>}
-    <span class={"link " + (lost ? "bad" : state.ok ? "good" : "warn")} role="status" title={lost ? t("connection lost") : t("connected")}><i aria-hidden="true">●</i><span class="hidden">{lost ? t("connection lost") : t("connected")}</span></span>
+    <span class={"link " + (lost ? "bad" : state.ok && open ? "good" : "warn")} role="status" title={said}><i aria-hidden="true">●</i><span class="hidden">{said}</span></span>
     <button class="icon" lang={language === "zh" ? "en" : "zh"} onClick={() => lang.set(language === "zh" ? "en" : "zh")} title={language === "zh" ? "English" : "中文"}><Icon name={language === "zh" ? "en" : "zh"} /></button>
     <button class="icon" onClick={() => theme.set(THEMES[(THEMES.indexOf(look) + 1) % 3])} title={t("Look: {look}", { look: t(look) })} aria-label={t("Look: {look}", { look: t(look) })}><Icon name={look} /></button>
     <button class="icon" onClick={() => logout()} title={t("Log out")} aria-label={t("Log out")}><Icon name="out" /></button>

@@ -1,17 +1,21 @@
-// What moves, by one WebSocket (/v1/live): the node's counters each second, and events of as many filters as the page wants. What it lacks for a while is said by `link`.
+// What moves, by one WebSocket (/v1/live): the node's counters each second, events of as many filters as the page wants, devices that it watches. What it lacks for a while is said by `link`;
+// while there is no socket, but a gateway, `up` says that what can be had by HTTP is to be asked for.
 import { cell } from "./cell.js";
-import { ask, Problem, self, socketAddress, tenantNow, may } from "./api.js";
+import { get, Problem, self, socketAddress, tenantNow, may } from "./api.js";
 
 export const STALE_MS = 5000;
-const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 4000, BUSY_MS = 5000, SILENT_MS = 8000;
+const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 4000, BUSY_MS = 5000, SILENT_MS = 8000, LOOK_MS = 2000;
 
 // ---- the socket ----
 
 export const link = cell({ ok: true, at: Date.now() }); // does the gateway answer? at: when it last did
+export const up = cell(false); // is the socket open?
 export const overview = cell(null); // {at, data, past: [{ms, data}]}, newest last; null: not known yet
+export const heatmap = cell(null); // {at, data}, while somebody wants it
 
-let socket = null, turn = 0, again, watchdog, wait = RETRY_MS, past = [], wanted = 0, of = null, numbers = 0;
-const subscriptions = new Map(); // number -> {filter, next, on, bundle, frame}
+let socket = null, turn = 0, again, watchdog, asking, wait = RETRY_MS, past = [], wanted = 0, heatmaps = 0, of = null, numbers = 0;
+const subscriptions = new Map(); // number -> {filter, next, on, take}
+const watches = new Map(); // number -> {wish, on}
 
 const say = (message) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
 
@@ -28,36 +32,65 @@ function count(data) {
   overview.set({ at: Date.now(), data, past });
 }
 
-function refused(message, one) {
-  const forbidden = message.reason === "forbidden";
-  one?.on.state?.("refused", new Problem(message, forbidden ? 403 : 503));
-  if (one && !forbidden) setTimeout(() => subscriptions.get(message.subscription) === one && subscribe(message.subscription, one), BUSY_MS);
+const STATUS = { forbidden: 403, bad_request: 400 }; // it is no use to ask again
+
+function refused(message, all, number, begin) {
+  const one = all.get(number), status = STATUS[message.reason];
+  one?.on.state?.("refused", new Problem(message, status ?? 503));
+  if (one && !status) setTimeout(() => all.get(number) === one && begin(number, one), BUSY_MS);
 }
 
 function take(message) {
-  const one = subscriptions.get(message.subscription ?? of);
+  const one = subscriptions.get(message.subscription ?? of), watched = watches.get(message.watch);
   switch (message.type) {
-    case "tick": break;
+    case "tick":
+      wait = RETRY_MS; // not when it opens: who is sent away at once would come back at once
+      for (const number of message.watched ?? []) watches.get(number)?.on.holds?.();
+      break;
     case "overview": count(message.overview); break;
+    case "heatmap": if (heatmaps) heatmap.set({ at: Date.now(), data: message.heatmap }); break;
+    case "device":
+    case "samples": watched?.on.told(message[message.type]); break;
     case "events_of": of = message.subscription; break;
     case "subscribed":
       if (one?.next === "latest") one.next = message.from; // a connection that is lost before an event came has missed nothing
       one?.on.state?.("open");
       break;
-    case "refused": refused(message, one); break;
+    case "refused":
+      if (message.watch !== undefined) refused(message, watches, message.watch, begin);
+      else if (message.subscription !== undefined) refused(message, subscriptions, message.subscription, subscribe);
+      break;
     default: one?.take(message);
   }
 }
 
 const subscribe = (number, { filter, next }) => say({ subscribe: number, ...filter, from: next });
+const begin = (number, { wish }) => document.hidden || say({ watch: number, ...wish });
 
-async function why() { // a browser does not say why a socket was refused: asking for the key does
+// A browser does not say why a socket was refused or closed: asking for the key does, and tells what it may do now. True: the gateway answers.
+async function why() {
   try {
-    await ask("/v1/self");
+    const who = await get("/v1/self"), old = self.get();
     link.set({ ok: true, at: Date.now() });
+    if (old && String(who.scopes) !== String(old.scopes)) self.set(who);
+    return true;
   } catch (problem) { // 401 has logged us out
     if (problem.offline || problem.status >= 500) link.set({ ok: false, at: link.get().at });
+    return false;
   }
+}
+
+// A proxy in between that lets no WebSocket pass: the counters, as the pages their devices, are asked for until there is one.
+async function look(mine) {
+  if (mine !== turn || up.get() || !wanted) return;
+  try {
+    count(await get("/v1/overview"));
+    link.set({ ok: true, at: Date.now() });
+  } catch (problem) {
+    if (problem.offline) return; // the next try to connect says so
+  }
+  clearTimeout(asking);
+  if (mine === turn) asking = setTimeout(look, LOOK_MS, mine);
 }
 
 function open(mine) {
@@ -67,10 +100,13 @@ function open(mine) {
   one.onopen = () => {
     if (mine !== turn) return one.close();
     opened = true;
-    wait = RETRY_MS;
+    clearTimeout(asking);
     heard();
+    up.set(true);
     if (wanted) say({ overview: true });
+    if (heatmaps) say({ heatmap: true });
     for (const [number, subscription] of subscriptions) subscribe(number, subscription);
+    for (const [number, one] of watches) begin(number, one);
     return undefined;
   };
   one.onmessage = ({ data }) => {
@@ -78,13 +114,14 @@ function open(mine) {
     heard();
     take(JSON.parse(data));
   };
-  one.onclose = async () => {
+  one.onclose = async ({ reason }) => {
     if (mine !== turn) return;
     clearTimeout(watchdog);
     of = null;
-    link.set({ ok: false, at: link.get().at });
+    up.set(false);
+    if (opened) link.set({ ok: false, at: link.get().at });
     for (const subscription of subscriptions.values()) subscription.on.state?.("lost");
-    if (!opened) await why();
+    if ((!opened || reason.includes("revoked")) && await why() && !opened) look(mine);
     if (mine !== turn) return;
     again = setTimeout(() => open(mine), wait + Math.random() * wait);
     wait = Math.min(2 * wait, RETRY_MAX_MS);
@@ -94,9 +131,11 @@ function open(mine) {
 function restart() {
   clearTimeout(again);
   clearTimeout(watchdog);
+  clearTimeout(asking);
   const old = socket;
   turn++;
   of = null;
+  up.set(false);
   wait = RETRY_MS;
   if (old && old.readyState === WebSocket.OPEN) old.close(); // one that connects is closed when it has: at once would be a complaint on the browser's console, key included
   open(turn);
@@ -104,7 +143,7 @@ function restart() {
 
 export function watch() {
   let who = null;
-  const look = (now) => {
+  const change = (now) => {
     const is = now ? now.key + " " + tenantNow() : null;
     if (!now) {
       past = [];
@@ -114,11 +153,12 @@ export function watch() {
     if (is !== who) restart();
     who = is;
   };
-  self.listen(look);
-  document.addEventListener("visibilitychange", () => { // timers of a hidden page sleep: a retry need not
-    if (!document.hidden && self.get() && socket?.readyState === WebSocket.CLOSED) restart();
+  self.listen(change);
+  document.addEventListener("visibilitychange", () => {
+    for (const [number, one] of watches) document.hidden ? say({ unwatch: number }) : begin(number, one); // nobody looks
+    if (!document.hidden && self.get() && socket?.readyState === WebSocket.CLOSED) restart(); // timers of a hidden page sleep: a retry need not
   });
-  look(self.get());
+  change(self.get());
 }
 
 // The value of a counter's growth a second, over the last seconds before sample `i`.
@@ -173,5 +213,31 @@ export function follow({ from, ...wish }, on) {
       subscriptions.delete(number);
       say({ unsubscribe: number });
     },
+  };
+}
+
+// ---- devices ----
+
+// Watches a device: wish is {state, samples}, and `on` gets {told(what GET answers), holds(): that is still so; state("refused", problem)}. Not while the page is hidden. Returns {close()}.
+export function watchDevice(device, wish, on) {
+  const number = ++numbers, mine = { wish: { device, ...wish }, on };
+  watches.set(number, mine);
+  begin(number, mine);
+  return {
+    close() {
+      watches.delete(number);
+      say({ unwatch: number });
+    },
+  };
+}
+
+// ---- latencies ----
+
+export function wantHeatmap() {
+  if (heatmaps++ === 0) say({ heatmap: true });
+  return () => {
+    if (--heatmaps > 0) return;
+    say({ heatmap: false });
+    heatmap.set(null);
   };
 }

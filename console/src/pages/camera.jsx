@@ -2,12 +2,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, get, may, mayChange, path, query, send } from "../lib/api.js";
 import { num, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { useFollowed } from "../lib/watched.js";
 import { Age, Empty, Json, NoPermission, Panel, State, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 
 const TREE_LIMIT = 500, PTZ_MS = 2000, SPEED = 90, ZOOM = 7, SIP_MS = 5000, BEHIND_S = 3;
 
-export function Camera({ id }) {
-  const channels = useLoad((signal) => get(path`/v1/cameras/${id}/channels` + query({ limit: TREE_LIMIT }), { signal }), [id], (data) => data?.complete ? 10000 : 1000);
+export function Camera({ id, device }) {
+  const channels = useFollowed({ type: "camera.channels", device: id }, (signal) => get(path`/v1/cameras/${id}/channels` + query({ limit: TREE_LIMIT }), { signal }), [id], (data) => data?.complete ? 10000 : 1000);
   const [chosen, choose] = useState(null);
   const list = channels.data?.channels?.filter((one) => one.kind === "channel") ?? [], channel = chosen ?? list[0]?.channel;
   return <div class="grid camera">
@@ -19,7 +20,7 @@ export function Camera({ id }) {
     </Panel>
     <Panel title={t("Move")}>{mayChange("commands:write", "messages:write") ? channel && <Ptz id={id} channel={channel} /> : <NoPermission scopes={["commands:write", "messages:write"]} />}</Panel>
     </div>
-    <Panel title={t("SIP trace")} wide><Sip id={id} /></Panel>
+    <Panel title={t("SIP trace")} wide><Sip id={id} heard={device.live?.last_seen_ms} /></Panel>
   </div>;
 }
 
@@ -148,8 +149,12 @@ export function Ptz({ id, channel }) {
   </div>;
 }
 
-function Sip({ id }) {
-  const sip = useLoad((signal) => get(path`/v1/devices/${id}/sip`, { signal }), [id], SIP_MS), [open, setOpen] = useState(null);
+// heard: when something came of it. What was said to it without an answer, and who may not read events, needs another look at times.
+function Sip({ id, heard }) {
+  const sip = useFollowed({ device: id }, (signal) => get(path`/v1/devices/${id}/sip`, { signal }), [id], SIP_MS), [open, setOpen] = useState(null);
+  useEffect(() => {
+    if (sip.at) sip.again();
+  }, [heard]);
   if (sip.problem?.status === 404) return <Empty what={t("It spoke no SIP lately")} />;
   if (!sip.data) return <Waiting load={sip} />;
   return <ol class="sip">{sip.data.messages.map((one, i) => {

@@ -1,12 +1,13 @@
 // Cameras and what hangs below them, as a tree; the chosen channel live, moved, or as it was recorded.
-import { useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { get, may, mayChange, path, query, tenantNow } from "../lib/api.js";
 import { useCell } from "../lib/cell.js";
 import { num } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { route } from "../lib/route.js";
+import { useFollowed } from "../lib/watched.js";
 import { Playback } from "../parts/playback.jsx";
-import { Choice, Empty, NoPermission, Panel, State, useLoad, Waiting } from "../parts/ui.jsx";
+import { Choice, Empty, NoPermission, Panel, State, Waiting } from "../parts/ui.jsx";
 import { Live, Ptz } from "./camera.jsx";
 
 const PAGE = 500, LOOK_MS = 5000, WRITE = ["commands:write", "messages:write"];
@@ -19,8 +20,10 @@ export function Cameras() {
 
 function All() {
   const { parts } = useCell(route), [, camera, channel] = parts, [how, setHow] = useState("live");
-  const list = useLoad((signal) => get("/v1/cameras" + query({ limit: PAGE }), { signal }), [], LOOK_MS);
+  const known = useRef(new Set());
+  const list = useFollowed({ type: "online,offline,unknown,disconnected,camera.bound" }, (signal) => get("/v1/cameras" + query({ limit: PAGE }), { signal }), [], LOOK_MS, (one) => one.protocol === "gb28181" || known.current.has(one.device));
   const cameras = list.data?.cameras ?? [];
+  known.current = useMemo(() => new Set(cameras.map((one) => one.device)), [list.data]);
   return <div class="page"><div class="grid cameras">
     <Panel title={t("Cameras")} tools={list.data && <span class="quiet">{num(cameras.length)}{list.data.next_cursor ? "+" : ""}</span>}>
       {!list.data ? <Waiting load={list} /> : !cameras.length ? <Empty what={t("No camera was here yet")}>{t("They appear here when they register (gb28181.enabled).")}</Empty>
@@ -44,7 +47,7 @@ function Node({ one, open, channel }) {
 }
 
 function Below({ camera, channel }) {
-  const tree = useLoad((signal) => get(path`/v1/cameras/${camera}/channels` + "?tree=true", { signal }), [camera], (data) => data?.complete ? 30000 : 1000);
+  const tree = useFollowed({ type: "camera.channels", device: camera }, (signal) => get(path`/v1/cameras/${camera}/channels` + "?tree=true", { signal }), [camera], (data) => data?.complete ? 30000 : 1000);
   if (!tree.data) return <Waiting load={tree} />;
   return <>{tree.data.tree.length ? <Branch camera={camera} list={tree.data.tree} channel={channel} /> : <p class="quiet pad">{t("It names no channel yet")}</p>}{!tree.data.complete && <p class="note pad">{t("The list is not complete yet.")}</p>}</>;
 }

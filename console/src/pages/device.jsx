@@ -5,6 +5,7 @@ import { lang, t } from "../lib/i18n.js";
 import { follow } from "../lib/live.js";
 import { problemText, reasonText, typeText } from "../lib/names.js";
 import { useEvents } from "../lib/past.js";
+import { useWatched } from "../lib/watched.js";
 import { Changes, useChanges, useKeyNames } from "../parts/changes.jsx";
 import { Chart } from "../parts/chart.jsx";
 import { Tags } from "../parts/tags.jsx";
@@ -22,7 +23,7 @@ export function Device({ id, tab = "now", part }) {
 }
 
 function One({ id, tab, part }) {
-  const device = useLoad((signal) => get(path`/v1/devices/${id}`, { signal }), [id], LOOK_MS);
+  const device = useWatched(id, "state", (signal) => get(path`/v1/devices/${id}`, { signal }), LOOK_MS);
   const [feed, setFeed] = useState({ messages: 0, presence: 0, shadow: 0 });
   useEffect(() => {
     if (!may("events:read")) return undefined;
@@ -43,11 +44,6 @@ function One({ id, tab, part }) {
     const rtt = device.data?.live?.connected ? device.data.live.rtt_ms : undefined;
     if (device.at) setRtts(([x, y]) => [[...x, device.at / 1000].slice(-RTT_KEEP), [...y, rtt ?? null].slice(-RTT_KEEP)]);
   }, [device.at]);
-  const seen = useRef(0);
-  useEffect(() => {
-    if (feed.presence !== seen.current) device.again();
-    seen.current = feed.presence;
-  }, [feed.presence]);
 
   const one = device.data, camera = one?.protocol === "gb28181";
   const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ["shadow", t("Shadow")], ...(camera ? [] : [["sensors", t("Sensors")]]), ...(camera ? [["camera", t("Camera")]] : [])];

@@ -1,7 +1,8 @@
 import { get, may } from "../lib/api.js";
 import { num, short } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { Empty, Fresh, NoPermission, Panel, Stat, useLoad, Waiting } from "../parts/ui.jsx";
+import { useHeatmap } from "../lib/watched.js";
+import { Empty, Fresh, NoPermission, Panel, Stat, Waiting } from "../parts/ui.jsx";
 
 const LOOK_MS = 2000;
 const ways = { "one clock": () => t("one clock"), "two clocks": () => t("two clocks"), "half of the round trip": () => t("half of the round trip") };
@@ -14,7 +15,7 @@ export function Heatmap() {
 }
 
 function Map() {
-  const map = useLoad((signal) => get("/v1/heatmap", { signal }), [], LOOK_MS), data = map.data;
+  const map = useHeatmap((signal) => get("/v1/heatmap", { signal }), LOOK_MS), data = map.data;
   if (!data) return <div class="page"><Waiting load={map} /></div>;
   const pairs = data.pairs.filter((one) => one.count > 0), bounds = data.buckets_ms;
   const bucket = (i) => i + 1 < bounds.length ? `${bounds[i]}–${bounds[i + 1]} ms` : `≥ ${bounds[i]} ms`;

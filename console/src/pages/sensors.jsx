@@ -2,10 +2,11 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { get, path, query } from "../lib/api.js";
 import { num, short, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { useWatched } from "../lib/watched.js";
 import { Chart } from "../parts/chart.jsx";
 import { Age, Choice, Empty, Fresh, Panel, Stat, Time, useLoad, Waiting } from "../parts/ui.jsx";
 
-const LOOK_MS = 500, KEEP = 600;
+const LOOK_MS = 1000, KEEP = 600;
 // channel, member of /live, color, digits
 const CHANNELS = [["power", "power_w", "--c1", "W"], ["cadence", "cadence_rpm", "--c3", "rpm"], ["lean", "lean_deg", "--c4", "°"]];
 const names = { power: () => t("Power"), cadence: () => t("Cadence"), lean: () => t("Lean") };
@@ -28,7 +29,7 @@ function holed(points, step) {
 const shown = (value, unit) => value === null || value === undefined ? "–" : num(value) + (unit === "°" ? "°" : " " + unit);
 
 export function Sensors({ id }) {
-  const live = useLoad((signal) => get(path`/v1/devices/${id}/live`, { signal }), [id], LOOK_MS);
+  const live = useWatched(id, "samples", (signal) => get(path`/v1/devices/${id}/live`, { signal }), LOOK_MS);
   const [past, setPast] = useState([]);
   const now = live.data?.samples;
   useEffect(() => setPast([]), [id]);

@@ -6,6 +6,7 @@
  * says so when it leaves. What is not known (after a restart, of a document that was forgotten) makes it live longer, never shorter. */
 #include <stdlib.h>
 
+#include "core/document_rows.h"
 #include "core/hub_document.h"
 #include "core/kvkey.h"
 #include "core/topic.h"
@@ -98,20 +99,12 @@ static void trim(struct hf_hub *hub)
 static hf_err read_row(struct kept_document *kept)
 {
     struct hf_kv_txn *txn = NULL;
-    struct hf_slice value;
-    struct hf_kvkey key;
+    hf_err err = hf_kv_read(kept->hub->options.kv, &txn);
 
-    hf_err err = hf_kvkey_device(&key, kept->tenant->name, hf_kept_name(kept));
     if (err == HF_OK)
-        err = hf_kv_read(kept->hub->options.kv, &txn);
-    if (err == HF_OK)
-        err = hf_kv_get(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key), &value);
-    if (err == HF_OK) {
-        kept->bytes = value.bytes;
-        err = hf_document_decode(value, &kept->now);
-    }
+        err = hf_document_rows_read(txn, kept->tenant->name, hf_kept_name(kept), &kept->now, &kept->bytes);
     hf_kv_end(txn);
-    return err == HF_ERR_NOT_FOUND ? HF_OK : err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
+    return err == HF_ERR_LIMIT ? HF_ERR_BUSY : err;
 }
 
 static hf_err load(struct hf_hub *hub, struct hf_tenant *tenant, const struct hf_call *call,
@@ -398,8 +391,11 @@ static void end_document(struct kept_document *kept, struct hf_call *call)
         return;
     }
     if (append(kept, none, kept->now.version, kept->now.snapshot_id, NULL, on_ended) == HF_OK) {
+        uint64_t ended = kept->now.version + 1; /* its end takes a version, too (core/document_rows.h) */
+
         kept->ending = true;
         hf_document_deinit(&kept->now);
+        kept->now.forgotten = ended;
         kept->hub->stats.documents_expired++;
         return;
     }
@@ -431,7 +427,6 @@ static void take(struct kept_document *kept, struct hf_call *call)
         .json = call->payload,
         .writer = call->key,
     };
-    static const struct hf_document none;
 
     if (kept->shadow != NULL) {
         hf_shadow_take(kept, call);
@@ -450,8 +445,7 @@ static void take(struct kept_document *kept, struct hf_call *call)
         return;
     }
     enum hf_reason reason = kept->now.version > 0 || of_group(kept) ? HF_REASON_NONE : hf_kept_owner(kept);
-    if (reason == HF_REASON_NONE &&
-        hf_document_copy(kept->now.version ? &kept->now : &none, &kept->next) != HF_OK)
+    if (reason == HF_REASON_NONE && hf_document_copy(&kept->now, &kept->next) != HF_OK)
         reason = HF_REASON_MEMORY_LIMIT;
     if (reason != HF_REASON_NONE) {
         answer(kept, call, reason);

@@ -320,8 +320,66 @@ static void a_document_ends_with_its_time(void **state)
     assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT); /* of another life */
     ask(tk, (struct ask){.name = "d", .json = "{\"b\":1}", .kind = HF_PATCH_MERGE}, &told);
     tk_run(tk);
-    assert_int_equal(told.version, 1);
+    assert_int_equal(told.version, 3); /* its end was the second */
     assert_string_equal(told.json, "{\"b\":1}");
+}
+
+static void counts_to(struct tk *tk, const char *name, unsigned from, unsigned to, uint32_t ttl_ms)
+{
+    struct told told;
+    char json[64];
+
+    for (unsigned i = from; i <= to; i++) {
+        (void)snprintf(json, sizeof(json), "{\"m%u\":%u,\"text\":\"that a patch is shorter\"}", i, i);
+        ask(tk, (struct ask){.name = name, .json = json, .kind = HF_PATCH_MERGE, .ttl_ms = ttl_ms}, &told);
+        tk_run(tk);
+        assert_int_equal(told.reason, HF_REASON_NONE);
+        assert_int_equal(told.version, i);
+    }
+}
+
+static void expect_gone(struct tk *tk, const char *name)
+{
+    struct told told;
+
+    ask(tk, (struct ask){.name = name, .read = true, .first = true}, &told);
+    tk_run(tk);
+    assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
+}
+
+/* Who has a version of one that has ended is never brought on from it, however many the new one has: not by memory, not after a restart, not with a group. */
+static void versions_never_begin_again(void **state)
+{
+    static const char *const names[] = {"d", "group/g"};
+    struct tk *tk = *state;
+    struct told told;
+
+    nobody_there = true;
+    for (unsigned restart = 0; restart < 2; restart++) {
+        unsigned first = restart == 0 ? 1 : 17;
+
+        for (size_t i = 0; i < HF_COUNT_OF(names); i++)
+            counts_to(tk, names[i], first, first + 6, 10000);
+        tk_advance(tk, 20000);
+        for (size_t i = 0; i < HF_COUNT_OF(names); i++)
+            expect_gone(tk, names[i]);
+        if (restart)
+            assert_int_equal(tk_restart(tk), HF_OK);
+        for (size_t i = 0; i < HF_COUNT_OF(names); i++) {
+            counts_to(tk, names[i], first + 8, first + 14, 10000); /* as many as before */
+            ask(tk, (struct ask){.name = names[i], .read = true, .base = first + 6}, &told);
+            assert_int_equal(told.kind, HF_PATCH_FULL);
+            ask(tk, (struct ask){.name = names[i], .read = true, .base = first + 13}, &told);
+            assert_int_equal(told.kind, HF_PATCH_JSON);
+        }
+        tk_advance(tk, 20000);
+        for (size_t i = 0; i < HF_COUNT_OF(names); i++)
+            expect_gone(tk, names[i]);
+    }
+    /* One number for the tenant: the highest of all. */
+    assert_int_equal(tk_restart(tk), HF_OK);
+    counts_to(tk, "group/other", 33, 33, 0);
+    nobody_there = false;
 }
 
 /* The time counts from the end of the last connection, which the one that has just begun must not hide. */
@@ -405,7 +463,7 @@ static void an_end_that_cannot_be_recorded_is_none(void **state)
     ask(tk, (struct ask){.name = "d", .json = "{\"b\":1}", .kind = HF_PATCH_MERGE}, &change);
     tk_run(tk);
     assert_int_equal(told.reason, HF_REASON_NOT_FOUND);
-    assert_int_equal(change.version, 1);
+    assert_int_equal(change.version, 3);
 }
 
 static void memory_is_bounded(void **state)
@@ -453,6 +511,7 @@ int main(void)
         T(a_document_ends_with_its_time),
         T(a_document_lives_while_its_device_is_here),
         T(a_document_of_a_group_lives_while_a_member_is_here),
+        T(versions_never_begin_again),
         T(an_end_that_cannot_be_recorded_is_none),
         T(memory_is_bounded),
     };

@@ -29,7 +29,7 @@
     X(HF_KV_KEYS, "keys")               /* API keys */                                                  \
     X(HF_KV_REVOCATIONS, "revocations") /* revoked credentials */                                       \
     X(HF_KV_SHADOWS, "shadows")         /* device or group/NAME -> document */                          \
-    X(HF_KV_TENANTS, "tenants")         /* tenant -> limits */                                          \
+    X(HF_KV_TENANTS, "tenants")         /* tenant -> where its documents ended */                       \
     X(HF_KV_GROUPS, "groups")           /* tenant, group, device */                                     \
     X(HF_KV_EXPIRY, "expiry")           /* time, key -> what to delete then */                          \
     X(HF_KV_TIMES, "times")             /* device, time -> sequence */                                  \

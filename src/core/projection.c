@@ -8,6 +8,7 @@
 #include "core/call.h"
 #include "core/channels.h"
 #include "core/device_rows.h"
+#include "core/document_rows.h"
 #include "core/fleet/fleet.h"
 #include "core/fleet/push_rows.h"
 #include "core/kvkey.h"
@@ -390,21 +391,6 @@ static hf_err apply_revoked(struct hf_kv_txn *txn, const struct hf_event *event)
     return put(txn, HF_KV_REVOCATIONS, hf_sb_done(&key), out, hf_event_row_encode(&lean, out, sizeof(out)));
 }
 
-/* Key: tenant 0 name 0; value: as in the record, which has none when the document is over. A replay ends with the newest, as it began. */
-static hf_err apply_document(struct hf_kv_txn *txn, const struct hf_event *event)
-{
-    struct hf_kvkey key;
-    hf_err err =
-        hf_kvkey_device(&key, event->tenant, event->device.at != NULL ? event->device : event->topic);
-
-    if (err != HF_OK)
-        return err;
-    if (event->payload.bytes > 0)
-        return hf_kv_put(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key), event->payload);
-    err = hf_kv_del(txn, HF_KV_SHADOWS, hf_kvkey_slice(&key));
-    return err == HF_ERR_NOT_FOUND ? HF_OK : err;
-}
-
 /* ---- CALLS ---- */
 
 /* Stands: the row is its last record; over: there is none. A replay ends with the newest, as it began. */
@@ -508,7 +494,7 @@ hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)
     if (err == HF_OK && effect & REVOKED)
         err = apply_revoked(txn, event);
     if (err == HF_OK && effect & DOCUMENT)
-        err = apply_document(txn, event);
+        err = hf_document_rows_apply(txn, event);
     if (err == HF_OK && effect & CHANNELS)
         err = hf_channels_apply(txn, event);
     if (err == HF_OK && effect & BOUND)

@@ -255,7 +255,7 @@ def test_a_document_ends_with_its_time(gw):
         terminal.open(gw)
         gone = terminal.take()
         assert (gone["request"], gone["reason"], gone["version"]) == (0, "not_found", 0)
-        assert terminal.ask("context", {"n": 2}, base=0)["version"] == 1
+        assert terminal.ask("context", {"n": 2}, base=0)["version"] == 3  # the end of the first was 2
 
 
 # ---- what devices do wrong ----

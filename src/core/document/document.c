@@ -97,6 +97,12 @@ struct step { /* a change on its way: copies, so that a failure leaves the docum
     uint64_t forgotten;
 };
 
+/* One that has ended goes on above what it had. */
+static uint64_t next_version(const struct hf_document *before)
+{
+    return HF_MAX(before->version, before->forgotten) + 1;
+}
+
 /* The value of a member on both sides; true when they differ. */
 static bool member_differs(const cJSON *before, const cJSON *after, const char *name)
 {
@@ -133,7 +139,7 @@ static hf_err settle_member(struct step *step, const char *name)
         !wrote(write, step->change->writer) && !beats(step->change->writer, write))
         return put_back(step, name);
     step->differs = true;
-    return note_write(step->writes, name, step->before->version + 1, step->writer);
+    return note_write(step->writes, name, next_version(step->before), step->writer);
 }
 
 static hf_err settle_members(struct step *step)
@@ -258,6 +264,7 @@ enum hf_reason hf_document_change(struct hf_document *document, const struct hf_
     cJSON_Delete(document->writes);
     document->json = step.json;
     document->writes = step.writes;
+    uint64_t version = next_version(document);
     document->forgotten = step.forgotten;
     bool settings = merge != document->merge || (change->ttl_ms != 0 && change->ttl_ms != document->ttl_ms);
     document->merge = merge;
@@ -265,7 +272,7 @@ enum hf_reason hf_document_change(struct hf_document *document, const struct hf_
         document->ttl_ms = change->ttl_ms;
     document->updated_ms = utc_ms;
     if (step.differs || settings || document->version == 0) {
-        document->version++;
+        document->version = version;
         memcpy(document->snapshot_id, snapshot_id, 16);
     }
     return HF_REASON_NONE;

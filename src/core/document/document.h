@@ -20,7 +20,8 @@ enum {
         512, /* members remembered, removed ones included; the oldest removed ones go first */
 };
 
-struct hf_document {     /* zeroed = there is none yet */
+struct
+    hf_document { /* zeroed = there is none yet; version 0 and `forgotten`: one of this name may have had the versions up to that */
     uint64_t version;    /* 0 = never written */
     uint64_t updated_ms; /* UTC */
     uint64_t
@@ -44,7 +45,7 @@ struct hf_document_change {
 hf_err hf_document_copy(const struct hf_document *document, struct hf_document *ret_copy);
 void hf_document_deinit(struct hf_document *document); /* zeroes it */
 
-/* HF_REASON_NONE: taken; the version has grown by 1 unless nothing differs, neither content nor merge rule nor time to live. VERSION_CONFLICT: the rule is `version` and there is a newer one, a `test`
+/* HF_REASON_NONE: taken; the version has grown by 1 (of version 0: is one above `forgotten`) unless nothing differs, neither content nor merge rule nor time to live. VERSION_CONFLICT: the rule is `version` and there is a newer one, a `test`
  * failed, or base_version was never given. BAD_REQUEST: not JSON, not a patch, a path that is not there, or the document would be no object. MESSAGE_TOO_BIG: text, depth
  * or members above their limit. MEMORY_LIMIT. But for the first the document is as it was. snapshot_id: a fresh UUIDv7. */
 enum hf_reason hf_document_change(struct hf_document *document, const struct hf_document_change *change,

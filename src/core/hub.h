@@ -126,7 +126,8 @@ struct hf_hub_stats {
         shadows_refused[HF_REASONS_MAX];
     uint64_t uplink_duplicates, uplink_early, uplink_gaps /* numbers */, downlink_gaps /* numbers */, resent,
         delivered;
-    uint64_t refusals_forgotten; /* runs of HF_REFUSALS_MAX that made room for newer ones */
+    uint64_t
+        refusals_full; /* connections closed because HF_REFUSALS_MAX runs of refused numbers were not known to have arrived */
 };
 
 struct hf_hub {

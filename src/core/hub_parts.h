@@ -192,8 +192,9 @@ void hf_session_closed(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t 
 void hf_hub_refusals_init(struct hf_hub *hub);
 hf_err hf_hub_refusals_load(struct hf_hub *hub, const struct hf_device *device,
                             const struct hf_device_row *row); /* HF_ERR_NOMEM */
-hf_err hf_hub_refusals_reserve(struct hf_hub *hub,
-                               const struct hf_device *device); /* room for the next; HF_ERR_NOMEM */
+/* Room for this one. HF_ERR_NOMEM; HF_ERR_LIMIT: the device could not be told of all of them any more. */
+hf_err hf_hub_refusals_reserve(struct hf_hub *hub, const struct hf_device *device, uint64_t seq,
+                               enum hf_reason reason, uint64_t first);
 void hf_hub_refusals_add(struct hf_hub *hub, const struct hf_device *device, uint64_t seq,
                          enum hf_reason reason, uint64_t first); /* the device knows those below first */
 void hf_hub_refusals_trim(struct hf_hub *hub, const struct hf_device *device, uint64_t first);

@@ -70,10 +70,17 @@ static hf_err insert(struct hf_hub *hub, const struct hf_device *device, uint64_
     return HF_OK;
 }
 
-hf_err hf_hub_refusals_reserve(struct hf_hub *hub, const struct hf_device *device)
+hf_err hf_hub_refusals_reserve(struct hf_hub *hub, const struct hf_device *device, uint64_t seq,
+                               enum hf_reason reason, uint64_t first)
 {
     uint64_t queue_id = device->session->queue_id;
     struct refused_of *of = find(hub, device);
+
+    if (of != NULL && of->queue_id == queue_id &&
+        !hf_refusals_fits(&of->refusals, seq, (uint16_t)reason, first)) {
+        hub->stats.refusals_full++;
+        return HF_ERR_LIMIT;
+    }
     hf_err err = of != NULL ? HF_OK : insert(hub, device, queue_id, &of);
 
     if (err != HF_OK)
@@ -89,8 +96,9 @@ hf_err hf_hub_refusals_reserve(struct hf_hub *hub, const struct hf_device *devic
 void hf_hub_refusals_add(struct hf_hub *hub, const struct hf_device *device, uint64_t seq,
                          enum hf_reason reason, uint64_t first)
 {
-    hub->stats.refusals_forgotten +=
-        !hf_refusals_add(&find(hub, device)->refusals, seq, (uint16_t)reason, first);
+    bool all = hf_refusals_add(&find(hub, device)->refusals, seq, (uint16_t)reason, first);
+
+    HF_ASSERT(all); /* reserved */
 }
 
 void hf_hub_refusals_trim(struct hf_hub *hub, const struct hf_device *device, uint64_t first)

@@ -146,8 +146,10 @@ static enum hf_session_verdict refused(struct hf_hub *hub, struct hf_devconn *de
     struct hf_device *device = devconn->device;
     uint64_t first = first_unknown(&device->session->up, seq);
 
-    if (hf_hub_refusals_reserve(hub, device) != HF_OK ||
-        record_gap(hub, devconn, seq, seq, reason, first) != HF_OK)
+    hf_err err = hf_hub_refusals_reserve(hub, device, seq, reason, first);
+    if (err == HF_ERR_LIMIT)
+        return HF_SESSION_VERDICT_UNTELLABLE;
+    if (err != HF_OK || record_gap(hub, devconn, seq, seq, reason, first) != HF_OK)
         return HF_SESSION_VERDICT_FULL;
     hf_hub_refusals_add(hub, device, seq, reason, first);
     return took(hub, devconn, verdict);

@@ -77,10 +77,11 @@ enum hf_session_verdict {
     HF_SESSION_VERDICT_EARLY,     /* not yet in turn: kept or dropped, nothing to do */
     HF_SESSION_VERDICT_DUPLICATE, /* had already: nothing to do */
     HF_SESSION_VERDICT_DENIED, /* an access rule: recorded in the ledger under its number; send REFUSE forbidden */
-    HF_SESSION_VERDICT_UNMATCHED, /* RESULT that nobody waits for: recorded; send REFUSE unmatched */
-    HF_SESSION_VERDICT_BUSY,      /* above the rate, *ret_wait_ms: nothing was taken, offer it again then */
-    HF_SESSION_VERDICT_BROKEN,    /* 4400 session_broken */
-    HF_SESSION_VERDICT_FULL,      /* the journal takes nothing: close with storage_full */
+    HF_SESSION_VERDICT_UNMATCHED,  /* RESULT that nobody waits for: recorded; send REFUSE unmatched */
+    HF_SESSION_VERDICT_BUSY,       /* above the rate, *ret_wait_ms: nothing was taken, offer it again then */
+    HF_SESSION_VERDICT_BROKEN,     /* 4400 session_broken */
+    HF_SESSION_VERDICT_FULL,       /* the journal takes nothing: close with storage_full */
+    HF_SESSION_VERDICT_UNTELLABLE, /* refused, as HF_REFUSALS_MAX runs of its window were: nothing was taken; close with rate_limit, and the next HELLO says what the device knows */
 };
 
 /* A numbered frame of the uplink came, whole; `frame` is kept when it is early. With OK it was delivered and more early ones may be in turn now: ask

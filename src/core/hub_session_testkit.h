@@ -19,7 +19,7 @@ struct sk_device { /* what outlives its connections */
     uint8_t session_id[16];
     uint64_t position; /* downlink, durably */
     uint64_t queue_id, first, next;
-    uint32_t window_messages;
+    uint32_t window_messages, uplink_window_messages;
     /* of the connection */
     unsigned index, welcomes, seen_count;
     bool gaps_fail, no_documents;
@@ -97,7 +97,12 @@ static const struct hf_devconn_ops sk_ops = {
 
 static inline struct sk_device sk_device(const char *name)
 {
-    return (struct sk_device){.name = name, .queue_id = 77, .first = 1, .next = 1, .window_messages = 256};
+    return (struct sk_device){.name = name,
+                              .queue_id = 77,
+                              .first = 1,
+                              .next = 1,
+                              .window_messages = 256,
+                              .uplink_window_messages = 256};
 }
 
 static inline hf_err sk_connect(struct tk *tk, unsigned index, struct sk_device *device,
@@ -111,7 +116,7 @@ static inline hf_err sk_connect(struct tk *tk, unsigned index, struct sk_device 
         .uplink_next = device->next,
         .window_messages = device->window_messages,
         .window_bytes = 1 << 20,
-        .uplink_window_messages = 256,
+        .uplink_window_messages = device->uplink_window_messages,
         .uplink_window_bytes = 1 << 20,
         .resume_ms = 300000,
     };

@@ -65,6 +65,10 @@ static enum outcome obey(struct input *in, enum hf_session_verdict verdict, uint
     case HF_SESSION_VERDICT_BUSY: in->wait_ms = HF_MAX(in->wait_ms, 1u); return WAIT;
     case HF_SESSION_VERDICT_BROKEN: return broken(in->conn);
     case HF_SESSION_VERDICT_FULL: return close_for(in->conn, HF_REASON_STORAGE_FULL);
+    case HF_SESSION_VERDICT_UNTELLABLE:
+        hf_ws_close(in->conn, HF_REASON_RATE_LIMIT, 0,
+                    HF_SLICE("too many messages of the window were refused"));
+        return GONE;
     }
     return alive(in->conn);
 }

@@ -45,6 +45,33 @@ static void a_result_nobody_waits_for(void **state)
     sk_expect_ack(link, 1, 1);
 }
 
+/* More than it could be told of again: it says first what it has heard of. */
+static void so_many_refused_ones_end_it(void **state)
+{
+    kit.rules.session.window_messages = 4 * HF_REFUSALS_MAX;
+    struct kit_link *link = sk_device("d1");
+    uint32_t seq = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < HF_REFUSALS_MAX; i++, seq += 2) {
+        struct hf_frame bad = sk_data(seq, "a/+", "x"), good = sk_data(seq + 1, "t", "x");
+
+        sk_say(link, &bad);
+        assert_int_equal(sk_expect(link, HF_FRAME_REFUSE)->as.refuse.seq, seq);
+        sk_say(link, &good);
+        sk_turn();
+        sk_skip_acks(link);
+    }
+    struct hf_frame bad = sk_data(seq, "a/+", "x");
+    sk_say(link, &bad);
+    const struct hf_frame *bye = sk_expect(link, HF_FRAME_BYE);
+    assert_int_equal(bye->as.bye.reason, HF_REASON_RATE_LIMIT);
+    assert_true(bye->as.bye.detail.bytes > 0);
+    kit_expect_close(link, 4429, "too many messages of the window were refused");
+    assert_int_equal(kit.hub.stats.refusals_full, 1);
+    assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE), HF_REFUSALS_MAX);
+}
+
 static void what_is_not_as_it_says_is_refused(void **state)
 {
     static const struct {
@@ -349,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SK_ROW(an_access_rule_uses_up_the_number),
         SK_ROW(a_result_nobody_waits_for),
+        SK_ROW(so_many_refused_ones_end_it),
         SK_ROW(what_is_not_as_it_says_is_refused),
         SK_ROW(a_refused_one_that_came_early),
         SK_ROW(subscriptions),

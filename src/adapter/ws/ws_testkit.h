@@ -14,7 +14,7 @@
 
 #define KIT_UTC 1700000000000ull
 
-enum { KIT_EVENTS_MAX = 512, KIT_LINKS_MAX = 64 };
+enum { KIT_EVENTS_MAX = 1024, KIT_LINKS_MAX = 64 };
 
 /* ---- the worker around it ---- */
 

@@ -52,16 +52,27 @@ void hf_refusals_trim(struct hf_refusals *refusals, uint64_t first)
         refusals->at[0].from = HF_MAX(refusals->at[0].from, first);
 }
 
+static bool extends(const struct hf_refusals *refusals, uint64_t seq, uint16_t reason)
+{
+    const struct hf_refusal *last = refusals->count > 0 ? &refusals->at[refusals->count - 1] : NULL;
+
+    return last != NULL && last->reason == reason && last->to == hf_serial_before(seq);
+}
+
+bool hf_refusals_fits(const struct hf_refusals *refusals, uint64_t seq, uint16_t reason, uint64_t first)
+{
+    return refusals->count < HF_REFUSALS_MAX || refusals->at[0].to < first || extends(refusals, seq, reason);
+}
+
 bool hf_refusals_add(struct hf_refusals *refusals, uint64_t seq, uint16_t reason, uint64_t first)
 {
     bool all = true;
 
     HF_ASSERT(refusals->room > 0 && first <= seq);
     hf_refusals_trim(refusals, first);
-    struct hf_refusal *last = refusals->count > 0 ? &refusals->at[refusals->count - 1] : NULL;
-    HF_ASSERT(last == NULL || last->to < seq);
-    if (last != NULL && last->reason == reason && last->to == hf_serial_before(seq)) {
-        last->to = seq;
+    HF_ASSERT(refusals->count == 0 || refusals->at[refusals->count - 1].to < seq);
+    if (extends(refusals, seq, reason)) {
+        refusals->at[refusals->count - 1].to = seq;
         return true;
     }
     if (refusals->count == HF_REFUSALS_MAX) {

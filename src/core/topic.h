@@ -9,7 +9,8 @@
 /* 1..HF_TOPIC_BYTES_MAX bytes of UTF-8 without control characters, + and #. */
 bool hf_topic_valid(struct hf_slice topic);
 bool hf_topic_filter_valid(struct hf_slice filter);
-bool hf_topic_matches(struct hf_slice filter, struct hf_slice topic); /* filter is valid */
+bool hf_topic_matches(struct hf_slice filter,
+                      struct hf_slice topic); /* filter is valid; $ is a letter like others */
 /* "group/NAME", the topic of a group and the name of its document. *ret_group (or NULL): NAME, into topic. */
 bool hf_topic_is_group(struct hf_slice topic, struct hf_slice *ret_group);
 

@@ -79,7 +79,8 @@ static inline void kit_say(struct hf_sb *sb, const char *name, struct hf_slice v
     if (value.at == NULL)
         return;
     hf_sb_printf(sb, " %s=", name);
-    hf_sb_slice(sb, value);
+    for (size_t i = 0; i < value.bytes; i++) /* binary data, too, is all in the text */
+        hf_sb_printf(sb, value.at[i] < ' ' || value.at[i] == 0x7f ? "\\x%02x" : "%c", (uint8_t)value.at[i]);
 }
 
 static inline void kit_say_properties(struct hf_sb *sb, const struct hf_mqtt_properties *properties)

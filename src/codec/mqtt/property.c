@@ -1,4 +1,5 @@
 /* codec/mqtt/property.c - the rows of the property table walked: read, written, the ones that repeat left as they are on the wire. */
+#include "codec/mqtt/topic.h"
 #include "codec/mqtt/wire.h"
 
 #define BIT(id, value, member, flags, up, down) id = 1 << (value),
@@ -130,6 +131,8 @@ static bool take_all(struct hf_mqtt_in *in, unsigned where, struct hf_mqtt_prope
         ret->has |= UINT64_C(1) << id;
         if (!take_value(in, &rows[id], ret))
             return false;
+        if (id == HF_MQTT_PROPERTY_RESPONSE_TOPIC && !hf_mqtt_topic_valid(ret->response_topic))
+            return hf_mqtt_refuse(in, HF_MQTT_RULE_RESPONSE_TOPIC);
     }
     return true;
 }

@@ -363,7 +363,15 @@ static void on_end(struct hf_link *link, enum hf_link_end end, int sys_errno)
     hf_media_connection_ended(link->user);
 }
 
-const struct hf_link_handler hf_media_link_handler = {.on_data = on_data, .on_end = on_end};
+void hf_media_link_ignore(struct hf_link *link)
+{
+    (void)link;
+}
+
+const struct hf_link_handler hf_media_link_handler = {.on_data = on_data,
+                                                      .on_drained = hf_media_link_ignore,
+                                                      .on_blocked = hf_media_link_ignore,
+                                                      .on_end = on_end};
 
 void hf_media_input_deinit(struct hf_media_leg *leg)
 {

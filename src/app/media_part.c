@@ -36,7 +36,10 @@ static void on_end(struct hf_link *link, enum hf_link_end end, int sys_errno)
     forget(link->user);
 }
 
-static const struct hf_link_handler handler = {.on_data = on_data, .on_end = on_end};
+static const struct hf_link_handler handler = {.on_data = on_data,
+                                               .on_drained = hf_media_link_ignore,
+                                               .on_blocked = hf_media_link_ignore,
+                                               .on_end = on_end};
 
 void hf_media_part(struct hf_media *media, struct hf_stream *stream)
 {

@@ -259,6 +259,9 @@ size_t hf_media_report(const struct hf_media_leg *leg, const union hf_address *t
 
 /* media_input.c */
 extern const struct hf_link_handler hf_media_link_handler;
+void hf_media_link_ignore(
+    struct hf_link
+        *link); /* on_drained, on_blocked: what a connection does not take is asked for before each write */
 void hf_media_take_packet(struct hf_media_leg *leg, const uint8_t *in, size_t bytes,
                           const union hf_address *peer);
 void hf_media_take_reports(struct hf_media_leg *leg, struct hf_slice bytes, const union hf_address *peer);

@@ -213,7 +213,10 @@ static void on_end(struct hf_link *link, enum hf_link_end end, int sys_errno)
     forget(link->user);
 }
 
-static const struct hf_link_handler handler = {.on_data = on_data, .on_end = on_end};
+static const struct hf_link_handler handler = {.on_data = on_data,
+                                               .on_drained = hf_media_link_ignore,
+                                               .on_blocked = hf_media_link_ignore,
+                                               .on_end = on_end};
 
 static void on_accept(struct hf_listener *listener, int fd, const struct sockaddr_storage *peer)
 {

@@ -166,6 +166,8 @@ static hf_err stream_new(struct hf_loop *loop, const struct hf_link_handler *han
 {
     struct hf_stream *stream;
 
+    HF_ASSERT(handler->on_data != NULL && handler->on_drained != NULL && handler->on_blocked != NULL &&
+              handler->on_end != NULL); /* a peer that does not read comes late, if ever */
     if (loop->stats.streams_now >= loop->options.streams_max) {
         loop->stats.refused_limit++;
         return HF_ERR_LIMIT;

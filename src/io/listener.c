@@ -62,8 +62,22 @@ static bool gone_already(int err) /* accept(2): errors of the connection, not of
     }
 }
 
+static bool is_our_mistake(int err)
+{
+    return err == EBADF || err == EFAULT || err == EINVAL || err == ENOTSOCK;
+}
+
+/* epoll would report the same again at once. */
+static void pause_accepting(struct hf_listener *listener)
+{
+    listener->stats.pauses++;
+    hf_wheel_arm(&listener->loop->wheel, &listener->pause_timer,
+                 listener->loop->now_ms + HF_LISTENER_PAUSE_MS);
+    rearm(listener);
+}
+
 /* No descriptor is left: one connection is accepted with the reserve and refused. Returns false when nobody waits or even
- * that does not go; in the latter case accepting is suspended, since epoll would report the same again at once. */
+ * that does not go; in the latter case accepting is suspended. */
 static bool refuse_one(struct hf_listener *listener)
 {
     bool helped = false;
@@ -83,10 +97,7 @@ static bool refuse_one(struct hf_listener *listener)
     }
     if (helped && listener->reserve_fd >= 0)
         return fd >= 0;
-    listener->stats.pauses++;
-    hf_wheel_arm(&listener->loop->wheel, &listener->pause_timer,
-                 listener->loop->now_ms + HF_LISTENER_PAUSE_MS);
-    rearm(listener);
+    pause_accepting(listener);
     return false;
 }
 
@@ -107,9 +118,12 @@ static bool accept_one(struct hf_listener *listener)
         return false;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
         return refuse_one(listener);
-    HF_ASSERT(gone_already(errno));
+    HF_ASSERT(!is_our_mistake(errno));
     listener->stats.accept_errors++;
-    return true;
+    if (gone_already(errno))
+        return true;
+    pause_accepting(listener); /* of the system's policy, say: who knows for how long */
+    return false;
 }
 
 static void on_acceptable(struct hf_handle *handle, uint32_t events)

@@ -40,7 +40,7 @@
     X(HF_LOG_LOG_SPACE_AGAIN, "log_space_again", INFO, "event log has space again")         \
     X(HF_LOG_LOG_ERROR, "log_error", ERROR, "event log cannot be written")                  \
     X(HF_LOG_STORE_REPLAYED, "store_replayed", INFO, "event log replayed into the tables")  \
-    X(HF_LOG_SHADOWS_INDEXED, "shadows_indexed", INFO, "shadows indexed by another list of fields") \
+    X(HF_LOG_SHADOWS_INDEXED, "shadows_indexed", INFO, "shadows indexed anew: another list of fields, or a newer form of the index") \
     X(HF_LOG_STORE_ERROR, "store_error", ERROR, "table store failed")                       \
     /* health */                                                                            \
     X(HF_LOG_LOOP_STALL, "loop_stall", WARN, "a loop turn took too long")                   \

@@ -13,6 +13,10 @@
 
 enum { ENTRY_BYTES = 3, UNFINISHED = '!' };
 
+static const char form[] = "#2\n"; /* no path begins so */
+
+enum { LIST_BYTES_MAX = sizeof(form) + HF_FLEET_PATHS_MAX * (HF_FLEET_PATH_BYTES_MAX + 1) + 1 };
+
 /* ---- keys ---- */
 
 hf_err hf_fleet_key_begin(struct hf_fleet_key *ret_key, struct hf_slice tenant, char kind)
@@ -249,9 +253,24 @@ static hf_err count_left_out(struct hf_kv_txn *txn, uint32_t before, uint32_t no
     return hf_kv_put(txn, HF_KV_FLEET, HF_SLICE("\0"), (struct hf_slice){(const char *)sum, sizeof(sum)});
 }
 
+/* How a shadow comes into the index: as it changes, or with all the groups that it names, of which none is counted yet. */
+enum mode { FOLLOW, RECOUNT };
+
+static hf_err count_groups(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice row)
+{
+    struct hf_fleet_value value;
+    size_t at = HF_FLEET_ROW_HEAD_BYTES;
+    hf_err err = HF_OK;
+
+    while (err == HF_OK && row.bytes > at && hf_fleet_value_next(row, &at, &value))
+        if (hf_slice_is(value.path, HF_FLEET_GROUPS))
+            err = hf_fleet_groups_count(txn, tenant, value.text, true);
+    return err;
+}
+
 /* Values that are in `row` and not in `other` come, or go. */
-static hf_err put_values(struct hf_kv_txn *txn, const struct hf_event *event, struct hf_slice row,
-                         struct hf_slice other, bool come)
+static hf_err put_values(struct hf_kv_txn *txn, const struct hf_event *event, enum mode mode,
+                         struct hf_slice row, struct hf_slice other, bool come)
 {
     const struct hf_slice none = {"", 0};
     struct hf_fleet_value value;
@@ -268,14 +287,14 @@ static hf_err put_values(struct hf_kv_txn *txn, const struct hf_event *event, st
                        : hf_kv_del(txn, HF_KV_FLEET, hf_fleet_key_slice(&key));
         if (err == HF_ERR_NOT_FOUND)
             err = HF_OK;
-        if (err == HF_OK && hf_slice_is(value.path, HF_FLEET_GROUPS))
+        if (err == HF_OK && mode == FOLLOW && hf_slice_is(value.path, HF_FLEET_GROUPS))
             err = hf_fleet_groups_count(txn, event->tenant, value.text, come);
     }
     return err;
 }
 
 static hf_err replace(struct hf_kv_txn *txn, const struct hf_event *event, const struct hf_fleet_paths *paths,
-                      const struct hf_fleet_key *key, uint8_t *room)
+                      enum mode mode, const struct hf_fleet_key *key, uint8_t *room)
 {
     struct built built = {.row = room};
     struct hf_slice old = {NULL, 0}, row;
@@ -288,13 +307,15 @@ static hf_err replace(struct hf_kv_txn *txn, const struct hf_event *event, const
     build(event, paths, &built);
     row = (struct hf_slice){(const char *)built.row, built.bytes};
     bool empty = built.values == 0 && built.left_out == 0;
-    if (empty ? old.bytes == 0 : hf_slice_eq(old, row))
-        return HF_OK;
+    bool same = empty ? old.bytes == 0 : hf_slice_eq(old, row);
     if (old.bytes > 0) /* it is borrowed only until the first put */
         old.at = memcpy(room + HF_FLEET_ROW_BYTES_MAX, old.at, old.bytes);
-    err = put_values(txn, event, old, row, false);
+    err = mode == RECOUNT ? count_groups(txn, event->tenant, row) : HF_OK;
+    if (same || err != HF_OK)
+        return err;
+    err = put_values(txn, event, mode, old, row, false);
     if (err == HF_OK)
-        err = put_values(txn, event, row, old, true);
+        err = put_values(txn, event, mode, row, old, true);
     if (err == HF_OK)
         err = count_left_out(txn, left_out_of(old), built.left_out);
     if (err == HF_OK)
@@ -303,7 +324,8 @@ static hf_err replace(struct hf_kv_txn *txn, const struct hf_event *event, const
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
-static hf_err apply(struct hf_kv_txn *txn, const struct hf_event *event, const struct hf_fleet_paths *paths)
+static hf_err apply(struct hf_kv_txn *txn, const struct hf_event *event, const struct hf_fleet_paths *paths,
+                    enum mode mode)
 {
     struct hf_kvkey names;
     struct hf_fleet_key key;
@@ -317,7 +339,7 @@ static hf_err apply(struct hf_kv_txn *txn, const struct hf_event *event, const s
     uint8_t *room = malloc(2 * (size_t)HF_FLEET_ROW_BYTES_MAX);
     if (room == NULL)
         return HF_ERR_NOMEM;
-    err = replace(txn, event, paths, &key, room);
+    err = replace(txn, event, paths, mode, &key, room);
     free(room);
     return err;
 }
@@ -351,7 +373,7 @@ static void take_list(struct hf_slice list, struct hf_fleet_paths *ret_paths)
         struct hf_slice line = {list.at, end != NULL ? (size_t)(end - list.at) : list.bytes};
         size_t taken = line.bytes + (end != NULL);
 
-        if (hf_fleet_path_valid(line)) /* the mark of an unfinished one is none */
+        if (hf_fleet_path_valid(line)) /* its form and the mark of an unfinished one are none */
             ret_paths->at[ret_paths->count++] = line;
         list.at += taken;
         list.bytes -= taken;
@@ -369,7 +391,7 @@ hf_err hf_fleet_paths_get(struct hf_kv_txn *txn, struct hf_slice tenant, struct 
 
 hf_err hf_fleet_apply(struct hf_kv_txn *txn, const struct hf_event *event)
 {
-    char storage[HF_FLEET_PATHS_MAX * (HF_FLEET_PATH_BYTES_MAX + 1) + 2];
+    char storage[LIST_BYTES_MAX];
     struct hf_fleet_paths paths;
     struct hf_slice list;
 
@@ -383,10 +405,10 @@ hf_err hf_fleet_apply(struct hf_kv_txn *txn, const struct hf_event *event)
     if (list.bytes > 0)
         list.at = memcpy(storage, list.at, list.bytes);
     take_list(list, &paths);
-    return apply(txn, event, &paths);
+    return apply(txn, event, &paths, FOLLOW);
 }
 
-/* ---- another list ---- */
+/* ---- another list, or an older form ---- */
 
 /* The newest record of the next device's unnamed shadow; NOT_FOUND at the end. Devices that have named ones only are passed. */
 static hf_err next_shadow(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_fleet_reindex *reindex,
@@ -427,39 +449,73 @@ static hf_err next_shadow(struct hf_kv_txn *txn, struct hf_slice tenant, struct 
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
-hf_err hf_fleet_reindex(struct hf_kv_txn *txn, struct hf_slice tenant, const struct hf_fleet_paths *paths,
-                        struct hf_fleet_reindex *reindex, bool *ret_more)
+static void list_of(const struct hf_fleet_paths *paths, bool counted, struct hf_sb *list)
 {
-    char storage[HF_FLEET_PATHS_MAX * (HF_FLEET_PATH_BYTES_MAX + 1) + 2];
-    struct hf_event record;
+    HF_ASSERT(paths->count <= HF_FLEET_PATHS_MAX);
+    if (counted)
+        hf_sb_text(list, form);
+    for (unsigned i = 0; i < paths->count; i++) {
+        HF_ASSERT(hf_fleet_path_valid(paths->at[i]));
+        hf_sb_slice(list, paths->at[i]);
+        hf_sb_char(list, '\n');
+    }
+}
+
+/* Is there something to do? The new list stands from now on; of an older form it remains until all is counted, so that one that is cut off begins again with nothing counted. */
+static hf_err begin_reindex(struct hf_kv_txn *txn, struct hf_slice tenant, const struct hf_fleet_paths *paths,
+                            struct hf_fleet_reindex *reindex)
+{
+    char storage[LIST_BYTES_MAX];
     struct hf_slice known;
     struct hf_sb list;
     hf_err err = get_list(txn, tenant, &known);
 
-    HF_ASSERT(paths->count <= HF_FLEET_PATHS_MAX);
+    if (err != HF_OK && err != HF_ERR_NOT_FOUND)
+        return err;
+    bool counted = known.bytes >= strlen(form) && memcmp(known.at, form, strlen(form)) == 0;
     hf_sb_init(&list, storage, sizeof(storage));
-    for (unsigned i = 0; i < paths->count; i++) {
-        HF_ASSERT(hf_fleet_path_valid(paths->at[i]));
-        hf_sb_slice(&list, paths->at[i]);
-        hf_sb_char(&list, '\n');
-    }
-    *ret_more = false;
-    if (!reindex->begun) {
-        if (err == HF_OK ? hf_slice_eq(known, hf_sb_done(&list)) : err != HF_ERR_NOT_FOUND)
-            return err;
-        struct hf_sb begun = list;
+    list_of(paths, counted, &list);
+    if (err == HF_OK && counted && hf_slice_eq(known, hf_sb_done(&list)))
+        return HF_OK;
+    hf_sb_char(&list, UNFINISHED);
+    reindex->begun = true;
+    reindex->recount = !counted;
+    reindex->uncounted = counted;
+    return put_list(txn, tenant, hf_sb_done(&list));
+}
 
-        hf_sb_char(&begun, UNFINISHED);
-        err = put_list(txn, tenant, hf_sb_done(&begun));
-        reindex->begun = true;
+static hf_err end_reindex(struct hf_kv_txn *txn, struct hf_slice tenant, const struct hf_fleet_paths *paths)
+{
+    char storage[LIST_BYTES_MAX];
+    struct hf_sb list;
+
+    hf_sb_init(&list, storage, sizeof(storage));
+    list_of(paths, true, &list);
+    return put_list(txn, tenant, hf_sb_done(&list));
+}
+
+hf_err hf_fleet_reindex(struct hf_kv_txn *txn, struct hf_slice tenant, const struct hf_fleet_paths *paths,
+                        struct hf_fleet_reindex *reindex, bool *ret_more)
+{
+    struct hf_event record;
+    hf_err err = reindex->begun ? HF_OK : begin_reindex(txn, tenant, paths, reindex);
+
+    *ret_more = false;
+    if (err != HF_OK || !reindex->begun)
+        return err;
+    if (!reindex->uncounted)
+        err = hf_fleet_groups_forget(txn, tenant, HF_FLEET_REINDEX_DEVICES, &reindex->uncounted);
+    if (!reindex->uncounted) {
+        *ret_more = err == HF_OK;
+        return err;
     }
     for (unsigned i = 0; err == HF_OK && i < HF_FLEET_REINDEX_DEVICES; i++) {
         err = next_shadow(txn, tenant, reindex, &record);
         if (err == HF_OK && record.seq != 0) {
             reindex->devices++;
-            err = apply(txn, &record, paths);
+            err = apply(txn, &record, paths, reindex->recount ? RECOUNT : FOLLOW);
         }
     }
     *ret_more = err == HF_OK;
-    return err == HF_ERR_NOT_FOUND ? put_list(txn, tenant, hf_sb_done(&list)) : err;
+    return err == HF_ERR_NOT_FOUND ? end_reindex(txn, tenant, paths) : err;
 }

@@ -3,9 +3,11 @@
  *
  *   tenant 00 'v' path 00 text 00 device   nothing: found by value
  *   tenant 00 'd' device                   u32 values left out, then per value u8 length and path, u8 enum hf_json_type, u8 length and text
- *   tenant 00 'p'                          the paths that were indexed besides tags, a line each
+ *   tenant 00 'p'                          a line "#2", the form of the index; the paths that were indexed besides tags, a line each; '!' while they are indexed
  *   tenant 00 'g' group                    core/fleet/groups.h
  *   00                                     u64: values left out, of all devices
+ *
+ * Forms: 1, without the line, may lack groups, or members of them: they were not counted. 2: they are.
  *
  * A path is the names of members with dots between them, "tags.site". The text of a value is what the shadow shows: of a string without its quotes, of a number or a
  * boolean as spelled. An array is each of its elements. Objects, null, texts above their bound or with a zero byte, and what is above HF_FLEET_VALUES_MAX are left out. */
@@ -28,7 +30,7 @@ enum {
     HF_FLEET_ROW_HEAD_BYTES = 4,
     HF_FLEET_ROW_BYTES_MAX = HF_FLEET_ROW_HEAD_BYTES +
                              HF_FLEET_VALUES_MAX * (3 + HF_FLEET_PATH_BYTES_MAX + HF_FLEET_TEXT_BYTES_MAX),
-    HF_FLEET_REINDEX_DEVICES = 500, /* in one step */
+    HF_FLEET_REINDEX_DEVICES = 500, /* in one step; also groups whose count goes */
 };
 
 struct hf_fleet_paths { /* slices borrow from whoever filled it */
@@ -50,11 +52,11 @@ hf_err hf_fleet_apply(struct hf_kv_txn *txn, const struct hf_event *event);
 /* The paths that are indexed besides tags; slices borrow as those of hf_kv_get(). None when nothing was said. */
 hf_err hf_fleet_paths_get(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_fleet_paths *ret_paths);
 
-/* From a path list that differs from the one in the tables to the one that is wanted: call with one write transaction after the other, each committed, until *ret_more is false. The
+/* From a path list that differs from the one in the tables, or an older form of the index, to what is wanted: call with one write transaction after the other, each committed, until *ret_more is false. The
  * list in the tables is the new one from the first step on; `reindex`, zeroed before it, says how far it is. A node that ends in between begins again: the list in the tables
  * ends with a '!' until the last step. *ret_more false and devices 0 after the first call: there was nothing to do. */
 struct hf_fleet_reindex {
-    bool begun;
+    bool begun, recount /* members of groups, from nothing */, uncounted /* there is nothing */;
     uint8_t device_bytes;
     char device[HF_DEVICE_BYTES_MAX]; /* the last one that is done */
     uint64_t devices;

@@ -30,7 +30,7 @@ hf_err hf_fleet_groups_count(struct hf_kv_txn *txn, struct hf_slice tenant, stru
     if (err == HF_OK && !take_count(value, &members))
         return HF_ERR_CORRUPT;
     if (err == HF_ERR_NOT_FOUND && !more)
-        return HF_OK; /* it came into the index before members were counted */
+        return HF_OK; /* of an index of form 1, before it is rebuilt */
     if (err != HF_OK && err != HF_ERR_NOT_FOUND)
         return err;
     members = more ? members + 1 : HF_MAX(members, 1) - 1;
@@ -39,6 +39,33 @@ hf_err hf_fleet_groups_count(struct hf_kv_txn *txn, struct hf_slice tenant, stru
     hf_put_u64(now, members);
     return hf_kv_put(txn, HF_KV_FLEET, hf_fleet_key_slice(&key),
                      (struct hf_slice){(const char *)now, sizeof(now)});
+}
+
+hf_err hf_fleet_groups_forget(struct hf_kv_txn *txn, struct hf_slice tenant, unsigned rows_max,
+                              bool *ret_done)
+{
+    struct hf_fleet_key prefix, row;
+    struct hf_kv_cursor cursor;
+    struct hf_slice key, value;
+    hf_err err = hf_fleet_key_begin(&prefix, tenant, 'g');
+
+    *ret_done = false;
+    for (unsigned i = 0; err == HF_OK && i < rows_max; i++) {
+        err = hf_kv_scan(txn, HF_KV_FLEET, hf_fleet_key_slice(&prefix), (struct hf_slice){NULL, 0}, false,
+                         &cursor);
+        if (err != HF_OK)
+            break;
+        err = hf_kv_next(&cursor, &key, &value);
+        if (err == HF_OK) { /* the key is the cursor's */
+            HF_ASSERT(key.bytes <= sizeof(row.at));
+            memcpy(row.at, key.at, row.bytes = (uint16_t)key.bytes);
+        }
+        hf_kv_scan_end(&cursor);
+        if (err == HF_OK)
+            err = hf_kv_del(txn, HF_KV_FLEET, hf_fleet_key_slice(&row));
+    }
+    *ret_done = err == HF_ERR_NOT_FOUND;
+    return *ret_done ? HF_OK : err;
 }
 
 hf_err hf_fleet_groups_begin(struct hf_fleet_groups *groups, struct hf_kv_txn *txn, struct hf_slice tenant,

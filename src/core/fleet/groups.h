@@ -10,6 +10,10 @@
 /* One member more, or one less. Errors of the transaction. */
 hf_err hf_fleet_groups_count(struct hf_kv_txn *txn, struct hf_slice tenant, struct hf_slice group, bool more);
 
+/* Forgets all counts, at most so many at a time: again, in a later transaction, until *ret_done. */
+hf_err hf_fleet_groups_forget(struct hf_kv_txn *txn, struct hf_slice tenant, unsigned rows_max,
+                              bool *ret_done);
+
 struct
     hf_fleet_groups { /* a walk over the groups of a tenant in the order of their names; in the caller's storage */
     struct hf_kv_cursor cursor;

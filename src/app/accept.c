@@ -227,7 +227,7 @@ static bool certificate_good(struct hf_link *link)
 /* A deny-list, CRL or CA set has changed: live sessions it names end within a second (TLS-3). */
 void hf_worker_recheck_certificates(struct hf_worker *worker)
 {
-    uint64_t generation = hf_tls_deny_generation(worker->gateway->deny);
+    uint64_t generation = hf_gateway_deny_generation(worker->gateway);
 
     if (generation == worker->deny_generation)
         return;

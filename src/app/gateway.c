@@ -92,7 +92,7 @@ static hf_err open_logging(struct hf_gateway *gateway, const struct hf_config *c
     return HF_OK;
 }
 
-/* Connections are descriptors: take as many as the system lets us have, and say so when that is less than configured. */
+/* Connections are descriptors: as many as the system lets us have. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -186,110 +186,6 @@ static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *con
     return HF_OK;
 }
 
-static uint64_t tls_us(void *user)
-{
-    (void)user;
-    return hf_clock_us();
-}
-
-static uint64_t tls_utc(void *user)
-{
-    (void)user;
-    return hf_clock_utc_ms();
-}
-
-void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
-                           const char *ca_files[1], const char *crl_files[1],
-                           struct hf_tls_config *ret_config)
-{
-    const struct hf_config_tls *tls = &listener->tls;
-
-    ca_files[0] = tls->client_ca_file;
-    crl_files[0] = tls->crl_file;
-    *ret_config = (struct hf_tls_config){
-        .cert_file = tls->cert_file,
-        .key_file = tls->key_file,
-        .ca_files = ca_files,
-        .ca_file_count = tls->client_ca_file != NULL,
-        .crl_files = crl_files,
-        .crl_file_count = tls->crl_file != NULL,
-        .verify = tls->verify == HF_CONFIG_TLS_VERIFY_REQUIRED   ? HF_TLS_VERIFY_REQUIRED
-                  : tls->verify == HF_CONFIG_TLS_VERIFY_OPTIONAL ? HF_TLS_VERIFY_OPTIONAL
-                                                                 : HF_TLS_VERIFY_NONE,
-        .allow_tls12 = tls->min_version == HF_CONFIG_TLS_1_2,
-        .allow_rsa = tls->allow_rsa,
-        .no_resumption = tls->ticket_life_ms == 0,
-        .resume_sessions_max = (uint32_t)tls->resume_sessions_max,
-        .resume_life_s = (uint32_t)(tls->ticket_life_ms / 1000),
-        .cn_tenant = tls->identity_from_cn ? tls->cn_tenant : NULL,
-        .deny = gateway->deny,
-        .clock = {tls_us, tls_utc, NULL},
-    };
-}
-
-static hf_err open_listener(struct hf_gateway *gateway, const struct hf_config_listener *config,
-                            struct hf_gateway_listener *made, char *error, size_t error_bytes)
-{
-    const char *ca_files[1], *crl_files[1];
-    struct hf_tls_config tls;
-    char text[128];
-
-    snprintf(made->name, sizeof(made->name), "%s", config->name);
-    snprintf(text, sizeof(text), strchr(config->address, ':') ? "[%s]:%u" : "%s:%u", config->address,
-             (unsigned)config->port);
-    if (hf_address_parse(text, &made->address) != HF_OK) {
-        snprintf(error, error_bytes, "listeners.%s.address '%s' is not a numeric address", config->name,
-                 config->address);
-        return HF_ERR_INVALID;
-    }
-    made->config = config;
-    made->proxy_protocol = config->proxy_protocol != HF_CONFIG_PROXY_OFF;
-    made->roles = (hf_config_listener_has(config, HF_CONFIG_ROLE_DEVICES) ? HF_HTTP_DEVICES : 0u) |
-                  (hf_config_listener_has(config, HF_CONFIG_ROLE_API) ? HF_HTTP_API : 0u) |
-                  (hf_config_listener_has(config, HF_CONFIG_ROLE_CONSOLE) ? HF_HTTP_CONSOLE : 0u);
-    if (!hf_config_listener_is_tls(config))
-        return HF_OK;
-    if (config->tls.deny_list_file != NULL &&
-        hf_tls_deny_load(gateway->deny, config->tls.deny_list_file, error, error_bytes) != HF_OK)
-        return HF_ERR_INVALID;
-    hf_gateway_tls_config(gateway, config, ca_files, crl_files, &tls);
-    return hf_tls_server_new(&tls, &made->tls, error, error_bytes);
-}
-
-static hf_err open_listeners(struct hf_gateway *gateway, const struct hf_config *config, char *error,
-                             size_t error_bytes)
-{
-    hf_err err = HF_OK;
-
-    gateway->listeners = calloc(config->listeners.count + 2, sizeof(*gateway->listeners));
-    gateway->deny = hf_tls_deny_new();
-    if (gateway->listeners == NULL || gateway->deny == NULL)
-        return HF_ERR_NOMEM;
-    for (size_t i = 0; err == HF_OK && i < config->listeners.count; i++)
-        err = open_listener(gateway, &config->listeners.at[i], &gateway->listeners[gateway->listener_count++],
-                            error, error_bytes);
-    if (err == HF_OK && config->admin.enabled) {
-        struct hf_gateway_listener *admin = &gateway->listeners[gateway->listener_count++];
-        char text[128];
-
-        snprintf(admin->name, sizeof(admin->name), "admin");
-        snprintf(text, sizeof(text), strchr(config->admin.address, ':') ? "[%s]:%u" : "%s:%u",
-                 config->admin.address, (unsigned)config->admin.port);
-        err = hf_address_parse(text, &admin->address);
-        admin->roles = HF_HTTP_ADMIN;
-    }
-    if (err == HF_OK && config->dev.echo) {
-        struct hf_gateway_listener *echo = &gateway->listeners[gateway->listener_count++];
-        char text[64];
-
-        snprintf(echo->name, sizeof(echo->name), "echo");
-        snprintf(text, sizeof(text), "127.0.0.1:%u", (unsigned)config->dev.echo_port);
-        err = hf_address_parse(text, &echo->address);
-        echo->echo = true;
-    }
-    return err;
-}
-
 static struct hf_tenant *tenant_of(void *context, struct hf_slice name)
 {
     return hf_tenants_find(context, name);
@@ -318,33 +214,6 @@ static hf_err open_workers(struct hf_gateway *gateway, const struct hf_config *c
     return err;
 }
 
-static hf_err bind_listeners(struct hf_gateway *gateway, char *error, size_t error_bytes)
-{
-    for (unsigned l = 0; l < gateway->listener_count; l++) {
-        for (unsigned i = 0; i < gateway->worker_count; i++) {
-            struct hf_worker *worker = gateway->workers[i];
-            struct hf_gateway_listener *shared = &gateway->listeners[l];
-            hf_err err = hf_worker_listen(worker, shared, &worker->listeners[l]);
-            char text[HF_SOCKET_TEXT_MAX];
-
-            if (err == HF_OK)
-                continue;
-            hf_address_text(&shared->address, text);
-            if (err == HF_ERR_EXISTS)
-                snprintf(
-                    error, error_bytes,
-                    "cannot listen on '%s' (listener %s): address in use; stop the other program or change "
-                    "the port (--set %s%s.port=PORT)",
-                    text, shared->name, strcmp(shared->name, "admin") == 0 ? "" : "listeners.", shared->name);
-            else
-                snprintf(error, error_bytes, "cannot listen on '%s' (listener %s): %s", text, shared->name,
-                         err == HF_ERR_DENIED ? "the port is privileged" : strerror(errno));
-            return err;
-        }
-    }
-    return HF_OK;
-}
-
 static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *error, size_t error_bytes)
 {
     hf_err err = open_logging(gateway, config, error, error_bytes);
@@ -362,7 +231,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     if (err == HF_OK)
         err = open_store(gateway, config, error, error_bytes);
     if (err == HF_OK)
-        err = open_listeners(gateway, config, error, error_bytes);
+        err = hf_gateway_listeners_open(gateway, config, error, error_bytes);
     if (err == HF_OK)
         err = hf_gateway_gb_init(gateway, config, error, error_bytes);
     if (err == HF_OK)
@@ -386,7 +255,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     if (err == HF_OK)
         err = open_workers(gateway, config, error, error_bytes);
     if (err == HF_OK)
-        err = bind_listeners(gateway, error, error_bytes);
+        err = hf_gateway_listeners_bind(gateway, error, error_bytes);
     return err == HF_OK ? hf_gateway_gb_bind(gateway, error, error_bytes) : err;
 }
 
@@ -439,13 +308,7 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_worker_start(gateway->workers[i]);
     if (err != HF_OK)
         return err;
-    for (unsigned l = 0; l < gateway->listener_count; l++) {
-        char text[HF_SOCKET_TEXT_MAX];
-
-        hf_address_text(&gateway->listeners[l].address, text);
-        hf_log(&gateway->logger, HF_LOG_LISTENING, HF_F_STR("listener", gateway->listeners[l].name),
-               HF_F_STR("address", text), HF_F_BOOL("tls", gateway->listeners[l].tls != NULL), HF_F_END);
-    }
+    hf_gateway_listeners_log(gateway);
     hf_gateway_gb_log(gateway);
     atomic_store(&gateway->started, true);
     hf_log(&gateway->logger, HF_LOG_STARTED, HF_F_STR("version", HF_VERSION),
@@ -558,10 +421,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     hf_store_thread_stop(&gateway->store_thread);
     hf_kv_close(gateway->kv);
     hf_log_close(gateway->log);
-    for (unsigned l = 0; gateway->listeners != NULL && l < gateway->listener_count; l++)
-        hf_tls_server_free(gateway->listeners[l].tls);
-    free(gateway->listeners);
-    hf_tls_deny_free(gateway->deny);
+    hf_gateway_listeners_free(gateway);
     hf_tenants_free(gateway->tenants);
     for (struct hf_gateway_rules *rules = gateway->rules, *older; rules != NULL; rules = older) {
         struct hf_config *config = rules->config;

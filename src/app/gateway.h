@@ -31,7 +31,8 @@ struct hf_gateway_listener {
     union hf_address address; /* with the real port once open */
     unsigned roles;           /* HF_HTTP_* */
     bool proxy_protocol, echo;
-    struct hf_tls *tls; /* owns; NULL = plain */
+    struct hf_tls *tls;       /* owns; NULL = plain */
+    struct hf_tls_deny *deny; /* owns; NULL = plain */
     const struct hf_config_listener
         *config; /* of the configuration in force at start; NULL for admin and echo */
 };
@@ -64,7 +65,6 @@ struct hf_gateway {
     unsigned listener_count;
     struct hf_gateway_gb gb; /* cameras */
     struct hf_gateway_upstreams upstreams;
-    struct hf_tls_deny *deny;
     struct hf_login login; /* to the console */
     struct hf_pools pools; /* watched by the first worker */
     uint64_t boot, started_utc_ms, started_ms;
@@ -94,9 +94,18 @@ hf_err hf_gateway_rules_new(struct hf_config *config, char *const *env, struct h
                             char *error, size_t error_bytes);
 void hf_gateway_rules_free(struct hf_gateway_rules *rules); /* without config; NULL is harmless */
 enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level);
-void hf_gateway_tls_config(const struct hf_gateway *gateway, const struct hf_config_listener *listener,
-                           const char *ca_files[1], const char *crl_files[1],
-                           struct hf_tls_config *ret_config);
+
+/* gateway_listeners.c: parts of hf_gateway_open(), _start() and _free(). */
+hf_err hf_gateway_listeners_open(struct hf_gateway *gateway, const struct hf_config *config, char *error,
+                                 size_t error_bytes);
+hf_err hf_gateway_listeners_bind(struct hf_gateway *gateway, char *error, size_t error_bytes);
+void hf_gateway_listeners_log(struct hf_gateway *gateway);
+void hf_gateway_listeners_free(struct hf_gateway *gateway);
+/* Of a TLS listener: certificate, key, CA set, CRL and deny-list anew. An error leaves what it names as it was. */
+hf_err hf_gateway_listener_reload(struct hf_gateway_listener *listener, const struct hf_config_tls *tls,
+                                  char *error, size_t error_bytes);
+/* Grows with each change of any listener's deny-list. */
+uint64_t hf_gateway_deny_generation(const struct hf_gateway *gateway);
 
 /* series_gateway.c */
 hf_err hf_gateway_series_init(struct hf_gateway *gateway, const struct hf_config *config, char *error,

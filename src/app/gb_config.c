@@ -46,10 +46,8 @@ struct hf_slice hf_gb_upstream_device_id(const struct hf_config *config,
 
 bool hf_gb_upstream_address(const char *address, uint64_t port, union hf_address *ret_address)
 {
-    char text[HF_SOCKET_TEXT_MAX + 8];
-
-    (void)snprintf(text, sizeof(text), strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
-    return address[0] != '\0' && address[0] != '*' && hf_address_parse(text, ret_address) == HF_OK;
+    return address[0] != '\0' && address[0] != '*' && port <= UINT16_MAX &&
+           hf_address_parse_host(address, (uint16_t)port, ret_address) == HF_OK;
 }
 
 void hf_gb_limits_of(const struct hf_config *config, struct hf_gb_limits *ret_limits)

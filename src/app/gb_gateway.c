@@ -26,14 +26,11 @@ hf_err hf_gateway_gb_init(struct hf_gateway *gateway, const struct hf_config *co
     for (size_t i = 0; i < options->listeners.count; i++) {
         const struct hf_config_gb_listener *listener = &options->listeners.at[i];
         struct hf_gbw_door *door = &gb->doors[gb->door_count++];
-        char text[128];
 
         (void)snprintf(door->name, sizeof(door->name), "%s", listener->name);
         door->udp = listener->transport != HF_CONFIG_GB_TCP;
         door->tcp = listener->transport != HF_CONFIG_GB_UDP;
-        (void)snprintf(text, sizeof(text), strchr(listener->address, ':') ? "[%s]:%u" : "%s:%u",
-                       listener->address, (unsigned)listener->port);
-        if (hf_address_parse(text, &door->address) != HF_OK) {
+        if (hf_address_parse_host(listener->address, (uint16_t)listener->port, &door->address) != HF_OK) {
             (void)snprintf(error, error_bytes, "gb28181.listeners.%s.address '%s' is not a numeric address",
                            listener->name, listener->address);
             return HF_ERR_INVALID;

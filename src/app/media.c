@@ -452,8 +452,6 @@ struct hf_media_leg *hf_media_leg_of(struct hf_media *media, uint64_t token)
 static hf_err bind_addresses(struct hf_media *media)
 {
     const char *text = media->options.address;
-    char storage[HF_SOCKET_TEXT_MAX];
-
     media->bind4.any.sa_family = media->bind6.any.sa_family = AF_UNSPEC;
     if (text == NULL) {
         (void)hf_address_parse("0.0.0.0:0", &media->bind4);
@@ -461,8 +459,8 @@ static hf_err bind_addresses(struct hf_media *media)
     }
     bool v6 = strchr(text, ':') != NULL;
 
-    snprintf(storage, sizeof(storage), v6 ? "[%s]:0" : "%s:0", text);
-    return hf_address_parse(storage, v6 ? &media->bind6 : &media->bind4) == HF_OK ? HF_OK : HF_ERR_INVALID;
+    return hf_address_parse_host(text, 0, v6 ? &media->bind6 : &media->bind4) == HF_OK ? HF_OK
+                                                                                       : HF_ERR_INVALID;
 }
 
 static hf_err make(struct hf_media *media)

@@ -92,21 +92,14 @@ static void reload_tls(struct hf_gateway *gateway, const struct hf_config *confi
 {
     for (unsigned l = 0; l < gateway->listener_count; l++) {
         struct hf_gateway_listener *listener = &gateway->listeners[l];
-        const char *ca_files[1], *crl_files[1];
-        struct hf_tls_config tls;
         char error[HF_TLS_ERROR_BYTES] = "";
-        hf_err err = HF_OK;
 
         for (size_t i = 0; listener->tls != NULL && i < config->listeners.count; i++) {
             const struct hf_config_listener *named = &config->listeners.at[i];
 
             if (strcmp(named->name, listener->name) != 0)
                 continue;
-            if (named->tls.deny_list_file != NULL)
-                err = hf_tls_deny_load(gateway->deny, named->tls.deny_list_file, error, sizeof(error));
-            hf_gateway_tls_config(gateway, named, ca_files, crl_files, &tls);
-            if (err == HF_OK)
-                err = hf_tls_server_reload(listener->tls, &tls, error, sizeof(error));
+            hf_err err = hf_gateway_listener_reload(listener, &named->tls, error, sizeof(error));
             hf_log(&gateway->logger, err == HF_OK ? HF_LOG_TLS_RELOADED : HF_LOG_TLS_REJECTED,
                    HF_F_STR("listener", listener->name), HF_F_STR("error", err != HF_OK ? error : NULL),
                    HF_F_END);

@@ -350,6 +350,23 @@ static void addresses_read_and_write(void **state)
         hf_address_text(&address, text);
         assert_string_equal(text, rows[i].out);
     }
+    static const struct {
+        const char *host, *out;
+    } hosts[] = {{"127.0.0.1", "127.0.0.1:7"},
+                 {"::1", "[::1]:7"},
+                 {"", "[::]:7"},
+                 {"*", "[::]:7"},
+                 {"[::1]", NULL},
+                 {"localhost", NULL},
+                 {"1111111111111111111111111111111111111111111111111111111111111111", NULL}};
+    for (size_t i = 0; i < HF_COUNT_OF(hosts); i++) {
+        assert_int_equal(hf_address_parse_host(hosts[i].host, 7, &address),
+                         hosts[i].out ? HF_OK : HF_ERR_MALFORMED);
+        if (hosts[i].out == NULL)
+            continue;
+        hf_address_text(&address, text);
+        assert_string_equal(text, hosts[i].out);
+    }
     assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.7", &((struct sockaddr_in6 *)&mapped)->sin6_addr),
                      1);
     ((struct sockaddr_in6 *)&mapped)->sin6_port = htons(9);

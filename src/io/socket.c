@@ -53,6 +53,15 @@ hf_err hf_address_parse(const char *text, union hf_address *ret_address)
     return HF_OK;
 }
 
+hf_err hf_address_parse_host(const char *host, uint16_t port, union hf_address *ret_address)
+{
+    char text[HF_SOCKET_TEXT_MAX];
+    int bytes =
+        snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+
+    return bytes > 0 && bytes < (int)sizeof(text) ? hf_address_parse(text, ret_address) : HF_ERR_MALFORMED;
+}
+
 union hf_address hf_address_of(const struct sockaddr_storage *from)
 {
     union hf_address address;

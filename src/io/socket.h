@@ -28,6 +28,8 @@ union hf_address {
 
 /* "127.0.0.1:1883", "[::1]:1883", ":1883" or "*:1883" (any IPv6 and IPv4), no names. HF_ERR_MALFORMED. */
 hf_err hf_address_parse(const char *text, union hf_address *ret_address);
+/* A numeric host without brackets, "" and "*" as above, and a port. HF_ERR_MALFORMED. */
+hf_err hf_address_parse_host(const char *host, uint16_t port, union hf_address *ret_address);
 /* Takes AF_INET and AF_INET6 (v4-mapped addresses become IPv4); anything else gives AF_UNSPEC. */
 union hf_address hf_address_of(const struct sockaddr_storage *from);
 socklen_t hf_address_bytes(const union hf_address *address);

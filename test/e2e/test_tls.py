@@ -143,6 +143,23 @@ def test_the_deny_list_closes_live_sessions_within_a_second(gateways, pki, tmp_p
             enter(gw, pki, "listed")
 
 
+def test_each_listener_has_its_own_deny_list(gateways, pki, tmp_path):
+    both = config(pki, deny_list_file=str(tmp_path / "deny"))
+    (tmp_path / "deny").write_text(f"sha256 {fingerprint(pki, 'listed')}\n")
+    (tmp_path / "deny2").write_text(f"sha256 {fingerprint(pki, 'revoked')}\n")
+    second = {**both["listeners"][1], "name": "second", "roles": ["devices"]}
+    second["tls"] = {**second["tls"], "deny_list_file": str(tmp_path / "deny2")}
+    both["listeners"].append(second)
+    gw = gateways(both)
+    for _ in range(2):
+        for name, listener in (("revoked", "tls"), ("listed", "second")):
+            RawWs(gw.address(listener), "/v1/connect", context=context(pki, name)).abort()
+        for name, listener in (("listed", "tls"), ("revoked", "second")):
+            with pytest.raises((ssl.SSLError, OSError, Refused)):
+                RawWs(gw.address(listener), "/v1/connect", context=context(pki, name))
+        gw.reload()
+
+
 def test_a_certificate_denied_between_handshake_and_hello(gateways, pki, tmp_path):
     """One that was good in the handshake, of a connection that has not asked for anything yet, and of a session that has not said HELLO."""
     deny = tmp_path / "deny"

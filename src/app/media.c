@@ -1,256 +1,10 @@
-/* app/media.c - the media thread: what workers order, what they are told, the turn. */
-#include <arpa/inet.h>
+/* app/media.c - the media thread: its orders, what it tells, its turn, its life. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "app/media_plane.h"
 #include "base/assert.h"
-#include "base/hash.h"
 #include "io/entropy.h"
-
-/* ORDER: also a tell. VIEW: a wish for a chunk, and a chunk. LEFT: the watcher has left, and: the thread has let go of it. */
-enum { TAG_ORDER, TAG_VIEW, TAG_LEFT, TAG_BITS = 3, TOKEN_WORKER_SHIFT = 56 };
-enum { FREE_FOR_OPEN = 3, FREE_FOR_ANSWERED = 1, ENTRIES_PER_LEG = 4 };
-
-static void *tag(void *message, unsigned bits)
-{
-    HF_ASSERT(((uintptr_t)message & TAG_BITS) == 0);
-    return (void *)((uintptr_t)message | bits);
-}
-
-unsigned hf_media_entries(const struct hf_media *media)
-{
-    return ENTRIES_PER_LEG * media->options.legs_max + 2 * media->options.views_max;
-}
-
-/* ---- on workers ---- */
-
-static struct hf_media_order *order_new(enum hf_media_order_kind kind, uint64_t token)
-{
-    struct hf_media_order *order = calloc(1, sizeof(*order));
-
-    if (order != NULL) {
-        order->kind = (uint8_t)kind;
-        order->token = token;
-    }
-    return order;
-}
-
-static bool keep(char *out, size_t room, struct hf_slice text)
-{
-    if (text.bytes >= room)
-        return false;
-    if (text.bytes > 0)
-        memcpy(out, text.at, text.bytes);
-    out[text.bytes] = '\0';
-    return true;
-}
-
-static struct hf_mailbox *mailbox_of(struct hf_media *media, uint64_t token)
-{
-    unsigned worker = (unsigned)(token >> TOKEN_WORKER_SHIFT);
-
-    HF_ASSERT(token != 0 && worker < media->workers);
-    return media->from[worker];
-}
-
-/* A close must always find room: opens leave some for three orders of every leg, answers for one. */
-static bool has_room(struct hf_media *media, struct hf_mailbox *mailbox, unsigned orders_per_leg)
-{
-    return hf_mailbox_free_entries(mailbox) >
-           orders_per_leg * media->options.legs_max + 2 * media->options.views_max;
-}
-
-static hf_err order_open(void *context, uint64_t token, const struct hf_gb_media_request *request)
-{
-    struct hf_media *media = context;
-    struct hf_mailbox *mailbox = mailbox_of(media, token);
-    struct hf_media_order *order;
-
-    if (!has_room(media, mailbox, FREE_FOR_OPEN))
-        return HF_ERR_BUSY;
-    order = order_new(HF_MEDIA_ORDER_OPEN, token);
-    if (order == NULL)
-        return HF_ERR_NOMEM;
-    order->request = *request;
-    if (!keep(order->device, sizeof(order->device), request->device) ||
-        !keep(order->channel, sizeof(order->channel), request->channel) ||
-        hf_mailbox_post(mailbox, tag(order, TAG_ORDER)) != HF_OK) {
-        free(order);
-        return HF_ERR_LIMIT;
-    }
-    return HF_OK;
-}
-
-static union hf_address address_of(struct hf_slice host, uint16_t port)
-{
-    char text[HF_SOCKET_TEXT_MAX];
-    union hf_address address = {.any.sa_family = AF_UNSPEC};
-
-    if (host.bytes == 0 || host.bytes > 45 || port == 0)
-        return address;
-    bool v6 = memchr(host.at, ':', host.bytes) != NULL;
-
-    snprintf(text, sizeof(text), v6 ? "[%.*s]:%u" : "%.*s:%u", (int)host.bytes, host.at, (unsigned)port);
-    if (hf_address_parse(text, &address) != HF_OK)
-        address.any.sa_family = AF_UNSPEC; /* a name, or nonsense: where packets come from counts */
-    return address;
-}
-
-static void order_answered(void *context, uint64_t token, const struct hf_gb_media_answer *answer)
-{
-    struct hf_media *media = context;
-    struct hf_mailbox *mailbox = mailbox_of(media, token);
-    struct hf_media_order *order =
-        has_room(media, mailbox, FREE_FOR_ANSWERED) ? order_new(HF_MEDIA_ORDER_ANSWERED, token) : NULL;
-
-    if (order == NULL)
-        return; /* as an answer that was lost: packets that come are believed all the same */
-    order->peer = address_of(answer->host, answer->port);
-    order->ssrc = answer->ssrc;
-    order->transport = answer->transport;
-    order->payload_type = answer->payload_type;
-    if (!keep(order->format, sizeof(order->format), answer->format))
-        order->format[0] = '\0';
-    if (hf_mailbox_post(mailbox, tag(order, TAG_ORDER)) != HF_OK)
-        free(order);
-}
-
-static void order_close(void *context, uint64_t token)
-{
-    struct hf_media *media = context;
-    struct hf_media_order *order = order_new(HF_MEDIA_ORDER_CLOSE, token);
-
-    HF_ASSERT(order != NULL); /* some bytes: without them a port would be lost */
-    hf_err err = hf_mailbox_post(mailbox_of(media, token), tag(order, TAG_ORDER));
-    HF_ASSERT(err == HF_OK);
-}
-
-const struct hf_gb_media_ops hf_media_ops = {
-    .open = order_open, .answered = order_answered, .close = order_close};
-
-hf_err hf_media_relay(struct hf_media *media, uint64_t token, const union hf_address *to, bool on)
-{
-    struct hf_mailbox *mailbox = mailbox_of(media, token);
-    struct hf_media_order *order;
-
-    if (!has_room(media, mailbox, FREE_FOR_ANSWERED))
-        return HF_ERR_BUSY;
-    order = order_new(HF_MEDIA_ORDER_RELAY, token);
-    if (order == NULL)
-        return HF_ERR_NOMEM;
-    order->peer = *to;
-    order->on = on;
-    hf_err err = hf_mailbox_post(mailbox, tag(order, TAG_ORDER));
-    if (err != HF_OK)
-        free(order);
-    return err == HF_OK ? HF_OK : HF_ERR_BUSY;
-}
-
-/* Numeric, with a port; not "any". */
-static bool target_of(struct hf_slice text, union hf_address *ret_to)
-{
-    char storage[HF_SOCKET_TEXT_MAX];
-
-    if (!keep(storage, sizeof(storage), text) || hf_address_parse(storage, ret_to) != HF_OK ||
-        hf_address_port(ret_to) == 0)
-        return false;
-    return ret_to->any.sa_family == AF_INET6 ? !IN6_IS_ADDR_UNSPECIFIED(&ret_to->v6.sin6_addr)
-                                             : ret_to->v4.sin_addr.s_addr != INADDR_ANY;
-}
-
-hf_err hf_view_new(struct hf_media *media, unsigned worker, const struct hf_view_request *request,
-                   void (*on_chunk)(struct hf_view *view, void *user, const struct hf_view_chunk *chunk),
-                   void *user, struct hf_view **ret_view)
-{
-    struct hf_view *view;
-
-    if (atomic_fetch_add(&media->views, 1) >= media->options.views_max) {
-        atomic_fetch_sub(&media->views, 1);
-        return HF_ERR_LIMIT;
-    }
-    view = calloc(1, sizeof(*view));
-    if (view == NULL || !keep(view->tenant, sizeof(view->tenant), request->tenant) ||
-        !keep(view->device, sizeof(view->device), request->device) ||
-        !keep(view->channel, sizeof(view->channel), request->channel)) {
-        hf_err err = view == NULL ? HF_ERR_NOMEM : HF_ERR_INVALID;
-
-        atomic_fetch_sub(&media->views, 1);
-        free(view);
-        return err;
-    }
-    if (request->form == HF_VIEW_RTP && !target_of(request->to, &view->to)) {
-        atomic_fetch_sub(&media->views, 1);
-        free(view);
-        return HF_ERR_INVALID;
-    }
-    if (request->sound.bytes > 0 && (view->sound = malloc(request->sound.bytes)) == NULL) {
-        atomic_fetch_sub(&media->views, 1);
-        free(view);
-        return HF_ERR_NOMEM;
-    }
-    if (request->sound.bytes > 0)
-        memcpy(view->sound, request->sound.at, request->sound.bytes);
-    view->sound_bytes = request->sound.bytes;
-    view->sound_codec = request->sound_codec;
-    view->sound_last = request->sound_last;
-    view->media = media;
-    view->worker = worker;
-    view->form = request->form;
-    view->picture_in_head = request->picture_in_head;
-    view->kind = request->kind;
-    view->on_chunk = on_chunk;
-    view->user = user;
-    hf_list_init(&view->node);
-    *ret_view = view;
-    return HF_OK;
-}
-
-/* A watcher is in the mailbox twice at most: its wish, and that it left. */
-static void post_view(struct hf_view *view, unsigned bits)
-{
-    hf_err err = hf_mailbox_post(view->media->from[view->worker], tag(view, bits));
-
-    HF_ASSERT(err == HF_OK);
-}
-
-void hf_view_ask(struct hf_view *view)
-{
-    HF_ASSERT(!view->asked && !view->closed);
-    view->asked = true;
-    post_view(view, TAG_VIEW);
-}
-
-void hf_view_drop(struct hf_view *view)
-{
-    HF_ASSERT(!view->closed);
-    view->closed = true;
-    post_view(view, TAG_LEFT);
-}
-
-void hf_media_arrived(void *message, hf_media_told_fn *on_told, void *context)
-{
-    void *at = (void *)((uintptr_t)message & ~(uintptr_t)TAG_BITS);
-    struct hf_media_tell *tell = at;
-    struct hf_view *view = at;
-
-    switch ((uintptr_t)message & TAG_BITS) {
-    case TAG_ORDER:
-        on_told(context, tell->tenant, &tell->told);
-        free(tell);
-        break;
-    case TAG_VIEW:
-        view->asked = false;
-        if (!view->closed) /* it may have left meanwhile: then it comes once more */
-            view->on_chunk(view, view->user, &view->chunk);
-        break;
-    case TAG_LEFT:
-        HF_ASSERT(view->closed);
-        hf_media_view_free(view);
-        break;
-    default: HF_UNREACHABLE();
-    }
-}
 
 /* ---- on the thread ---- */
 
@@ -258,7 +12,7 @@ void hf_media_tell(struct hf_media_leg *leg, enum hf_gb_media_tell kind, hf_err 
 {
     struct hf_media *media = leg->media;
     struct hf_media_tell *tell = calloc(1, sizeof(*tell));
-    struct hf_mailbox *to = media->to[leg->token >> TOKEN_WORKER_SHIFT];
+    struct hf_mailbox *to = media->to[leg->token >> HF_MEDIA_TOKEN_WORKER_SHIFT];
 
     if (tell != NULL) {
         const char *host = media->options.external_address != NULL ? media->options.external_address
@@ -272,7 +26,7 @@ void hf_media_tell(struct hf_media_leg *leg, enum hf_gb_media_tell kind, hf_err 
     }
     /* Watchers' chunks must always find room. */
     if (tell == NULL || to == NULL || hf_mailbox_free_entries(to) <= 2 * media->options.views_max ||
-        hf_mailbox_post(to, tag(tell, TAG_ORDER)) != HF_OK) {
+        hf_mailbox_post(to, hf_media_tag(tell, HF_MEDIA_ORDER)) != HF_OK) {
         free(tell);
         leg->untold |= 1u << kind;
         leg->untold_err = err;
@@ -282,20 +36,20 @@ void hf_media_tell(struct hf_media_leg *leg, enum hf_gb_media_tell kind, hf_err 
 
 static void post_back(struct hf_view *view, unsigned bits)
 {
-    hf_err err = hf_mailbox_post(view->media->to[view->worker], tag(view, bits));
+    hf_err err = hf_mailbox_post(view->media->to[view->worker], hf_media_tag(view, bits));
 
     HF_ASSERT(err == HF_OK); /* tells leave room for two of each watcher */
 }
 
 void hf_media_view_give(struct hf_view *view)
 {
-    post_back(view, TAG_VIEW);
+    post_back(view, HF_MEDIA_VIEW);
 }
 
 void hf_media_view_let_go(struct hf_view *view)
 {
     if (view->media->to[view->worker] != NULL)
-        post_back(view, TAG_LEFT);
+        post_back(view, HF_MEDIA_LEFT);
     else
         hf_media_view_free(view); /* the workers are gone */
 }
@@ -328,13 +82,14 @@ static void take_order(struct hf_media *media, struct hf_media_order *order)
 static void on_message(struct hf_loop *loop, unsigned mailbox, void *message)
 {
     struct hf_media *media = loop->user;
-    void *at = (void *)((uintptr_t)message & ~(uintptr_t)TAG_BITS);
+    unsigned bits;
+    void *at = hf_media_untag(message, &bits);
 
     if (mailbox == media->workers)
         hf_media_snap_arrived(message);
-    else if (((uintptr_t)message & TAG_BITS) == TAG_ORDER)
+    else if (bits == HF_MEDIA_ORDER)
         take_order(media, at);
-    else if (((uintptr_t)message & TAG_BITS) == TAG_VIEW)
+    else if (bits == HF_MEDIA_VIEW)
         hf_media_view_asked(at);
     else
         hf_media_view_left(at);
@@ -539,13 +294,14 @@ void hf_media_stop(struct hf_media *media)
 static void drop_message(void *context, unsigned mailbox, void *message)
 {
     struct hf_media *media = context;
-    void *at = (void *)((uintptr_t)message & ~(uintptr_t)TAG_BITS);
+    unsigned bits;
+    void *at = hf_media_untag(message, &bits);
 
     if (mailbox == media->workers)
         hf_media_snap_arrived(message);
-    else if (((uintptr_t)message & TAG_BITS) == TAG_ORDER)
+    else if (bits == HF_MEDIA_ORDER)
         free(at);
-    else if (((uintptr_t)message & TAG_BITS) == TAG_LEFT)
+    else if (bits == HF_MEDIA_LEFT)
         hf_media_view_left(at); /* which frees it; who only asked has left behind it */
 }
 

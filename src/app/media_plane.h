@@ -211,6 +211,23 @@ struct hf_view {
     size_t bytes, room;
 };
 
+/* What travels between workers and thread is a pointer with its kind in the low bits. ORDER: also a tell. VIEW: a wish for a chunk, and a chunk. LEFT: the watcher has left, and: the thread
+ * has let go of it. */
+enum { HF_MEDIA_ORDER, HF_MEDIA_VIEW, HF_MEDIA_LEFT, HF_MEDIA_TAG_BITS = 3 };
+enum { HF_MEDIA_TOKEN_WORKER_SHIFT = 56 };
+
+static inline void *hf_media_tag(void *message, unsigned bits)
+{
+    HF_ASSERT(((uintptr_t)message & HF_MEDIA_TAG_BITS) == 0);
+    return (void *)((uintptr_t)message | bits);
+}
+
+static inline void *hf_media_untag(void *message, unsigned *ret_bits)
+{
+    *ret_bits = (uintptr_t)message & HF_MEDIA_TAG_BITS;
+    return (void *)((uintptr_t)message & ~(uintptr_t)HF_MEDIA_TAG_BITS);
+}
+
 /* media.c */
 void hf_media_tell(struct hf_media_leg *leg, enum hf_gb_media_tell tell, hf_err err);
 void hf_media_view_give(struct hf_view *view);   /* to its worker, with what there is */

@@ -2,7 +2,7 @@
 # in a section of its own. The only symbols that leave it are those of include/holdfast/holdfast.h.
 function(hf_library)
   set(src "${CMAKE_SOURCE_DIR}/src")
-  file(GLOB sources CONFIGURE_DEPENDS "${src}/base/*.c" "${src}/codec/session/*.c" "${src}/codec/ws/*.c" "${src}/codec/http1/*.c"
+  file(GLOB sources CONFIGURE_DEPENDS "${src}/base/*.c" "${src}/codec/session/*.c" "${src}/codec/ws/*.c" "${src}/codec/http1/*.c" "${src}/codec/mqtt/*.c"
        "${src}/codec/json/*.c" "${src}/codec/uri/*.c" "${src}/core/session/*.c" "${src}/client/*.c")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|main)\\.c$")
   list(FILTER sources EXCLUDE REGEX "/ws/(deflate|inflate|zmem)\\.c$") # the client offers no compression

@@ -1,5 +1,5 @@
-/* holdfast/holdfast.h - libholdfast, the device side of holdfast.v1: a connection that comes back by itself, a queue that outlives it, every message
- * delivered once. C11; the library needs SQLite, OpenSSL 3 and the C library.
+/* holdfast/holdfast.h - libholdfast, the device side of holdfast.v1, and of MQTT at any broker: a connection that comes back by itself, a queue that outlives it, every message
+ * delivered once (at a broker: at least once, and what is needed to see that it came twice). C11; the library needs SQLite, OpenSSL 3 and the C library.
  *
  *     struct hf_client_options options = HOLDFAST_OPTIONS_INIT;
  *     options.url = "wss://gateway.example";  options.device = "bike-7";
@@ -40,12 +40,13 @@ enum {
     HOLDFAST_ERR_CLOSED = -5, /* not connected; or the client was stopped */
     HOLDFAST_ERR_IO = -6,
     HOLDFAST_ERR_NOT_FOUND = -7,
-    HOLDFAST_ERR_INVALID = -9,      /* an argument or an option is wrong */
-    HOLDFAST_ERR_FULL = -10,        /* no space left on the disk */
-    HOLDFAST_ERR_CORRUPT = -11,     /* the queue file is damaged */
-    HOLDFAST_ERR_DENIED = -12,      /* a file may not be read or written */
-    HOLDFAST_ERR_UNSUPPORTED = -15, /* the queue file was made by a newer version */
-    HOLDFAST_ERR_BUSY = -17,        /* another process has the queue file */
+    HOLDFAST_ERR_INVALID = -9,  /* an argument or an option is wrong */
+    HOLDFAST_ERR_FULL = -10,    /* no space left on the disk */
+    HOLDFAST_ERR_CORRUPT = -11, /* the queue file is damaged */
+    HOLDFAST_ERR_DENIED = -12,  /* a file may not be read or written */
+    HOLDFAST_ERR_UNSUPPORTED =
+        -15,                 /* the queue file was made by a newer version; a broker has no such thing */
+    HOLDFAST_ERR_BUSY = -17, /* another process has the queue file */
 };
 
 /* Why a connection attempt failed. */
@@ -116,16 +117,17 @@ struct hf_client; /* opaque */
 /* ---- what callbacks are told; everything they point to lives as long as the call ---- */
 
 struct hf_client_open {
-    int result;             /* HOLDFAST_SESSION_NEW ... */
-    const char *reason;     /* of rebuilt: "expired", "gap", "unknown_session"; else "none" */
-    uint64_t epoch;         /* of this connection, only grows */
-    const char *connection; /* c_ and 16 hex digits: what the gateway's operator can search for */
-    const char *node;
-    uint64_t time_ms; /* the gateway's clock, UTC */
+    int result;         /* HOLDFAST_SESSION_NEW ... */
+    const char *reason; /* of rebuilt: "expired", "gap", "unknown_session"; else "none" */
+    uint64_t epoch;     /* of this connection, only grows; at a broker: of this process, from 1 */
+    const char
+        *connection;  /* c_ and 16 hex digits: what the gateway's operator can search for; "" at a broker */
+    const char *node; /* at a broker: "MQTT 5.0" or "MQTT 3.1.1" */
+    uint64_t time_ms; /* the gateway's clock, UTC; 0 at a broker */
 };
 
 struct hf_client_close {
-    int code; /* of the WebSocket; 1006 the connection broke, 0 it never came so far */
+    int code; /* of the WebSocket; at a broker its reason code, 128 to 162; 1000 we said goodbye, 1006 the connection broke, 0 it never came so far */
     bool by_gateway;
     const char *reason; /* a name of doc/reasons.md, or "none" */
     int failure;        /* HOLDFAST_FAILED_... */
@@ -196,9 +198,12 @@ enum {
  * newer library. */
 struct hf_client_options {
     size_t size;
-    const char *url;    /* ws:// or wss://host[:port][/path]; without a path: /v1/connect. Required */
-    const char *device; /* 1 to 128 characters; NULL when the credentials name it */
-    void *user;         /* handed to every callback */
+    /* ws:// or wss://host[:port][/path]; without a path: /v1/connect. Or a broker: mqtt:// or mqtts://[user@]host[:port][/prefix], with the prefix of its topics (doc/client.md, MQTT).
+     * Required. At a broker, on_command, on_document, on_shadow, groups and crc are HOLDFAST_ERR_UNSUPPORTED. */
+    const char *url;
+    const char
+        *device; /* 1 to 128 characters; NULL when the credentials name it, which at a broker they never do */
+    void *user;  /* handed to every callback */
 
     /* The queue. NULL = in memory: for devices without a disk, gone with the process; what it drops is told to the gateway as gaps. */
     const char *queue_path;
@@ -333,7 +338,7 @@ HOLDFAST_API int hf_client_publish(struct hf_client *client, const struct hf_cli
 HOLDFAST_API int hf_client_acknowledge(struct hf_client *client, uint64_t handle);
 HOLDFAST_API int hf_client_answer(struct hf_client *client, uint64_t handle,
                                   const struct hf_client_reply *reply);
-/* Publications of a topic come to on_message from now on; it ends with the connection, so repeat it in on_open. When it fails on_error is told. */
+/* Publications of a topic come to on_message from now on (not at a broker: on_error, HOLDFAST_ERR_UNSUPPORTED); it ends with the connection, so repeat it in on_open. When it fails on_error is told. */
 HOLDFAST_API int hf_client_subscribe(struct hf_client *client, const char *topic, bool on);
 struct hf_client_change {
     size_t size;           /* sizeof(struct hf_client_change) */
@@ -353,7 +358,7 @@ struct hf_client_change {
  * may wait for their answers ("busy"). HOLDFAST_ERR_INVALID: also without on_document, or on_shadow. HOLDFAST_ERR_LIMIT: too large, or as hf_client_publish. */
 HOLDFAST_API int hf_client_patch(struct hf_client *client, const struct hf_client_change *change,
                                  uint32_t *ret_request);
-/* Asks `token` for a fresh one and shows it over the open connection; on_credentials or on_close follows. */
+/* Asks `token` for a fresh one and shows it over the open connection; on_credentials or on_close follows. A broker has no such thing: on_error, HOLDFAST_ERR_UNSUPPORTED. */
 HOLDFAST_API int hf_client_renew(struct hf_client *client);
 
 /* ---- looking ---- */

@@ -118,7 +118,7 @@ static void on_failed(void *user, uint64_t id, enum hf_reason reason)
 static void on_opened(void *user, const struct hf_client_opened *opened)
 {
     const struct hf_client *client = user;
-    char connection[2 + 16 + 1], node[TEXT_BYTES];
+    char connection[2 + 16 + 1] = "", node[TEXT_BYTES];
     const struct hf_client_open open = {.result = (int)opened->result,
                                         .reason = hf_reason_name(opened->reason),
                                         .epoch = opened->epoch,
@@ -126,7 +126,9 @@ static void on_opened(void *user, const struct hf_client_opened *opened)
                                         .node = text_of(opened->node, node),
                                         .time_ms = opened->time_ms};
 
-    (void)snprintf(connection, sizeof(connection), "c_%016llx", (unsigned long long)opened->connection_id);
+    if (opened->connection_id != 0) /* a broker's have no names */
+        (void)snprintf(connection, sizeof(connection), "c_%016llx",
+                       (unsigned long long)opened->connection_id);
     if (client->options.on_open != NULL)
         client->options.on_open(client->options.user, &open);
 }
@@ -262,7 +264,10 @@ static void subscribe(struct hf_client *client, const struct hf_line_entry *entr
     struct hf_slice topic = {entry->topic, entry->topic_bytes};
     hf_err err = client->engine->ops->subscribe(client->engine, &now, topic, entry->on);
 
-    if (err != HF_OK)
+    if (err == HF_ERR_UNSUPPORTED)
+        tell_error(client, err, HF_REASON_NOT_IMPLEMENTED,
+                   "a broker's messages for this device come by themselves; other topics are not subscribed");
+    else if (err != HF_OK)
         tell_error(client, err, HF_REASON_BAD_REQUEST, "the subscription was not sent");
 }
 
@@ -305,7 +310,10 @@ static void renew(struct hf_client *client)
 
     if (err == HF_OK)
         err = client->engine->ops->token(client->engine, &now, hf_slice_of(token));
-    if (err != HF_OK && err != HF_ERR_CLOSED) /* not connected: the next connection asks anyway */
+    if (err == HF_ERR_UNSUPPORTED)
+        tell_error(client, err, HF_REASON_NOT_IMPLEMENTED,
+                   "a broker is shown a token when it is connected to");
+    else if (err != HF_OK && err != HF_ERR_CLOSED) /* not connected: the next connection asks anyway */
         tell_error(client, err, HF_REASON_CREDENTIALS_MISSING, "the token was not sent");
 }
 

@@ -124,6 +124,8 @@ static const char *fault_of(const struct hf_client_options *options, struct hf_c
     if (hf_client_url_parse(options->url, (struct hf_slice){options->device, device_bytes}, url, &fault) !=
         HF_OK)
         return fault;
+    if (url->mqtt && options->device == NULL)
+        return "mqtt:// needs a device: it is the client identifier, and in every topic";
     if (options->device != NULL && (device_bytes == 0 || device_bytes > HF_CLIENT_DEVICE_BYTES_MAX))
         return "device must have 1 to 128 characters";
     if ((options->cert_file == NULL) != (options->key_file == NULL))
@@ -136,8 +138,22 @@ static const char *fault_of(const struct hf_client_options *options, struct hf_c
         return "pins and certificates need wss:// or mqtts://";
     if (options->profile < HOLDFAST_PROFILE_ANY || options->profile > HOLDFAST_PROFILE_ADAPTIVE)
         return "profile must be one of HOLDFAST_PROFILE_";
-    if (url->mqtt)
-        return "url: mqtt:// and mqtts:// are not spoken yet";
+    return NULL;
+}
+
+/* What a broker has not, or NULL. */
+static const char *missing_of(const struct hf_client_options *options, const struct hf_client_url *url)
+{
+    if (!url->mqtt)
+        return NULL;
+    if (options->on_document != NULL || options->on_shadow != NULL)
+        return "mqtt:// has no documents and no shadows: leave on_document and on_shadow out";
+    if (options->on_command != NULL)
+        return "mqtt:// has no commands: leave on_command out; messages come to on_message";
+    if (options->group_count > 0)
+        return "mqtt:// has no groups";
+    if (options->crc)
+        return "mqtt:// has no place for a CRC of each message";
     return NULL;
 }
 
@@ -204,6 +220,8 @@ int hf_client_new(const struct hf_client_options *options, struct hf_client **re
     fault = take_options(client, options) ? fault_of(&client->options, &client->url)
                                           : "options must begin with HOLDFAST_OPTIONS_INIT";
     err = fault == NULL ? HF_OK : HF_ERR_INVALID;
+    if (fault == NULL && (fault = missing_of(&client->options, &client->url)) != NULL)
+        err = HF_ERR_UNSUPPORTED;
     if (fault != NULL)
         say(error, error_bytes, fault);
     else

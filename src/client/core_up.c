@@ -271,8 +271,8 @@ void hf_core_up_refused(struct hf_client_core *core, const struct hf_frame_refus
         return;
     }
     bool streaming = core->link.stream.on && core->link.stream.seq == seq;
-    hf_client_queue_reject(&core->queue, seq,
-                           (enum hf_reason)refuse->reason); /* its acknowledgement comes on its own */
+    (void)hf_client_queue_reject(&core->queue, seq, (enum hf_reason)refuse->reason,
+                                 NULL); /* its acknowledgement comes on its own */
     if (streaming) /* refused before it was there whole (here, at an earlier connection): no frame can follow */
         hf_core_finish(core, false, HF_LINK_EV_LOST);
 }
@@ -291,7 +291,7 @@ void hf_core_up_too_big(struct hf_client_core *core)
             largest = one;
     }
     if (largest != NULL)
-        hf_client_queue_reject(&core->queue, largest->seq_to, HF_REASON_MESSAGE_TOO_BIG);
+        (void)hf_client_queue_reject(&core->queue, largest->seq_to, HF_REASON_MESSAGE_TOO_BIG, NULL);
 }
 
 /* ---- the session begins ---- */

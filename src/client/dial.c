@@ -37,7 +37,8 @@ hf_err hf_client_tls_new(struct hf_client *client, struct hf_tls_client **ret_tl
                                           .pin_count = options->pin_count,
                                           .max_fragment_bytes = options->max_fragment_bytes,
                                           .allow_tls12 = options->allow_tls12,
-                                          .insecure = options->insecure};
+                                          .insecure = options->insecure,
+                                          .no_alpn = client->url.mqtt};
 
     for (size_t i = 0; i < options->pin_count; i++)
         memcpy(config.pins[i], options->pins[i], sizeof(config.pins[i]));

@@ -321,6 +321,13 @@ static hf_err open_engine(struct hf_client *client)
         config.groups[i] = hf_slice_of(options->groups[i]);
     entropy(client, config.boot_id, sizeof(config.boot_id));
     entropy(client, &config.seed, sizeof(config.seed));
+    const struct hf_client_mqtt_config mqtt = {.prefix = hf_slice_of(client->url.target),
+                                               .user = hf_slice_of(client->url.user),
+                                               .listens = options->on_message != NULL};
+
+    if (client->url.mqtt)
+        return hf_client_mqtt_new(&config, &mqtt, client->store, ops_of(&client->ops), client,
+                                  &client->engine);
     return hf_client_core_engine_new(&config, client->store, ops_of(&client->ops), client, &client->engine);
 }
 

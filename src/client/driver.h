@@ -10,6 +10,7 @@
 #include "client/core.h"
 #include "client/line.h"
 #include "client/lookup.h"
+#include "client/mqtt.h"
 #include "client/store_memory.h"
 #include "client/store_sqlite.h"
 #include "client/url.h"

@@ -249,23 +249,27 @@ void hf_client_queue_forget(struct hf_client_queue *queue, uint64_t through)
     }
 }
 
-void hf_client_queue_reject(struct hf_client_queue *queue, uint64_t seq, enum hf_reason reason)
+hf_err hf_client_queue_reject(struct hf_client_queue *queue, uint64_t seq, enum hf_reason reason,
+                              uint64_t *ret_ticket)
 {
-    uint64_t id, ticket;
+    uint64_t id, ticket = 0;
     bool room = has_room(queue, 1);
     hf_err err = queue->store->ops->reject(queue->store, seq, reason, &id, &ticket);
 
     hf_client_queue_look(queue);
+    if (ret_ticket != NULL)
+        *ret_ticket = err == HF_OK ? ticket : 0;
     if (err == HF_ERR_NOT_FOUND)
-        return; /* acknowledged meanwhile, or a gap */
+        return HF_OK; /* acknowledged meanwhile, or a gap */
     if (err != HF_OK) {
         hf_client_queue_trouble(queue, err);
-        return;
+        return err;
     }
     if (room) {
         fail_when_durable(queue, id, reason, ticket);
-        return;
+        return HF_OK;
     }
     queue->counts->failed++; /* a store that is in trouble says nothing for long, and the peer has spoken */
     queue->ops->failed(queue->user, id, reason);
+    return HF_OK;
 }

@@ -64,7 +64,9 @@ bool hf_client_queue_number(struct hf_client_queue *queue, struct hf_client_pace
 hf_err hf_client_queue_read(struct hf_client_queue *queue, uint64_t seq, struct hf_store_item *ret_item);
 /* Durable at the peer through `through`: the queue forgets it, the application hears `sent`. */
 void hf_client_queue_forget(struct hf_client_queue *queue, uint64_t through);
-/* The peer will never take it. One that is gone or a gap already is passed over. */
-void hf_client_queue_reject(struct hf_client_queue *queue, uint64_t seq, enum hf_reason reason);
+/* The peer will never take it: a gap stands in its place once *ret_ticket has ended well (NULL = nobody wants to know; 0 = it is gone or a gap already). The store's errors: it
+ * is there as before. */
+hf_err hf_client_queue_reject(struct hf_client_queue *queue, uint64_t seq, enum hf_reason reason,
+                              uint64_t *ret_ticket);
 
 #endif

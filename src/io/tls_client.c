@@ -196,7 +196,7 @@ static hf_err set_protocol(SSL_CTX *ctx, const struct hf_tls_client_config *conf
     if (SSL_CTX_set_min_proto_version(ctx, config->allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) != 1 ||
         SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 ||
         (fragment != 0 && SSL_CTX_set_tlsext_max_fragment_length(ctx, fragment) != 1) ||
-        SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) != 0)
+        (!config->no_alpn && SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) != 0))
         return HF_ERR_NOMEM;
     return HF_OK;
 }

@@ -23,6 +23,7 @@ struct hf_tls_client_config {
     bool allow_tls12;
     bool insecure; /* no check of chain and name; pins still count */
     bool no_resumption;
+    bool no_alpn; /* else http/1.1 is offered; brokers of MQTT are mostly told nothing */
 };
 
 struct hf_tls_client; /* opaque; shared by threads */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -119,8 +120,12 @@ static void on_open(void *user, const struct hf_client_open *open)
     char text[HF_SOURCE_TEXT_BYTES];
 
     device->connected = true;
-    (void)snprintf(text, sizeof(text), "connected as %s, session %s", open->connection,
-                   results[open->result]);
+    if (open->connection[0] != '\0')
+        (void)snprintf(text, sizeof(text), "connected as %s, session %s", open->connection,
+                       results[open->result]);
+    else
+        (void)snprintf(text, sizeof(text), "connected to the broker, %s%s", open->node,
+                       open->epoch == 1 ? "; it has no shadows, the device's is left alone" : "");
     note(device, HF_AGENT_OPENED, text);
     if (device->agent->options.source != NULL)
         report(device);
@@ -134,9 +139,13 @@ static void on_close(void *user, const struct hf_client_close *close)
     device->connected = false;
     if (!close->retry && device->agent->state >= CLOSING)
         return;
-    (void)snprintf(text, sizeof(text), "%.60s%s%.120s",
+    (void)snprintf(text, sizeof(text), "%.60s%s%.180s%s%s",
                    strcmp(close->reason, "none") != 0 ? close->reason : "",
-                   strcmp(close->reason, "none") != 0 ? ", " : "", close->text);
+                   strcmp(close->reason, "none") != 0 ? ", " : "", close->text,
+                   close->failure == HOLDFAST_FAILED_AUTH ? " (--token, --token-file, --cert" : "",
+                   close->failure != HOLDFAST_FAILED_AUTH               ? ""
+                   : hf_agent_url_is_broker(device->agent->options.url) ? ", user@ in the URL)"
+                                                                        : ")");
     if (!close->retry)
         device->agent->given_up++;
     note(device, close->retry ? HF_AGENT_CLOSED : HF_AGENT_GIVEN_UP, text);
@@ -196,6 +205,11 @@ static bool publish(void *context, unsigned slot, const uint8_t *payload, size_t
 }
 
 /* ---- life ---- */
+
+bool hf_agent_url_is_broker(const char *url)
+{
+    return strncasecmp(url, "mqtt://", 7) == 0 || strncasecmp(url, "mqtts://", 8) == 0;
+}
 
 /* Of this boot, whose raw clock the samples have. */
 static void read_boot_id(uint8_t out[HF_SAMPLES_BOOT_BYTES])

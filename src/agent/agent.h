@@ -31,7 +31,7 @@ enum hf_agent_note {
 };
 
 struct hf_agent_options {
-    const char *url, *topic;
+    const char *url, *topic;    /* a gateway's, or a broker's: mqtt:// and mqtts:// */
     const char *const *devices; /* names; borrowed */
     unsigned device_count;
     const char *source; /* its kind, for the shadow; NULL: the shadow is left alone */
@@ -61,6 +61,9 @@ struct hf_agent_status {
 };
 
 struct hf_agent;
+
+/* A broker has no shadows: the options' source must be NULL then. */
+bool hf_agent_url_is_broker(const char *url);
 
 /* Opens the queues; nothing is captured or connected yet. HF_ERR_INVALID, HF_ERR_NOMEM, or what the queue's file says; `error` says which and why. */
 hf_err hf_agent_new(const struct hf_agent_options *options, struct hf_agent **ret_agent,

@@ -1,4 +1,4 @@
-/* `holdfast agent`: sensors, or what stands for them, to a gateway. src/agent does the work; here are the command line, the keys, and what is told. */
+/* `holdfast agent`: sensors, or what stands for them, to a gateway or a broker. src/agent does the work; here are the command line, the keys, and what is told. */
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
@@ -259,9 +259,12 @@ static int open_and_live(struct run *run)
                    : request->queue != NULL        ? QUEUE_MIB
                    : run->count > QUEUE_MEMORY_MIB ? 0
                                                    : QUEUE_MEMORY_MIB / run->count;
+    bool broker = hf_agent_url_is_broker(run->url);
+
+    run->print.broker = broker;
     (void)snprintf(run->kind, sizeof(run->kind), "%.*s", (int)strcspn(request->source, ":"), request->source);
     const struct hf_agent_options options = {.url = run->url,
-                                             .source = run->kind,
+                                             .source = broker ? NULL : run->kind,
                                              .topic = request->topic,
                                              .devices = (const char *const *)run->names,
                                              .device_count = run->count,
@@ -480,10 +483,12 @@ static int run(int argc, char **argv)
 
 const struct hf_cli_command hf_cli_agent = {
     .name = "agent",
-    .summary = "be a vehicle: sensor samples to a gateway, kept on disk until they are there",
+    .summary =
+        "be a vehicle: sensor samples to a gateway or an MQTT broker, kept on disk until they are there",
     .usage = "agent [URL] --device ID --source SOURCE [options]",
     .details =
-        "  URL                  ws://host:port or wss://...; else the gateway of --dev-file\n"
+        "  URL                  ws://host:port or wss://...; else the gateway of --dev-file. Or an MQTT\n"
+        "                       broker: mqtt://[user@]host[:port][/prefix] or mqtts://...; see below\n"
         "  -d, --device ID      who it is; with --bicycles what their names begin with (bicycle-)\n"
         "  -t, --token TOKEN    as this device (a command line can be seen by others, a file not)\n"
         "  -T, --token-file F   the token in a file; read again when the gateway refuses it. With\n"
@@ -524,12 +529,19 @@ const struct hf_cli_command hf_cli_agent = {
         "  {\"cadence_rpm\":90.5,\"power_w\":-12,\"lean_deg\":-45.5}\n"
         "A first line that names columns may put them in another order; recordings may have time_s.\n"
         "\n"
+        "At a broker (MQTT 5.0, else 3.1.1) batches go to PREFIX/DEVICE/up/TOPIC with QoS 1; the token is "
+        "the\n"
+        "password, the user is user@ of the URL or the device. A broker has no shadows: --uplink stays as it "
+        "is.\n"
+        "\n"
         "Exit status: 0 it ended, and everything is at the gateway or in the queue's file; 1 it failed, or\n"
         "the gateway refused it for good; 2 the command line was wrong; 3 it ended, and samples were lost.\n"
         "\n"
         "Examples:\n"
         "  holdfast agent --source bicycle\n"
         "  holdfast agent wss://gateway.example --device bike-7 --token-file /etc/bike/token \\\n"
+        "      --source iio --queue /var/lib/bike/samples.db\n"
+        "  holdfast agent mqtts://broker.example/fleet --device bike-7 --token-file /etc/bike/token \\\n"
         "      --source iio --queue /var/lib/bike/samples.db\n"
         "  holdfast agent --source csv:ride.csv --speed 10 --queue /tmp/ride.db\n"
         "  while read -r line; do echo \"$line\"; done </dev/ttyUSB0 | holdfast agent --source stdin\n",

@@ -83,8 +83,8 @@ static uint64_t bad_lines(const struct hf_source_counters *counters)
     return all;
 }
 
-static void print_words(const struct hf_agent_status *status, const struct hf_source_counters *counters,
-                        bool last)
+static void print_words(const struct hf_cli_agent_print *print, const struct hf_agent_status *status,
+                        const struct hf_source_counters *counters, bool last)
 {
     char bytes[HF_CLI_SHORT_BYTES];
 
@@ -92,9 +92,10 @@ static void print_words(const struct hf_agent_status *status, const struct hf_so
     hf_cli_print_time(stderr, hf_clock_utc_ms());
     (void)fprintf(stderr,
                   "%s %u of %u connected, samples %" PRIu64 " captured, %" PRIu64 " accepted, %" PRIu64
-                  " lost; batches %" PRIu64 " at the gateway, %" PRIu64 " queued (%s)",
+                  " lost; batches %" PRIu64 " at the %s, %" PRIu64 " queued (%s)",
                   last ? " ended:" : "", status->connected, status->devices, status->samples_captured,
-                  status->samples_accepted, status->samples_lost, status->batches_sent, status->queued,
+                  status->samples_accepted, status->samples_lost, status->batches_sent,
+                  print->broker ? "broker" : "gateway", status->queued,
                   hf_cli_bytes_text((double)status->queued_bytes, bytes));
     if (bad_lines(counters) > 0)
         (void)fprintf(stderr, "; %" PRIu64 " bad lines", bad_lines(counters));
@@ -113,7 +114,7 @@ void hf_cli_agent_print_status(struct hf_cli_agent_print *print, const struct hf
     struct hf_sb sb;
 
     if (!print->json) {
-        print_words(status, counters, last);
+        print_words(print, status, counters, last);
         return;
     }
     begin(&out, &sb, storage, last ? "end" : "status");

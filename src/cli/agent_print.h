@@ -6,6 +6,7 @@
 
 struct hf_cli_agent_print {
     bool json;
+    bool broker; /* it is one that the batches go to */
 };
 
 void hf_cli_agent_print_init(struct hf_cli_agent_print *print, bool json);

@@ -23,6 +23,8 @@ enum {
     GROUPS =
         5, /* of many devices: one group sends in each fifth of the period, so that they do not all at once */
     EVENTS_MAX = 64,
+    LOOK_MS =
+        50, /* with a longer period the rings are looked at so often: at 10,240 Hz one is full after 400 ms */
     DRAIN_MS = 2000, /* for a queue that takes nothing: its disk is full */
     DRAIN_TURN_MS = 5,
     CLOSE_MS = 5500, /* libholdfast's goodbye takes 5 s at most */
@@ -48,7 +50,7 @@ struct hf_agent {
     enum agent_state state;
     int epoll_fd, wake_fd;
     uint64_t now_ms, end_ms;
-    struct hf_tick tick;
+    struct hf_tick tick, look;
     uint64_t rounds; /* of batches */
     unsigned given_up;
     uint64_t linger_ms;
@@ -342,6 +344,7 @@ hf_err hf_agent_start(struct hf_agent *agent, struct hf_source *source)
                   agent->device_count > 1 ? HF_MAX(agent->options.period_ms / GROUPS, 1)
                                           : agent->options.period_ms,
                   hf_clock_ms());
+    hf_tick_start(&agent->look, LOOK_MS, hf_clock_ms());
     return hf_capture_start(&agent->capture, source);
 }
 
@@ -363,25 +366,43 @@ static void step(struct device *device)
     device->due_ms = timeout_ms < 0 ? UINT64_MAX : device->agent->now_ms + (uint64_t)timeout_ms;
 }
 
+static void give(struct device *device, struct hf_utc_offset utc)
+{
+    if (device->over)
+        return;
+    hf_uplink_turn(&device->uplink, utc, device->agent->now_ms);
+    if (device->uplink.out > 0)
+        device->due_ms = 0; /* its client takes them in this turn: one wake less for each batch */
+}
+
 static void give_batches(struct hf_agent *agent, bool all)
 {
     struct hf_utc_offset utc = hf_utc_measure();
     unsigned groups = all || agent->device_count == 1 ? 1 : GROUPS;
 
     for (unsigned i = (unsigned)(agent->rounds % groups); i < agent->device_count; i += groups)
-        if (!agent->devices[i].over) {
-            hf_uplink_turn(&agent->devices[i].uplink, utc, agent->now_ms);
-            if (agent->devices[i].uplink.out > 0)
-                agent->devices[i].due_ms =
-                    0; /* its client takes them in this turn: one wake less for each batch */
-        }
+        give(&agent->devices[i], utc);
     agent->rounds++;
+}
+
+static void give_pressed(struct hf_agent *agent)
+{
+    for (unsigned i = 0; i < agent->device_count; i++)
+        if (hf_uplink_pressed(&agent->devices[i].uplink))
+            give(&agent->devices[i], hf_utc_measure());
+}
+
+static bool looks(const struct hf_agent *agent)
+{
+    return agent->state == RUNNING && agent->devices[0].shadow.period_ms > LOOK_MS;
 }
 
 static void tick(struct hf_agent *agent)
 {
     if (agent->state <= DRAINING && hf_tick_due(&agent->tick, agent->now_ms))
         give_batches(agent, agent->state == DRAINING);
+    else if (looks(agent) && hf_tick_due(&agent->look, agent->now_ms))
+        give_pressed(agent);
 }
 
 static bool all_idle(struct hf_agent *agent)
@@ -440,7 +461,8 @@ static int wait_ms(const struct hf_agent *agent, unsigned wait_ms_max)
     uint64_t due_ms = agent->now_ms + wait_ms_max;
 
     if (agent->state <= DRAINING)
-        due_ms = HF_MIN(due_ms, agent->tick.next_ms);
+        due_ms = HF_MIN(due_ms, looks(agent) ? HF_MIN(agent->tick.next_ms, agent->look.next_ms)
+                                             : agent->tick.next_ms);
     else
         due_ms = HF_MIN(due_ms, agent->end_ms);
     for (unsigned i = 0; i < agent->device_count; i++)

@@ -50,6 +50,13 @@ static bool next_cell(struct hf_slice *rest, struct hf_slice *ret_cell)
     return true;
 }
 
+struct hf_slice hf_row_first(struct hf_slice line)
+{
+    bool marked = line.bytes >= 3 && memcmp(line.at, "\xef\xbb\xbf", 3) == 0;
+
+    return marked ? (struct hf_slice){line.at + 3, line.bytes - 3} : line;
+}
+
 bool hf_row_head(struct hf_slice line, struct hf_row_columns *ret_columns)
 {
     struct hf_slice cell;

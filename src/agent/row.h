@@ -57,6 +57,9 @@ struct hf_row {
     bool has_time;
 };
 
+/* The first line of a file without the byte order mark of UTF-8 that some programs begin it with: it would be part of the first column's name. */
+struct hf_slice hf_row_first(struct hf_slice line);
+
 /* A line without its line break. *ret_field: at fault with NUMBER and RANGE. */
 enum hf_row_result hf_row_read(struct hf_slice line, const struct hf_row_columns *columns,
                                struct hf_row *ret_row, enum hf_row_field *ret_field);

@@ -59,7 +59,8 @@ static void take_line(struct drivers *all, struct driver *driver, struct hf_slic
     enum hf_row_field field;
     enum hf_row_result result;
 
-    driver->line++;
+    if (driver->line++ == 0)
+        line = hf_row_first(line);
     if (driver->line == 1 && hf_row_head(hf_slice_trim(line), &driver->columns)) {
         driver->has_columns = true;
         return;

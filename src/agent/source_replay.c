@@ -36,7 +36,8 @@ static void take_line(struct replay *replay, struct hf_slice line)
     enum hf_row_field field;
     enum hf_row_result result;
 
-    replay->line++;
+    if (replay->line++ == 0)
+        line = hf_row_first(line);
     if (!replay->has_columns &&
         hf_row_read(line, &hf_row_columns_driver, &replay->row, &field) != HF_ROW_NONE) {
         replay->has_columns = true;

@@ -142,7 +142,7 @@ static void lines_are_cut_wherever_the_stream_was(void **state)
 static void recordings_keep_their_distances(void **state)
 {
     (void)state;
-    put("r.csv", "# made by hand\ntime_s,power_w\n5,1\n5.010,2\n5.010,3\n4,9\n5.100,4");
+    put("r.csv", "\xef\xbb\xbf# made by hand\ntime_s,power_w\n5,1\n5.010,2\n5.010,3\n4,9\n5.100,4");
     use(hf_source_replay(w.ring, w.path, 2, 100, w.error));
     assert_int_equal(turn(1000 * MS), 1005 * MS); /* twice as fast */
     assert_string_equal(taken(), "1000000:65535,1,-32768 ");
@@ -241,7 +241,7 @@ static void drivers_are_heard_and_bounded(void **state)
     assert_int_equal(read(all[HF_SOURCE_DRIVERS_MAX], &byte, 1), 0); /* hung up */
     assert_int_equal(w.source->ops->fds(w.source, fds), 1 + HF_SOURCE_DRIVERS_MAX);
     say(all[0], "1,2,3\n1,2");
-    say(all[1], "lean_deg,power_w\n1,2\n,,\n");
+    say(all[1], "\xef\xbb\xbflean_deg,power_w\n1,2\n,,\n");
     (void)turn(20 * MS);
     assert_string_equal(taken(), "20000:2,2,768 20000:65535,2,256 ");
     assert_int_equal(bad(HF_ROW_COLUMNS), 1);

@@ -95,6 +95,11 @@ void hf_uplink_turn(struct hf_uplink *uplink, struct hf_utc_offset utc, uint64_t
     }
 }
 
+bool hf_uplink_pressed(const struct hf_uplink *uplink)
+{
+    return hf_ring_waiting(uplink->ring) >= HF_UPLINK_PRESSED;
+}
+
 void hf_uplink_done(struct hf_uplink *uplink, unsigned slot, bool durable, uint64_t now_ms)
 {
     struct hf_uplink_batch *batch = &uplink->batch[slot];

@@ -18,6 +18,8 @@
 
 enum {
     HF_UPLINK_BATCHES = 16, /* out or waiting; the most that one turn gives away */
+    HF_UPLINK_PRESSED =
+        HF_UPLINK_BATCHES * HF_SAMPLES_MAX / 2, /* samples in the ring that do not wait for their time */
     HF_UPLINK_PAUSE_MIN_MS = 100,
     HF_UPLINK_PAUSE_MAX_MS = 5000
 };
@@ -56,6 +58,8 @@ void hf_uplink_init(struct hf_uplink *uplink, struct hf_ring *ring,
 
 /* The time for a batch has come: gives away all that waits in the ring, as far as there are slots. */
 void hf_uplink_turn(struct hf_uplink *uplink, struct hf_utc_offset utc, uint64_t now_ms);
+/* So much waits that at a high rate, or with a long period, the ring could be full before the next turn. */
+bool hf_uplink_pressed(const struct hf_uplink *uplink);
 void hf_uplink_done(struct hf_uplink *uplink, unsigned slot, bool durable, uint64_t now_ms);
 bool hf_uplink_idle(struct hf_uplink *uplink); /* the ring is empty and every batch is durable */
 

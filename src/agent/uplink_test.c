@@ -134,6 +134,21 @@ static void a_turn_gives_all_that_waits(void **state)
     assert_true(hf_uplink_idle(&w.uplink));
 }
 
+static void many_samples_do_not_wait_for_their_time(void **state)
+{
+    uint64_t lost;
+
+    (void)state;
+    push(0, HF_UPLINK_PRESSED - 1);
+    assert_false(hf_uplink_pressed(&w.uplink));
+    push(HF_UPLINK_PRESSED - 1, 1);
+    assert_true(hf_uplink_pressed(&w.uplink));
+    hf_uplink_turn(&w.uplink, utc, 0);
+    assert_false(hf_uplink_pressed(&w.uplink));
+    answer(true, 1);
+    assert_int_equal(check_kept(&lost), HF_UPLINK_PRESSED);
+}
+
 static void slots_bound_what_is_out(void **state)
 {
     uint64_t lost;
@@ -226,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_turn_gives_all_that_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_samples_do_not_wait_for_their_time, setup, teardown),
         cmocka_unit_test_setup_teardown(slots_bound_what_is_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_queue_fills_the_ring_and_nothing_else_is_lost, setup,
                                         teardown),

@@ -16,6 +16,20 @@ def agent(gw, device, *args, **options):
     return Agent(gw.url().replace("http", "ws", 1), device, gw.token(device), *args, **options)
 
 
+def test_a_long_period_loses_nothing_at_a_high_rate(gw):
+    """3,000 samples do not wait for 10 s, and the 16 batches of one turn would not hold them."""
+    with agent(gw, "slow", "--source", "stdin", "--uplink", "10s", stdin=subprocess.PIPE) as one:
+        one.process.stdin.write("".join(f"90,{n % 2000},0\n" for n in range(3000)))
+        one.process.stdin.flush()
+        one.wait_status("accepted", 2560)
+        one.process.stdin.close()
+        status, end = one.end()
+    assert (status, end["captured"], end["lost"]) == (0, 3000, 0)
+    got = batches(gw, "slow")
+    assert [sample.power for batch in got for sample in batch.samples] == [n % 2000 for n in range(3000)]
+    assert len(got) == 47, "full batches"
+
+
 def test_a_recording_arrives_row_by_row(gw, tmp_path):
     path = tmp_path / "ride.csv"
     rows = [(80 + n % 20 / 2, n % 400 - 100, n % 90 - 45.5) for n in range(300)]

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/capture.h"
+#include "agent/queue_file.h"
 #include "agent/shadow.h"
 #include "agent/tick.h"
 #include "agent/uplink.h"
@@ -228,6 +229,24 @@ static void read_boot_id(uint8_t out[HF_SAMPLES_BOOT_BYTES])
     hf_entropy(out, HF_SAMPLES_BOOT_BYTES); /* without /proc every start is a boot of its own */
 }
 
+/* Where nobody is at hand, a machine that takes no samples for an old file is the worse of the two. */
+static int begin_anew(struct device *device, const struct hf_client_options *options, char *error)
+{
+    char text[HF_SOURCE_TEXT_BYTES];
+    hf_err err = hf_agent_queue_aside(options->queue_path);
+
+    if (err != HF_OK) {
+        (void)snprintf(error, HF_AGENT_ERROR_BYTES, "queue '%.300s': damaged, and cannot be put aside: %s",
+                       options->queue_path, err == HF_ERR_IO ? strerror(errno) : hf_err_text(err));
+        return HOLDFAST_ERR_CORRUPT;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "the queue is damaged; a new one begins, the old one is %.160s.damaged",
+                   options->queue_path);
+    note(device, HF_AGENT_TROUBLE, text);
+    return hf_client_new(options, &device->client, error, HF_AGENT_ERROR_BYTES);
+}
+
 static hf_err add_device(struct hf_agent *agent, unsigned index, const uint8_t *boot_id, char *error)
 {
     const struct hf_agent_options *given = &agent->options;
@@ -272,6 +291,8 @@ static hf_err add_device(struct hf_agent *agent, unsigned index, const uint8_t *
     if (given->source != NULL)
         options.on_shadow = on_shadow;
     err = hf_client_new(&options, &device->client, error, HF_AGENT_ERROR_BYTES);
+    if (err == HOLDFAST_ERR_CORRUPT && given->damaged_aside && options.queue_path != NULL)
+        err = begin_anew(device, &options, error);
     if (err != HOLDFAST_OK)
         return err == HOLDFAST_ERR_INVALID ? HF_ERR_INVALID
                : err == HOLDFAST_ERR_NOMEM ? HF_ERR_NOMEM

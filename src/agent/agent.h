@@ -44,6 +44,8 @@ struct hf_agent_options {
     uint64_t queue_bytes_max;       /* of each */
     bool
         oldest_goes; /* when a queue is full: the oldest in it is dropped; else the newest stays in the ring, until that refuses */
+    bool
+        damaged_aside; /* a queue file that is damaged is put aside (agent/queue_file.h) and a new one begins; else hf_agent_new fails */
     /* May be NULL. */
     void (*note)(void *context, unsigned device, enum hf_agent_note note, const char *text);
     void *context;

@@ -41,7 +41,7 @@ struct request {
     struct hf_cli_remote remote;
     uint64_t bicycles, rate, seed, queue_mib, status_ms, linger_ms, duration_ms, period_ms;
     double speed;
-    bool oldest_goes, json, status_given;
+    bool oldest_goes, damaged_aside, json, status_given;
 };
 
 struct run {
@@ -277,6 +277,7 @@ static int open_and_live(struct run *run)
                                              .queue_paths = (const char *const *)run->paths,
                                              .queue_bytes_max = mib > 0 ? mib << 20 : 1 << 20,
                                              .oldest_goes = request->oldest_goes,
+                                             .damaged_aside = request->damaged_aside,
                                              .note = on_note,
                                              .context = run};
     char error[HF_AGENT_ERROR_BYTES];
@@ -398,6 +399,11 @@ static int take_option(int option, const char *argv0, struct request *request)
         if (!request->oldest_goes && strcmp(optarg, "newest") != 0)
             return hf_cli_usage_error(argv0, "--when-full is '%s'; it is newest or oldest", optarg);
         break;
+    case 'G':
+        request->damaged_aside = strcmp(optarg, "aside") == 0;
+        if (!request->damaged_aside && strcmp(optarg, "fail") != 0)
+            return hf_cli_usage_error(argv0, "--when-damaged is '%s'; it is fail or aside", optarg);
+        break;
     case 'C':
     case 'D':
     case 'I': (void)hf_cli_remote_option(&request->remote, option, optarg); break;
@@ -443,6 +449,7 @@ static int parse(int argc, char **argv, struct request *request)
         {"queue", required_argument, NULL, 'q'},
         {"queue-mib", required_argument, NULL, 'm'},
         {"when-full", required_argument, NULL, 'F'},
+        {"when-damaged", required_argument, NULL, 'G'},
         {"linger", required_argument, NULL, 'L'},
         {"duration", required_argument, NULL, 'w'},
         {"status", required_argument, NULL, 'S'},
@@ -519,6 +526,8 @@ const struct hf_cli_command hf_cli_agent = {
         "      --queue-mib N    its bound (1024; without a file 4 for all)\n"
         "      --when-full X    newest: nothing more is taken, samples are refused and counted (default);\n"
         "                       oldest: the oldest in the queue is dropped, and the gateway told\n"
+        "      --when-damaged X a queue file that cannot be read. fail: exit (default); aside: it becomes\n"
+        "                       F.damaged, where the one before is replaced, and a new one begins\n"
         "      --linger TIME    after the source's end: to bring what is queued to the gateway (30s)\n"
         "      --duration TIME  the source's end\n"
         "      --status TIME    a line about it so often (10s; with --json 1s); 0 = only at the end\n"

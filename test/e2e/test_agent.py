@@ -112,6 +112,27 @@ def test_a_full_queue_keeps_what_it_has_and_says_what_is_lost(gateways, tmp_path
     assert lost <= end["lost"]
 
 
+def test_a_damaged_queue_ends_it_or_is_put_aside(gw, tmp_path):
+    queue, damaged = tmp_path / "q.db", tmp_path / "q.db.damaged"
+    with Agent("ws://127.0.0.1:1", "torn", None, "--source", "bicycle", "--queue", queue) as one:
+        one.wait_status("accepted", 100)
+        one.process.kill()
+        one.process.wait()
+    with Agent("ws://127.0.0.1:1", "torn", None, "--source", "stdin", "--queue", queue, "--linger", "0s") as two:  # a log is read after kill -9
+        status, end = two.end()
+    assert status == 0 and end["batches_queued"] > 0
+    queue.write_bytes(queue.read_bytes()[:10000])
+    with agent(gw, "torn", "--source", "bicycle", "--queue", queue) as three:
+        assert three.process.wait(20 * PACE) == 1 and "damaged" in three.process.stderr.read()
+    assert queue.stat().st_size == 10000 and not damaged.exists()
+    with agent(gw, "torn", "--source", "bicycle", "--queue", queue, "--when-damaged", "aside") as four:
+        assert "new one begins" in four.wait(lambda row: row["type"] == "trouble")["text"]
+        four.wait_status("batches_sent", 3)
+        status, end = four.end(signal.SIGTERM)
+    assert (status, end["lost"], end["batches_queued"]) == (0, 0, 0) and len(samples(gw, "torn")) == end["captured"]
+    assert damaged.stat().st_size == 10000
+
+
 @pytest.mark.parametrize("linger", ["60s", "forever"])
 def test_after_its_duration_it_brings_what_is_queued(gateways, linger):
     gw = gateways()
@@ -206,6 +227,7 @@ def test_a_refused_device_says_why(gw):
     (["ws://h", "--device", "d", "--source", "bicycle", "--uplink", "1ms"], 2, "--uplink"),
     (["ws://h", "--device", "d", "--source", "stdin", "--bicycles", "2"], 2, "--bicycles is a source"),
     (["ws://h", "--device", "d", "--source", "bicycle", "--when-full", "never"], 2, "newest or oldest"),
+    (["ws://h", "--device", "d", "--source", "bicycle", "--when-damaged", "never"], 2, "fail or aside"),
 ])
 def test_wrong_command_lines(args, status, text):
     result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=20 * PACE)

@@ -50,6 +50,15 @@ def test_a_shadow_is_patched_and_read(gw):
     assert answer.status == 304 and answer.body == b""
 
 
+def test_numbers_come_back_as_they_are(gw):
+    name = known(gw, "exact")
+    numbers = [9007199254740991, 9007199254740990, 1795815949954123, 0.1, 0.30000000000000004, 1.5e300, -7]
+    answer = change(gw, name, {"desired": {"list": numbers, "n": 9007199254740991}})
+    assert answer.json["desired"]["list"] == numbers and b"9007199254740991" in answer.body
+    assert change(gw, name, {"desired": {"n": 9007199254740990}}).json["version"] == 2, "neighbours are two numbers"
+    assert change(gw, name, [{"op": "test", "path": "/desired/n", "value": 9007199254740991}], kind=PATCH, status=409).reason == "version_conflict"
+
+
 def test_a_conflict_brings_the_current_document(gw):
     name = known(gw, "conflicted")
     change(gw, name, {"desired": {"a": 1, "b": 1}})
@@ -72,6 +81,8 @@ def test_what_is_refused(gw):
     change(gw, name, {"desired": {"a": 1}})
     for body, kind, status, reason in ((b"{", MERGE, 400, "bad_request"), ([], MERGE, 400, "bad_request"),
                                        ({"wanted": {}}, MERGE, 400, "bad_request"), ({"desired": 7}, MERGE, 400, "bad_request"),
+                                       ({"desired": {"a\0b": 7}}, MERGE, 400, "bad_request"), ({"desired": {"b": "x\0"}}, MERGE, 400, "bad_request"),
+                                       (b'{"desired":{"b":1e999}}', MERGE, 400, "bad_request"),
                                        ([{"op": "remove", "path": "/desired/none"}], PATCH, 400, "bad_request"),
                                        ([{"op": "add", "path": "/more", "value": {}}], PATCH, 400, "bad_request"),
                                        ({"reported": {"a": 1}}, MERGE, 403, "forbidden"),
@@ -85,6 +96,8 @@ def test_what_is_refused(gw):
         change(gw, name, {"desired": {"b": 1}}, query=query, status=400)
     assert change(gw, "never-here", {"desired": {"a": 1}}, status=404).reason == "not_found"
     assert read(gw, "never-here", status=404)["reason"] == "not_found"
+    assert read(gw, "never-here", "/versions", status=404)["reason"] == "not_found"
+    assert read(gw, name, "/other/versions")["versions"] == []
     assert read(gw, name, "/other", status=404)["reason"] == "not_found"
     for shadow in ("/versions", "/a%2Fb", "/" + "x" * 65):
         assert change(gw, name, {"desired": {"a": 1}}, shadow=shadow, status=400).json["field"] == "name"

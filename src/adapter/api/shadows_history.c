@@ -211,14 +211,31 @@ static bool take_list(struct hf_api_request *request, struct list *list)
            hf_api_param_u64(request, "cursor", 1, UINT64_MAX, &list->cursor);
 }
 
+/* One without versions is an empty list, but not of a device that was never here. */
+static hf_err find_shadow(struct hf_api_request *request, struct list *list)
+{
+    const struct hf_call *wish = &list->wish;
+    struct hf_device_row row;
+    struct hf_event record;
+    hf_err err = hf_kv_read(request->api->backend->kv, &list->txn);
+
+    if (err == HF_OK)
+        err = hf_shadow_rows_read(list->txn, request->tenant, wish->device, wish->topic, 0, 0, &record);
+    if (err != HF_ERR_NOT_FOUND)
+        return err;
+    hf_kv_end(list->txn);
+    return hf_api_device_row(request->api, request->tenant, wish->device, &list->txn, &row);
+}
+
 static void on_list(struct hf_api_request *request)
 {
     struct list list = {.cursor = 0};
 
     if (!take_list(request, &list))
         return;
-    hf_err err = hf_kv_read(request->api->backend->kv, &list.txn);
+    hf_err err = find_shadow(request, &list);
     if (err != HF_OK) {
+        hf_kv_end(list.txn);
         hf_api_fail_err(request, err);
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "codec/json/scan.h"
 #include "core/document/json_patch.h"
+#include "core/document/json_tree.h"
 
 void hf_document_deinit(struct hf_document *document)
 {
@@ -172,14 +173,9 @@ static enum hf_reason reason_of(hf_err err)
 
 static hf_err parse(struct hf_slice text, cJSON **ret_json)
 {
-    if (text.bytes > HF_DOCUMENT_BYTES_MAX)
-        return HF_ERR_LIMIT;
     /* A patch has two levels more around its values. */
-    hf_err err = hf_json_scan(text.at, text.bytes, NULL, 0, HF_DOCUMENT_DEPTH_MAX + 2);
-    if (err != HF_OK)
-        return err == HF_ERR_LIMIT ? HF_ERR_LIMIT : HF_ERR_INVALID;
-    *ret_json = cJSON_ParseWithLength(text.at, text.bytes);
-    return *ret_json ? HF_OK : HF_ERR_NOMEM;
+    return text.bytes > HF_DOCUMENT_BYTES_MAX ? HF_ERR_LIMIT
+                                              : hf_json_tree(text, HF_DOCUMENT_DEPTH_MAX + 2, ret_json);
 }
 
 static hf_err apply(struct step *step)

@@ -8,6 +8,7 @@
 #include "base/sb.h"
 #include "codec/json/scan.h"
 #include "core/document/json_patch.h"
+#include "core/document/json_tree.h"
 #include "core/document/shadow_fields.h"
 #include "core/document/shadow_oplog.h"
 
@@ -69,7 +70,7 @@ static hf_err parse_section(const struct hf_shadow *shadow, unsigned section, cJ
 {
     const char *text = shadow->text[section];
 
-    *ret_json = text ? cJSON_ParseWithLength(text, shadow->bytes[section]) : cJSON_CreateObject();
+    *ret_json = text ? hf_json_tree_again(text, shadow->bytes[section]) : cJSON_CreateObject();
     return *ret_json ? HF_OK : HF_ERR_NOMEM;
 }
 
@@ -79,13 +80,7 @@ static hf_err parse_change(const struct step *step, cJSON **ret_json)
     /* An operation has two levels more around its value, a merge patch one. */
     unsigned depth = step->limits->depth_max + (step->change->kind == HF_PATCH_JSON ? 2 : 1);
 
-    if (text.bytes > HF_SHADOW_CHANGE_BYTES_MAX)
-        return HF_ERR_LIMIT;
-    hf_err err = hf_json_scan(text.at, text.bytes, NULL, 0, depth);
-    if (err != HF_OK)
-        return err == HF_ERR_LIMIT ? HF_ERR_LIMIT : HF_ERR_INVALID;
-    *ret_json = cJSON_ParseWithLength(text.at, text.bytes);
-    return *ret_json ? HF_OK : HF_ERR_NOMEM;
+    return text.bytes > HF_SHADOW_CHANGE_BYTES_MAX ? HF_ERR_LIMIT : hf_json_tree(text, depth, ret_json);
 }
 
 static hf_err emptied(cJSON **section)

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "codec/json/scan.h"
 #include "core/document/json_patch.h"
+#include "core/document/json_tree.h"
 #include "core/document/shadow_fields.h"
 
 enum { HEAD_BYTES = 256, FIELD_TEXT_BYTES = 96, ESCAPED_BYTES = 6 };
@@ -220,8 +221,8 @@ static hf_err parse_both(const struct hf_shadow *shadow, cJSON **ret_desired, cJ
     struct hf_slice desired = section_text(shadow, HF_SHADOW_DESIRED),
                     reported = section_text(shadow, HF_SHADOW_REPORTED);
 
-    *ret_desired = cJSON_ParseWithLength(desired.at, desired.bytes);
-    *ret_reported = cJSON_ParseWithLength(reported.at, reported.bytes);
+    *ret_desired = hf_json_tree_again(desired.at, desired.bytes);
+    *ret_reported = hf_json_tree_again(reported.at, reported.bytes);
     if (*ret_desired != NULL && *ret_reported != NULL)
         return HF_OK;
     cJSON_Delete(*ret_desired);

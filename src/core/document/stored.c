@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "core/document/document.h"
+#include "core/document/json_tree.h"
 
 static const char digits[] = "0123456789abcdef";
 
@@ -75,7 +76,7 @@ static bool get_id(const cJSON *in, uint8_t ret_id[16])
 
 hf_err hf_document_decode(struct hf_slice stored, struct hf_document *ret_document)
 {
-    cJSON *in = cJSON_ParseWithLength(stored.at, stored.bytes);
+    cJSON *in = hf_json_tree_again(stored.at, stored.bytes);
     uint64_t ttl_ms = 0, merge = 0;
 
     *ret_document = (struct hf_document){0};

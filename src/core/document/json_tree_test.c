@@ -1,0 +1,128 @@
+/* What a peer says as JSON comes out again as what it was, or is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/document/json_tree.h"
+
+static char *through(const char *text)
+{
+    cJSON *tree;
+    hf_err err = hf_json_tree(hf_slice_of(text), 8, &tree);
+
+    if (err != HF_OK)
+        fail_msg("%s: %s", text, hf_err_name(err));
+    char *out = cJSON_PrintUnformatted(tree);
+    cJSON_Delete(tree);
+    assert_non_null(out);
+    return out;
+}
+
+static void numbers_come_back(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"[0,-1,7,2147483648,-2147483649]", "[0,-1,7,2147483648,-2147483649]"},
+        {"[999999999999999]", "[999999999999999]"},
+        {"[4503599627370497,9007199254740990,9007199254740991,-9007199254740991]",
+         "[4503599627370497,9007199254740990,9007199254740991,-9007199254740991]"},
+        {"[1795815949954120,1795815949954123,1e15]", "[1795815949954120,1795815949954123,1000000000000000]"},
+        {"[0.1,0.3,0.30000000000000004,1.5,-2.25e-3]", "[0.1,0.3,0.30000000000000004,1.5,-0.00225]"},
+        {"[1e300,1.7976931348623157e308]", "[1e+300,1.7976931348623157e+308]"},
+        {"[12345678901234567890]", "[1.2345678901234567e+19]"}, /* the nearest double */
+        {"[1e-999]", "[0]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *out = through(rows[i].in), *again;
+
+        assert_string_equal(out, rows[i].out);
+        again = through(out);
+        assert_string_equal(again, out);
+        cJSON *tree = hf_json_tree_again(out, strlen(out));
+        assert_non_null(tree);
+        cJSON_Delete(tree);
+        free(again);
+        free(out);
+    }
+}
+
+static void neighbours_differ_and_spellings_do_not(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"9007199254740991", "9007199254740990", false},
+        {"0.3", "0.30000000000000004", false},
+        {"1795815949954123456", "1795815949954123712", false},
+        {"1", "1.0", true},
+        {"1e3", "1000", true},
+        {"9007199254740991", "9007199254740991.0", true},
+        {"0.1", "1e-1", true},
+        {"0.30000000000000004", "0.300000000000000044", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cJSON *a, *b;
+
+        assert_int_equal(hf_json_tree(hf_slice_of(rows[i].a), 8, &a), HF_OK);
+        assert_int_equal(hf_json_tree(hf_slice_of(rows[i].b), 8, &b), HF_OK);
+        if (cJSON_Compare(a, b, true) != rows[i].same)
+            fail_msg("%s and %s", rows[i].a, rows[i].b);
+        cJSON_Delete(a);
+        cJSON_Delete(b);
+    }
+}
+
+static void what_would_become_something_else_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        hf_err err;
+    } rows[] = {
+        {"{\"a\\u0000b\":1}", HF_ERR_INVALID},
+        {"[\"x\\u0000\"]", HF_ERR_INVALID},
+        {"[\"\\\\\\u0000\"]", HF_ERR_INVALID}, /* behind an escaped backslash */
+        {"[\"\\\\u0000\"]", HF_OK},            /* a backslash, and five characters */
+        {"[\"\\u00001\"]", HF_ERR_INVALID},
+        {"[\"\\u0001\"]", HF_OK},
+        {"[\"\\\\\"]", HF_OK},
+        {"[1e999]", HF_ERR_INVALID},
+        {"[{\"a\":-1e400}]", HF_ERR_INVALID},
+        {"{", HF_ERR_INVALID},
+        {"", HF_ERR_INVALID},
+        {"[[[[[[[[1]]]]]]]]", HF_OK},
+        {"[[[[[[[[[1]]]]]]]]]", HF_ERR_LIMIT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cJSON *tree;
+        hf_err err = hf_json_tree(hf_slice_of(rows[i].text), 8, &tree);
+
+        if (err != rows[i].err)
+            fail_msg("%s: %s", rows[i].text, hf_err_name(err));
+        assert_int_equal(tree != NULL, err == HF_OK);
+        cJSON_Delete(tree);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_come_back),
+        cmocka_unit_test(neighbours_differ_and_spellings_do_not),
+        cmocka_unit_test(what_would_become_something_else_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("json_tree", tests, NULL, NULL);
+}

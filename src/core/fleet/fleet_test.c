@@ -203,11 +203,16 @@ static void what_is_no_filter_is_told_why(void **state)
         {"=3", HF_ERR_MALFORMED, "begins with a path"},
         {"tags.a", HF_ERR_MALFORMED, "one of ="},
         {"tags.a,tags.b=1", HF_ERR_MALFORMED, "one of ="},
+        {"tags.a==1", HF_ERR_MALFORMED,
+         "one of ="}, /* not a text that begins so, of which nothing would be found */
+        {"tags.a!=1", HF_ERR_MALFORMED, "one of ="},
+        {"tags.a=<1", HF_ERR_MALFORMED, "one of ="},
         {"tags.a=1,", HF_ERR_MALFORMED, "begins with a path"},
         {"tags.a=\"x", HF_ERR_MALFORMED, "JSON string"},
         {"tags.a=\"x\\", HF_ERR_MALFORMED, "JSON string"},
         {"tags.a=\"\\q\"", HF_ERR_MALFORMED, "JSON string"},
         {"tags.a=\"x\"y", HF_ERR_MALFORMED, "parted by commas"},
+        {"tags.a=\"=1\"", HF_OK, ""},
         {"tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1,tags.a=1", HF_ERR_LIMIT,
          "at most 8"},
     };

@@ -87,6 +87,9 @@ static bool take_quoted(struct hf_slice *rest, char *storage, size_t storage_byt
            hf_json_to_text(&field, storage, storage_bytes, ret_text) == HF_OK;
 }
 
+static const char wrong_op[] =
+    "behind the path of each comparison stands one of = < <= > >=; a text that begins so stands in quotes";
+
 static const char *add_one(struct hf_fleet_query *query, struct hf_slice *rest)
 {
     char storage[HF_FLEET_TEXT_BYTES_MAX];
@@ -96,9 +99,12 @@ static const char *add_one(struct hf_fleet_query *query, struct hf_slice *rest)
     if (path.bytes == 0 || path.bytes > HF_FLEET_PATH_BYTES_MAX)
         return "a comparison begins with a path like tags.site or reported.firmware";
     skip(rest, path_end);
-    if (rest->bytes == 0 || rest->at[0] == ',')
-        return "behind the path of each comparison stands one of = < <= > >=";
+    if (rest->bytes == 0 || rest->at[0] == ',' || path.at[path.bytes - 1] == '!')
+        return wrong_op;
     enum hf_fleet_op op = take_op(rest);
+    if (rest->bytes > 0 &&
+        strchr("=<>", rest->at[0]) != NULL) /* `==` finds nothing, and nobody would know why */
+        return wrong_op;
     bool quoted = rest->bytes > 0 && rest->at[0] == '"';
     if (quoted) {
         if (!take_quoted(rest, storage, sizeof(storage), &text))

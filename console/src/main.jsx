@@ -54,14 +54,14 @@ function Nav({ page }) {
 function Top({ page }) {
   const now = useCell(overview), state = useCell(link), who = useCell(self), look = useCell(theme), language = useCell(lang), open = useCell(up);
   useNow();
-  const lost = !state.ok && Date.now() - state.at > STALE_MS, said = lost ? t("connection lost") : state.ok && !open ? t("connected, but without a WebSocket: asked again and again") : t("connected");
+  const lost = !state.ok && Date.now() - state.at > STALE_MS, said = lost ? t("connection lost") : state.ok && open === false ? t("connected, but without a WebSocket: asked again and again") : t("connected");
   return <header class="top">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="22" height="22" /><strong>Holdfast</strong>{now && <span class="quiet wide-only">{now.data.node.name}</span>}</a>
     <Nav page={page} />
     <span class="grow" />
     {settings.get().read_only && <span class="chip wide-only" title="console.mode">{t("read-only")}</span>}
     {who.all_tenants && who.tenants?.length > 1 && <select aria-label={t("Tenant")} value={tenantNow()} onChange={(event) => chooseTenant(event.target.value)}>{who.tenants.map((one) => <option key={one}>{one}</option>)}</select>}
-    <span class={"link " + (lost ? "bad" : state.ok && open ? "good" : "warn")} role="status" title={said}><i aria-hidden="true">●</i><span class="hidden">{said}</span></span>
+    <span class={"link " + (lost ? "bad" : state.ok && open !== false ? "good" : "warn")} role="status" title={said}><i aria-hidden="true">●</i><span class="hidden">{said}</span></span>
     <button class="icon" lang={language === "zh" ? "en" : "zh"} onClick={() => lang.set(language === "zh" ? "en" : "zh")} title={language === "zh" ? "English" : "中文"}><Icon name={language === "zh" ? "en" : "zh"} /></button>
     <button class="icon" onClick={() => theme.set(THEMES[(THEMES.indexOf(look) + 1) % 3])} title={t("Look: {look}", { look: t(look) })} aria-label={t("Look: {look}", { look: t(look) })}><Icon name={look} /></button>
     <button class="icon" onClick={() => logout()} title={t("Log out")} aria-label={t("Log out")}><Icon name="out" /></button>
@@ -72,7 +72,7 @@ function Lost() {
   const state = useCell(link);
   const now = useNow();
   if (state.ok || now - state.at <= STALE_MS) return null;
-  return <div class="alert bad" role="alert" id="lost"><strong>{t("The connection to the gateway is lost.")}</strong> {t("What you see is {span} old. It is tried again each second.", { span: span(now - state.at) })}</div>;
+  return <div class="alert bad" role="alert" id="lost"><strong>{t("The connection to the gateway is lost.")}</strong> {t("What you see is {span} old. It is tried again every few seconds.", { span: span(now - state.at) })}</div>;
 }
 
 const KEYS = [["g o · g d · g p · g v · g m · g e · g c · g l · g r · g h", () => t("go to a page")], ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];

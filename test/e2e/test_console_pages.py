@@ -147,6 +147,23 @@ def test_a_camera_is_played_back(admin, gw, tmp_path):
         admin.press("Stop")
         admin.says("Choose a time below", "main")
 
+        admin.hold("/playback")  # two clicks, and the first is answered after the second
+        admin.run("document.querySelector('ul.records button').click()")
+        camera.wait("called", count=2)
+        admin.until("!!window.held.release")
+        admin.run("document.querySelector('ul.records button').click()")
+        camera.wait("called", count=3)
+        admin.until("document.querySelector('video').videoWidth === 320 && document.querySelector('video').currentTime > 0.2")
+        admin.release()
+        camera.wait("hung_up", count=2)
+        assert admin.run("!document.querySelector('video').hidden && !document.querySelector('main [role=alert]')")
+        admin.run("(() => { const real = window.fetch; window.fetch = async (...all) => { const answer = await real(...all); window.steered = answer.status; window.fetch = real; return answer; }; })()")
+        admin.press("Pause")  # the one that is shown
+        assert admin.until("window.steered") == 200
+        admin.press("Stop")
+        camera.wait("hung_up", count=3)
+        admin.says("Choose a time below", "main")
+
 
 PAGES = ["", "devices", "groups/trucks", "cameras", "commands", "events", "changes", "latency", "health", "device/van-1/now", "device/van-1/shadow", "device/van-1/commands"]
 

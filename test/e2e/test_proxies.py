@@ -4,12 +4,12 @@ import re
 import shutil
 import socket
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from lib.gateway import eventually
+from lib.proxy import Proxy, free_port
 from lib.rawws import PING, PONG, RawWs
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -62,31 +62,6 @@ def test_who_may_not_send_one(gateways):
 
 
 # ---- real proxies ----
-
-class Proxy:
-    def __init__(self, command, port):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.port = port
-
-        def listening():
-            assert self.process.poll() is None, self.process.stdout.read()
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return True
-            except OSError:
-                return False
-        eventually(listening)
-
-    def end(self):
-        self.process.terminate()
-        self.process.communicate(timeout=10)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
 
 def nginx(gw, folder, name, listener):
     """An example of deploy/ without its TLS, on our ports, with its 300 s as 6 s."""

@@ -4,12 +4,12 @@ import { cell } from "./cell.js";
 import { get, Problem, self, socketAddress, tenantNow, may } from "./api.js";
 
 export const STALE_MS = 5000;
-const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 4000, BUSY_MS = 5000, SILENT_MS = 8000, LOOK_MS = 2000;
+const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 2000, BUSY_MS = 5000, SILENT_MS = 8000, LOOK_MS = 2000;
 
 // ---- the socket ----
 
 export const link = cell({ ok: true, at: Date.now() }); // does the gateway answer? at: when it last did
-export const up = cell(false); // is the socket open?
+export const up = cell(null); // is the socket open? null: not known yet
 export const overview = cell(null); // {at, data, past: [{ms, data}]}, newest last; null: not known yet
 export const heatmap = cell(null); // {at, data}, while somebody wants it
 
@@ -135,7 +135,7 @@ function restart() {
   const old = socket;
   turn++;
   of = null;
-  up.set(false);
+  up.set(null);
   wait = RETRY_MS;
   if (old && old.readyState === WebSocket.OPEN) old.close(); // one that connects is closed when it has: at once would be a complaint on the browser's console, key included
   open(turn);

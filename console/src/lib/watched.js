@@ -9,7 +9,7 @@ const LEAST_MS = 1000; // between two loads that events ask for
 
 // load(), then `told` {at, data} by the socket; alone: it is not told by it. As useLoad().
 function useTold(load, keys, every, told, alone) {
-  const open = useCell(up) && !alone, polls = useRef();
+  const open = !!useCell(up) && !alone, polls = useRef();
   polls.current = !open;
   const first = useLoad(load, keys, () => polls.current && every);
   useEffect(() => {
@@ -46,7 +46,7 @@ export function useHeatmap(load, every) {
 // What is loaded anew when events of `filter` say that it may have changed; `wanted` says which of them. As useLoad(); live: are there such events?
 export function useFollowed(filter, load, keys, every, wanted = () => true) {
   const allowed = may("events:read"), [state, setState] = useState("connecting"), now = useRef({});
-  const open = useCell(up) && allowed && state !== "refused";
+  const open = !!useCell(up) && allowed && state !== "refused";
   const loaded = useLoad(load, keys, (data) => now.current.open ? 0 : typeof every === "function" ? every(data) : every);
   Object.assign(now.current, { open, again: loaded.again, wanted });
   useEffect(() => {

@@ -2,7 +2,7 @@
 export const zh = {
   "{span} ago": "{span}前", "Overview": "总览", "Devices": "设备", "Events": "事件", "Reports": "压测报告", "Health": "健康", "Pages": "页面", "read-only": "只读", "Tenant": "租户",
   "connection lost": "连接已断开", "connected": "已连接", "connected, but without a WebSocket: asked again and again": "已连接，但没有 WebSocket：改为定时查询", "Look: {look}": "外观:{look}", "Log out": "退出登录", "The connection to the gateway is lost.": "与网关的连接已断开。",
-  "What you see is {span} old. It is tried again each second.": "当前内容是 {span} 前的,每秒重试一次。", "go to a page": "前往页面", "search": "搜索", "move in a list": "在列表中移动", "open": "打开",
+  "What you see is {span} old. It is tried again every few seconds.": "当前内容是 {span} 前的，每隔几秒重试一次。", "go to a page": "前往页面", "search": "搜索", "move in a list": "在列表中移动", "open": "打开",
   "pause or resume events": "暂停或继续事件", "this help": "本帮助", "close": "关闭", "Keys": "快捷键", "Close": "关闭", "To the content": "跳到正文", "There is no such page": "没有这个页面",
   "The gateway does not answer": "网关没有应答", "Live picture": "实时画面", "It names no channel yet": "它还没有上报通道", "Channels": "通道", "The list is not complete yet.": "目录尚不完整。", "Move": "云台",
   "SIP trace": "SIP 跟踪", "This browser cannot show {type}.": "此浏览器无法播放 {type}。", "The stream ended.": "流已结束。", "Snapshot": "截图", "Loading…": "加载中…",

@@ -83,8 +83,8 @@ export function useLoad(load, keys, every) {
       heard = number;
       set(problem ? (old) => ({ ...(fresh ? {} : old), problem }) : { data, at: Date.now() });
       fresh = false;
-      const ms = typeof every === "function" ? every(data) : every;
-      if (number === asked && ms) timer = setTimeout(run, document.hidden ? 5 * ms : ms);
+      const wait = () => typeof every === "function" ? every(data) : every, ms = wait();
+      if (number === asked && ms) timer = setTimeout(() => wait() && run(), document.hidden ? 5 * ms : ms); // it may be told by then
     };
     again.current = run;
     set({});

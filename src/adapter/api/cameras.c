@@ -19,9 +19,15 @@ static void list_more(struct hf_api_request *request, struct hf_json_out *out, s
     catalog_out(out, &row);
 }
 
-void hf_api_cameras_list(struct hf_api_request *request)
+static void on_list_applied(struct hf_api_request *request)
 {
     hf_api_list_devices(request, "cameras", HF_API_CAMERA_PROTOCOL, list_more);
+}
+
+/* Whoever was told of a change by an event finds it here, as among the channels of one. */
+void hf_api_cameras_list(struct hf_api_request *request)
+{
+    hf_api_barrier(request, on_list_applied);
 }
 
 /* ---- one ---- */

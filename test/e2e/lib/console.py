@@ -60,6 +60,23 @@ class Console:
         self.page.do("Input.dispatchKeyEvent", type="keyDown", key=key, text=key if len(key) == 1 else "")
         self.page.do("Input.dispatchKeyEvent", type="keyUp", key=key)
 
+    def hold(self, end):
+        """The next answer from an address that ends so comes to the page when it is released: the gateway is faster than what follows."""
+        self.run(f"""(() => {{ const real = window.fetch, held = window.held = {{real}}; window.fetch = async (...all) => {{
+            const answer = await real(...all), json = answer.json.bind(answer);
+            if (held.release || !String(all[0]).endsWith({json.dumps(end)})) return answer;
+            await new Promise(done => {{ held.release = done; }});
+            answer.json = async () => {{ const value = await json(); held.read = true; return value; }};
+            return answer; }}; }})()""")
+
+    def release(self):
+        """The answer, now that others have overtaken it; gives what the page has made of it."""
+        self.until("!!window.held.release")
+        self.run("window.held.release()")
+        self.until("window.held.read")
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.run("(() => { window.fetch = window.held.real; })()")
+
     def login(self, key):
         self.type("input[name=key]", key)
         self.press("Log in")

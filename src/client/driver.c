@@ -158,7 +158,7 @@ static void on_wire(struct hf_client *client, uint32_t events)
 static void on_event(struct hf_client *client, const struct epoll_event *event)
 {
     switch ((enum hf_client_source)event->data.u32) {
-    case HF_SOURCE_LINE: break; /* was taken at the begin of the turn, or is at the next one's */
+    case HF_SOURCE_LINE: break; /* was taken at the begin of the turn */
     case HF_SOURCE_WIRE: on_wire(client, event->events); break;
     case HF_SOURCE_LOOKUP: hf_client_dial_lookup(client); break;
     case HF_SOURCE_PROBE: hf_client_probe_event(client); break;
@@ -238,6 +238,10 @@ void hf_client_turn(struct hf_client *client)
     hf_client_probe_tick(client, now.now_ms);
     if (client->engine->ops->due_ms(client->engine) <= now.now_ms)
         client->engine->ops->tick(client->engine, &now);
+    if (!hf_line_leave(&client->line)) { /* from callbacks, above all */
+        take_line(client);
+        hf_line_rest(&client->line);
+    }
     if (client->dial == HF_DIAL_WANTED)
         hf_client_dial_begin(client);
     watch_wire(client);

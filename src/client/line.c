@@ -29,11 +29,15 @@ void hf_line_deinit(struct hf_line *line)
     (void)close(line->event_fd);
 }
 
-static void wake(struct hf_line *line)
+/* Under the lock, so that `rung` is what the descriptor is. Nobody has to be woken who will look anyway. */
+static void ring(struct hf_line *line)
 {
     const uint64_t one = 1;
-    ssize_t written =
-        write(line->event_fd, &one, sizeof(one)); /* it can only fail when it is readable already */
+
+    if (line->attended || line->rung)
+        return;
+    line->rung = true;
+    ssize_t written = write(line->event_fd, &one, sizeof(one)); /* it cannot be full */
 
     (void)written;
 }
@@ -69,7 +73,6 @@ hf_err hf_line_put(struct hf_line *line, const struct hf_line_entry *entry)
 {
     struct hf_line_entry *copy = copy_of(line, entry); /* outside of the lock: it may be large */
     hf_err err = HF_OK;
-    bool first = false;
 
     if (copy == NULL)
         return HF_ERR_NOMEM;
@@ -79,17 +82,15 @@ hf_err hf_line_put(struct hf_line *line, const struct hf_line_entry *entry)
     } else if (!has_room(line, copy->bytes)) {
         err = HF_ERR_LIMIT;
     } else {
-        first = line->first == NULL;
         *line->last = copy;
         line->last = &copy->next;
         line->messages++;
         line->bytes += copy->bytes;
+        ring(line);
     }
     (void)pthread_mutex_unlock(&line->lock);
     if (err != HF_OK)
         hf_line_free(line, copy);
-    else if (first)
-        wake(line);
     return err;
 }
 
@@ -97,8 +98,8 @@ void hf_line_stop(struct hf_line *line)
 {
     (void)pthread_mutex_lock(&line->lock);
     line->stop = true;
+    ring(line);
     (void)pthread_mutex_unlock(&line->lock);
-    wake(line);
 }
 
 void hf_line_network(struct hf_line *line, bool up)
@@ -106,8 +107,8 @@ void hf_line_network(struct hf_line *line, bool up)
     (void)pthread_mutex_lock(&line->lock);
     line->network_told = true;
     line->network_up = up;
+    ring(line);
     (void)pthread_mutex_unlock(&line->lock);
-    wake(line);
 }
 
 void hf_line_close(struct hf_line *line)
@@ -120,12 +121,16 @@ void hf_line_close(struct hf_line *line)
 struct hf_line_taken hf_line_take(struct hf_line *line)
 {
     struct hf_line_taken taken;
-    uint64_t events;
-    ssize_t got =
-        read(line->event_fd, &events, sizeof(events)); /* before looking: what comes behind wakes again */
 
-    (void)got;
     (void)pthread_mutex_lock(&line->lock);
+    if (line->rung) {
+        uint64_t events;
+        ssize_t got = read(line->event_fd, &events, sizeof(events));
+
+        (void)got;
+    }
+    line->rung = false;
+    line->attended = true;
     taken = (struct hf_line_taken){line->first, line->stop, line->network_told, line->network_up};
     line->first = NULL;
     line->last = &line->first;
@@ -141,12 +146,25 @@ void hf_line_free(struct hf_line *line, struct hf_line_entry *entry)
     hf_ws_memory_give(&line->memory, entry, entry->bytes);
 }
 
-bool hf_line_waits(struct hf_line *line)
+static bool waits(const struct hf_line *line)
 {
-    bool waits;
+    return line->first != NULL || line->stop || line->network_told;
+}
 
+bool hf_line_leave(struct hf_line *line)
+{
     (void)pthread_mutex_lock(&line->lock);
-    waits = line->first != NULL || line->stop || line->network_told;
+    bool more = waits(line);
+    line->attended = more;
     (void)pthread_mutex_unlock(&line->lock);
-    return waits;
+    return !more;
+}
+
+void hf_line_rest(struct hf_line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->attended = false;
+    if (waits(line))
+        ring(line);
+    (void)pthread_mutex_unlock(&line->lock);
 }

@@ -1,4 +1,7 @@
-/* client/line.h - from any thread to the client's own: publishes, acknowledgements, wishes. A locked list with a bound and an eventfd; order is kept per thread. */
+/* client/line.h - from any thread to the client's own: publishes, acknowledgements, wishes. A locked list with a bound and an eventfd; order is kept per thread.
+ *
+ * The eventfd is written only for who may be asleep: not while a turn is under way, from hf_line_take() to hf_line_leave() or _rest(), which look once more. So what callbacks, and other
+ * threads meanwhile, put in costs no system call. */
 #ifndef HF_CLIENT_LINE_H
 #define HF_CLIENT_LINE_H
 
@@ -45,7 +48,9 @@ struct hf_line {
     struct hf_line_entry *first, **last;
     uint32_t messages, messages_max;
     size_t bytes, bytes_max;
-    int event_fd; /* readable while something waits */
+    int event_fd;  /* readable while something waits and nobody attends */
+    bool rung;     /* it is readable */
+    bool attended; /* a turn is under way */
     bool closed, stop, network_told, network_up;
 };
 
@@ -64,8 +69,11 @@ struct hf_line_taken {
     struct hf_line_entry *entries; /* all that waited; the caller gives each to hf_line_free() */
     bool stop, network_told, network_up;
 };
-struct hf_line_taken hf_line_take(struct hf_line *line);
+struct hf_line_taken hf_line_take(struct hf_line *line); /* a turn begins, or goes on */
+/* The turn ends. False: something has come meanwhile: take it, then rest. */
+bool hf_line_leave(struct hf_line *line);
+/* The turn ends in any case: what has come once more is for the next one, which the eventfd calls. */
+void hf_line_rest(struct hf_line *line);
 void hf_line_free(struct hf_line *line, struct hf_line_entry *entry);
-bool hf_line_waits(struct hf_line *line);
 
 #endif

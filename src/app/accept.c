@@ -295,8 +295,10 @@ static bool let_in(struct hf_worker *worker, struct hf_link *link, const struct 
 
 void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
 {
+    const struct hf_identity *identity = &move->admit.identity;
     struct hf_stream *stream = NULL;
-    enum hf_reason reason = HF_REASON_NONE;
+    enum hf_reason reason = HF_REASON_MEMORY_LIMIT;
+    bool in = false;
 
     if (worker->closed) {
         hf_stream_seat_discard(&move->seat);
@@ -304,15 +306,15 @@ void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
         return;
     }
     worker->moved_in++;
-    if (hf_stream_attach(worker->loop, &move->seat, &fresh, NULL, &stream) != HF_OK) {
-        hf_stream_seat_discard(&move->seat);
-    } else if (!let_in(worker, &stream->link, &move->admit, &reason)) {
-        struct hf_identity *identity = &move->admit.identity;
-
+    if (hf_stream_attach(worker->loop, &move->seat, &fresh, NULL, &stream) == HF_OK)
+        in = let_in(worker, &stream->link, &move->admit, &reason);
+    if (!in)
         hf_hub_refused(&worker->hub, identity->tenant->name,
                        (struct hf_slice){identity->device, identity->device_bytes}, reason);
+    if (stream == NULL)
+        hf_stream_seat_discard(&move->seat); /* no way to an answer */
+    else if (!in)
         refuse_link(&stream->link, &move->admit, reason);
-    }
     free(move);
 }
 

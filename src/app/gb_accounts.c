@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/env.h"
 #include "base/assert.h"
 
 struct row {
@@ -25,16 +26,6 @@ static void wipe(char *text)
     if (text != NULL)
         explicit_bzero(text, strlen(text));
     free(text);
-}
-
-static const char *env_value(char *const *env, const char *name)
-{
-    size_t bytes = strlen(name);
-
-    for (size_t i = 0; env != NULL && env[i] != NULL; i++)
-        if (strncmp(env[i], name, bytes) == 0 && env[i][bytes] == '=')
-            return env[i] + bytes + 1;
-    return NULL;
 }
 
 static hf_err read_file(const char *file, char text[HF_GB_PASSWORD_BYTES_MAX + 2], char *error,
@@ -72,7 +63,7 @@ static hf_err read_password(const char *file, const char *variable, char *const 
     if (file != NULL) {
         err = read_file(file, text, error, error_bytes);
     } else {
-        begin = env_value(env, variable);
+        begin = hf_env_value(env, variable);
         if (begin == NULL) {
             (void)snprintf(error, error_bytes, "the environment variable %s is not set", variable);
             return HF_ERR_NOT_FOUND;

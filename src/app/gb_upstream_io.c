@@ -33,11 +33,7 @@ static union hf_address local_of(const struct hf_gbw_upstream *upstream)
         hf_gb_upstream_address(config->local_address, config->local_port, &local))
         return local;
     local.any.sa_family = upstream->peer.any.sa_family;
-    if (local.any.sa_family == AF_INET6)
-        local.v6.sin6_port = htons((uint16_t)config->local_port);
-    else
-        local.v4.sin_port = htons((uint16_t)config->local_port);
-    return local;
+    return hf_address_with_port(local, (uint16_t)config->local_port);
 }
 
 /* ---- datagrams ---- */
@@ -279,11 +275,7 @@ hf_err hf_gbw_upstream_send(void *context, const struct hf_sip_flow *flow, struc
                    ? HF_ERR_CLOSED
                    : upstream->link->ops->write(upstream->link, bytes.at, bytes.bytes);
     /* Where a request came from may be another port of theirs than ours go to. */
-    union hf_address peer = upstream->peer;
-    if (peer.any.sa_family == AF_INET6)
-        peer.v6.sin6_port = htons(flow->peer_port);
-    else
-        peer.v4.sin_port = htons(flow->peer_port);
+    union hf_address peer = hf_address_with_port(upstream->peer, flow->peer_port);
     return upstream->udp == NULL ? HF_ERR_CLOSED
                                  : hf_udp_send(upstream->udp, NULL, &peer, bytes.at, bytes.bytes);
 }

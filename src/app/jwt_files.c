@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/env.h"
 #include "base/assert.h"
 
 /* The compiler may not leave this out, unlike a memset() before free(). */
@@ -113,16 +114,6 @@ hf_err hf_jwt_files_add(struct hf_jwt_keys *keys, enum hf_jwt_alg alg, struct hf
     return add_file(keys, alg, kid, tenant, file, is_jwks(file), error, error_bytes);
 }
 
-static const char *env_value(char *const *env, const char *name)
-{
-    size_t bytes = strlen(name);
-
-    for (size_t i = 0; env != NULL && env[i] != NULL; i++)
-        if (strncmp(env[i], name, bytes) == 0 && env[i][bytes] == '=')
-            return env[i] + bytes + 1;
-    return NULL;
-}
-
 static enum hf_jwt_alg alg_of(enum hf_config_jwt_alg alg)
 {
     static const enum hf_jwt_alg algs[] = {
@@ -149,7 +140,7 @@ static hf_err add_key(struct hf_jwt_keys *keys, const struct hf_config_tenant *t
         return add_file(keys, alg, kid, name,
                         key->secret_file != NULL ? key->secret_file : key->public_key_file, false, error,
                         error_bytes);
-    secret = env_value(env, key->secret_env);
+    secret = hf_env_value(env, key->secret_env);
     if (secret == NULL) {
         (void)snprintf(error, error_bytes, "the environment variable %s is not set", key->secret_env);
         return HF_ERR_NOT_FOUND;

@@ -15,19 +15,10 @@ static const union hf_address *bind_address(const struct hf_media_leg *leg)
     return leg->family == 6 ? &media->bind6 : &media->bind4;
 }
 
-static union hf_address with_port(union hf_address address, uint16_t port)
-{
-    if (address.any.sa_family == AF_INET6)
-        address.v6.sin6_port = htons(port);
-    else
-        address.v4.sin_port = htons(port);
-    return address;
-}
-
 static hf_err open_udp(struct hf_media_leg *leg)
 {
     const union hf_address *any = bind_address(leg);
-    struct hf_udp_options options = {.address = with_port(*any, leg->port),
+    struct hf_udp_options options = {.address = hf_address_with_port(*any, leg->port),
                                      .v6_only = true,
                                      .first = true,
                                      .on_datagram = hf_media_on_rtp,
@@ -36,7 +27,7 @@ static hf_err open_udp(struct hf_media_leg *leg)
 
     if (err != HF_OK)
         return err;
-    options.address = with_port(*any, (uint16_t)(leg->port + 1));
+    options.address = hf_address_with_port(*any, (uint16_t)(leg->port + 1));
     options.on_datagram = hf_media_on_rtcp;
     options.receive_buffer_bytes = 65536;
     err = hf_udp_open(leg->media->loop, &options, &leg->rtcp);
@@ -100,7 +91,7 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
 
 static hf_err open_listener(struct hf_media_leg *leg)
 {
-    struct hf_listener_options options = {.address = with_port(*bind_address(leg), leg->port),
+    struct hf_listener_options options = {.address = hf_address_with_port(*bind_address(leg), leg->port),
                                           .v6_only = true,
                                           .first = true,
                                           .backlog = 4,
@@ -325,7 +316,7 @@ void hf_media_leg_rtcp(struct hf_media_leg *leg, const uint8_t *packets, size_t 
     union hf_address to = leg->rtcp_peer;
 
     if (to.any.sa_family == AF_UNSPEC && leg->remote.any.sa_family != AF_UNSPEC)
-        to = with_port(leg->remote, (uint16_t)(hf_address_port(&leg->remote) + 1));
+        to = hf_address_with_port(leg->remote, (uint16_t)(hf_address_port(&leg->remote) + 1));
     if (leg->rtcp == NULL || to.any.sa_family == AF_UNSPEC || hf_address_port(&to) == 0)
         return;
     if (hf_udp_send(leg->rtcp, NULL, &to, packets, bytes) == HF_OK)

@@ -257,32 +257,23 @@ void hf_media_shared_sweep(struct hf_media *media)
 
 /* ---- life ---- */
 
-static union hf_address at_port(union hf_address address, uint16_t port)
-{
-    if (address.any.sa_family == AF_INET6)
-        address.v6.sin6_port = htons(port);
-    else
-        address.v4.sin_port = htons(port);
-    return address;
-}
-
 static hf_err open_door(struct hf_media *media, const union hf_address *any, struct door *door)
 {
     uint16_t port = media->options.shared_port;
-    struct hf_udp_options udp = {.address = at_port(*any, port),
+    struct hf_udp_options udp = {.address = hf_address_with_port(*any, port),
                                  .v6_only = true,
                                  .first = true,
                                  .receive_buffer_bytes = RECEIVE_BUFFER_BYTES,
                                  .on_datagram = on_rtp,
                                  .user = media};
-    struct hf_listener_options listener = {.address = at_port(*any, port),
+    struct hf_listener_options listener = {.address = hf_address_with_port(*any, port),
                                            .v6_only = true,
                                            .first = true,
                                            .on_accept = on_accept,
                                            .user = media};
     hf_err err = hf_udp_open(media->loop, &udp, &door->rtp);
 
-    udp.address = at_port(*any, (uint16_t)(port + 1));
+    udp.address = hf_address_with_port(*any, (uint16_t)(port + 1));
     udp.on_datagram = on_rtcp;
     udp.receive_buffer_bytes = 0;
     if (err == HF_OK)

@@ -1,26 +1,17 @@
 #include "app/sdnotify.h"
 
+#include "app/env.h"
 #include "base/sb.h"
 #include "io/notify.h"
 
 enum { STATUS_BYTES_MAX = 200, STATE_BYTES_MAX = 320, STOP_RESERVE_MS = 5000 };
 
-static const char *env_value(char *const *env, const char *name)
-{
-    size_t bytes = strlen(name);
-
-    for (size_t i = 0; env != NULL && env[i] != NULL; i++)
-        if (strncmp(env[i], name, bytes) == 0 && env[i][bytes] == '=')
-            return env[i] + bytes + 1;
-    return NULL;
-}
-
 void hf_sdnotify_init(struct hf_sdnotify *notify, char *const *env, uint64_t pid)
 {
-    const char *usec = env_value(env, "WATCHDOG_USEC"), *watched = env_value(env, "WATCHDOG_PID");
+    const char *usec = hf_env_value(env, "WATCHDOG_USEC"), *watched = hf_env_value(env, "WATCHDOG_PID");
     uint64_t number;
 
-    *notify = (struct hf_sdnotify){.socket = env_value(env, "NOTIFY_SOCKET")};
+    *notify = (struct hf_sdnotify){.socket = hf_env_value(env, "NOTIFY_SOCKET")};
     if (notify->socket == NULL || !hf_slice_to_u64(hf_slice_of(usec), &number))
         return;
     notify->beat_ms = number / 1000 / 2;

@@ -69,10 +69,6 @@ hf_err hf_connect_route(const union hf_address *remote, union hf_address *ret_lo
     close(fd);
     if (err != HF_OK)
         return err;
-    *ret_local = hf_address_of(&local);
-    if (ret_local->any.sa_family == AF_INET6)
-        ret_local->v6.sin6_port = 0;
-    else
-        ret_local->v4.sin_port = 0;
+    *ret_local = hf_address_with_port(hf_address_of(&local), 0);
     return HF_OK;
 }

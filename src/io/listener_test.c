@@ -373,6 +373,13 @@ static void addresses_read_and_write(void **state)
     address = hf_address_of(&mapped);
     hf_address_text(&address, text);
     assert_string_equal(text, "192.0.2.7:9");
+    address = hf_address_with_port(address, 10);
+    hf_address_text(&address, text);
+    assert_string_equal(text, "192.0.2.7:10");
+    assert_int_equal(hf_address_parse("[::1]:8080", &address), HF_OK);
+    address = hf_address_with_port(address, 0);
+    hf_address_text(&address, text);
+    assert_string_equal(text, "[::1]:0");
     address = hf_address_of(&unix_socket);
     hf_address_text(&address, text);
     assert_string_equal(text, "-");

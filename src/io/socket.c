@@ -98,6 +98,15 @@ uint16_t hf_address_port(const union hf_address *address)
     }
 }
 
+union hf_address hf_address_with_port(union hf_address address, uint16_t port)
+{
+    if (address.any.sa_family == AF_INET)
+        address.v4.sin_port = htons(port);
+    else if (address.any.sa_family == AF_INET6)
+        address.v6.sin6_port = htons(port);
+    return address;
+}
+
 void hf_address_text(const union hf_address *address, char ret_text[HF_SOCKET_TEXT_MAX])
 {
     char host[INET6_ADDRSTRLEN];

@@ -34,6 +34,7 @@ hf_err hf_address_parse_host(const char *host, uint16_t port, union hf_address *
 union hf_address hf_address_of(const struct sockaddr_storage *from);
 socklen_t hf_address_bytes(const union hf_address *address);
 uint16_t hf_address_port(const union hf_address *address);
+union hf_address hf_address_with_port(union hf_address address, uint16_t port); /* AF_UNSPEC stays as it is */
 void hf_address_text(const union hf_address *address, char ret_text[HF_SOCKET_TEXT_MAX]); /* "-" when none */
 
 /* The options of every socket: TCP_NODELAY, SO_KEEPALIVE 60 s / 15 s / 3, TCP_USER_TIMEOUT (raised to the

@@ -68,10 +68,7 @@ static void deliver(struct hf_udp *udp, unsigned i)
         udp->stats.refused_truncated++;
         return;
     }
-    if (control.local.any.sa_family == AF_INET)
-        control.local.v4.sin_port = htons(hf_address_port(&udp->address));
-    else if (control.local.any.sa_family == AF_INET6)
-        control.local.v6.sin6_port = htons(hf_address_port(&udp->address));
+    control.local = hf_address_with_port(control.local, hf_address_port(&udp->address));
     udp->stats.received++;
     udp->stats.received_bytes += message->msg_len;
     udp->options.on_datagram(udp, &datagram);

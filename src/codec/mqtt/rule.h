@@ -69,7 +69,7 @@
     X(HF_MQTT_RULE_NO_LOCAL, 0x82, "no_local", "MQTT-3.8.3-4", "", "No Local on a shared subscription")      \
     X(HF_MQTT_RULE_OPTIONS, 0x81, "options", "MQTT-3.8.3-5", "MQTT-3-8.3-4",                                 \
       "a reserved bit or value in the options of a subscription")                                            \
-    X(HF_MQTT_RULE_CODE_MISSING, 0x82, "code_missing", "MQTT-3.9.3-1", "MQTT-3.8.4-5",                       \
+    X(HF_MQTT_RULE_CODE_MISSING, 0x82, "code_missing", "MQTT-3.8.4-6", "MQTT-3.8.4-5",                       \
       "an answer to a subscription without a reason code")
 
 #define HF_MQTT_RULE_ENUM(id, reason, name, clause, clause_311, text) id,

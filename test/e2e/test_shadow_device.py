@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from lib.gateway import eventually
 from lib.session import Device, Session
 
 FORMS = pytest.mark.parametrize("form", ["binary", "json"])
@@ -17,8 +18,8 @@ class Twin:
     def __init__(self, gw, name, form="binary"):
         self.gw, self.device, self.form, self.version = gw, Device(name), form, 0
 
-    def open(self):
-        self.session = Session(self.gw, self.device, self.form)
+    def open(self, **options):
+        self.session = Session(self.gw, self.device, self.form, **options)
         known = [{"document": "shadow", "version": self.version}] if self.version else []
         welcome = self.session.welcomed(capabilities=["heartbeat", "resume", "selective_ack", "shadow"], documents=known)
         assert "shadow" in welcome["capabilities"] and "documents" not in welcome["capabilities"]
@@ -169,8 +170,8 @@ def test_a_replaced_connection_cannot_speak_for_the_device(gw):
 # ---- raw ----
 
 class Raw:
-    def __init__(self, gw, name):
-        self.ws = gw.connect(name)
+    def __init__(self, gw, name, **options):
+        self.ws = gw.connect(name, **options)
 
     def say(self, type_, **members):
         self.ws.text(json.dumps({"type": type_, **members}))
@@ -230,3 +231,39 @@ def test_what_a_device_said_outlives_a_crash(gateways):
     twin.open()
     assert twin.take()["change"]["delta"] == {"n": 9}
     twin.close()
+
+
+# ---- slow readers ----
+
+FILL = "x" * 20000
+
+
+@pytest.mark.parametrize("form", ["binary", "json", "raw"])
+def test_who_reads_slowly_hears_of_the_newest(gateways, form):
+    """The kernel's buffers are full of older ones long before the last change: that one is told when the device reads, and few of those between."""
+    gw = gateways({"delivery": {"send_queue_high_bytes": 65536, "send_queue_low_bytes": 8192},
+                   "shadow": {"changes_per_s": 100000, "changes_capacity": 100000}})
+    name, count = f"slow-{form}", 300
+    if form == "raw":
+        device = Raw(gw, name, receive_buffer=4096)
+        device.say("subscribe", topic="$shadow/delta")
+    else:
+        device = Twin(gw, name, form).open(receive_buffer=4096)
+    for n in range(1, count + 1):
+        want(gw, name, {"n": n, "fill": FILL})
+    want(gw, name, {"on": True}, shadow="/led")
+    assert 1 <= eventually(lambda: gw.metric("holdfast_shadow_deltas_untold")) <= 2, "one mark for each shadow"
+    heard, led = [], False
+    while not (led and heard and heard[-1] == count):
+        told = device.hear()["payload"] if form == "raw" else device.take()["change"]
+        if told.get("name") == "led":
+            assert (told["version"], told["delta"]) == (1, {"on": True})
+            led = True
+        else:
+            assert told["version"] == told["delta"]["n"]
+            heard.append(told["version"])
+    assert heard == sorted(set(heard)) and len(heard) < count
+    eventually(lambda: gw.metric("holdfast_shadow_deltas_untold") == 0)
+    if form != "raw":
+        assert device.ask(base=count)["version"] == count, "and answers come again"
+        device.close()

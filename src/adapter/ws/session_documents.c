@@ -4,6 +4,7 @@
 #include "adapter/ws/session.h"
 #include "adapter/ws/shadow.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/uuid.h"
@@ -38,6 +39,7 @@ struct ask { /* lies before what the call borrows, in its storage */
     uint16_t reason;                   /* of the answer that found no room; NONE also before it */
     uint8_t document;
     bool untold, again; /* there was no room for its answer; it is asked for anew */
+    bool change;        /* it was one, and was judged when it came, not when it is asked for anew */
 };
 
 static const struct hf_tenant_rules *rules_of(const struct hf_ws_conn *conn)
@@ -72,6 +74,19 @@ static bool allowed(const struct hf_ws_documents *documents, unsigned document, 
 static bool tell(struct hf_ws_documents *documents, const struct ask *ask, const struct hf_call *call);
 static void again_later(struct hf_ws_documents *documents);
 
+/* The named shadow that it changed, or wanted to, went before its answer could be told: it is told as any end is. Without memory for that it says only what became of the change. */
+static void answer_gone(const struct ask *ask, struct hf_call *call)
+{
+    static const char end[] = "{\"name\":\"%.*s\",\"version\":0,\"delta\":{}}";
+    size_t room = sizeof(end) + HF_SHADOW_NAME_BYTES_MAX;
+
+    call->reason = ask->reason;
+    call->document.version = 0;
+    if (!call->document.shadow || call->topic.bytes == 0 || (call->result = malloc(room)) == NULL)
+        return;
+    call->result_bytes = (size_t)snprintf(call->result, room, end, (int)call->topic.bytes, call->topic.at);
+}
+
 /* It keeps its place among those on their way, so there are never more of them. */
 static void put_off(struct ask *ask)
 {
@@ -95,6 +110,8 @@ static void on_done(struct hf_call *call)
     if (!call->abandoned) {
         if (call->reason == HF_REASON_NONE)
             call->reason = ask->reason;
+        else if (ask->again && ask->change && call->reason == HF_REASON_NOT_FOUND)
+            answer_gone(ask, call);
         told = tell(ask->documents, ask, call);
     }
     if (!call->abandoned && !told) {
@@ -300,6 +317,7 @@ static bool tell_again(struct ask *ask)
     call->result = NULL;
     call->result_bytes = 0;
     call->reason = HF_REASON_NONE;
+    ask->change |= call->document.change;
     call->document.change = false;
     if (call->document.shadow || ask->reason == HF_REASON_VERSION_CONFLICT)
         call->document.base_version = 0; /* all of it */

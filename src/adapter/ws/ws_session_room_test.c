@@ -40,6 +40,35 @@ static void an_answer_says_what_is_when_there_is_room(void **state)
     assert_false(sk_conn(link)->dev.answers);
 }
 
+/* A change that was made is not refused because what it made is gone by now. */
+static void a_shadow_that_went_meanwhile_is_told_as_gone(void **state)
+{
+    struct kit_link *link = dk_open_shadow("d1", 0);
+    struct hf_call *call = hf_call_new(HF_CALL_DOCUMENT, 0);
+
+    (void)state;
+    fill(link);
+    dk_say(link, 1, HF_DOCUMENT_SHADOW, "{\"name\":\"led\",\"reported\":{\"on\":1}}", 0);
+    dk_say(link, 2, HF_DOCUMENT_SHADOW, "{\"name\":\"led\",\"version\":7,\"reported\":{\"on\":2}}", 0);
+    dk_say(link, 3, HF_DOCUMENT_SHADOW, "{\"name\":\"led\"}", 0);
+    call->tenant = kit.tenant[0].name;
+    call->device = HF_SLICE("d1");
+    call->topic = HF_SLICE("led");
+    call->key = HF_SLICE("key/k");
+    call->document = (struct hf_call_document){.shadow = true, .change = true, .remove = true};
+    call->on_done = hf_call_free;
+    hf_hub_call(&kit.hub, &kit.tenant[0], call);
+    sk_turn();
+    sk_skip_acks(link);
+    kit_expect_nothing(link);
+    drain(link);
+    dk_expect_shadow(link, 0, HF_REASON_NONE, 0, "{\"name\":\"led\",\"version\":0,\"delta\":{}}");
+    dk_expect_shadow(link, 1, HF_REASON_NONE, 0, "{\"name\":\"led\",\"version\":0,\"delta\":{}}");
+    dk_expect_shadow(link, 2, HF_REASON_VERSION_CONFLICT, 0, "{\"name\":\"led\",\"version\":0,\"delta\":{}}");
+    dk_expect_shadow(link, 3, HF_REASON_NOT_FOUND, 0, "");
+    kit_expect_nothing(link);
+}
+
 static void an_answer_about_a_context_begins_at_its_base(void **state)
 {
     struct kit_link *link = dk_open("d1", NULL, 0, 0);
@@ -158,9 +187,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, dk_begin, dk_done)
     const struct CMUnitTest tests[] = {
-        T(an_answer_says_what_is_when_there_is_room),  T(an_answer_about_a_context_begins_at_its_base),
-        T(answers_that_wait_count_as_under_way),       T(they_go_with_the_connection),
-        T(a_question_that_was_not_taken_is_put_again), T(a_named_shadow_is_told_from_the_beginning),
+        T(an_answer_says_what_is_when_there_is_room),
+        T(a_shadow_that_went_meanwhile_is_told_as_gone),
+        T(an_answer_about_a_context_begins_at_its_base),
+        T(answers_that_wait_count_as_under_way),
+        T(they_go_with_the_connection),
+        T(a_question_that_was_not_taken_is_put_again),
+        T(a_named_shadow_is_told_from_the_beginning),
         T(a_raw_device_is_told_when_there_is_room),
     };
 

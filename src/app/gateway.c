@@ -191,13 +191,10 @@ static struct hf_tenant *tenant_of(void *context, struct hf_slice name)
     return hf_tenants_find(context, name);
 }
 
-static hf_err open_workers(struct hf_gateway *gateway, const struct hf_config *config, char *error,
-                           size_t error_bytes)
+static hf_err open_workers(struct hf_gateway *gateway, char *error, size_t error_bytes)
 {
-    unsigned count = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     hf_err err = HF_OK;
 
-    gateway->worker_count = HF_MIN(count, (unsigned)HF_WORKERS_MAX);
     gateway->workers = calloc(gateway->worker_count, sizeof(struct hf_worker *));
     if (gateway->workers == NULL)
         return HF_ERR_NOMEM;
@@ -238,11 +235,10 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = hf_gateway_media_init(gateway, config, error, error_bytes);
     if (err == HF_OK)
         err = hf_gateway_series_init(gateway, config, error, error_bytes);
-    unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
     gateway->tail_thread.log_thread = &gateway->log_thread;
     gateway->log_thread.logger = &gateway->logger;
-    gateway->log_thread.workers = gateway->tail_thread.workers = HF_MIN(workers, (unsigned)HF_WORKERS_MAX);
+    gateway->log_thread.workers = gateway->tail_thread.workers = gateway->worker_count;
     gateway->log_thread.group_wait_us = (uint32_t)config->log.group_wait_us;
     gateway->log_thread.group_pace_us = (uint32_t)config->log.group_pace_us;
     gateway->log_thread.on_durable = on_durable;
@@ -253,7 +249,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     if (err == HF_OK)
         err = hf_tail_thread_init(&gateway->tail_thread);
     if (err == HF_OK)
-        err = open_workers(gateway, config, error, error_bytes);
+        err = open_workers(gateway, error, error_bytes);
     if (err == HF_OK)
         err = hf_gateway_listeners_bind(gateway, error, error_bytes);
     return err == HF_OK ? hf_gateway_gb_bind(gateway, error, error_bytes) : err;
@@ -277,6 +273,9 @@ hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gat
     gateway->env = env;
     hf_login_init(&gateway->login);
     gateway->boot = hf_entropy_u64() >> 1 | 1;
+    /* Once: each thread has room for so many, and which CPUs are ours may change. */
+    gateway->worker_count = HF_MIN(config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus(),
+                                   (unsigned)HF_WORKERS_MAX);
     gateway->started_utc_ms = hf_clock_utc_ms();
     gateway->started_ms = hf_clock_ms();
     err = build(gateway, config, error, error_bytes);

@@ -9,7 +9,6 @@
 hf_err hf_gateway_media_init(struct hf_gateway *gateway, const struct hf_config *config, char *error,
                              size_t error_bytes)
 {
-    unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
     const struct hf_config_media *media = &config->media;
     struct hf_media_options options = {
         .address = media->address,
@@ -33,8 +32,7 @@ hf_err hf_gateway_media_init(struct hf_gateway *gateway, const struct hf_config 
 
     if (!config->gb28181.enabled || !media->enabled)
         return HF_OK;
-    hf_err err =
-        hf_media_new(&options, HF_MIN(workers, (unsigned)HF_WORKERS_MAX), &gateway->logger, &gateway->media);
+    hf_err err = hf_media_new(&options, gateway->worker_count, &gateway->logger, &gateway->media);
 
     if (err != HF_OK)
         snprintf(error, error_bytes, "cannot make the media thread: %s", hf_err_text(err));

@@ -30,8 +30,6 @@ static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *con
 hf_err hf_gateway_series_init(struct hf_gateway *gateway, const struct hf_config *config, char *error,
                               size_t error_bytes)
 {
-    unsigned workers = config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus();
-
     if (!config->samples.series)
         return HF_OK;
     hf_err err = open_store(gateway, config, error, error_bytes);
@@ -43,7 +41,7 @@ hf_err hf_gateway_series_init(struct hf_gateway *gateway, const struct hf_config
     gateway->series->log = gateway->log;
     gateway->series->kv = gateway->series_kv;
     gateway->series->logger = &gateway->logger;
-    gateway->series->workers = HF_MIN(workers, (unsigned)HF_WORKERS_MAX);
+    gateway->series->workers = gateway->worker_count;
     gateway->series->commit_ms = (uint32_t)config->samples.series_commit_ms;
     gateway->series->limits = (struct hf_archive_limits){
         .devices_max = (uint32_t)config->samples.series_devices_max,

@@ -230,6 +230,30 @@ static void more_than_was_said_to_be_taken_ends_it(void **state)
     assert_int_equal(kit_counts(kit).overruns, 1);
 }
 
+/* A broker of 3.1.1 knows no receive maximum: what is done at once is no overrun, however much of it comes in one read. */
+static void much_in_one_read_is_taken(void **state)
+{
+    enum { MESSAGES = HF_CLIENT_WINDOW_MESSAGES_MAX + 44 };
+    const struct hf_mqtt_packet one = {
+        .type = HF_MQTT_PUBLISH,
+        .as.publish = {.qos = 1, .packet_id = 1, .topic = HF_SLICE("t1/bike-7/down/x")}};
+    struct kit *kit = *state;
+    size_t bytes = hf_mqtt_encoded_bytes(kit->version, &one);
+    uint8_t *all = malloc(MESSAGES * bytes);
+
+    for (uint16_t id = 1; id <= MESSAGES; id++) {
+        struct hf_mqtt_packet packet = one;
+
+        packet.as.publish.packet_id = id;
+        (void)hf_mqtt_encode(kit->version, &packet, all + (id - 1) * bytes);
+    }
+    kit->quiet = true;
+    kit_give(kit, all, MESSAGES * bytes);
+    assert_int_equal(kit_counts(kit).overruns, 0);
+    assert_int_equal(kit_counts(kit).received, MESSAGES);
+    free(all);
+}
+
 static void hands_have_an_end_over_several_connections(void **state)
 {
     struct kit *kit = *state;
@@ -297,6 +321,7 @@ int main(void)
         LISTENING(what_a_message_is_comes_with_it),
         LISTENING(qos_0_is_taken_and_not_acknowledged),
         LISTENING(more_than_was_said_to_be_taken_ends_it),
+        LISTENING(much_in_one_read_is_taken),
         LISTENING(hands_have_an_end_over_several_connections),
         LISTENING(a_large_message_comes_in_pieces),
         LISTENING(a_broker_of_3_1_1_brings_messages_too),

@@ -107,6 +107,24 @@ static void gaps_are_passed_over(void **state)
     assert_non_null(strstr(kit->lines, "sent 6\n"));
 }
 
+static void a_gap_longer_than_there_are_identifiers_makes_no_two_alike(void **state)
+{
+    struct kit *kit = *state;
+
+    kit_publish(kit, "a"); /* number 1 */
+    kit_cut(kit);
+    kit->quiet = true;
+    for (unsigned i = 0; i < 67000; i++)
+        assert_int_equal(kit_publish_as(kit, HF_STORE_TELEMETRY, false, "x"), HF_OK);
+    kit->quiet = false;
+    (void)kit_until_attempt(kit);
+    forget(kit);
+    kit_established(kit);
+    expect(kit, "> CONNECT v5\nopened new MQTT 5.0\n> PUBLISH 2 dup t1/bike-7/up/t=a\n");
+    kit_puback(kit, 2, 0);
+    assert_int_equal(kit->publishes, 2 + HF_CLIENT_MQTT_WINDOW);
+}
+
 static void an_alarm_overtakes_the_backlog(void **state)
 {
     struct kit *kit = *state;
@@ -318,6 +336,7 @@ int main(void)
         OPEN(what_was_not_acknowledged_goes_again_with_dup),
         OPEN(no_more_than_the_window_is_out),
         OPEN(gaps_are_passed_over),
+        OPEN(a_gap_longer_than_there_are_identifiers_makes_no_two_alike),
         OPEN(an_alarm_overtakes_the_backlog),
         cmocka_unit_test(what_the_broker_never_takes_is_failed),
         OPEN(a_refusal_that_cannot_be_stored_is_tried_again),

@@ -118,6 +118,7 @@ void hf_mc_finish(struct hf_mc *mc, bool flush, enum hf_link_event event)
     struct hf_mc_ending *ending = &link->ending;
     uint64_t connected_ms = link->opened_ms != 0 ? mc->now.now_ms - link->opened_ms : 0;
     struct hf_client_closed closed;
+    hf_err err;
 
     if (!link->up)
         return;
@@ -132,8 +133,9 @@ void hf_mc_finish(struct hf_mc *mc, bool flush, enum hf_link_event event)
     mc->ops->close(mc->user, flush);
     if (mc->state != HF_LINK_DISCONNECTED)
         hf_mc_link_event(mc, event);
-    if (link->opened_ms != 0 && mc->store->ops->mark(mc->store, false, 0, 0) != HF_OK)
-        hf_client_queue_trouble(&mc->queue, HF_ERR_IO);
+    err = link->opened_ms != 0 ? mc->store->ops->mark(mc->store, false, 0, 0) : HF_OK;
+    if (err != HF_OK)
+        hf_client_queue_trouble(&mc->queue, err);
     drop_link(mc);
     closed = (struct hf_client_closed){.code = ending->code,
                                        .by_peer = ending->by_peer,

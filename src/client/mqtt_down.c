@@ -307,6 +307,10 @@ void hf_mc_on_publish(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
         (void)give(mc, packet, uuid, 0);
         return;
     }
+    if (mc->owed_count == mc->window_messages) { /* much in one read: what is done may go now */
+        hf_client_queue_commit(&mc->queue, true);
+        emit_pubacks(mc);
+    }
     if (mc->owed_count == mc->window_messages) {
         overrun(mc, "the broker sent more messages than it was told that we take");
         return;

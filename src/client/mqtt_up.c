@@ -242,9 +242,12 @@ void hf_mc_up_send(struct hf_mc *mc)
         continue;
     while (mc->phase == HF_MC_OPEN && (send_next(mc) || make_room(mc)))
         continue;
-    if (mc->phase == HF_MC_OPEN && mc->link.next > first &&
-        mc->store->ops->mark(mc->store, true, first, mc->link.next - 1) != HF_OK)
-        hf_client_queue_trouble(&mc->queue, HF_ERR_IO);
+    if (mc->phase == HF_MC_OPEN && mc->link.next > first) {
+        hf_err err = mc->store->ops->mark(mc->store, true, first, mc->link.next - 1);
+
+        if (err != HF_OK)
+            hf_client_queue_trouble(&mc->queue, err);
+    }
 }
 
 uint64_t hf_mc_up_due_ms(const struct hf_mc *mc)

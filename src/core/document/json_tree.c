@@ -25,15 +25,23 @@ static bool has_zero(struct hf_slice text)
     return false;
 }
 
+/* Is it the double next to a decimal number of at most 15 digits, so many of them behind the point as scale has zeros? Both sides of the division are exact, so it is rounded as the decimal
+ * would be. Most numbers end here, and are not printed and read for it. */
+static bool is_short(double value, double scale)
+{
+    double whole = rint(value * scale);
+
+    return fabs(whole) < plain_below && whole / scale == value;
+}
+
 /* The shortest text that reads back as this number; false: cJSON prints and compares it so by itself. Whole numbers are not spelled with an exponent while a double can tell them apart. */
 static bool own_text(double value, char text[NUMBER_BYTES])
 {
-    bool whole = value == trunc(value);
     int digits = 15;
 
-    if (whole && fabs(value) < plain_below)
+    if (is_short(value, 1) || is_short(value, 1e6) || is_short(value, 1e9))
         return false;
-    if (whole && fabs(value) < whole_below) {
+    if (value == trunc(value) && fabs(value) < whole_below) {
         (void)snprintf(text, NUMBER_BYTES, "%.0f", value);
         return true;
     }

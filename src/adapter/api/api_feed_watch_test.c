@@ -209,8 +209,9 @@ static void samples_come_with_each_batch(void **state)
         assert_int_equal(count_of(text), 1);
         assert_false(hears("\"type\":\"device\""));
     }
-    turns(4);
+    turns(2 * HF_API_WATCH_STATE_TURNS);
     assert_false(hears("\"type\":\"samples\""));
+    assert_true(hears("\"watched\":[4]"));
     live.presence = HF_OFFLINE;
     turn();
     assert_true(hears("\"presence\":\"offline\""));
@@ -416,8 +417,10 @@ static void a_busy_gateway_is_asked_again(void **state)
     assert_int_equal(g.api.stats.watch_skips, 3);
     assert_int_equal(g.api.stats.calls_refused, 2);
     g.api.limits.calls_max = 0;
-    turns(HF_API_WATCH_STATE_TURNS);
+    turns(2 * HF_API_WATCH_STATE_TURNS);
     assert_true(g.api.stats.calls_refused > 2);
+    turns(2 * HF_API_WATCH_STATE_TURNS);
+    assert_true(hears("\"watched\":[]")); /* what was said may not be so any more */
 }
 
 static void it_shows_what_the_key_may_see(void **state)

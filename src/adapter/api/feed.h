@@ -40,7 +40,6 @@ struct hf_feed_watches {
     unsigned count;
     unsigned turn;    /* each HF_API_WATCH_STATE_TURNS-th is the state's */
     unsigned at_once; /* watches since the last turn that did not wait for one */
-    bool going;       /* go_on() is at work below */
     /* The look under way. */
     struct hf_feed_watch *looking; /* NULL: none, or that watch is over: the answer is nobody's */
     bool with_state, with_samples;

@@ -233,16 +233,14 @@ static struct hf_feed_watch *next_due(struct hf_feed_watches *watches)
     return NULL;
 }
 
-/* Each look is for one turn: what is put off is due in the next one, so that this ends. The request is held by the caller. */
+/* Each look is for one turn: what is put off is due in the next one, so that this ends; of answers that come at once, each goes on by itself, as deep as there are watches. The request is
+ * held by the caller. */
 static void go_on(struct hf_feed *feed)
 {
     struct hf_api_request *request = feed->stream.request;
     struct hf_feed_watches *watches = &feed->watches;
     struct hf_feed_watch *watch;
 
-    if (watches->going) /* an answer that came at once */
-        return;
-    watches->going = true;
     while (request->call == NULL && (watch = next_due(watches)) != NULL) {
         watches->with_state = watch->state_due;
         watches->with_samples = watch->samples_due;
@@ -257,7 +255,6 @@ static void go_on(struct hf_feed *feed)
         if (request->stream == NULL)
             return;
     }
-    watches->going = false;
 }
 
 static void on_turn(struct hf_timer *timer, uint64_t now_ms)

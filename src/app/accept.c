@@ -285,12 +285,22 @@ static void refuse_link(struct hf_link *link, const struct hf_ws_admit *admit, e
     link->ops->abort(link);
 }
 
-/* While it was on its way both workers may have looked at their connections again and seen none of it. */
+/* What was taken back while it was on its way: who ended the live connections then, of certificates and of devices, did not see this one. */
+static bool still_good(struct hf_worker *worker, struct hf_link *link, const struct hf_identity *identity)
+{
+    struct hf_identity known = *identity;
+    struct hf_slice as_known = {NULL, 0};
+
+    return certificate_good(link) &&
+           (known.any || hf_auth_name_device(worker->auth, &known, as_known) != HF_REASON_REVOKED);
+}
+
 static bool let_in(struct hf_worker *worker, struct hf_link *link, const struct hf_ws_admit *admit,
                    enum hf_reason *ret_reason)
 {
     *ret_reason = HF_REASON_REVOKED;
-    return certificate_good(link) && hf_ws_open(&worker->ws, link, admit, ret_reason) == HF_OK;
+    return still_good(worker, link, &admit->identity) &&
+           hf_ws_open(&worker->ws, link, admit, ret_reason) == HF_OK;
 }
 
 void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)

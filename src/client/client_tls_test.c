@@ -147,6 +147,19 @@ static void its_certificate_is_shown(void **state)
     X509_free(shown);
 }
 
+/* In TLS 1.3 the client is through before the server has looked at its certificate. */
+static void a_server_that_demands_a_certificate_says_so(void **state)
+{
+    struct world *world = *state;
+    struct device *device = &world->device;
+
+    SSL_CTX_set_verify(device->door.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    device_open(device);
+    device_until(device, &device->closed, 1);
+    assert_int_equal(device->last_failure, HOLDFAST_FAILED_TLS);
+    assert_non_null(strstr(device->last_text, "certificate required"));
+}
+
 static void a_plain_server_is_a_failure_of_tls(void **state)
 {
     struct world *world = *state;
@@ -177,6 +190,7 @@ int main(void)
         ROW(another_ca_is_a_failure_of_tls),
         ROW(a_ticket_that_the_server_chokes_on_is_shown_once),
         ROW(its_certificate_is_shown),
+        ROW(a_server_that_demands_a_certificate_says_so),
         ROW(a_plain_server_is_a_failure_of_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ void hf_client_core_stage(struct hf_client_core *core, const struct hf_client_ti
 /* Connected, TLS included: the upgrade goes out. HF_ERR_INVALID: the request cannot be written as it is; the attempt has failed (LOCAL). */
 hf_err hf_client_core_open(struct hf_client_core *core, const struct hf_client_time *now,
                            const struct hf_client_request *request);
+/* Instead of open, or behind it while the gateway has not answered. */
 void hf_client_core_failed(struct hf_client_core *core, const struct hf_client_time *now,
                            enum hf_client_failure failure, struct hf_slice text);
 /* data is unmasked and moved in place. */

@@ -77,7 +77,7 @@ void hf_client_core_failed(struct hf_client_core *core, const struct hf_client_t
                            enum hf_client_failure failure, struct hf_slice text)
 {
     hf_core_enter(core, now);
-    if (core->phase == HF_PHASE_CONNECTING) {
+    if (core->phase == HF_PHASE_CONNECTING || core->phase == HF_PHASE_UPGRADING) {
         core->link.ending.failure = failure;
         hf_core_text(core, text);
         hf_core_finish(core, false, HF_LINK_EV_HS_FAIL);

@@ -109,7 +109,9 @@ static void handshake(struct hf_client *client)
         client->session); /* should it be the ticket that the server chokes on, it is not shown twice */
     client->session = NULL;
     failed(client, verdict == HF_TLS_CLIENT_INTERCEPTED ? HF_CLIENT_FAILED_INTERCEPTED : HF_CLIENT_FAILED_TLS,
-           hf_tls_client_verdict_text(verdict));
+           verdict == HF_TLS_CLIENT_FAILED && client->wire.alert != NULL
+               ? client->wire.alert
+               : hf_tls_client_verdict_text(verdict));
 }
 
 static void start_tls(struct hf_client *client)

@@ -115,6 +115,20 @@ static void watch_wire(struct hf_client *client)
         client->watched = wanted;
 }
 
+static void wire_ended(struct hf_client *client, const struct hf_client_time *now)
+{
+    char text[160];
+
+    if (client->wire.alert != NULL) {
+        (void)snprintf(text, sizeof(text),
+                       "the server refuses TLS: %s; is the right client certificate shown?",
+                       client->wire.alert);
+        client->engine->ops->failed(client->engine, now, HF_CLIENT_FAILED_TLS, hf_slice_of(text));
+    }
+    if (client->dial == HF_DIAL_OPEN)
+        client->engine->ops->closed(client->engine, now);
+}
+
 static void read_wire(struct hf_client *client)
 {
     client->read_again = false;
@@ -134,7 +148,7 @@ static void read_wire(struct hf_client *client)
         if (err == HF_OK)
             client->engine->ops->bytes(client->engine, &now, client->in, bytes);
         else
-            client->engine->ops->closed(client->engine, &now);
+            wire_ended(client, &now);
         if (client->wire.ssl == NULL && bytes < HF_CLIENT_IN_BYTES)
             return; /* the socket is empty, or tells more by itself; TLS may hold some back */
     }

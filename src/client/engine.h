@@ -233,6 +233,7 @@ struct hf_client_engine_ops {
     /* Connected, TLS included: the first words go out. HF_ERR_INVALID: they cannot be written as they are; the attempt has failed (LOCAL). */
     hf_err (*open)(struct hf_client_engine *engine, const struct hf_client_time *now,
                    const struct hf_client_door *door);
+    /* Instead of open; or behind it while the peer has not answered the first words, as TLS 1.3 tells a client so late that its certificate is refused. Else nothing. */
     void (*failed)(struct hf_client_engine *engine, const struct hf_client_time *now,
                    enum hf_client_failure failure, struct hf_slice text);
     void (*bytes)(struct hf_client_engine *engine, const struct hf_client_time *now, uint8_t *data,

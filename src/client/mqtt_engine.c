@@ -114,7 +114,7 @@ static void engine_failed(struct hf_client_engine *engine, const struct hf_clien
     struct hf_mc *mc = mc_of(engine);
 
     hf_mc_enter(mc, now);
-    if (mc->phase == HF_MC_CONNECTING) {
+    if (mc->phase == HF_MC_CONNECTING || mc->phase == HF_MC_GREETING) {
         mc->link.ending.failure = failure;
         hf_mc_text(mc, text);
         hf_mc_finish(mc, false, HF_LINK_EV_HS_FAIL);

@@ -74,13 +74,26 @@ hf_err hf_client_wire_tls(struct hf_client_wire *wire, SSL *ssl, BIO_METHOD *met
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     wire->ssl = ssl;
+    wire->alert = NULL;
     return HF_OK;
+}
+
+static const char *alert_of(unsigned long error)
+{
+    int reason = ERR_GET_REASON(error);
+
+    if (ERR_GET_LIB(error) != ERR_LIB_SSL || reason < SSL_AD_REASON_OFFSET ||
+        reason > SSL_AD_REASON_OFFSET + UINT8_MAX)
+        return NULL;
+    return ERR_reason_error_string(error);
 }
 
 static hf_err verdict(struct hf_client_wire *wire, int result)
 {
     int error = SSL_get_error(wire->ssl, result);
 
+    if (error == SSL_ERROR_SSL && wire->alert == NULL)
+        wire->alert = alert_of(ERR_peek_last_error());
     if (error == SSL_ERROR_WANT_WRITE)
         wire->wants_write = true;
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)

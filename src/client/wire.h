@@ -9,9 +9,10 @@
 #include "base/err.h"
 
 struct hf_client_wire {
-    int fd;           /* owns; -1 = none */
-    SSL *ssl;         /* owns; NULL = plain */
-    bool wants_write; /* something waits until the socket takes more */
+    int fd;            /* owns; -1 = none */
+    SSL *ssl;          /* owns; NULL = plain */
+    bool wants_write;  /* something waits until the socket takes more */
+    const char *alert; /* with which the peer ended TLS, as OpenSSL calls it; NULL = it did not */
 };
 
 /* Of one client; NULL: no memory. Freed by BIO_meth_free(). */

@@ -55,7 +55,7 @@ def test_a_recording_arrives_row_by_row(broker, tmp_path):
     with Reader(broker, "acme/replay%2F1/#", "replay-reader") as reader:
         with Agent(broker.url("/acme"), "replay/1", None, "--source", f"csv:{path}", "--speed", 10, "--queue", tmp_path / "q.db") as one:
             status, end = one.end()
-        assert (status, end["lost"], end["batches_queued"]) == (0, 0, 0)
+        assert (status, end["lost"], end["batches_queued"]) == (0, 0, 0), (one.rows, broker.logs()[-40:])
         messages = reader.wait(lambda messages: len(messages) == end["batches_sent"])
     assert [sample[1:] for sample in samples(messages)] == rows
     assert {(message.topic, message.retained) for message in messages} == {("acme/replay%2F1/up/samples", False)}
@@ -142,9 +142,10 @@ def test_tls_with_a_client_certificate(pki, tmp_path):
             return Agent(broker.url("/acme"), "good", None, "--source", f"csv:{path}", *args)
 
         accepted = 0
-        for wrong in (("--ca", pki / "ca.pem"), certificate("stranger"), certificate("good", ca="other")):
+        for wrong, text in ((("--ca", pki / "ca.pem"), "certificate required"), (certificate("stranger"), "the server refuses TLS: "),
+                            (certificate("good", ca="other"), "the server's certificate is not trusted")):
             with agent(*wrong, "--queue", tmp_path / "q.db") as one:
-                print(one.wait(closed("")), one.rows)
+                one.wait(closed(text))
                 accepted += one.end(signal.SIGTERM)[1]["accepted"]
                 assert not any(row["type"] == "open" for row in one.rows)
         with Reader(broker, "#", host="localhost", args=["--cafile", *certificate("good")[1:]]) as reader:

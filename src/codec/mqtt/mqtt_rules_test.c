@@ -68,6 +68,8 @@ static const struct row {
     {V5, HF_MQTT_RULE_CUT, "a2 [ 0001 [] 0002 'a' ]"},
     {V5, HF_MQTT_RULE_CUT, "b0 02 0001"},
     {V4, HF_MQTT_RULE_REST, "10 [ <MQTT> 04 02 0000 <d> 00 ]"},
+    {V5, HF_MQTT_RULE_REST,
+     "10 [ <MQTT> 05 06 0000 [] <d> [ 01 01 ] <w> 0001 ff 00 ]"}, /* not as if only the will's text were wrong */
     {V4, HF_MQTT_RULE_REST, "20 03 00 00 00"},
     {V5, HF_MQTT_RULE_REST, "20 04 00 00 00 00"},
     {V4, HF_MQTT_RULE_REST, "40 03 0001 00"},

@@ -235,7 +235,7 @@ def test_what_a_device_said_outlives_a_crash(gateways):
 
 # ---- slow readers ----
 
-FILL = "x" * 20000
+FILL = "x" * 30000  # 300 of them are more than the kernel keeps for a connection
 
 
 @pytest.mark.parametrize("form", ["binary", "json", "raw"])

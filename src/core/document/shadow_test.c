@@ -165,6 +165,9 @@ static void refusals_leave_it_alone(void **state)
         {HF_PATCH_JSON, "[{\"op\":\"remove\",\"path\":\"\"}]", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},
         {HF_PATCH_JSON, "{\"op\":\"remove\",\"path\":\"/desired\"}", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},
         {HF_PATCH_MERGE, "{\"desired\":[1]}", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},
+        {HF_PATCH_MERGE, "{\"desired\":{\"a\\u0000b\":3}}", 0, 0, ALL, 0,
+         HF_REASON_BAD_REQUEST}, /* not "a" */
+        {HF_PATCH_MERGE, "{\"desired\":{\"a\":1e999}}", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},
         {HF_PATCH_MERGE, "{\"wanted\":{}}", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},
         {HF_PATCH_MERGE, "[]", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},
         {HF_PATCH_MERGE, "{", 0, 0, ALL, 0, HF_REASON_BAD_REQUEST},

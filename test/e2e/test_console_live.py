@@ -109,6 +109,20 @@ def test_pages_leave_nothing_behind(admin, gw):
     watches(gw, 2)
 
 
+def test_events_do_not_heap_up_where_no_picture_is_drawn(admin, gw):
+    """A page that was hidden between an event and the picture that would have shown it."""
+    admin.go("/events?device=heap-1")
+    admin.says("live", ".filters")
+    admin.run("(() => { window.draw = window.requestAnimationFrame; window.requestAnimationFrame = () => 1; })()")
+    try:
+        with gw.connect("heap-1") as device:
+            for n in range(600):
+                device.text(json.dumps({"type": "data", "id": n}))
+            admin.until("Number(document.querySelector('.vlist')?.getAttribute('aria-rowcount')) >= 500")
+    finally:
+        admin.run("(() => { window.requestAnimationFrame = window.draw; })()")
+
+
 def test_latencies_move(admin, gw):
     counted = "[...document.querySelectorAll('table.heat tbody tr')].find(row => row.children[0].innerText === 'gateway')?.children[12].innerText"
     with gw.connect("late-1") as device:

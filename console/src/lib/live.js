@@ -4,7 +4,7 @@ import { cell } from "./cell.js";
 import { get, Problem, self, socketAddress, tenantNow, may } from "./api.js";
 
 export const STALE_MS = 5000;
-const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 2000, BUSY_MS = 5000, SILENT_MS = 8000, LOOK_MS = 2000;
+const KEEP = 600, RATE_SPAN_MS = 5000, RATE_LEAST_MS = 2500 /* the counters are copies, up to a second old */, RETRY_MS = 500, RETRY_MAX_MS = 2000, BUSY_MS = 5000, SILENT_MS = 8000, LOOK_MS = 2000, BUNDLE_MAX = 500;
 
 // ---- the socket ----
 
@@ -201,6 +201,7 @@ export function follow({ from, ...wish }, on) {
       if (event.offset) mine.next = event.offset + 1;
       bundle.push(event);
       if (!frame) frame = document.hidden ? setTimeout(flush, 250) : requestAnimationFrame(flush);
+      else if (bundle.length >= BUNDLE_MAX) flush(); // the page was hidden before its next picture, which may be in an hour
     },
   };
   on.state?.("connecting");

@@ -22,12 +22,12 @@ export function Commands({ id, camera, online }) {
   const cancel = useDeed(async (one) => put(await send("DELETE", path`/v1/commands/${one.id}`)));
   // Events tell that something became of one; the answer is asked for then.
   useEffect(() => {
-    for (const event of found.list.slice(-10)) {
-      const known = mine.find((one) => one.id === event.id);
+    for (const id of new Set(found.list.slice(-10).map((event) => event.id))) {
+      const known = mine.find((one) => one.id === id);
       if (known && !FINAL.includes(known.state) && may("devices:read", "commands:write", "messages:write"))
-        get(path`/v1/commands/${event.id}`).then(put, () => {});
+        get(path`/v1/commands/${id}`).then(put, () => {});
     }
-  }, [found.list.length]);
+  }, [found.list[found.list.length - 1]?.offset]); // not its length, which ends to grow
   const others = new Map();
   for (const event of found.list) others.set(event.id, told(others.get(event.id), event));
   for (const one of mine) others.delete(one.id);

@@ -44,12 +44,17 @@ def ride(device, power):
     device.binary(samples.batch([(10**12 + n * STEP_NS, 180, power, -256) for n in range(10)], now - 10**12 - 10 * STEP_NS))
 
 
+def power_of(gw, name):
+    now = gw.api().get(f"/v1/devices/{name}/live")["samples"]  # None: its batch is still on its way
+    return now and now["latest"]["power_w"]
+
+
 def test_devices_of_all_workers_are_watched(gw):
     bikes = [gw.connect(name, path=f"/v1/connect/{name}?format=samples") for name in DEVICES]
     with Live(gw) as live:
         for n, (name, bike) in enumerate(zip(DEVICES, bikes)):
             ride(bike, 100 + n)
-            eventually(lambda: gw.api().get(f"/v1/devices/{name}/live")["samples"]["latest"]["power_w"] == 100 + n)
+            eventually(lambda: power_of(gw, name) == 100 + n)
             live.say(watch=n, device=name, samples=True)
             device = live.until(lambda one: one["type"] == "device" and one["watch"] == n)[0]["device"]
             told = live.until(lambda one: one["type"] == "samples" and one["watch"] == n)[0]["samples"]

@@ -354,6 +354,53 @@ static void without_the_network_nothing_is_tried(void **state)
     device_until(device, &device->opened, 1);
 }
 
+static int do_command(void *user, const struct hf_client_incoming *command, struct hf_client_reply *reply)
+{
+    (void)user;
+    (void)command;
+    (void)reply;
+    return HOLDFAST_DONE;
+}
+
+static void take_context(void *user, const struct hf_client_context *context)
+{
+    (void)user;
+    (void)context;
+}
+
+static void what_a_broker_has_not_is_refused(const struct hf_client_options *given)
+{
+    static const char *const groups[] = {"g"};
+    struct hf_client_options rows[6];
+    struct hf_client *client;
+    char error[256];
+
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        rows[i] = *given;
+        rows[i].url = "mqtt://127.0.0.1:1/t1";
+        rows[i].device = "bike-7";
+        rows[i].on_command = NULL;
+        rows[i].on_document = rows[i].on_shadow = NULL;
+        rows[i].group_count = 0;
+        rows[i].crc = false;
+    }
+    rows[1].on_command = do_command;
+    rows[2].on_document = take_context;
+    rows[3].on_shadow = take_context;
+    rows[4].groups = groups, rows[4].group_count = 1;
+    rows[5].crc = true;
+    for (size_t i = 1; i < HF_COUNT_OF(rows); i++) {
+        assert_int_equal(hf_client_new(&rows[i], &client, error, sizeof(error)), HOLDFAST_ERR_UNSUPPORTED);
+        assert_non_null(strstr(error, "mqtt://"));
+    }
+    rows[1] = rows[0];
+    rows[1].device = NULL;
+    assert_int_equal(hf_client_new(&rows[1], &client, error, sizeof(error)), HOLDFAST_ERR_INVALID);
+    assert_non_null(strstr(error, "device"));
+    assert_int_equal(hf_client_new(&rows[0], &client, error, sizeof(error)), HOLDFAST_OK);
+    hf_client_free(client);
+}
+
 static void options_are_checked(void **state)
 {
     struct device *device = *state;
@@ -385,6 +432,7 @@ static void options_are_checked(void **state)
             error[0] == '\0')
             fail_msg("row %zu: %s", i, error);
     }
+    what_a_broker_has_not_is_refused(&device->options);
     rows[0] = device->options;
     rows[0].queue_path = "/nowhere/q.db";
     assert_int_equal(hf_client_new(&rows[0], &client, NULL, 0), HOLDFAST_ERR_DENIED);

@@ -237,6 +237,28 @@ static void a_quota_is_waited_for(void **state)
     expect(kit, "> PUBLISH 5 t1/bike-7/up/t=d\n");
 }
 
+/* The pause is over and the disk is full: both are waited for, without a turn for nothing. */
+static void a_pause_that_ends_before_the_disk_is_well_waits_on(void **state)
+{
+    struct kit *kit = *state;
+
+    kit->answers = true;
+    kit_publish(kit, "a");
+    kit_publish(kit, "b");
+    kit_puback(kit, 2, HF_MQTT_REASON_QUOTA);
+    kit_tick(kit, HF_CLIENT_MQTT_PUT_OFF_MIN_MS - 10);
+    hf_store_memory_fail(kit->store, HF_ERR_FULL);
+    kit_puback(kit, 3, HF_MQTT_REASON_NOT_AUTHORIZED); /* has to be stored */
+    forget(kit);
+    kit_tick(kit, 500);
+    assert_true(kit->engine->ops->due_ms(kit->engine) > kit->now.now_ms);
+    expect(kit, "");
+    hf_store_memory_fail(kit->store, HF_OK);
+    kit_tick(kit, HF_CLIENT_RETRY_STORE_MS);
+    assert_non_null(strstr(kit->lines, "> PUBLISH 2 t1/bike-7/up/t=a\n"));
+    assert_non_null(strstr(kit->lines, "failed 2 forbidden\n"));
+}
+
 /* An error without a cause may be the message's own fault: it must not keep the others for ever. */
 static void an_error_without_a_cause_is_tried_so_often(void **state)
 {
@@ -341,6 +363,7 @@ int main(void)
         cmocka_unit_test(what_the_broker_never_takes_is_failed),
         OPEN(a_refusal_that_cannot_be_stored_is_tried_again),
         OPEN(a_quota_is_waited_for),
+        OPEN(a_pause_that_ends_before_the_disk_is_well_waits_on),
         OPEN(an_error_without_a_cause_is_tried_so_often),
         OPEN(acknowledgements_that_do_not_come_end_it),
         OPEN(a_large_message_goes_through_a_small_buffer),

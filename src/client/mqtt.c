@@ -127,6 +127,8 @@ void hf_mc_finish(struct hf_mc *mc, bool flush, enum hf_link_event event)
     if (!link->up)
         return; /* flushing has ended it */
     link->up = false;
+    if (link->opened_ms != 0)
+        hf_mc_up_forget(mc); /* what was acknowledged in the same read need not go again */
     if (ending->code == 0 && link->opened_ms != 0)
         ending->code = ending->pace = LOST;
     mc->counts.losses += link->opened_ms != 0;

@@ -197,11 +197,15 @@ static bool send_again(struct hf_mc *mc)
         struct hf_mc_flight *flight = flight_of(mc, i);
         enum hf_reason reason = HF_REASON_NONE;
         struct hf_store_item item;
+        hf_err err;
 
         if (flight->state != HF_MC_PUT_OFF)
             continue;
-        if (hf_client_queue_read(&mc->queue, flight->seq, &item) != HF_OK)
+        err = hf_client_queue_read(&mc->queue, flight->seq, &item);
+        if (err != HF_OK) {
+            hf_client_queue_trouble(&mc->queue, err);
             return false;
+        }
         if (item.gap) {
             flight->state = HF_MC_FINISHED;
             return true;
@@ -252,7 +256,10 @@ void hf_mc_up_send(struct hf_mc *mc)
 
 uint64_t hf_mc_up_due_ms(const struct hf_mc *mc)
 {
-    return is_put_off(mc) && mc->out_bytes == 0 ? mc->link.put_off_due_ms : UINT64_MAX;
+    if (!is_put_off(mc) || mc->out_bytes > 0) /* what waits for room is told of it */
+        return UINT64_MAX;
+    return HF_MAX(mc->link.put_off_due_ms,
+                  mc->queue.retry_ms); /* nothing is read of a store that is not well */
 }
 
 /* ---- what became of it ---- */

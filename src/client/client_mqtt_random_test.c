@@ -193,7 +193,7 @@ static void broker_sends(struct world *world)
 
     for (unsigned i = 0; i < world->item_count && world->subscribed; i++) {
         struct item *item = &world->items[i];
-        char text[HF_UUID_TEXT_BYTES + 1], storage[128], payload[5];
+        char text[HF_UUID_TEXT_BYTES + 1], storage[128], payload[12];
         struct hf_mqtt_packet packet = {.type = HF_MQTT_PUBLISH,
                                         .as.publish = {.qos = 1, .topic = HF_SLICE("d/down/x")}};
         struct hf_sb sb;

@@ -202,6 +202,25 @@ static void limits_of_the_broker_are_kept(void **state)
     expect(kit, "> PINGREQ\n");
 }
 
+static void a_patient_broker_is_watched_all_the_same(void **state)
+{
+    static const uint16_t keep_alives[] = {0, 65535};
+
+    for (size_t i = 0; i < HF_COUNT_OF(keep_alives); i++) {
+        struct kit *kit;
+
+        (void)kit_setup_started(state);
+        kit = *state;
+        kit->limits.has = HF_MQTT_HAS(SERVER_KEEP_ALIVE);
+        kit->limits.server_keep_alive_s = keep_alives[i];
+        kit_established(kit);
+        forget(kit);
+        kit_tick(kit, HF_CLIENT_MQTT_KEEP_ALIVE_S * 1000 / 4 * 3);
+        expect(kit, "> PINGREQ\n");
+        (void)kit_teardown(state);
+    }
+}
+
 static void a_broker_without_qos_1_is_no_broker_for_us(void **state)
 {
     struct kit *kit = *state;
@@ -434,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(limits_of_the_broker_are_kept, kit_setup_started, kit_teardown),
         cmocka_unit_test_setup_teardown(a_broker_without_qos_1_is_no_broker_for_us, kit_setup_started,
                                         kit_teardown),
+        cmocka_unit_test(a_patient_broker_is_watched_all_the_same),
         cmocka_unit_test(the_broker_says_goodbye),
         cmocka_unit_test_setup_teardown(a_goodbye_of_ours_waits_for_room, kit_setup_open, kit_teardown),
         cmocka_unit_test_setup_teardown(a_goodbye_without_room_ends_by_its_deadline, kit_setup_open,

@@ -19,7 +19,7 @@
 
 enum {
     HF_CLIENT_MQTT_CONNECT_MS = 5000, /* CONNECT to CONNACK, and SUBSCRIBE to SUBACK (RC-2) */
-    HF_CLIENT_MQTT_KEEP_ALIVE_S = 30, /* as we ask; the broker may have its own */
+    HF_CLIENT_MQTT_KEEP_ALIVE_S = 30, /* as we ask; the broker may have a shorter one of its own */
     HF_CLIENT_MQTT_KEEP_ALIVE_HA_S = 4,
     HF_CLIENT_MQTT_STALL_MS = 60000, /* PUBACKs that do not come while the broker lives */
     HF_CLIENT_MQTT_SESSION_EXPIRY_S =

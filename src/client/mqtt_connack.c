@@ -143,9 +143,10 @@ static void take_limits(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     link->window = HF_MIN(number(packet, HF_MQTT_PROPERTY_RECEIVE_MAXIMUM), (uint32_t)HF_MC_WINDOW);
     link->packet_bytes_max =
         HF_MIN(number(packet, HF_MQTT_PROPERTY_MAXIMUM_PACKET_BYTES), (uint32_t)HF_MQTT_PACKET_BYTES_MAX);
+    /* Its own keep alive counts when it is shorter. To ask more often than it wants is allowed (3.1.2.10), and a broker that is content with hours, or with 0, is watched by us all the same. */
     if (hf_mqtt_has(&packet->properties, HF_MQTT_PROPERTY_SERVER_KEEP_ALIVE) &&
-        packet->properties.server_keep_alive_s != 0) /* 0: it does not watch us; we go on watching it */
-        link->keep_ms = packet->properties.server_keep_alive_s * 1000;
+        packet->properties.server_keep_alive_s != 0)
+        link->keep_ms = HF_MIN(link->keep_ms, packet->properties.server_keep_alive_s * 1000);
 }
 
 void hf_mc_on_connack(struct hf_mc *mc, const struct hf_mqtt_packet *packet)

@@ -55,6 +55,7 @@ def test_devices_of_all_workers_are_watched(gw):
         for n, (name, bike) in enumerate(zip(DEVICES, bikes)):
             ride(bike, 100 + n)
             eventually(lambda: power_of(gw, name) == 100 + n)
+            eventually(lambda: "first_seen_ms" in gw.api().get(f"/v1/devices/{name}"))  # its row is in the tables, too
             live.say(watch=n, device=name, samples=True)
             device = live.until(lambda one: one["type"] == "device" and one["watch"] == n)[0]["device"]
             told = live.until(lambda one: one["type"] == "samples" and one["watch"] == n)[0]["samples"]

@@ -113,8 +113,8 @@ static void bounds_are_kept(void **state)
     uint64_t leg;
 
     (void)state;
-    options.port_first = 41000;
-    options.port_last = 41003;
+    options.port_first = own_ports();
+    options.port_last = (uint16_t)(own_ports() + 3);
     options.legs_max = 2;
     options.views_max = 1;
     begin(&options);

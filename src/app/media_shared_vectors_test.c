@@ -250,6 +250,7 @@ static void a_port_that_is_taken_is_told(void **state)
     (void)state;
     begin_shared();
     options.shared_port = SHARED_PORT;
+    take_own_ports(&options);
     assert_int_equal(hf_media_new(&options, 1, &kit.logger, &second), HF_ERR_EXISTS);
     assert_null(second);
     end();

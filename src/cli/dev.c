@@ -12,6 +12,7 @@
 #include "app/gateway.h"
 #include "app/jwt_files.h"
 #include "app/serve.h"
+#include "app/tenants.h"
 #include "cli/args.h"
 #include "cli/config_args.h"
 #include "cli/dev_fleet.h"
@@ -28,6 +29,8 @@ enum {
     PATH_BYTES = 1200,
     TOKEN_LIFE_S = 30 * 24 * 3600,
     ERROR_BYTES = 4096,
+    FLEET_WAIT_MS = 5000,
+    FLEET_ASK_MS = 100,
     DEV_GB_PASSWORD_BYTES = 12, /* what the fields of cameras take, 48 random bits */
 };
 #define DEV_TENANT  "default"
@@ -329,6 +332,20 @@ static void start_fleet(struct dev *dev, const struct hf_gateway *gateway, unsig
                  options.bicycles, options.bicycles, cameras ? ", and 2 cameras" : "", dev->data);
 }
 
+/* The log of a fleet that connects would push what is said last off the screen. */
+static void wait_for_fleet(const struct dev *dev, const struct hf_gateway *gateway)
+{
+    struct hf_tenant *tenant = hf_tenants_find(gateway->tenants, HF_SLICE(DEV_TENANT));
+    uint64_t until_ms = hf_clock_ms() + FLEET_WAIT_MS;
+    bool there = dev->fleet == NULL || tenant == NULL;
+
+    (void)fflush(stdout);
+    while (!there && hf_clock_ms() < until_ms) {
+        there = atomic_load(&tenant->connections) >= dev->bicycles;
+        (void)usleep(FLEET_ASK_MS * 1000); /* also when they are there: their lines are on the way */
+    }
+}
+
 /* The last line, where who just started it looks. */
 static void say_console(const struct dev *dev, struct hf_gateway *gateway, const char *url)
 {
@@ -417,6 +434,7 @@ static void on_ready(void *context, struct hf_gateway *gateway)
             "  ffplay '%s/v1/cameras/" DEV_CAMERA "/" DEV_CHANNEL "/live.mp4?key=%s'\n\n",
             dev->data, self, sip, dev->data, dev->data, self, from, url, dev->api_key);
     }
+    wait_for_fleet(dev, gateway);
     if (gateway->rules->config->console.mode != HF_CONFIG_CONSOLE_OFF)
         say_console(dev, gateway, url);
     (void)fflush(stdout);

@@ -14,7 +14,7 @@ from lib.gateway import BINARY, eventually
 
 
 class Dev:
-    def __init__(self, folder, *args, cameras=True, env=None):
+    def __init__(self, folder, *args, cameras=True, env=None, until="Paste these"):
         ports = [f"--set={name}.port=0" for name in ("listeners.plain", "listeners.tls", "admin", "gb28181.listeners.sip")]
         self.folder = folder
         self.process = subprocess.Popen([str(BINARY), "dev", "--data", str(folder), *ports, "--set=store.map_initial_bytes=16MiB", *args,
@@ -23,7 +23,7 @@ class Dev:
         self.lines = []
         for line in self.process.stdout:
             self.lines.append(line)
-            if line.startswith("Paste these"):
+            if line.startswith(until):
                 break
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
         row = json.loads((folder / "dev.json").read_text())
@@ -83,6 +83,11 @@ def test_bicycles_and_cameras_live_as_long_as_the_gateway(dev, tmp_path):
     one.process.terminate()
     assert one.process.wait(30) == 0
     assert one.children("agent") == one.children("gb-device") == []
+
+
+def test_the_console_is_said_last_when_the_fleet_is_there(dev):
+    one = dev("--fleet", "3", cameras=False, until="  console ")
+    assert all(one.client.get(f"/v1/devices/bicycle-00{i}")["live"]["connected"] for i in (1, 2, 3))
 
 
 def test_no_gateway_no_fleet(dev):

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lib.browser import Browser  # noqa: E402
+from lib.console import Console  # noqa: E402
 from lib.gateway import BINARY, Gateway  # noqa: E402
 
 
@@ -95,3 +96,16 @@ def browser():
     """One for all files: to start it takes longer than most of what it is asked. Each gateway is an origin of its own to it, with nothing of the others."""
     with Browser() as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def signed_in(gw, browser):
+    with Console(browser, gw.url()) as one:
+        yield one.login(gw.keys["admin"])
+
+
+@pytest.fixture
+def admin(signed_in):
+    """One page for most tests: to log in anew for each takes longer than they do."""
+    yield signed_in
+    signed_in.clean()

@@ -33,19 +33,6 @@ def console(gw, browser):
         one.clean()
 
 
-@pytest.fixture(scope="module")
-def signed_in(gw, browser):
-    with Console(browser, gw.url()) as one:
-        yield one.login(gw.keys["admin"])
-
-
-@pytest.fixture
-def admin(signed_in):
-    """One page for most tests: to log in anew for each takes longer than they do."""
-    yield signed_in
-    signed_in.clean()
-
-
 def fetch(url, **headers):
     return urllib.request.urlopen(urllib.request.Request(url, headers=headers))
 

@@ -1,7 +1,6 @@
 """What moves in the web console moves by its one WebSocket: values of devices and sensors without a request, nothing left behind by pages that are gone, and what happens where no WebSocket passes."""
 import json
 import shutil
-import time
 
 import pytest
 
@@ -11,7 +10,6 @@ from lib.gateway import eventually
 from lib.proxy import Proxy, free_port
 
 CONSOLE = {"console": {"mode": "on"}}
-STEP_NS = 10_000_000  # 100 Hz
 POWER = "document.querySelector('[data-live=power]')?.innerText"
 COUNT = "document.querySelector('[data-live=in]')?.innerText"
 
@@ -19,24 +17,6 @@ COUNT = "document.querySelector('[data-live=in]')?.innerText"
 @pytest.fixture(scope="module")
 def gw(shared_gateway):
     return shared_gateway(CONSOLE)
-
-
-@pytest.fixture(scope="module")
-def signed_in(gw, browser):
-    with Console(browser, gw.url()) as one:
-        yield one.login(gw.keys["admin"])
-
-
-@pytest.fixture
-def admin(signed_in):
-    yield signed_in
-    signed_in.clean()
-
-
-def ride(device, power, count=50):
-    """A batch that ends now."""
-    now = time.time_ns()
-    device.binary(samples.batch([(10**12 + n * STEP_NS, 180, power, -256) for n in range(count)], now - 10**12 - count * STEP_NS))
 
 
 def asked(console, since=0):
@@ -68,13 +48,13 @@ def test_a_device_moves_without_a_request(admin, gw):
 
 def test_sensors_move_without_a_request(admin, gw):
     with gw.connect("bike-5", path="/v1/connect/bike-5?format=samples") as bike:
-        ride(bike, 100)
+        samples.ride(bike, 100)
         admin.go("/device/bike-5/sensors")
         admin.until(f"{POWER} === '100 W'")
         admin.says("points, one each", "main")
         before = len(asked(admin))
         for power in range(101, 111):
-            ride(bike, power)
+            samples.ride(bike, power)
             admin.until(f"{POWER} === '{power} W'")
         assert asked(admin, before) == []
 
@@ -82,13 +62,13 @@ def test_sensors_move_without_a_request(admin, gw):
 def test_a_hidden_page_watches_nothing(admin, gw):
     hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s}); document.dispatchEvent(new Event('visibilitychange'))"
     with gw.connect("bike-6", path="/v1/connect/bike-6?format=samples") as bike:
-        ride(bike, 100)
+        samples.ride(bike, 100)
         admin.go("/device/bike-6/sensors")
         admin.until(f"{POWER} === '100 W'")
         watches(gw, 2)
         admin.run(hide % "true")
         watches(gw, 0)
-        ride(bike, 200)
+        samples.ride(bike, 200)
         admin.run(hide % "false")
         admin.until(f"{POWER} === '200 W'")
         watches(gw, 2)
@@ -190,11 +170,11 @@ def test_where_no_socket_passes_it_is_asked(gw, browser, tmp_path):
             console.go("/device/far-1")
             console.until(f"{COUNT} === '0'")
             for power in (100, 150):
-                ride(bike, power)
+                samples.ride(bike, power)
                 console.until(f"{COUNT} === '{power // 50 - 1}'")
             console.go("/device/far-1/sensors")
             console.until(f"{POWER} === '150 W'")
-            ride(bike, 300)
+            samples.ride(bike, 300)
             console.until(f"{POWER} === '300 W'")
             console.go("/latency")
             console.says("two clocks", "table.heat")

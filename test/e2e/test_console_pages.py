@@ -21,18 +21,6 @@ def gw(shared_gateway):
     return shared_gateway(sip.cameras(CONSOLE), env=sip.ENV)
 
 
-@pytest.fixture(scope="module")
-def signed_in(gw, browser):
-    with Console(browser, gw.url()) as one:
-        yield one.login(gw.keys["admin"])
-
-
-@pytest.fixture
-def admin(signed_in):
-    yield signed_in
-    signed_in.clean()
-
-
 def test_commands_of_all_devices_and_what_became_of_them(admin, gw):
     fates = "[...document.querySelectorAll('table.orders tr[data-command]')].map(one => one.dataset.command + ' ' + one.dataset.fate).join()"
     gw.known("away-1")

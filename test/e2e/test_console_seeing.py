@@ -1,6 +1,5 @@
 """What devices show of themselves in the web console: live values, charts and history of a bicycle, latencies; shadows, and who was faster; a camera's picture that is watched and moved."""
 import json
-import time
 
 import pytest
 
@@ -17,36 +16,15 @@ def gw(shared_gateway):
     return shared_gateway(sip.cameras(CONSOLE), env=sip.ENV)
 
 
-@pytest.fixture(scope="module")
-def signed_in(gw, browser):
-    with Console(browser, gw.url()) as one:
-        yield one.login(gw.keys["admin"])
-
-
-@pytest.fixture
-def admin(signed_in):
-    yield signed_in
-    signed_in.clean()
-
-
-STEP_NS = 10_000_000  # 100 Hz
-
-
-def ride(device, power, count=50):
-    """A batch that ends now."""
-    now = time.time_ns()
-    device.binary(samples.batch([(10**12 + n * STEP_NS, 180, power, -256) for n in range(count)], now - 10**12 - count * STEP_NS))
-
-
 def test_sensors_are_live(admin, gw):
     power = "document.querySelector('[data-live=power]')?.innerText"
     with gw.connect("bike-7", path="/v1/connect/bike-7?format=samples") as bike:
-        ride(bike, 210)
+        samples.ride(bike, 210)
         admin.go("/device/bike-7/sensors")
         admin.until(f"{power} === '210 W'")
         admin.says("riding", "main")
         assert admin.run("document.querySelectorAll('figure.chart canvas').length") >= 3
-        ride(bike, 305)
+        samples.ride(bike, 305)
         admin.until(f"{power} === '305 W'")
         admin.says("points, one each", "main")
         admin.press("24 h")

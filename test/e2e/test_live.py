@@ -1,6 +1,5 @@
 """GET /v1/live by a WebSocket client that is not ours: devices on every worker, what is said of them and when, and that it is what the routes of one device answer."""
 import json
-import time
 
 import pytest
 
@@ -9,7 +8,6 @@ from lib.gateway import eventually
 from lib.rawws import RawWs
 
 DEVICES = [f"live-{n}" for n in range(8)]  # as many as one connection may watch; two workers are their homes
-STEP_NS = 10_000_000
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +37,6 @@ class Live:
                 return seen[-1], seen[:-1]
 
 
-def ride(device, power):
-    now = time.time_ns()
-    device.binary(samples.batch([(10**12 + n * STEP_NS, 180, power, -256) for n in range(10)], now - 10**12 - 10 * STEP_NS))
-
-
 def power_of(gw, name):
     now = gw.api().get(f"/v1/devices/{name}/live")["samples"]  # None: its batch is still on its way
     return now and now["latest"]["power_w"]
@@ -53,7 +46,7 @@ def test_devices_of_all_workers_are_watched(gw):
     bikes = [gw.connect(name, path=f"/v1/connect/{name}?format=samples") for name in DEVICES]
     with Live(gw) as live:
         for n, (name, bike) in enumerate(zip(DEVICES, bikes)):
-            ride(bike, 100 + n)
+            samples.ride(bike, 100 + n)
             eventually(lambda: power_of(gw, name) == 100 + n)
             eventually(lambda: "first_seen_ms" in gw.api().get(f"/v1/devices/{name}"))  # its row is in the tables, too
             live.say(watch=n, device=name, samples=True)
@@ -67,7 +60,7 @@ def test_devices_of_all_workers_are_watched(gw):
                 del one["time_ms"], one["samples"]["age_ms"], one["samples"]["clock"]
             assert told == live_now
         for n, bike in enumerate(bikes):
-            ride(bike, 200 + n)
+            samples.ride(bike, 200 + n)
             live.until(lambda one: one["type"] == "samples" and one["watch"] == n and one["samples"]["samples"]["latest"]["power_w"] == 200 + n)
         bikes[3].close()
         device, _ = live.until(lambda one: one["type"] == "device" and one["watch"] == 3 and one["device"]["state"] != "online")
@@ -86,7 +79,7 @@ def test_devices_of_all_workers_are_watched(gw):
 def test_samples_of_an_earlier_start_are_told_once(gateways):
     gateway = gateways({})
     with gateway.connect("old-1", path="/v1/connect/old-1?format=samples") as bike:
-        ride(bike, 77)
+        samples.ride(bike, 77)
         eventually(lambda: gateway.api().get("/v1/devices/old-1/series?channel=power&from=0")["points"])
     gateway.stop()
     gateway.start()
@@ -97,6 +90,6 @@ def test_samples_of_an_earlier_start_are_told_once(gateways):
         _, since = live.until(lambda one: one["type"] == "tick" and one["watched"] == [1])
         assert not [one for one in since if one["type"] == "samples"]
         with gateway.connect("old-1", path="/v1/connect/old-1?format=samples") as bike:
-            ride(bike, 78)
+            samples.ride(bike, 78)
             told, _ = live.until(lambda one: one["type"] == "samples" and one["samples"]["samples"]["latest"]["power_w"] == 78)
             assert not told["samples"]["samples"]["restored"]

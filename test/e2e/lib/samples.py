@@ -1,9 +1,11 @@
 """Batches of sensor samples (DATA format 4), by doc/twin.md alone: it shares no code with the product."""
 import struct
+import time
 
 from lib.session import crc32c
 
 BOOT = bytes(range(16))
+STEP_NS = 10_000_000  # 100 Hz
 
 
 def batch(samples, offset_ns, boot=BOOT, lost=0, uncertainty_us=200):
@@ -17,3 +19,9 @@ def batch(samples, offset_ns, boot=BOOT, lost=0, uncertainty_us=200):
 
 def damaged(data):
     return data[:40] + bytes([data[40] ^ 1]) + data[41:]
+
+
+def ride(device, power, count=50):
+    """A batch that ends now."""
+    begin = 10**12
+    device.binary(batch([(begin + n * STEP_NS, 180, power, -256) for n in range(count)], time.time_ns() - begin - count * STEP_NS))

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "core/document/json_pointer.h"
 
 /* ---- merge patch (RFC 7396 section 2) ---- */
@@ -10,6 +11,7 @@ hf_err hf_json_put_member(cJSON *object, const char *name, cJSON *value)
 {
     bool there = cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
 
+    HF_ASSERT(value != NULL);
     if (!(there ? cJSON_ReplaceItemInObjectCaseSensitive(object, name, value)
                 : cJSON_AddItemToObject(object, name, value))) {
         cJSON_Delete(value);

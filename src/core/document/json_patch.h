@@ -28,7 +28,7 @@ hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations);
 /* One operation of such a list, as the last two; NOT_FOUND, CONFLICT and LIMIT leave the document as it was. */
 hf_err hf_json_patch_step(cJSON **document, const cJSON *operation);
 
-/* A member that is there keeps its place in the object. Takes value, also when it fails: HF_ERR_NOMEM, and the object is only good to be deleted. */
+/* A member that is there keeps its place in the object. Takes value, which is not NULL, also when it fails: HF_ERR_NOMEM, and the object is only good to be deleted. */
 hf_err hf_json_put_member(cJSON *object, const char *name, cJSON *value);
 
 /* The value a pointer names, inside document; NULL when it names none or is no pointer. "" names the whole document. */

@@ -15,7 +15,10 @@ enum { ENTRY_BYTES = 3, UNFINISHED = '!' };
 
 static const char form[] = "#2\n"; /* no path begins so */
 
-enum { LIST_BYTES_MAX = sizeof(form) + HF_FLEET_PATHS_MAX * (HF_FLEET_PATH_BYTES_MAX + 1) + 1 };
+enum {
+    FORM_BYTES = sizeof(form) - 1,
+    LIST_BYTES_MAX = sizeof(form) + HF_FLEET_PATHS_MAX * (HF_FLEET_PATH_BYTES_MAX + 1) + 1
+};
 
 /* ---- keys ---- */
 
@@ -472,7 +475,7 @@ static hf_err begin_reindex(struct hf_kv_txn *txn, struct hf_slice tenant, const
 
     if (err != HF_OK && err != HF_ERR_NOT_FOUND)
         return err;
-    bool counted = known.bytes >= strlen(form) && memcmp(known.at, form, strlen(form)) == 0;
+    bool counted = known.bytes >= FORM_BYTES && memcmp(known.at, form, FORM_BYTES) == 0;
     hf_sb_init(&list, storage, sizeof(storage));
     list_of(paths, counted, &list);
     if (err == HF_OK && counted && hf_slice_eq(known, hf_sb_done(&list)))

@@ -3,7 +3,8 @@
 function(hf_library)
   set(src "${CMAKE_SOURCE_DIR}/src")
   file(GLOB sources CONFIGURE_DEPENDS "${src}/base/*.c" "${src}/codec/session/*.c" "${src}/codec/ws/*.c" "${src}/codec/http1/*.c" "${src}/codec/mqtt/*.c"
-       "${src}/codec/json/*.c" "${src}/codec/uri/*.c" "${src}/core/session/*.c" "${src}/client/*.c")
+       "${src}/codec/json/*.c" "${src}/codec/uri/*.c" "${src}/core/session/*.c" "${src}/client/*.c" "${src}/client/session/*.c"
+       "${src}/client/mqtt/*.c" "${src}/client/store/*.c")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|main)\\.c$")
   list(FILTER sources EXCLUDE REGEX "/ws/(deflate|inflate|zmem)\\.c$") # the client offers no compression
   foreach(file connect_fd entropy socket socket_info thread tls_client tls_deny tls_files tls_library tls_peer)

@@ -135,8 +135,8 @@ endfunction()
 function(hf_simulator)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/sim/*.c")
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.c$")
-  file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/core*.c" "${CMAKE_SOURCE_DIR}/src/client/queue.c"
-       "${CMAKE_SOURCE_DIR}/src/client/store_memory*.c" "${CMAKE_SOURCE_DIR}/src/client/store_batch.c")
+  file(GLOB client CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/client/session/core*.c" "${CMAKE_SOURCE_DIR}/src/client/queue.c"
+       "${CMAKE_SOURCE_DIR}/src/client/store/store_memory*.c" "${CMAKE_SOURCE_DIR}/src/client/store/store_batch.c")
   set(camera ask bodies call camera control info job message play quirk quirk_body reel register serve subscribe talk write)
   list(TRANSFORM camera REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/bench/gb/\\1.c")
   add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} ${client} ${camera} "${CMAKE_SOURCE_DIR}/src/app/journal.c"

@@ -7,12 +7,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "client/core.h"
 #include "client/line.h"
 #include "client/lookup.h"
-#include "client/mqtt.h"
-#include "client/store_memory.h"
-#include "client/store_sqlite.h"
+#include "client/mqtt/mqtt.h"
+#include "client/session/core.h"
+#include "client/store/store_memory.h"
+#include "client/store/store_sqlite.h"
 #include "client/url.h"
 #include "client/wire.h"
 #include "io/entropy.h"

@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 #include "base/reason.h"
-#include "client/store.h"
+#include "client/store/store.h"
 #include "codec/session/frame.h"
 #include "codec/ws/memory.h"
 #include "core/session/state.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/store_memory_internal.h"
+#include "client/store/store_memory_internal.h"
 #include "sim/sim.h"
 
 enum {

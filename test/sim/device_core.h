@@ -1,10 +1,10 @@
-/* test/sim/device_core.h - a device that speaks holdfast.v1: the shipped client core (client/core.h) over a simulated socket, with a queue that survives its
- * program (client/store_memory.h) and an application on top. device_core.c is the driver, device_core_app.c the application. */
+/* test/sim/device_core.h - a device that speaks holdfast.v1: the shipped client core (client/session/core.h) over a simulated socket, with a queue that survives its
+ * program (client/store/store_memory.h) and an application on top. device_core.c is the driver, device_core_app.c the application. */
 #ifndef HF_SIM_DEVICE_CORE_H
 #define HF_SIM_DEVICE_CORE_H
 
-#include "client/core.h"
-#include "client/store_memory.h"
+#include "client/session/core.h"
+#include "client/store/store_memory.h"
 #include "sim/device.h"
 #include "sim/mangle.h"
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "client/core_internal.h"
+#include "client/session/core_internal.h"
 #include "core/session/serial.h"
 #include "core/session_record.h"
 #include "sim/device_core.h"

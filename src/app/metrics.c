@@ -8,6 +8,7 @@
 #include "app/fleet_index.h"
 #include "app/heatmap.h"
 #include "app/metrics_page.h"
+#include "app/tls_metrics.h"
 #include "app/worker.h"
 #include "codec/json/out.h"
 #include "io/clock.h"
@@ -500,6 +501,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     hf_gateway_sum(gateway, &sum, &scratch);
     process(&text, gateway, &sum);
     connections(&text, &sum);
+    hf_gateway_tls_metrics(&text, gateway);
     close_codes(&text, &sum);
     hf_page_rows(&text, message_rows, HF_COUNT_OF(message_rows), &sum);
     sessions(&text, &sum);

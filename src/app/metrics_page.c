@@ -33,6 +33,18 @@ void hf_page_add(struct hf_page *page, const char *format, ...)
     }
 }
 
+void hf_page_label(char out[HF_PAGE_LABEL_BYTES], const char *name)
+{
+    char *at = out;
+
+    for (; *name != '\0' && at < out + HF_PAGE_LABEL_BYTES - 2; name++) {
+        if (*name == '"' || *name == '\\' || *name == '\n')
+            *at++ = '\\';
+        *at++ = *name == '\n' ? 'n' : *name;
+    }
+    *at = '\0';
+}
+
 void hf_page_head(struct hf_page *page, const char *name, const char *type, const char *help)
 {
     hf_page_add(page, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\n", name, help, name, type);

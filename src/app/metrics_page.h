@@ -16,6 +16,9 @@ struct hf_page { /* all zero: empty */
 };
 
 void hf_page_add(struct hf_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A name from the configuration (at most 64 bytes) as the value of a label: quotes, backslashes and ends of lines escaped. */
+enum { HF_PAGE_LABEL_BYTES = 2 * 64 + 1 };
+void hf_page_label(char out[HF_PAGE_LABEL_BYTES], const char *name);
 /* The lines HELP and TYPE ("counter", "gauge", "histogram"). */
 void hf_page_head(struct hf_page *page, const char *name, const char *type, const char *help);
 /* With its one value. */

@@ -90,11 +90,20 @@ def test_both_credentials_must_name_the_same_device(tls_gw, pki):
     assert refused.value.status == 403 and json.loads(refused.value.body)["reason"] == "identity_mismatch"
 
 
-@pytest.mark.parametrize("name", ["expired", "stranger", None])
-def test_certificates_that_are_none(tls_gw, pki, name):
-    """A TLS 1.3 client learns of its refusal only when it reads."""
+@pytest.mark.parametrize("name, cause", [("expired", "expired"), ("stranger", "untrusted"), (None, "missing")])
+def test_certificates_that_are_none(tls_gw, pki, name, cause):
+    """A TLS 1.3 client learns of its refusal only when it reads; the operator by what it was."""
     with pytest.raises((ssl.SSLError, ConnectionError, OSError)):
         enter(tls_gw, pki, name)
+    eventually(lambda: tls_gw.metric("holdfast_tls_client_certificates_refused_total", listener="tls", cause=cause) >= 1)
+
+
+def test_the_end_of_the_gateway_s_own_certificate_is_known(tls_gw, pki):
+    enter(tls_gw, pki, "good").abort()
+    expires = ssl.cert_time_to_seconds(ssl._ssl._test_decode_cert(str(pki / "server.pem"))["notAfter"])
+    assert tls_gw.metric("holdfast_tls_certificate_expires_seconds", listener="tls") == expires
+    assert tls_gw.metric("holdfast_tls_crl_next_update_seconds", listener="tls") == 0
+    assert tls_gw.metric("holdfast_tls_full_handshakes_total", listener="tls") >= 1
 
 
 def test_a_certificate_of_an_unknown_tenant(tls_gw, pki):

@@ -3,6 +3,7 @@
 #include "adapter/api/patch.h"
 #include "base/uuid.h"
 #include "core/document/document.h"
+#include "core/document/json_tree.h"
 
 enum { NAME_BYTES_MAX = sizeof("group/") + HF_GROUP_BYTES_MAX };
 
@@ -51,8 +52,8 @@ static void too_big(struct hf_api_request *request, size_t observed)
                                          .limit = HF_DOCUMENT_BYTES_MAX,
                                          .has_observed = observed > 0,
                                          .observed = observed},
-                "a document may have %d bytes, %d levels and %d members", HF_DOCUMENT_BYTES_MAX,
-                HF_DOCUMENT_DEPTH_MAX, HF_DOCUMENT_WRITES_MAX);
+                "a document may have %d bytes, %d levels and %d members, and an object in it %d members",
+                HF_DOCUMENT_BYTES_MAX, HF_DOCUMENT_DEPTH_MAX, HF_DOCUMENT_WRITES_MAX, HF_JSON_MEMBERS_MAX);
 }
 
 /* ---- answers ---- */

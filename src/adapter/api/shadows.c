@@ -2,6 +2,7 @@
 #include "adapter/api/shadows.h"
 
 #include "adapter/api/patch.h"
+#include "core/document/json_tree.h"
 
 enum { WAIT_MS = 10000 }; /* when no timeout is named */
 
@@ -137,9 +138,9 @@ static void fail(struct hf_api_request *request)
     case HF_REASON_MESSAGE_TOO_BIG:
         hf_api_fail(
             request, &(struct hf_api_trouble){.reason = HF_REASON_MESSAGE_TOO_BIG, .field = "body"},
-            "a section, its levels, its fields (%d) or their names are above their limit; see `shadow` "
-            "in the configuration",
-            HF_SHADOW_FIELDS_MAX);
+            "a section, its levels, its fields (%d), the members of one object (%d) or their names are above "
+            "their limit; see `shadow` in the configuration",
+            HF_SHADOW_FIELDS_MAX, HF_JSON_MEMBERS_MAX);
         return;
     case HF_REASON_BAD_REQUEST:
         (void)hf_api_bad(

@@ -201,6 +201,8 @@ static hf_err apply(struct step *step)
 
 static hf_err within_limits(const cJSON *json)
 {
+    if (!hf_json_tree_is_narrow(json))
+        return HF_ERR_LIMIT;
     char *text = cJSON_PrintUnformatted(json);
 
     if (text == NULL)
@@ -221,6 +223,8 @@ static hf_err run(struct step *step)
     if (step->json == NULL || step->writes == NULL)
         return HF_ERR_NOMEM;
     hf_err err = apply(step);
+    if (err == HF_OK && cJSON_GetArraySize(step->json) > HF_DOCUMENT_WRITES_MAX)
+        err = HF_ERR_LIMIT; /* before each is looked for among the others */
     if (err == HF_OK)
         err = settle_members(step);
     if (err == HF_OK)

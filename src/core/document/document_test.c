@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "core/document/document.h"
 #include "core/document/json_patch.h"
+#include "core/document/json_tree.h"
 
 static const uint8_t snapshot[16] = {1, 2, 3, 0xab};
 
@@ -247,6 +248,30 @@ static void removed_members_are_forgotten_in_the_end(void **state)
     free(many);
 }
 
+static void an_object_does_not_grow_wide_by_steps(void **state)
+{
+    static char text[HF_DOCUMENT_BYTES_MAX];
+    struct hf_document d = {0};
+    unsigned step = 0;
+    enum hf_reason reason;
+
+    (void)state;
+    do {
+        int at = snprintf(text, sizeof(text), "{\"deep\":{");
+
+        for (unsigned i = 0; i < 500; i++)
+            at += snprintf(text + at, sizeof(text) - (size_t)at, "%s\"%u\":1", i ? "," : "", step * 500 + i);
+        (void)strcpy(text + at, "}}");
+        reason = change(&d, HF_PATCH_MERGE, text, 0, 0, "w");
+        step++;
+    } while (reason == HF_REASON_NONE);
+    assert_int_equal(reason, HF_REASON_MESSAGE_TOO_BIG);
+    assert_int_equal(step, HF_JSON_MEMBERS_MAX / 500 + 1);
+    assert_int_equal(change(&d, HF_PATCH_MERGE, "{\"deep\":{\"0\":null,\"more\":1}}", 0, 0, "w"),
+                     HF_REASON_NONE);
+    hf_document_deinit(&d);
+}
+
 static void what_is_stored_comes_back(void **state)
 {
     static const char *const spoilt[] = {
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test(the_order_of_concurrent_writes_does_not_matter),
         cmocka_unit_test(readers_catch_up_from_any_version),
         cmocka_unit_test(removed_members_are_forgotten_in_the_end),
+        cmocka_unit_test(an_object_does_not_grow_wide_by_steps),
         cmocka_unit_test(what_is_stored_comes_back),
     };
 

@@ -89,6 +89,16 @@ static hf_err parse(struct hf_slice text, cJSON **ret_tree)
     return err;
 }
 
+bool hf_json_tree_is_narrow(const cJSON *tree) /* as deep as its text, which is bounded */
+{
+    unsigned count = 0;
+
+    for (const cJSON *child = tree->child; child != NULL; child = child->next, count++)
+        if (!hf_json_tree_is_narrow(child))
+            return false;
+    return !cJSON_IsObject(tree) || count <= HF_JSON_MEMBERS_MAX;
+}
+
 hf_err hf_json_tree(struct hf_slice text, unsigned depth_max, cJSON **ret_tree)
 {
     hf_err err = hf_json_scan(text.at, text.bytes, NULL, 0, depth_max);
@@ -96,7 +106,13 @@ hf_err hf_json_tree(struct hf_slice text, unsigned depth_max, cJSON **ret_tree)
     *ret_tree = NULL;
     if (err != HF_OK)
         return err == HF_ERR_LIMIT ? HF_ERR_LIMIT : HF_ERR_INVALID;
-    return has_zero(text) ? HF_ERR_INVALID : parse(text, ret_tree);
+    err = has_zero(text) ? HF_ERR_INVALID : parse(text, ret_tree);
+    if (err == HF_OK && !hf_json_tree_is_narrow(*ret_tree)) {
+        cJSON_Delete(*ret_tree);
+        *ret_tree = NULL;
+        return HF_ERR_LIMIT;
+    }
+    return err;
 }
 
 cJSON *hf_json_tree_again(const char *text, size_t bytes)

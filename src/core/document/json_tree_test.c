@@ -141,6 +141,36 @@ static void what_would_become_something_else_is_refused(void **state)
     }
 }
 
+static void an_object_has_so_many_members(void **state)
+{
+    static char text[32 << 10];
+
+    (void)state;
+    for (int members = HF_JSON_MEMBERS_MAX; members <= HF_JSON_MEMBERS_MAX + 1; members++) {
+        bool wide = members > HF_JSON_MEMBERS_MAX;
+        int at = snprintf(text, sizeof(text), "[1,{\"a\":{");
+        cJSON *tree;
+
+        for (int i = 0; i < members; i++)
+            at += snprintf(text + at, sizeof(text) - (size_t)at, "%s\"%d\":1", i ? "," : "", i);
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "}}]");
+        assert_int_equal(hf_json_tree(hf_slice_of(text), 8, &tree), wide ? HF_ERR_LIMIT : HF_OK);
+        assert_int_equal(tree == NULL, wide);
+        cJSON_Delete(tree);
+        tree = hf_json_tree_again(text, (size_t)at); /* what is stored is never lost */
+        assert_non_null(tree);
+        assert_int_equal(hf_json_tree_is_narrow(tree), !wide);
+        cJSON_Delete(tree);
+    }
+    int at = snprintf(text, sizeof(text), "[0"); /* an array is walked through, not looked into */
+    for (int i = 0; i <= HF_JSON_MEMBERS_MAX; i++)
+        at += snprintf(text + at, sizeof(text) - (size_t)at, ",1");
+    (void)strcpy(text + at, "]");
+    cJSON *tree;
+    assert_int_equal(hf_json_tree(hf_slice_of(text), 8, &tree), HF_OK);
+    cJSON_Delete(tree);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -148,6 +178,7 @@ int main(void)
         cmocka_unit_test(all_doubles_read_back),
         cmocka_unit_test(neighbours_differ_and_spellings_do_not),
         cmocka_unit_test(what_would_become_something_else_is_refused),
+        cmocka_unit_test(an_object_has_so_many_members),
     };
 
     return cmocka_run_group_tests_name("json_tree", tests, NULL, NULL);

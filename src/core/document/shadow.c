@@ -430,7 +430,7 @@ static hf_err print(struct step *step)
     size_t bytes = strlen(text);
     step->after->text[step->section] = text;
     step->after->bytes[step->section] = (uint32_t)bytes;
-    return bytes > step->limits->section_bytes_max
+    return bytes > step->limits->section_bytes_max || !hf_json_tree_is_narrow(json)
                ? HF_ERR_LIMIT
                : hf_json_scan(text, bytes, NULL, 0, step->limits->depth_max);
 }

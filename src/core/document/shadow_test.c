@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/assert.h"
+#include "core/document/json_tree.h"
 #include "core/document/shadow.h"
 
 enum {
@@ -284,6 +285,17 @@ static void sections_have_limits(void **state)
     assert_non_null(strstr(text, "\"/tags/8\":[1,1]"));
     assert_null(strstr(strstr(text, "[2,2]") + 1, "[2,2]"));
     free(text);
+    hf_shadow_deinit(&s);
+    /* in an array, which is one field, an object grows wide neither at once nor by steps */
+    at = snprintf(json, sizeof(json), "{\"tags\":{\"a\":[{");
+    for (int i = 0; i < HF_JSON_MEMBERS_MAX; i++)
+        at += snprintf(json + at, sizeof(json) - (size_t)at, "%s\"%d\":1", i ? "," : "", i);
+    (void)snprintf(json + at, sizeof(json) - (size_t)at, "}]}}");
+    assert_int_equal(merge(&s, json, 0, 1), HF_REASON_NONE);
+    assert_int_equal(operate(&s, "[{\"op\":\"add\",\"path\":\"/tags/a/0/x\",\"value\":1}]", 0, 1),
+                     HF_REASON_MESSAGE_TOO_BIG);
+    (void)snprintf(json + at, sizeof(json) - (size_t)at, ",\"x\":1}]}}");
+    assert_int_equal(merge(&s, json, 0, 1), HF_REASON_MESSAGE_TOO_BIG);
     hf_shadow_deinit(&s);
     /* a path of a field has a bound, too */
     (void)snprintf(json, sizeof(json), "{\"tags\":{\"%0*d\":1}}", 2000, 0);

@@ -42,9 +42,9 @@ static hf_err life(void *context)
             assert_true(is_known(tk, &d, known)); /* after the restart, too */
         for (; there && seq <= (start + 1) * NUMBERS / 2; seq++) {
             d.next = seq + 1;
-            enum hf_session_verdict verdict =
-                hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, (uint32_t)seq,
-                                      seq % 2 ? HF_REASON_BAD_REQUEST : HF_REASON_FORBIDDEN, HF_SLICE("x"));
+            enum hf_session_verdict verdict = hf_hub_session_refuse(
+                &tk->hub, &tk->conns[0].dev, (uint32_t)seq,
+                seq % 2 ? HF_REASON_BAD_REQUEST : HF_REASON_FORBIDDEN, HF_SLICE("x"), &(uint32_t){0});
 
             if (verdict != HF_SESSION_VERDICT_OK) {
                 assert_int_equal(verdict, HF_SESSION_VERDICT_FULL);

@@ -7,7 +7,7 @@ static enum hf_session_verdict refuse(struct tk *tk, struct sk_device *device, u
     if (seq >= device->next)
         device->next = seq + 1;
     return hf_hub_session_refuse(&tk->hub, &tk->conns[device->index].dev, (uint32_t)seq, reason,
-                                 HF_SLICE("x"));
+                                 HF_SLICE("x"), &(uint32_t){0});
 }
 
 static const struct hf_refusals *refusals(struct tk *tk, const struct sk_device *device)

@@ -90,10 +90,10 @@ static enum hf_session_verdict offer(struct hf_hub *hub, struct hf_devconn *devc
     return HF_SESSION_VERDICT_BROKEN;
 }
 
-/* The ledger record of numbers that hold no message. HF_OK: it is on its way and the numbers count as received. first: it was refused here, and the device knows of what lies before
- * that; 0 = the device says so itself. */
+/* The ledger record of numbers that hold no message. HF_OK: it is on its way and the numbers count as received. HF_ERR_BUSY: it costs the log and the tables no less than a message, and
+ * takes its share of the rate as one. first: it was refused here, and the device knows of what lies before that; 0 = the device says so itself. */
 static hf_err record_gap(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t from, uint64_t to,
-                         enum hf_reason reason, uint64_t first)
+                         enum hf_reason reason, uint64_t first, uint32_t *ret_wait_ms)
 {
     struct hf_device *device = devconn->device;
     char queue[HF_SESSION_QUEUE_CHARS];
@@ -107,8 +107,9 @@ static hf_err record_gap(struct hf_hub *hub, struct hf_devconn *devconn, uint64_
         .to = to,
         .key = {queue, sizeof(queue)},
     };
+    if (!hf_hub_uplink_take(hub, devconn, ret_wait_ms))
+        return HF_ERR_BUSY;
     struct hf_uplink *uplink = uplink_new(hub, device, to);
-
     if (uplink == NULL)
         return HF_ERR_NOMEM;
     hf_session_queue_text(device->session->queue_id, queue);
@@ -141,7 +142,8 @@ static uint64_t first_unknown(const struct hf_receiver *up, uint64_t seq)
 
 /* It will never be a message, and the device must not send it for ever. */
 static enum hf_session_verdict refused(struct hf_hub *hub, struct hf_devconn *devconn, uint64_t seq,
-                                       enum hf_reason reason, enum hf_session_verdict verdict)
+                                       enum hf_reason reason, enum hf_session_verdict verdict,
+                                       uint32_t *ret_wait_ms)
 {
     struct hf_device *device = devconn->device;
     uint64_t first = first_unknown(&device->session->up, seq);
@@ -149,19 +151,23 @@ static enum hf_session_verdict refused(struct hf_hub *hub, struct hf_devconn *de
     hf_err err = hf_hub_refusals_reserve(hub, device, seq, reason, first);
     if (err == HF_ERR_LIMIT)
         return HF_SESSION_VERDICT_UNTELLABLE;
-    if (err != HF_OK || record_gap(hub, devconn, seq, seq, reason, first) != HF_OK)
-        return HF_SESSION_VERDICT_FULL;
+    if (err == HF_OK)
+        err = record_gap(hub, devconn, seq, seq, reason, first, ret_wait_ms);
+    if (err != HF_OK)
+        return err == HF_ERR_BUSY ? HF_SESSION_VERDICT_BUSY : HF_SESSION_VERDICT_FULL;
     hf_hub_refusals_add(hub, device, seq, reason, first);
     return took(hub, devconn, verdict);
 }
 
 enum hf_session_verdict hf_hub_session_refuse(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
-                                              enum hf_reason reason, struct hf_slice frame)
+                                              enum hf_reason reason, struct hf_slice frame,
+                                              uint32_t *ret_wait_ms)
 {
     uint64_t seq;
     enum hf_session_verdict verdict = offer(hub, devconn, wire, frame, &seq);
 
-    return verdict == HF_SESSION_VERDICT_OK ? refused(hub, devconn, seq, reason, verdict) : verdict;
+    return verdict == HF_SESSION_VERDICT_OK ? refused(hub, devconn, seq, reason, verdict, ret_wait_ms)
+                                            : verdict;
 }
 
 enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
@@ -188,7 +194,7 @@ enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_dev
     }
     hf_slab_give(hub->uplinks, uplink);
     if (err == HF_ERR_DENIED)
-        return refused(hub, devconn, seq, HF_REASON_FORBIDDEN, HF_SESSION_VERDICT_DENIED);
+        return refused(hub, devconn, seq, HF_REASON_FORBIDDEN, HF_SESSION_VERDICT_DENIED, ret_wait_ms);
     return err == HF_ERR_BUSY ? HF_SESSION_VERDICT_BUSY : HF_SESSION_VERDICT_FULL;
 }
 
@@ -203,7 +209,8 @@ static const struct {
 };
 
 enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
-                                              const struct hf_frame_result *result, struct hf_slice frame)
+                                              const struct hf_frame_result *result, struct hf_slice frame,
+                                              uint32_t *ret_wait_ms)
 {
     struct hf_pending *pending = hf_pending_find(hub, result->id);
     uint64_t seq;
@@ -213,8 +220,9 @@ enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devc
         return verdict;
     if (pending == NULL || pending->device != devconn->device || !pending->command ||
         pending->state == HF_PENDING_RECORDING || pending->state == HF_PENDING_ENDING) {
-        hub->stats.results_unmatched++;
-        return refused(hub, devconn, seq, HF_REASON_UNMATCHED, HF_SESSION_VERDICT_UNMATCHED);
+        verdict = refused(hub, devconn, seq, HF_REASON_UNMATCHED, HF_SESSION_VERDICT_UNMATCHED, ret_wait_ms);
+        hub->stats.results_unmatched += verdict == HF_SESSION_VERDICT_UNMATCHED;
+        return verdict;
     }
     struct hf_event event = {
         .format = result->format,
@@ -236,7 +244,8 @@ enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devc
 }
 
 enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn *devconn,
-                                           const struct hf_frame_gap *gap, struct hf_slice frame)
+                                           const struct hf_frame_gap *gap, struct hf_slice frame,
+                                           uint32_t *ret_wait_ms)
 {
     struct hf_receiver *up = &hf_devconn_session(devconn)->up;
     uint64_t from, to;
@@ -255,10 +264,12 @@ enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn
 
         return verdict == HF_SESSION_VERDICT_OK ? HF_SESSION_VERDICT_BROKEN : verdict;
     }
-    if (record_gap(hub, devconn, up->expected, to,
-                   gap->reason != HF_REASON_NONE ? (enum hf_reason)gap->reason : HF_REASON_GAP, 0) != HF_OK)
-        return HF_SESSION_VERDICT_FULL;
-    hf_err err = hf_receiver_gap(up, from, to, hub->now_ms);
+    hf_err err = record_gap(hub, devconn, up->expected, to,
+                            gap->reason != HF_REASON_NONE ? (enum hf_reason)gap->reason : HF_REASON_GAP, 0,
+                            ret_wait_ms);
+    if (err != HF_OK)
+        return err == HF_ERR_BUSY ? HF_SESSION_VERDICT_BUSY : HF_SESSION_VERDICT_FULL;
+    err = hf_receiver_gap(up, from, to, hub->now_ms);
     HF_ASSERT(err == HF_OK);
     hf_hub_touch(hub, devconn);
     return HF_SESSION_VERDICT_OK;

@@ -77,8 +77,8 @@ enum hf_session_verdict {
     HF_SESSION_VERDICT_EARLY,     /* not yet in turn: kept or dropped, nothing to do */
     HF_SESSION_VERDICT_DUPLICATE, /* had already: nothing to do */
     HF_SESSION_VERDICT_DENIED, /* an access rule: recorded in the ledger under its number; send REFUSE forbidden */
-    HF_SESSION_VERDICT_UNMATCHED,  /* RESULT that nobody waits for: recorded; send REFUSE unmatched */
-    HF_SESSION_VERDICT_BUSY,       /* above the rate, *ret_wait_ms: nothing was taken, offer it again then */
+    HF_SESSION_VERDICT_UNMATCHED, /* RESULT that nobody waits for: recorded; send REFUSE unmatched */
+    HF_SESSION_VERDICT_BUSY, /* above the rate, *ret_wait_ms: nothing was taken, offer it again then. What is refused, and a gap, count as messages */
     HF_SESSION_VERDICT_BROKEN,     /* 4400 session_broken */
     HF_SESSION_VERDICT_FULL,       /* the journal takes nothing: close with storage_full */
     HF_SESSION_VERDICT_UNTELLABLE, /* refused, as HF_REFUSALS_MAX runs of its window were: nothing was taken; close with rate_limit, and the next HELLO says what the device knows */
@@ -90,12 +90,15 @@ enum hf_session_verdict hf_hub_session_message(struct hf_hub *hub, struct hf_dev
                                                const struct hf_incoming *incoming, struct hf_slice frame,
                                                uint32_t *ret_wait_ms);
 enum hf_session_verdict hf_hub_session_result(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
-                                              const struct hf_frame_result *result, struct hf_slice frame);
+                                              const struct hf_frame_result *result, struct hf_slice frame,
+                                              uint32_t *ret_wait_ms);
 /* The adapter cannot take it, and never will. OK: recorded under its number; send REFUSE with the reason. */
 enum hf_session_verdict hf_hub_session_refuse(struct hf_hub *hub, struct hf_devconn *devconn, uint32_t wire,
-                                              enum hf_reason reason, struct hf_slice frame);
+                                              enum hf_reason reason, struct hf_slice frame,
+                                              uint32_t *ret_wait_ms);
 enum hf_session_verdict hf_hub_session_gap(struct hf_hub *hub, struct hf_devconn *devconn,
-                                           const struct hf_frame_gap *gap, struct hf_slice frame);
+                                           const struct hf_frame_gap *gap, struct hf_slice frame,
+                                           uint32_t *ret_wait_ms);
 /* OK, or BROKEN. What is durable at the device ends as delivered (plain messages) or waits for its result only (commands). */
 enum hf_session_verdict hf_hub_session_ack(struct hf_hub *hub, struct hf_devconn *devconn,
                                            const struct hf_frame_ack *ack);

@@ -171,13 +171,16 @@ static void a_rebuilt_session_gets_unfinished_commands_again(void **state)
     sk_expect(&d, 2, 4, 4);
     struct hf_frame_result result = {.seq = 1, .status = HF_RESULT_OK, .payload = HF_SLICE("ok")};
     memcpy(result.id, id, 16);
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 1, &result, HF_SLICE("f")),
-                     HF_SESSION_VERDICT_OK);
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 1, &result, HF_SLICE("f")),
-                     HF_SESSION_VERDICT_DUPLICATE);
+    assert_int_equal(
+        hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 1, &result, HF_SLICE("f"), &(uint32_t){0}),
+        HF_SESSION_VERDICT_OK);
+    assert_int_equal(
+        hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 1, &result, HF_SLICE("f"), &(uint32_t){0}),
+        HF_SESSION_VERDICT_DUPLICATE);
     result.seq = 2;
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 2, &result, HF_SLICE("f")),
-                     HF_SESSION_VERDICT_UNMATCHED);
+    assert_int_equal(
+        hf_hub_session_result(&tk->hub, &tk->conns[1].dev, 2, &result, HF_SLICE("f"), &(uint32_t){0}),
+        HF_SESSION_VERDICT_UNMATCHED);
     tk_run(tk);
     assert_int_equal(tk_count(tk, HF_EVENT_COMMAND_DONE, NULL), 1);
     assert_int_equal(tk_device(tk, "d")->session->up.durable_through, 2);

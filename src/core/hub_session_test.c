@@ -85,13 +85,14 @@ static void the_last_durable_message_is_told_by_its_id(void **state)
     tk_run(tk);
     struct hf_frame_result result = {.payload = HF_SLICE("")};
     memcpy(result.id, command, 16);
-    assert_int_equal(hf_hub_session_result(&tk->hub, &tk->conns[0].dev, 4, &result, HF_SLICE("r")),
-                     HF_SESSION_VERDICT_OK);
+    assert_int_equal(
+        hf_hub_session_result(&tk->hub, &tk->conns[0].dev, 4, &result, HF_SLICE("r"), &(uint32_t){0}),
+        HF_SESSION_VERDICT_OK);
     tk_run(tk);
     tk_disconnect(&tk->conns[0], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
     sk_open(tk, 1, &d);
     assert_memory_equal(d.opened.durable_id, command, 16);
-    assert_int_equal(hf_hub_session_gap(&tk->hub, &tk->conns[1].dev, &gap, HF_SLICE("g")),
+    assert_int_equal(hf_hub_session_gap(&tk->hub, &tk->conns[1].dev, &gap, HF_SLICE("g"), &(uint32_t){0}),
                      HF_SESSION_VERDICT_OK);
     tk_run(tk);
     tk_disconnect(&tk->conns[1], HF_EVIDENCE_SOCKET_LOST, HF_REASON_CONNECTION_LOST);
@@ -122,11 +123,11 @@ static void refusals_are_remembered_with_the_queue(void **state)
     assert_int_equal(sk_message(tk, &d, 1), HF_SESSION_VERDICT_OK);
     for (uint64_t seq = 2; seq <= 3; seq++)
         assert_int_equal(hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, (uint32_t)seq,
-                                               HF_REASON_BAD_REQUEST, HF_SLICE("x")),
+                                               HF_REASON_BAD_REQUEST, HF_SLICE("x"), &(uint32_t){0}),
                          HF_SESSION_VERDICT_OK);
-    assert_int_equal(
-        hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, 3, HF_REASON_BAD_REQUEST, HF_SLICE("x")),
-        HF_SESSION_VERDICT_DUPLICATE);
+    assert_int_equal(hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, 3, HF_REASON_BAD_REQUEST,
+                                           HF_SLICE("x"), &(uint32_t){0}),
+                     HF_SESSION_VERDICT_DUPLICATE);
     d.next = 4;
     tk_run(tk);
     for (unsigned restart = 0; restart < 2; restart++) {
@@ -153,7 +154,8 @@ static void refusals_are_remembered_with_the_queue(void **state)
     d.first = 4;
     sk_open(tk, 0, &d);
     assert_null(hf_hub_refusals(&tk->hub, tk->conns[0].dev.device));
-    assert_int_equal(hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, 4, HF_REASON_CORRUPT, HF_SLICE("x")),
+    assert_int_equal(hf_hub_session_refuse(&tk->hub, &tk->conns[0].dev, 4, HF_REASON_CORRUPT, HF_SLICE("x"),
+                                           &(uint32_t){0}),
                      HF_SESSION_VERDICT_OK);
     tk_run(tk);
     assert_int_equal(sk_row(tk, "d").refused.bytes,
@@ -178,10 +180,12 @@ static void an_uplink_gap_is_in_the_ledger(void **state)
     struct hf_devconn *devconn = &tk->conns[0].dev;
     assert_int_equal(sk_message(tk, &d, 1), HF_SESSION_VERDICT_OK);
     struct hf_frame_gap gap = {.from = 2, .to = 5, .reason = HF_REASON_EXPIRED};
-    assert_int_equal(hf_hub_session_gap(&tk->hub, devconn, &gap, frame), HF_SESSION_VERDICT_OK);
+    assert_int_equal(hf_hub_session_gap(&tk->hub, devconn, &gap, frame, &(uint32_t){0}),
+                     HF_SESSION_VERDICT_OK);
     assert_int_equal(sk_message(tk, &d, 6), HF_SESSION_VERDICT_OK);
     gap = (struct hf_frame_gap){.from = 9, .to = 8};
-    assert_int_equal(hf_hub_session_gap(&tk->hub, devconn, &gap, frame), HF_SESSION_VERDICT_BROKEN);
+    assert_int_equal(hf_hub_session_gap(&tk->hub, devconn, &gap, frame, &(uint32_t){0}),
+                     HF_SESSION_VERDICT_BROKEN);
     tk_run(tk);
     assert_int_equal(tk_count(tk, HF_EVENT_MESSAGE_GAP, &event), 1);
     assert_int_equal(event.from, 2);
@@ -221,7 +225,7 @@ static void a_gap_across_2_to_the_32_counts_what_is_missing(void **state)
 
     d.first = d.next = UINT64_C(0xfffffffe);
     sk_open(tk, 0, &d);
-    assert_int_equal(hf_hub_session_gap(&tk->hub, &tk->conns[0].dev, &gap, HF_SLICE("g")),
+    assert_int_equal(hf_hub_session_gap(&tk->hub, &tk->conns[0].dev, &gap, HF_SLICE("g"), &(uint32_t){0}),
                      HF_SESSION_VERDICT_OK);
     tk_run(tk);
     assert_int_equal(tk_count(tk, HF_EVENT_MESSAGE_GAP, &event), 1);
@@ -343,6 +347,42 @@ static void no_session_without_its_record(void **state)
     assert_int_equal(d.opened.result, HF_SESSION_RESUMED);
 }
 
+/* What is refused and what is said to be gone leave a record each, as a message does: who is above its rate waits with those, too. */
+static void refusals_and_gaps_are_within_the_rate(void **state)
+{
+    struct tk *tk = *state;
+    struct hf_devconn *devconn = &tk->conns[0].dev;
+    const struct hf_frame_result unasked = {.id = {9}, .status = HF_RESULT_OK};
+    const struct hf_frame_gap gap = {.from = 4, .to = 6, .reason = HF_REASON_EXPIRED};
+    const struct hf_slice frame = HF_SLICE("x");
+    struct sk_device d1 = sk_device("d1");
+    uint32_t wait_ms = 0;
+
+    sk_open(tk, 0, &d1);
+    tk->rules.uplink = (struct hf_rate_limit){10, 1}; /* one each 100 ms */
+    assert_int_equal(hf_hub_session_refuse(&tk->hub, devconn, 1, HF_REASON_BAD_REQUEST, frame, &wait_ms),
+                     HF_SESSION_VERDICT_OK);
+    assert_int_equal(hf_hub_session_refuse(&tk->hub, devconn, 2, HF_REASON_BAD_REQUEST, frame, &wait_ms),
+                     HF_SESSION_VERDICT_BUSY);
+    assert_in_range(wait_ms, 1, 100);
+    assert_int_equal(tk->hub.stats.rate_limited, 1);
+    tk_advance(tk, 100);
+    assert_int_equal(hf_hub_session_refuse(&tk->hub, devconn, 2, HF_REASON_BAD_REQUEST, frame, &wait_ms),
+                     HF_SESSION_VERDICT_OK);
+    assert_int_equal(hf_hub_session_result(&tk->hub, devconn, 3, &unasked, frame, &wait_ms),
+                     HF_SESSION_VERDICT_BUSY);
+    assert_int_equal(tk->hub.stats.results_unmatched, 0);
+    tk_advance(tk, 100);
+    assert_int_equal(hf_hub_session_result(&tk->hub, devconn, 3, &unasked, frame, &wait_ms),
+                     HF_SESSION_VERDICT_UNMATCHED);
+    assert_int_equal(tk->hub.stats.results_unmatched, 1);
+    assert_int_equal(hf_hub_session_gap(&tk->hub, devconn, &gap, frame, &wait_ms), HF_SESSION_VERDICT_BUSY);
+    tk_advance(tk, 100);
+    assert_int_equal(hf_hub_session_gap(&tk->hub, devconn, &gap, frame, &wait_ms), HF_SESSION_VERDICT_OK);
+    tk_run(tk);
+    assert_int_equal(sk_row(tk, "d1").uplink, 6);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sk_setup, sk_teardown)
@@ -352,6 +392,7 @@ int main(void)
         T(the_last_durable_message_is_told_by_its_id),
         T(refusals_are_remembered_with_the_queue),
         T(an_uplink_gap_is_in_the_ledger),
+        T(refusals_and_gaps_are_within_the_rate),
         T(a_queue_that_is_not_known_begins_where_the_device_says),
         T(the_uplink_passes_over_the_number_that_is_none),
         T(a_gap_across_2_to_the_32_counts_what_is_missing),

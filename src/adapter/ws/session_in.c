@@ -85,8 +85,8 @@ static enum outcome refuse(struct input *in, uint32_t seq, const char *detail)
 
     if (!log_keeps_up(in))
         return WAIT;
-    enum hf_session_verdict verdict =
-        hf_hub_session_refuse(conn->site->hub, &conn->dev, seq, HF_REASON_BAD_REQUEST, in->whole);
+    enum hf_session_verdict verdict = hf_hub_session_refuse(conn->site->hub, &conn->dev, seq,
+                                                            HF_REASON_BAD_REQUEST, in->whole, &in->wait_ms);
     if (verdict == HF_SESSION_VERDICT_OK)
         hf_ws_session_refuse(conn, seq, HF_REASON_BAD_REQUEST, detail);
     return obey(in, verdict, seq);
@@ -121,7 +121,7 @@ static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
 {
     struct hf_ws_conn *conn = in->conn;
 
-    if (!log_keeps_up(in))
+    if (!log_keeps_up(in) || !hf_hub_uplink_ready(conn->site->hub, &conn->dev, &in->wait_ms))
         return WAIT;
     conn->site->stats.samples_corrupt++;
     if (!in_turn(conn, seq))
@@ -133,7 +133,7 @@ static enum outcome on_corrupt_batch(struct input *in, uint32_t seq)
         return alive(conn);
     }
     enum hf_session_verdict verdict =
-        hf_hub_session_refuse(conn->site->hub, &conn->dev, seq, HF_REASON_CORRUPT, in->whole);
+        hf_hub_session_refuse(conn->site->hub, &conn->dev, seq, HF_REASON_CORRUPT, in->whole, &in->wait_ms);
     if (verdict == HF_SESSION_VERDICT_OK)
         hf_ws_session_refuse(conn, seq, HF_REASON_CORRUPT,
                              "the CRC of this batch of samples is wrong each time it comes");
@@ -167,9 +167,10 @@ static enum outcome on_data(struct input *in, const struct hf_frame *frame)
         if (err == HF_ERR_CORRUPT)
             return on_corrupt_batch(in, data->seq);
         if (err != HF_OK) {
-            conn->site->stats.samples_malformed++;
-            return refuse(in, data->seq,
-                          "this is no batch of samples: version, length, count, a value or a time");
+            enum outcome outcome = refuse(
+                in, data->seq, "this is no batch of samples: version, length, count, a value or a time");
+            conn->site->stats.samples_malformed += outcome != WAIT;
+            return outcome;
         }
         incoming.samples = &samples;
         incoming.rtt_us = hf_latency_synchronised(samples.uncertainty_us) ? 0 : hf_ws_session_rtt_us(conn);
@@ -191,9 +192,10 @@ static enum outcome on_result(struct input *in, const struct hf_frame *frame)
         return refuse(in, result->seq, "the payload is not what its format or the text flag says");
     if (!log_keeps_up(in))
         return WAIT;
-    conn->site->stats.results++;
-    return obey(in, hf_hub_session_result(conn->site->hub, &conn->dev, result->seq, result, in->whole),
-                result->seq);
+    enum hf_session_verdict verdict =
+        hf_hub_session_result(conn->site->hub, &conn->dev, result->seq, result, in->whole, &in->wait_ms);
+    conn->site->stats.results += verdict != HF_SESSION_VERDICT_BUSY;
+    return obey(in, verdict, result->seq);
 }
 
 static enum outcome on_gap(struct input *in, const struct hf_frame *frame)
@@ -202,7 +204,7 @@ static enum outcome on_gap(struct input *in, const struct hf_frame *frame)
 
     if (!log_keeps_up(in))
         return WAIT;
-    return obey(in, hf_hub_session_gap(conn->site->hub, &conn->dev, &frame->as.gap, in->whole),
+    return obey(in, hf_hub_session_gap(conn->site->hub, &conn->dev, &frame->as.gap, in->whole, &in->wait_ms),
                 frame->as.gap.from);
 }
 

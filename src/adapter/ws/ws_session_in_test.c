@@ -198,6 +198,26 @@ static void above_its_rate_a_device_waits_frame_by_frame(void **state)
     sk_expect_ack(link, 5, 5);
 }
 
+static void what_is_refused_waits_for_the_rate_too(void **state)
+{
+    struct kit_link *link = sk_device("d1");
+    struct hf_frame bad = sk_data(1, "a/#", "x");
+
+    (void)state;
+    kit.rules.uplink = (struct hf_rate_limit){10, 1};
+    for (unsigned i = 1; i <= 3; i++) {
+        bad.as.data.seq = i;
+        sk_say(link, &bad);
+    }
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(kit_count(&kit, HF_EVENT_MESSAGE_GAP), i);
+        assert_int_equal(kit.site.stats.session.refused, i);
+        sk_run(112);
+    }
+    assert_false(link->paused);
+    assert_int_equal(kit.site.stats.session.frames_in[HF_FRAME_DATA], 3);
+}
+
 static void what_was_kept_waits_for_the_rate_too(void **state)
 {
     struct kit_link *link = sk_device("d1");
@@ -321,6 +341,7 @@ int main(void)
         SK_ROW(ranges_only_for_who_knows_them),
         SK_ROW(who_asks_is_answered),
         SK_ROW(above_its_rate_a_device_waits_frame_by_frame),
+        SK_ROW(what_is_refused_waits_for_the_rate_too),
         SK_ROW(what_was_kept_waits_for_the_rate_too),
         SK_ROW(while_the_log_cannot_keep_up_numbered_frames_wait),
         SK_ROW(a_held_message_goes_with_its_connection),

@@ -19,9 +19,8 @@ enum {
     BYTES_A_MS = 8,
     PATIENCE_MS = 100,
     TAIL_MS = 500, /* between the last packet and the end: the device's own buffer is heard to its end */
-    IDLE_MS_MIN = 10000,         /* a talk is not over at once because nobody has spoken yet */
-    LATE_MS_MAX = 200,           /* behind its time it goes on from now, without catching up */
-    STREAM_BYTES_MAX = 64 << 10, /* that a connection has not taken; packets are lost above it */
+    IDLE_MS_MIN = 10000, /* a talk is not over at once because nobody has spoken yet */
+    LATE_MS_MAX = 200,   /* behind its time it goes on from now, without catching up */
     PS_MAP_PACKETS = 50,
     PACK_BYTES_MAX = 1024,
     FRAME_BYTES = 2,
@@ -56,7 +55,7 @@ static bool send_bytes(struct hf_media_leg *leg, uint8_t *framed, size_t packet_
     struct hf_link *link = &leg->stream->link;
 
     hf_rtp_frame_write((uint16_t)packet_bytes, framed);
-    return link->ops->queued_bytes(link) <= STREAM_BYTES_MAX &&
+    return link->ops->queued_bytes(link) <= leg->media->options.talk_bytes_max &&
            link->ops->write(link, framed, FRAME_BYTES + packet_bytes) == HF_OK;
 }
 

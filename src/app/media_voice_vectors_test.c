@@ -1,6 +1,7 @@
 /* app/media_voice_vectors_test.c - what is said to a device: how it goes, and who may say it. Time is the thread's own; nothing here asks how long it took. */
 #include "app/media_testkit.h"
 
+#include <netinet/tcp.h>
 #include <time.h>
 
 #include "codec/rtp/rtcp.h"
@@ -232,9 +233,9 @@ static int tcp_socket(void)
     return fd;
 }
 
-static void read_frames(int fd, unsigned count)
+static void read_frames(int fd, unsigned first, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = first; i < first + count; i++) {
         uint8_t frame[2 + HF_RTP_HEAD_BYTES + SOUND_BYTES];
         struct hf_rtp rtp;
 
@@ -263,7 +264,7 @@ static void over_a_connection_of_the_device(void **state)
     leave(&watcher);
     struct sockaddr_in to = loopback(port);
     assert_int_equal(connect(device, (struct sockaddr *)&to, sizeof(to)), 0);
-    read_frames(device, 4);
+    read_frames(device, 0, 4);
     hf_media_ops.close(kit.media, leg);
     end();
     close(device);
@@ -288,11 +289,71 @@ static void over_a_connection_to_the_device(void **state)
 
     assert_true(device >= 0);
     assert_int_equal(say(0, 4 * SOUND_BYTES, false), HF_OK);
-    read_frames(device, 4);
+    read_frames(device, 0, 4);
     hf_media_ops.close(kit.media, leg);
     end();
     close(device);
     close(listener);
+}
+
+/* Small segments: a kernel buffers by their number, and those of loopback would have room for minutes of sound. */
+static int slow_socket(uint16_t port)
+{
+    int fd = tcp_socket(), segment_bytes = 88, receive_bytes = 2048;
+    struct sockaddr_in to = loopback(port);
+
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment_bytes, sizeof(segment_bytes)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+static bool has_lost(const void *context)
+{
+    struct hf_media_stats stats;
+
+    (void)context;
+    hf_media_stats(kit.media, &stats);
+    return stats.talk_lost > 0;
+}
+
+/* What waits for a connection is bounded, and leaves in whole packets when the device reads at last, though the talk is over by then. */
+static void a_device_that_does_not_read_loses_whole_packets(void **state)
+{
+    struct hf_media_options options = defaults;
+    struct hf_media_stats stats;
+    struct watcher watcher;
+    uint16_t port, first = 0;
+
+    (void)state;
+    options.talk_bytes_max = 1600;
+    options.part_ms = 2 * PATIENCE_MS;
+    begin(&options);
+    uint64_t leg = open_talk(&port);
+
+    agree(leg, HF_GB_MEDIA_TCP_PASSIVE, 9, 8, "PCMA");
+    int device = slow_socket(port);
+
+    assert_int_equal(say_as(&watcher, HF_ES_G711A, 0, sizeof(sound), false), HF_OK);
+    until(has_lost, NULL);
+    hf_media_ops.close(kit.media, leg);
+    until(has_ended, &watcher);
+    leave(&watcher);
+    until(nobody_watches, NULL); /* and what is counted is told */
+    hf_media_stats(kit.media, &stats);
+    for (uint64_t i = 0; i < stats.talk_packets; i++) {
+        uint8_t frame[2 + HF_RTP_HEAD_BYTES + SOUND_BYTES];
+        struct hf_rtp rtp = {0};
+
+        assert_int_equal(recv(device, frame, sizeof(frame), MSG_WAITALL), sizeof(frame));
+        assert_int_equal(frame[0] << 8 | frame[1], sizeof(frame) - 2);
+        assert_int_equal(hf_rtp_parse(frame + 2, sizeof(frame) - 2, &rtp), HF_OK);
+        first = i == 0 ? rtp.sequence : first;
+        assert_memory_equal(rtp.payload.at, sound + (size_t)(uint16_t)(rtp.sequence - first) * SOUND_BYTES,
+                            SOUND_BYTES);
+    }
+    end();
+    close(device);
 }
 
 static void the_other_door_is_closed_by_the_answer(void **state)
@@ -421,6 +482,7 @@ int main(void)
         cmocka_unit_test(in_a_program_stream_if_the_device_wants_that),
         cmocka_unit_test(over_a_connection_of_the_device),
         cmocka_unit_test(over_a_connection_to_the_device),
+        cmocka_unit_test(a_device_that_does_not_read_loses_whole_packets),
         cmocka_unit_test(the_other_door_is_closed_by_the_answer),
         cmocka_unit_test(only_who_knows_the_ssrc_moves_it),
         cmocka_unit_test(what_cannot_be_said),

@@ -69,13 +69,30 @@ bool hf_media_leg_makes_room(struct hf_media_leg *leg)
     return true;
 }
 
+static bool same_host(const union hf_address *a, const union hf_address *b)
+{
+    union hf_address other = hf_address_with_port(*b, hf_address_port(a));
+
+    return hf_media_same_address(a, &other);
+}
+
+/* To whom a talk goes need not say anything: it is not taken for lost, and its place not given to whoever finds the port. */
+static bool may_come(const struct hf_media_leg *leg, const struct sockaddr_storage *peer)
+{
+    union hf_address from = hf_address_of(peer), held;
+
+    if (leg->voice == NULL || leg->stream == NULL)
+        return true;
+    held = hf_stream_peer(leg->stream);
+    return same_host(&from, &held) || same_host(&from, &leg->remote);
+}
+
 static void on_accept(struct hf_listener *listener, int fd, const struct sockaddr_storage *peer)
 {
     struct hf_media_leg *leg = hf_listener_user(listener);
     struct hf_stream *stream;
 
-    (void)peer;
-    if (!hf_media_leg_makes_room(leg)) {
+    if (!may_come(leg, peer) || !hf_media_leg_makes_room(leg)) {
         leg->media->stats.connections_refused++;
         hf_socket_reset(fd);
         return;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "codec/rtp/rtcp.h"
+#include "core/media/source.h"
 
 enum { SOUND_BYTES = 160 };
 
@@ -296,6 +297,39 @@ static void over_a_connection_to_the_device(void **state)
     close(listener);
 }
 
+/* A device that only listens is not taken for lost, however long it says nothing; but it may come again. */
+static void a_stranger_does_not_take_the_place_of_who_listens(void **state)
+{
+    enum { FRAMES = HF_MEDIA_MOVE_MS / 20 + 10 };
+    int device = tcp_socket(), again = tcp_socket(), stranger = tcp_socket();
+    struct sockaddr_in other = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1)}, to;
+    struct watcher watcher;
+    uint16_t port;
+    uint8_t byte;
+
+    (void)state;
+    begin(&defaults);
+    uint64_t leg = open_talk(&port);
+
+    to = loopback(port);
+    agree(leg, HF_GB_MEDIA_TCP_PASSIVE, 9, 8, "PCMA");
+    assert_int_equal(connect(device, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(say_as(&watcher, HF_ES_G711A, 0, sizeof(sound), false), HF_OK);
+    read_frames(device, 0, FRAMES);
+    assert_int_equal(bind(stranger, (struct sockaddr *)&other, sizeof(other)), 0);
+    assert_int_equal(connect(stranger, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_true(recv(stranger, &byte, 1, 0) <= 0);
+    read_frames(device, FRAMES, 1);
+    assert_int_equal(connect(again, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(recv(again, &byte, 1, MSG_PEEK), 1);
+    leave(&watcher);
+    hf_media_ops.close(kit.media, leg);
+    end();
+    close(device);
+    close(again);
+    close(stranger);
+}
+
 /* Small segments: a kernel buffers by their number, and those of loopback would have room for minutes of sound. */
 static int slow_socket(uint16_t port)
 {
@@ -482,6 +516,7 @@ int main(void)
         cmocka_unit_test(in_a_program_stream_if_the_device_wants_that),
         cmocka_unit_test(over_a_connection_of_the_device),
         cmocka_unit_test(over_a_connection_to_the_device),
+        cmocka_unit_test(a_stranger_does_not_take_the_place_of_who_listens),
         cmocka_unit_test(a_device_that_does_not_read_loses_whole_packets),
         cmocka_unit_test(the_other_door_is_closed_by_the_answer),
         cmocka_unit_test(only_who_knows_the_ssrc_moves_it),

@@ -6,6 +6,53 @@
 #include "io/connect.h"
 #include "io/entropy.h"
 
+/* ---- names ---- */
+
+static struct hf_media_leg *newest(const struct hf_media_leg *leg)
+{
+    return hf_media_channel(leg->media, leg->tenant->name, hf_slice_of(leg->device),
+                            hf_slice_of(leg->channel), leg->kind);
+}
+
+/* Nothing of its channel and kind is listed. */
+static void list(struct hf_media_leg *leg)
+{
+    uint64_t hash = hf_device_hash(hf_slice_of(leg->device), hf_slice_of(leg->channel));
+
+    leg->listed = hf_map_insert(&leg->media->channels, &leg->by_channel, hash) == HF_OK;
+}
+
+static void unlist(struct hf_media_leg *leg)
+{
+    hf_map_remove(&leg->media->channels, &leg->by_channel);
+    leg->listed = false;
+}
+
+/* Of several of a kind watchers get the newest: of two streams of a channel, say. */
+static void enter(struct hf_media_leg *leg)
+{
+    leg->older = newest(leg);
+    if (leg->older != NULL)
+        unlist(leg->older);
+    list(leg);
+}
+
+static void leave(struct hf_media_leg *leg)
+{
+    struct hf_media_leg *at = newest(leg);
+
+    if (leg->listed) {
+        unlist(leg);
+        if (leg->older != NULL)
+            list(leg->older);
+        return;
+    }
+    while (at != NULL && at->older != leg)
+        at = at->older;
+    if (at != NULL)
+        at->older = leg->older;
+}
+
 /* ---- opening ---- */
 
 static const union hf_address *bind_address(const struct hf_media_leg *leg)
@@ -199,16 +246,7 @@ void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *orde
         return;
     }
     media->stats.legs_opened++;
-    struct hf_slice device = hf_slice_of(leg->device), channel = hf_slice_of(leg->channel);
-
-    /* Of two of a kind watchers get the newer. */
-    struct hf_media_leg *older = hf_media_channel(media, leg->tenant->name, device, channel, leg->kind);
-
-    if (older != NULL) {
-        hf_map_remove(&media->channels, &older->by_channel);
-        older->listed = false;
-    }
-    leg->listed = hf_map_insert(&media->channels, &leg->by_channel, hf_device_hash(device, channel)) == HF_OK;
+    enter(leg);
     hf_media_tell(leg, HF_GB_MEDIA_OPENED, HF_OK);
     hf_media_views_attach(leg);
 }
@@ -288,6 +326,7 @@ void hf_media_leg_close(struct hf_media_leg *leg)
 {
     struct hf_media *media = leg->media;
 
+    leave(leg);
     hf_media_views_end(leg);
     hf_media_voice_free(leg);
     if (leg->shared)
@@ -300,8 +339,6 @@ void hf_media_leg_close(struct hf_media_leg *leg)
     leg->stream = NULL;
     if (leg->port != 0)
         hf_media_ports_give(&media->ports, media->loop->now_ms, leg->port);
-    if (leg->listed)
-        hf_map_remove(&media->channels, &leg->by_channel);
     hf_map_remove(&media->legs_by_token, &leg->by_token);
     hf_list_remove(&leg->node);
     media->leg_count--;

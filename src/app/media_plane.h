@@ -98,8 +98,9 @@ struct hf_media_leg {
     struct hf_tenant *tenant;
     char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
     uint8_t transport, family, kind;
-    bool listed; /* on media->channels: the newest of its channel and kind */
-    bool shared; /* at the shared port: it and its sockets are not the leg's */
+    bool listed;                /* on media->channels: the newest of its channel and kind */
+    struct hf_media_leg *older; /* of these, the one before it */
+    bool shared;                /* at the shared port: it and its sockets are not the leg's */
     struct hf_media_name names[2];
     uint16_t port; /* 0 = none */
     struct hf_udp *rtp, *rtcp;
@@ -294,7 +295,7 @@ void hf_media_view_asked(struct hf_view *view);
 void hf_media_view_left(struct hf_view *view);
 void hf_media_view_unit(struct hf_media_leg *leg, struct hf_media_unit *unit, bool has_video);
 void hf_media_views_attach(struct hf_media_leg *leg); /* those that wait for it */
-void hf_media_views_end(struct hf_media_leg *leg);
+void hf_media_views_end(struct hf_media_leg *leg);    /* which has left the list of channels */
 void hf_media_views_sweep(struct hf_media *media, uint64_t now_ms);
 void hf_media_view_free(struct hf_view *view);
 void hf_media_view_spoke(struct hf_view *view, const struct hf_media_leg *leg,

@@ -340,9 +340,11 @@ void hf_media_views_attach(struct hf_media_leg *leg)
     }
 }
 
-/* The leg ends: who has watched gets what waits, then the end. Who has seen nothing yet waits on: for another call, for the answer to its own, or for its time. */
+/* The leg ends: who has watched gets what waits, then the end. Who has seen nothing yet goes to the one before it, if there is one, or waits on: for another call, for the answer to its own, or for its time. */
 void hf_media_views_end(struct hf_media_leg *leg)
 {
+    struct hf_media_leg *other = hf_media_channel(leg->media, leg->tenant->name, hf_slice_of(leg->device),
+                                                  hf_slice_of(leg->channel), leg->kind);
     struct hf_list_node *node;
 
     while ((node = hf_list_pop_front(&leg->views)) != NULL) {
@@ -354,6 +356,10 @@ void hf_media_views_end(struct hf_media_leg *leg)
         view->relays = false; /* the leg's consumers go with it */
         leg->view_count--;
         leg->unit_views -= !is_relay(view);
+        if (!begun && !view->ended && other != NULL) {
+            attach(view, other);
+            continue;
+        }
         if (!begun && !view->ended && view->kind == HF_MEDIA_KIND_LIVE) {
             hf_list_push_back(&leg->media->waiting, &view->node);
             if (view->wants && !view->told_absent) { /* it had found a call, and has none now */

@@ -187,6 +187,36 @@ static void who_has_seen_nothing_waits_for_another_call(void **state)
     close(device.fd);
 }
 
+/* Of two sessions of a channel, two of its streams say, the newer is watched, and the older when that is over. */
+static void the_older_of_two_is_watched_again(void **state)
+{
+    struct device device = {.fd = udp_socket(NULL), .ssrc = SSRC};
+    struct watcher early, late;
+    uint64_t legs[4];
+
+    (void)state;
+    begin(&defaults);
+    for (unsigned i = 0; i < 4; i++) {
+        legs[i] = open_leg(HF_GB_MEDIA_UDP, "ch");
+        device.port = i == 0 ? await(legs[0], HF_GB_MEDIA_OPENED)->port : device.port;
+    }
+    assert_int_equal(watch(&early, HF_VIEW_PS, "ch"), HF_OK);
+    hf_media_ops.close(kit.media, legs[2]); /* one that is not the newest */
+    hf_media_ops.close(kit.media, legs[3]);
+    hf_media_ops.close(kit.media, legs[1]);
+    assert_int_equal(watch(&late, HF_VIEW_PS, "ch"), HF_OK);
+    for (unsigned u = 0; u < unit_count; u++)
+        send_unit(&device, u);
+    until(has_data, &early);
+    until(has_data, &late);
+    assert_false(early.absent || late.absent);
+    leave(&early);
+    leave(&late);
+    hf_media_ops.close(kit.media, legs[0]);
+    end();
+    close(device.fd);
+}
+
 static void another_format_is_relayed_but_not_remuxed(void **state)
 {
     struct watcher watcher;
@@ -302,6 +332,7 @@ int main(void)
         cmocka_unit_test(mp4_is_for_elements_and_for_media_sources),
         cmocka_unit_test(silence_and_absence_are_told),
         cmocka_unit_test(who_has_seen_nothing_waits_for_another_call),
+        cmocka_unit_test(the_older_of_two_is_watched_again),
         cmocka_unit_test(another_format_is_relayed_but_not_remuxed),
         cmocka_unit_test(kinds_are_kept_apart),
         cmocka_unit_test(a_watcher_may_want_the_packets),

@@ -78,17 +78,16 @@ enum hf_log_level hf_gateway_log_level(enum hf_config_log_level level)
 static hf_err open_logging(struct hf_gateway *gateway, const struct hf_config *config, char *error,
                            size_t error_bytes)
 {
-    struct hf_log_sink sink;
+    enum hf_log_format format = config->logging.format == HF_CONFIG_FORMAT_JSON ? HF_LOG_JSON : HF_LOG_LOGFMT;
+    hf_err err = hf_log_sink_open(&gateway->sink, config->logging.file, config->logging.to_stderr, format);
 
-    if (hf_log_sink_open(&gateway->sink, config->logging.file, config->logging.to_stderr) != HF_OK) {
+    if (err == HF_ERR_IO)
         snprintf(error, error_bytes, "cannot open logging.file '%s': %s", config->logging.file,
                  strerror(errno));
-        return HF_ERR_IO;
-    }
-    sink = hf_log_sink_of(&gateway->sink);
-    hf_logger_init(&gateway->logger, &sink,
-                   config->logging.format == HF_CONFIG_FORMAT_JSON ? HF_LOG_JSON : HF_LOG_LOGFMT,
-                   hf_gateway_log_level(config->logging.level));
+    if (err != HF_OK)
+        return err;
+    struct hf_log_sink sink = hf_log_sink_of(&gateway->sink);
+    hf_logger_init(&gateway->logger, &sink, format, hf_gateway_log_level(config->logging.level));
     return HF_OK;
 }
 

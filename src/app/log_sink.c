@@ -7,30 +7,20 @@
 
 #include "io/clock.h"
 
-static void write_all(int fd, const char *line, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t written = write(fd, line, bytes);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return; /* a log that cannot be written must not stop the gateway */
-        line += written;
-        bytes -= (size_t)written;
-    }
-}
+static const struct {
+    const char *name, *thread;
+} targets[HF_LOG_TOS] = {
+    [HF_LOG_TO_STDERR] = {"stderr", "hf-lines-stderr"},
+    [HF_LOG_TO_FILE] = {"file", "hf-lines-file"},
+};
 
 static void sink_write(void *context, const char *line, size_t bytes)
 {
     struct hf_log_sink_file *sink = context;
 
-    pthread_mutex_lock(&sink->mutex);
-    if (sink->fd >= 0)
-        write_all(sink->fd, line, bytes);
-    if (sink->to_stderr)
-        write_all(STDERR_FILENO, line, bytes);
-    pthread_mutex_unlock(&sink->mutex);
+    for (unsigned i = 0; i < HF_LOG_TOS; i++)
+        if (sink->to[i] != NULL)
+            hf_log_writer_line(sink->to[i], line, bytes);
 }
 
 static uint64_t sink_time(void *context)
@@ -44,46 +34,65 @@ static int open_file(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
 
-hf_err hf_log_sink_open(struct hf_log_sink_file *sink, const char *path, bool to_stderr)
+static hf_err open_writer(struct hf_log_sink_file *sink, enum hf_log_to to, int fd, enum hf_log_format format)
 {
-    pthread_mutex_init(&sink->mutex, NULL);
-    sink->fd = -1;
-    sink->to_stderr = to_stderr;
-    sink->path[0] = '\0';
-    if (path == NULL || *path == '\0') {
-        sink->to_stderr = true; /* somewhere they must go */
-        return HF_OK;
+    return hf_log_writer_open(fd, targets[to].thread, targets[to].name, format, &sink->to[to]);
+}
+
+hf_err hf_log_sink_open(struct hf_log_sink_file *sink, const char *path, bool to_stderr,
+                        enum hf_log_format format)
+{
+    bool to_file = path != NULL && *path != '\0';
+    hf_err err = HF_OK;
+
+    *sink = (struct hf_log_sink_file){.fd = -1};
+    if (to_file) {
+        snprintf(sink->path, sizeof(sink->path), "%s", path);
+        sink->fd = open_file(sink->path);
+        if (sink->fd < 0)
+            return HF_ERR_IO;
+        err = open_writer(sink, HF_LOG_TO_FILE, sink->fd, format);
     }
-    snprintf(sink->path, sizeof(sink->path), "%s", path);
-    sink->fd = open_file(sink->path);
-    return sink->fd >= 0 ? HF_OK : HF_ERR_IO;
+    if (err == HF_OK && (to_stderr || !to_file)) /* somewhere they must go */
+        err = open_writer(sink, HF_LOG_TO_STDERR, STDERR_FILENO, format);
+    return err;
+}
+
+void hf_log_sink_settle(struct hf_log_sink_file *sink)
+{
+    for (unsigned i = 0; i < HF_LOG_TOS; i++)
+        if (sink->to[i] != NULL)
+            hf_log_writer_settle(sink->to[i]);
 }
 
 hf_err hf_log_sink_reopen(struct hf_log_sink_file *sink)
 {
-    if (sink->path[0] == '\0')
+    if (sink->to[HF_LOG_TO_FILE] == NULL)
         return HF_OK;
     int fd = open_file(sink->path);
     if (fd < 0)
         return HF_ERR_IO;
-    pthread_mutex_lock(&sink->mutex);
-    int old = sink->fd;
-    sink->fd = fd;
-    pthread_mutex_unlock(&sink->mutex);
-    if (old >= 0)
-        close(old);
-    return HF_OK;
+    hf_log_writer_settle(sink->to[HF_LOG_TO_FILE]);
+    /* The number stays: its thread may be in write() with it. */
+    int taken = dup3(fd, sink->fd, O_CLOEXEC);
+    close(fd);
+    return taken >= 0 ? HF_OK : HF_ERR_IO;
 }
 
 void hf_log_sink_close(struct hf_log_sink_file *sink)
 {
-    if (sink->fd >= 0)
+    (void)hf_log_writer_close(sink->to[HF_LOG_TO_STDERR]);
+    if (hf_log_writer_close(sink->to[HF_LOG_TO_FILE]) && sink->fd >= 0)
         close(sink->fd);
-    sink->fd = -1;
-    pthread_mutex_destroy(&sink->mutex);
+    *sink = (struct hf_log_sink_file){.fd = -1};
 }
 
 struct hf_log_sink hf_log_sink_of(struct hf_log_sink_file *sink)
 {
     return (struct hf_log_sink){.write = sink_write, .utc_ms = sink_time, .context = sink};
+}
+
+const char *hf_log_to_name(enum hf_log_to to)
+{
+    return targets[to].name;
 }

@@ -59,15 +59,16 @@ static void file_is_appended_to_and_reopened(void **state)
     struct stat info;
 
     (void)state;
-    assert_int_equal(hf_log_sink_open(&file, path, false), HF_OK);
+    assert_int_equal(hf_log_sink_open(&file, path, false, HF_LOG_LOGFMT), HF_OK);
     line(&file, "one\n");
     hf_log_sink_close(&file);
-    assert_int_equal(hf_log_sink_open(&file, path, false), HF_OK);
+    assert_int_equal(hf_log_sink_open(&file, path, false, HF_LOG_LOGFMT), HF_OK);
     line(&file, "two\n");
     assert_int_equal(rename(path, moved), 0); /* logrotate */
     line(&file, "three\n");
     assert_int_equal(hf_log_sink_reopen(&file), HF_OK);
     line(&file, "four\n");
+    hf_log_sink_settle(&file);
     expect_file(moved, "one\ntwo\nthree\n");
     expect_file(path, "four\n");
     assert_int_equal(stat(path, &info), 0);
@@ -80,14 +81,15 @@ static void old_file_stays_when_the_new_one_cannot_be_opened(void **state)
     struct hf_log_sink_file file;
 
     (void)state;
-    assert_int_equal(hf_log_sink_open(&file, path, false), HF_OK);
+    assert_int_equal(hf_log_sink_open(&file, path, false, HF_LOG_LOGFMT), HF_OK);
     assert_int_equal(rename(path, moved), 0);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(hf_log_sink_reopen(&file), HF_ERR_IO);
     line(&file, "still\n");
+    hf_log_sink_settle(&file);
     expect_file(moved, "still\n");
     hf_log_sink_close(&file);
-    assert_int_equal(hf_log_sink_open(&file, path, false), HF_ERR_IO);
+    assert_int_equal(hf_log_sink_open(&file, path, false, HF_LOG_LOGFMT), HF_ERR_IO);
     hf_log_sink_close(&file);
 }
 
@@ -100,7 +102,7 @@ static void without_a_file_lines_go_to_standard_error(void **state)
     (void)state;
     assert_int_equal(pipe(pipes), 0);
     assert_int_equal(dup2(pipes[1], STDERR_FILENO), STDERR_FILENO);
-    assert_int_equal(hf_log_sink_open(&file, "", false), HF_OK); /* somewhere they must go */
+    assert_int_equal(hf_log_sink_open(&file, "", false, HF_LOG_LOGFMT), HF_OK); /* somewhere they must go */
     line(&file, "here\n");
     assert_int_equal(hf_log_sink_reopen(&file), HF_OK);
     hf_log_sink_close(&file);

@@ -109,6 +109,16 @@ static void process(struct hf_page *text, const struct hf_gateway *gateway, cons
     hf_page_add(text, "holdfast_build_info{version=\"%s\"} 1\n", HF_VERSION);
 }
 
+static void log_lines(struct hf_page *text, const struct hf_log_sink_file *sink)
+{
+    hf_page_head(text, "log_lines_dropped_total", "counter",
+                 "log lines that nobody took, or that could not be written");
+    for (unsigned i = 0; i < HF_LOG_TOS; i++)
+        if (sink->to[i] != NULL)
+            hf_page_add(text, "holdfast_log_lines_dropped_total{to=\"%s\"} %llu\n", hf_log_to_name(i),
+                        (unsigned long long)hf_log_writer_dropped(sink->to[i]));
+}
+
 static const struct hf_page_row connection_rows[] = {
     ROW("connections_opened_total", "counter", "device connections let in", hub.connects),
     ROW("connections_accepted_total", "counter", "sockets accepted", accepted),
@@ -500,6 +510,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     pthread_mutex_lock(&one_page_at_a_time);
     hf_gateway_sum(gateway, &sum, &scratch);
     process(&text, gateway, &sum);
+    log_lines(&text, &gateway->sink);
     connections(&text, &sum);
     hf_gateway_tls_metrics(&text, gateway);
     close_codes(&text, &sum);

@@ -31,6 +31,7 @@ static void on_signal(void *user, int signal_number)
             return; /* nothing that it could change matters any more, and READY=1 would be a lie */
         (void)hf_sdnotify_reloading(&server->notify, hf_clock_us());
         hf_gateway_reload(server->gateway, options->config_path, options->settings);
+        hf_log_sink_settle(&server->gateway->sink); /* who waits for READY=1 looks at the log then */
         (void)hf_sdnotify_ready(&server->notify, NULL);
         return;
     case SIGUSR1:
@@ -93,6 +94,7 @@ static int run(struct server *server)
     if (hf_gateway_write_run_file(gateway) != HF_OK)
         hf_log(&gateway->logger, HF_LOG_INTERNAL,
                HF_F_STR("what", "cannot write run.json in the data directory"), HF_F_END);
+    hf_log_sink_settle(&gateway->sink);
     if (server->options->on_ready != NULL)
         server->options->on_ready(server->options->context, gateway);
     (void)hf_sdnotify_ready(&server->notify, "accepting connections");

@@ -51,6 +51,7 @@
     X(HF_LOG_SSRC_CALM, "ssrc_calm", INFO, "a media server has SSRCs again")                \
     X(HF_LOG_BREAKER_OPEN, "breaker_open", WARN, "a device does not answer: commands are refused") \
     X(HF_LOG_BREAKER_CLOSED, "breaker_closed", INFO, "a device answers again")              \
+    X(HF_LOG_LOG_LINES_DROPPED, "log_lines_dropped", WARN, "log lines were dropped here: nobody took them, or they could not be written") \
     X(HF_LOG_AUDIT, "audit", INFO, "administrative action")                                 \
     X(HF_LOG_INTERNAL, "internal", ERROR, "internal error")
 /* clang-format on */

@@ -69,14 +69,14 @@ class Gateway:
         path.write_text(text if text is not None else yaml.safe_dump(self.config, sort_keys=False))
         return path
 
-    def start(self, env=None, **popen):
+    def start(self, env=None, stderr=None, **popen):
         path = self.write_config()
         self.starts += 1
         self.notify = Notify(self.folder / f"notify{self.starts}")
         self.log_path = self.folder / f"log{self.starts}"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [str(self.binary), "serve", "--config", str(path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [str(self.binary), "serve", "--config", str(path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log if stderr is None else stderr,
                 env={**os.environ, "NOTIFY_SOCKET": self.notify.path, **(env or {})}, **popen)
         try:
             self.notify.wait("READY=1", self.process.pid)

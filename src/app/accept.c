@@ -489,8 +489,6 @@ static void http_refused(void *context, struct hf_slice tenant, struct hf_slice 
     struct hf_worker *worker = context;
 
     hf_hub_refused(&worker->hub, tenant, device, reason);
-    hf_log(&worker->gateway->logger, HF_LOG_AUTH_FAILED, HF_F_DEVICE(device), HF_F_TENANT(tenant),
-           HF_F_REASON(reason), HF_F_END);
 }
 
 const struct hf_http_ops hf_worker_http_ops = {
@@ -498,6 +496,7 @@ const struct hf_http_ops hf_worker_http_ops = {
     .certificate = http_certificate,
     .connect = http_connect,
     .refused = http_refused,
+    .on_refused = hf_worker_on_refused,
 };
 
 const struct hf_ws_site_ops hf_worker_ws_ops = {

@@ -8,6 +8,7 @@
 #include "app/gateway.h"
 #include "app/gb.h"
 #include "app/idle.h"
+#include "app/refused.h"
 #include "core/admission.h"
 #include "core/fleet/pusher.h"
 #include "core/kvkey.h"
@@ -103,6 +104,7 @@ struct hf_worker {
     struct hf_backend backend; /* HF_CONTAINER_OF finds the worker */
     struct hf_admission admission;
     struct hf_rate refusals; /* of those that get an answer */
+    struct hf_refused refused;
     struct hf_list_node barriers;
     _Atomic bool wants_applied; /* barriers wait: the store thread wakes us */
     struct hf_turn_hook hook;
@@ -164,6 +166,9 @@ bool hf_worker_storage_refuses(const struct hf_worker *worker);
 extern const struct hf_http_ops hf_worker_http_ops;
 extern const struct hf_ws_site_ops hf_worker_ws_ops;
 void hf_worker_recheck_certificates(struct hf_worker *worker);
+/* refused.c */
+void hf_worker_on_refused(void *context, const struct hf_link *link, uint64_t conn_id,
+                          const struct hf_http_refusal *refusal);
 void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move);
 
 /* post.c */

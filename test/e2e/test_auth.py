@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from lib.gateway import eventually
 from lib.rawws import RawWs, Refused, close_payload, CLOSE
 from lib.tokens import jwt
 
@@ -64,6 +65,35 @@ def test_a_bad_token_is_told_which_check_failed(gw, make, check, reason):
     problem = refusal(gw, headers={"Authorization": "Bearer " + make(gw)})
     assert problem["status"] == 401 and problem["reason"] == reason
     assert problem["check"] == check or (check, problem["check"]) == ("form", "signature")
+
+
+def test_whoever_is_refused_leaves_a_line(gateways):
+    """What the device is told, the operator finds: also of those whose credentials say nothing."""
+    gw = gateways()
+    refusal(gw, "/v1/connect/stranger", headers={"Authorization": "Bearer garbage"})
+    refusal(gw, "/v1/connect/other", headers={"Authorization": "Bearer " + gw.token("known")})
+    refusal(gw, "/v1/connect/lost")
+    refusal(gw, "/v1/connect/page", headers={"Origin": "https://evil.example", "Authorization": "Bearer " + gw.token("page")})
+
+    def line(*parts):
+        return eventually(lambda: [row for row in gw.log().splitlines() if all(part in row for part in parts)])
+
+    assert "peer=127.0.0.1:" in line("event=auth_failed", "claimed=stranger", "reason=credentials_invalid", "check=")[0]
+    assert "conn=c_" in line("event=auth_failed", "claimed=other", "reason=identity_mismatch")[0]
+    assert line("event=auth_failed", "claimed=lost", "reason=credentials_missing")
+    assert line("event=conn_refused", "reason=origin_forbidden")
+    crowd = 0
+
+    def one_more():
+        nonlocal crowd
+        crowd += 1
+        refusal(gw, "/v1/connect/crowd")
+
+    for _ in range(400):
+        one_more()
+    eventually(lambda: one_more() or [row for row in gw.log().splitlines() if "left_out=" in row])
+    eventually(lambda: gw.metric("holdfast_upgrades_refused_total") == crowd + 4)
+    assert gw.log().count("claimed=crowd") < crowd / 2
 
 
 def test_no_token_where_one_is_needed_at_once(gw):

@@ -96,6 +96,9 @@ def test_certificates_that_are_none(tls_gw, pki, name, cause):
     with pytest.raises((ssl.SSLError, ConnectionError, OSError)):
         enter(tls_gw, pki, name)
     eventually(lambda: tls_gw.metric("holdfast_tls_client_certificates_refused_total", listener="tls", cause=cause) >= 1)
+    words = {"expired": "it is no longer valid", "untrusted": "no CA of this listener issued it", "missing": "the client sent no certificate"}
+    assert [line for line in tls_gw.log().splitlines() if "event=conn_error" in line and "reason=tls_failed" in line
+            and words[cause] in line and "peer=127.0.0.1:" in line]
 
 
 def test_the_end_of_the_gateway_s_own_certificate_is_known(tls_gw, pki):
@@ -234,6 +237,7 @@ def test_a_stalled_handshake_costs_only_itself(gateways, pki):
             pass
         sock.close()
     assert 9 < time.monotonic() - begin < 12
+    assert gw.log().count("reason=tls_timeout") == 20
 
 
 def test_garbage_instead_of_tls(tls_gw, pki):

@@ -68,6 +68,9 @@ void hf_http_refuse(struct hf_http_conn *conn, enum hf_http1_problem problem); /
 void hf_http_answer_problem(struct hf_http_conn *conn, const struct hf_http1_problem_doc *doc, bool close);
 void hf_http_count_answer(struct hf_http_conn *conn, unsigned status);
 
+/* Counts it by its reason and says it; the caller answers. */
+void hf_http_say_refused(struct hf_http_conn *conn, const struct hf_http_refusal *refusal);
+
 /* connect.c: true when the request was for devices and is dealt with. rest: what follows the head. */
 bool hf_http_connect(struct hf_http_conn *conn, const struct hf_http1_request *request, const uint8_t *rest,
                      size_t rest_bytes);

@@ -24,11 +24,27 @@ static enum hf_ws_mode mode_of(struct hf_slice protocol)
                                                        : HF_WS_RAW;
 }
 
-static bool refuse(struct hf_http_conn *conn, const struct hf_http1_problem_doc *doc)
+/* identity: as far as the credentials say, or NULL; claimed: what the path says. */
+static bool refuse_whom(struct hf_http_conn *conn, const struct hf_identity *identity,
+                        struct hf_slice claimed, const struct hf_http1_problem_doc *doc)
 {
-    conn->site->stats.upgrades_refused[doc->reason]++;
+    struct hf_http_refusal refusal = {
+        .reason = doc->reason, .check = doc->check, .field = doc->field, .detail = doc->detail};
+
+    if (identity != NULL && identity->tenant != NULL) {
+        refusal.tenant = identity->tenant->name;
+        refusal.device = (struct hf_slice){identity->device, identity->device_bytes};
+    }
+    if (refusal.device.bytes == 0)
+        refusal.claimed = claimed;
+    hf_http_say_refused(conn, &refusal);
     hf_http_answer_problem(conn, doc, true);
     return false;
+}
+
+static bool refuse(struct hf_http_conn *conn, const struct hf_http1_problem_doc *doc)
+{
+    return refuse_whom(conn, NULL, (struct hf_slice){NULL, 0}, doc);
 }
 
 static bool bad(struct wish *wish, const char *field, const char *detail)
@@ -228,17 +244,18 @@ static bool authenticate(struct hf_http_conn *conn, const struct wish *wish, str
         site->ops->refused(site->context, identity->tenant->name,
                            (struct hf_slice){identity->device, identity->device_bytes}, reason);
     bool unauthorized = hf_reason_info(reason)->http_status == 401;
-    return refuse(
-        conn, &(struct hf_http1_problem_doc){
-                  .reason = reason,
-                  .check = check,
-                  .detail = reason == HF_REASON_CREDENTIALS_MISSING
-                                ? HF_SLICE("show a token as Authorization: Bearer <token> or ?token=<token>, "
-                                           "a client certificate, or ask for auth=message")
-                                : (struct hf_slice){NULL, 0},
-                  .headers = bearer,
-                  .header_count = unauthorized,
-              });
+    return refuse_whom(
+        conn, identity, wish->device,
+        &(struct hf_http1_problem_doc){
+            .reason = reason,
+            .check = check,
+            .detail = reason == HF_REASON_CREDENTIALS_MISSING
+                          ? HF_SLICE("show a token as Authorization: Bearer <token> or ?token=<token>, "
+                                     "a client certificate, or ask for auth=message")
+                          : (struct hf_slice){NULL, 0},
+            .headers = bearer,
+            .header_count = unauthorized,
+        });
 }
 
 /* A tenant may have sessions off, and whose device this is is known last. Who shows credentials in-band is told by BYE. */
@@ -307,7 +324,8 @@ static bool let_in(struct hf_http_conn *conn, const struct hf_http1_request *req
         return false;
     conn->link->ops->resume_read(conn->link); /* it may have been paused for a request before this one */
     if (!conn->site->ops->connect(conn->site->context, conn->link, &admit, rest, rest_bytes, &reason))
-        return refuse(conn, &(struct hf_http1_problem_doc){.reason = reason});
+        return refuse_whom(conn, &admit.identity, wish.device,
+                           &(struct hf_http1_problem_doc){.reason = reason});
     conn->site->stats.upgrades++;
     hf_http_forget_link(conn); /* first: the link may be on another worker by now */
     hf_http_count_answer(conn, 101);

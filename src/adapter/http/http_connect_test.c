@@ -23,6 +23,8 @@ static struct {
     struct hf_ws_admit admit;
     char unread[256], refused_device[64];
     enum hf_reason refuse_with, refused_reason;
+    unsigned told; /* to whom it may concern: */
+    char told_text[256];
 } t;
 
 static bool connect_device(void *context, struct hf_link *link, const struct hf_ws_admit *admit,
@@ -50,6 +52,19 @@ static void refused(void *context, struct hf_slice tenant, struct hf_slice devic
     snprintf(t.refused_device, sizeof(t.refused_device), "%.*s", (int)device.bytes, device.at);
 }
 
+static void on_refused(void *context, const struct hf_link *link, uint64_t conn_id,
+                       const struct hf_http_refusal *refusal)
+{
+    (void)context;
+    assert_ptr_equal(link, &t.link.link);
+    assert_int_not_equal(conn_id, 0);
+    t.told++;
+    snprintf(t.told_text, sizeof(t.told_text), "%s %.*s/%.*s (%.*s) %s %s", hf_reason_name(refusal->reason),
+             (int)refusal->tenant.bytes, refusal->tenant.at, (int)refusal->device.bytes, refusal->device.at,
+             (int)refusal->claimed.bytes, refusal->claimed.at, refusal->check ? refusal->check : "-",
+             refusal->field ? refusal->field : "-");
+}
+
 static void certificate(void *context, struct hf_link *link, struct hf_auth_certificate *ret)
 {
     (void)context;
@@ -71,7 +86,7 @@ static void no_gone(void *context, struct hf_http_exchange *exchange)
 }
 
 static const struct hf_http_ops ops = {
-    .connect = connect_device, .refused = refused, .certificate = certificate};
+    .connect = connect_device, .refused = refused, .on_refused = on_refused, .certificate = certificate};
 static const struct hf_http_app app = {.on_head = no_head, .on_gone = no_gone};
 static const char *const origins[] = {"https://console.example"};
 
@@ -408,6 +423,40 @@ static void the_gateway_may_refuse(void **state)
     done();
 }
 
+/* Once each, with whatever is known of who it was. */
+static void each_refusal_is_told(void **state)
+{
+    static const struct {
+        const char *request, *want;
+        enum hf_reason refuse_with;
+    } rows[] = {
+        {"GET /v1/connect/d7 HTTP/1.1\r\n" UP "\r\n", "credentials_missing / (d7) credentials -",
+         HF_REASON_NONE},
+        {"GET /v1/connect/d7?token=x.y.z HTTP/1.1\r\n" UP "\r\n", "credentials_invalid / (d7) signature -",
+         HF_REASON_NONE},
+        {"GET /v1/connect?token=$T&format=x HTTP/1.1\r\n" UP "\r\n", "bad_request / () - format",
+         HF_REASON_NONE},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nOrigin: https://evil.example\r\n" UP "\r\n",
+         "origin_forbidden / () - -", HF_REASON_NONE},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\nHost: h\r\n\r\n", "upgrade_required / () - -", HF_REASON_NONE},
+        {"GET /v1/connect?token=$T HTTP/1.1\r\n" UP "\r\n", "tenant_limit acme/d1 () - -",
+         HF_REASON_TENANT_LIMIT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        t.refuse_with = rows[i].refuse_with;
+        assert_false(ask(rows[i].request));
+        assert_int_equal(t.told, i + 1);
+        assert_string_equal(t.told_text, rows[i].want);
+        done();
+    }
+    t.refuse_with = HF_REASON_NONE;
+    assert_true(ask("GET /v1/connect?token=$T HTTP/1.1\r\n" UP "\r\n"));
+    assert_int_equal(t.told, HF_COUNT_OF(rows));
+    done();
+}
+
 static void a_revoked_device_is_recorded(void **state)
 {
     struct hf_kv_txn *txn;
@@ -451,6 +500,7 @@ int main(void)
         TEST(certificates_count_on_tls_only),
         TEST(refusals_name_what_is_wrong),
         TEST(the_gateway_may_refuse),
+        TEST(each_refusal_is_told),
         TEST(a_revoked_device_is_recorded),
         TEST(the_handshake_does_not_depend_on_cuts),
     };

@@ -146,12 +146,25 @@ void hf_http_finish(struct hf_http_conn *conn)
     hf_http_arm(conn);
 }
 
+static void tell(const struct hf_http_conn *conn, const struct hf_http_refusal *refusal)
+{
+    if (conn->site->ops->on_refused != NULL)
+        conn->site->ops->on_refused(conn->site->context, conn->link, conn->exchange.conn_id, refusal);
+}
+
+void hf_http_say_refused(struct hf_http_conn *conn, const struct hf_http_refusal *refusal)
+{
+    conn->site->stats.upgrades_refused[refusal->reason]++;
+    tell(conn, refusal);
+}
+
 static void on_end(struct hf_link *link, enum hf_link_end end, int sys_errno)
 {
     struct hf_http_conn *conn = link->user;
 
-    (void)end;
     (void)sys_errno;
+    if (conn->handshaking && end == HF_LINK_END_TLS_FAILED)
+        tell(conn, &(struct hf_http_refusal){.reason = HF_REASON_TLS_FAILED});
     if (conn->state == HF_HTTP_BUSY || (conn->state == HF_HTTP_BODY && !conn->discard))
         conn->site->stats.answers[0]++;
     hf_http_forget_link(conn);
@@ -220,6 +233,7 @@ static void state_over(struct hf_http_conn *conn)
 
     if (conn->handshaking && conn->state != HF_HTTP_CLOSING) {
         stats->tls_timeouts++;
+        tell(conn, &(struct hf_http_refusal){.reason = HF_REASON_TLS_TIMEOUT});
         hf_http_abort(conn);
         return;
     }

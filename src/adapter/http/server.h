@@ -59,6 +59,15 @@ struct hf_http_stats {
 struct hf_http_site;
 struct hf_http_exchange;
 
+/* Why a connection did not become a WebSocket, or none at all: for people who look for it. */
+struct hf_http_refusal {
+    enum hf_reason reason;
+    const char *check, *field;      /* what failed; NULL = nothing in particular */
+    struct hf_slice detail;         /* for people, may be absent */
+    struct hf_slice tenant, device; /* as far as the credentials say; else absent */
+    struct hf_slice claimed;        /* a device that the request names and nothing proves */
+};
+
 /* The carrier and the gateway. */
 struct hf_http_ops {
     /* A PROXY header was read: the owner of the link keeps the peer's real address. */
@@ -71,6 +80,9 @@ struct hf_http_ops {
                     const uint8_t *unread, size_t unread_bytes, enum hf_reason *ret_reason);
     /* An identified device was not let in by its credentials. */
     void (*refused)(void *context, struct hf_slice tenant, struct hf_slice device, enum hf_reason reason);
+    /* A WebSocket was refused (reason, and an answer that says so), or a TLS handshake failed (TLS_FAILED, TLS_TIMEOUT). May be NULL. */
+    void (*on_refused)(void *context, const struct hf_link *link, uint64_t conn_id,
+                       const struct hf_http_refusal *refusal);
     /* An answer was given, or 101; for an access log. May be NULL. */
     void (*on_log)(void *context, const struct hf_http_exchange *exchange, unsigned status);
 };

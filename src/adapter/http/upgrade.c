@@ -9,7 +9,7 @@ enum { RAW_ONLY = 1 };
 static bool refuse(struct hf_http_conn *conn, enum hf_reason reason, unsigned status, const char *detail,
                    const struct hf_http1_header *headers, size_t header_count)
 {
-    conn->site->stats.upgrades_refused[reason]++;
+    hf_http_say_refused(conn, &(struct hf_http_refusal){.reason = reason, .detail = hf_slice_of(detail)});
     hf_http_answer_problem(conn,
                            &(struct hf_http1_problem_doc){.reason = reason,
                                                           .status = status,

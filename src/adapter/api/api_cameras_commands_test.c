@@ -165,6 +165,8 @@ static void how_an_answer_reads(void **state)
          "\"detail\":\"the camera answered 404 Not Found\""},
         {HF_FATE_FAILED, "{\"confirmed\":false,\"status\":404,\"text\":\"Not Found\"}", 502,
          "\"reason\":\"device_refused\""},
+        {HF_FATE_FAILED, "{\"confirmed\":false,\"status\":200,\"rtsp_status\":457}", 502,
+         "\"detail\":\"the camera answered 457 (MANSRTSP)\""},
         {HF_FATE_FAILED, "{\"command\":\"DeviceControl\",\"result\":\"ERROR\"}", 502,
          "\"detail\":\"the camera answered ERROR\""},
         {HF_FATE_FAILED, "{\"confirmed\":false,\"reason\":\"bad_request\",\"element\":\"pan\"}", 400,

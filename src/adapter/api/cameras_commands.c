@@ -143,7 +143,7 @@ static void reply(struct hf_api_request *request, unsigned status, struct outcom
         write_outcome, outcome);
 }
 
-enum said { CONFIRMED, REASON, ELEMENT, STATUS, TEXT, TIMER, LIMIT, RESULT, SAID };
+enum said { CONFIRMED, REASON, ELEMENT, STATUS, RTSP_STATUS, TEXT, TIMER, LIMIT, RESULT, SAID };
 
 static struct hf_slice text_of(const struct hf_json_field *field, char *storage, size_t bytes)
 {
@@ -177,6 +177,8 @@ static void reply_failed(struct hf_api_request *request, const struct hf_call *c
         hf_sb_text(&sb, words.bytes > 0 ? ": " : " cannot be sent like this");
         hf_sb_slice(&sb, words);
     } else if (hf_json_to_u64(&said[STATUS], &status) == HF_OK) {
+        if (status < 300 && hf_json_to_u64(&said[RTSP_STATUS], &status) == HF_OK)
+            words = HF_SLICE("(MANSRTSP)"); /* SIP's 200 says no more than that the order arrived */
         hf_sb_printf(&sb, "the camera answered %u ", (unsigned)status);
         hf_sb_slice(&sb, words);
     } else if (said[TIMER].found) {
@@ -199,11 +201,15 @@ static void reply_replayed(struct hf_api_request *request)
 static void on_sent(struct hf_api_request *request)
 {
     struct hf_call *call = request->call;
-    struct hf_json_field said[SAID] = {
-        [CONFIRMED] = HF_JSON_FIELD("confirmed"), [REASON] = HF_JSON_FIELD("reason"),
-        [ELEMENT] = HF_JSON_FIELD("element"),     [STATUS] = HF_JSON_FIELD("status"),
-        [TEXT] = HF_JSON_FIELD("text"),           [TIMER] = HF_JSON_FIELD("timer"),
-        [LIMIT] = HF_JSON_FIELD("limit_ms"),      [RESULT] = HF_JSON_FIELD("result")};
+    struct hf_json_field said[SAID] = {[CONFIRMED] = HF_JSON_FIELD("confirmed"),
+                                       [REASON] = HF_JSON_FIELD("reason"),
+                                       [ELEMENT] = HF_JSON_FIELD("element"),
+                                       [STATUS] = HF_JSON_FIELD("status"),
+                                       [RTSP_STATUS] = HF_JSON_FIELD("rtsp_status"),
+                                       [TEXT] = HF_JSON_FIELD("text"),
+                                       [TIMER] = HF_JSON_FIELD("timer"),
+                                       [LIMIT] = HF_JSON_FIELD("limit_ms"),
+                                       [RESULT] = HF_JSON_FIELD("result")};
     struct outcome outcome = {.call = call};
     bool confirmed = true;
 

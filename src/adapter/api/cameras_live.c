@@ -287,7 +287,9 @@ static bool take_kind(struct hf_api_request *request, enum hf_view_form form, ui
             *ret_kind = (uint8_t)i;
             return true;
         }
-    return hf_api_bad(request, "kind", "kind must be play, playback or download");
+    return hf_api_bad(request, "kind",
+                      form == HF_VIEW_STATS ? "kind must be play, playback, download or talk"
+                                            : "kind must be play, playback or download");
 }
 
 static struct hf_view_request wish_of(const struct hf_api_request *request, enum hf_view_form form)

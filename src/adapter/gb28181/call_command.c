@@ -183,6 +183,8 @@ static hf_err begin(struct hf_gb_request *request, const struct hf_gb_call_args 
 
 /* ---- about sessions that are there ---- */
 
+static const char no_such[] = "no such session stands; calls lists those of a camera";
+
 static struct hf_gb_call *named(struct hf_gb_request *request, const struct hf_gb_call_args *args)
 {
     struct hf_gb_call *call;
@@ -202,7 +204,8 @@ static hf_err stop(struct hf_gb_request *request, const struct hf_gb_call_args *
     struct hf_gb_call *call = named(request, args);
 
     if (call == NULL)
-        return fail(request, HF_REASON_NOT_FOUND, given(args, HF_GB_ARG_CHANNEL) ? "channel" : "call", NULL);
+        return fail(request, HF_REASON_NOT_FOUND, given(args, HF_GB_ARG_CHANNEL) ? "channel" : "call",
+                    no_such);
     request->force = args->force;
     look_at(request, call);
     hf_gb_request_wait(request, HF_GB_WAIT_CALL_SOON);
@@ -214,7 +217,7 @@ static hf_err control(struct hf_gb_request *request, const struct hf_gb_call_arg
     struct hf_gb_call *call = named(request, args);
 
     if (call == NULL)
-        return fail(request, HF_REASON_NOT_FOUND, "call", NULL);
+        return fail(request, HF_REASON_NOT_FOUND, "call", no_such);
     if (call->kind != HF_GB_CALL_PLAYBACK || hf_gb_call_state(&call->state) != HF_GB_CALL_CONNECTED)
         return fail(request, HF_REASON_BAD_REQUEST, "call", "only a playback that stands can be steered");
     if (args->scale < 0 && request->device->version < HF_GB_VERSION_2022)

@@ -26,6 +26,9 @@ static const struct control {
     {"TargetTrack", "target_track", NULL},
 };
 
+const char hf_gb_too_new[] =
+    "for devices of edition 2022; this one is of 2016, unless its row in gb28181.devices says otherwise";
+
 static const struct control *control_of(struct hf_slice name)
 {
     for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++)
@@ -184,5 +187,9 @@ hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoi
     err = hf_cdp_build(&writer, message, &sb, &element);
     *ret_element = hf_slice_of(element);
     *ret_body = hf_sb_done(&sb);
+    if (err != HF_OK)
+        request->text = err == HF_ERR_UNSUPPORTED ? hf_gb_too_new
+                        : err == HF_ERR_INVALID   ? "it is missing, or nothing that the standard has"
+                                                  : "it is too long";
     return err;
 }

@@ -369,6 +369,7 @@ bool hf_gb_merge_part(struct hf_gb_request *request, const struct hf_cdp_message
 struct hf_slice hf_gb_merge_result(struct hf_gb_request *request, const char *waited, uint32_t limit_ms);
 
 /* command.c */
+extern const char hf_gb_too_new[]; /* why something is HF_ERR_UNSUPPORTED */
 /* Into site->body. HF_ERR_INVALID, HF_ERR_UNSUPPORTED, HF_ERR_LIMIT: *ret_element (may be absent) is what is wrong with it. */
 hf_err hf_gb_command_build(struct hf_gb_request *request, const struct hf_outgoing *outgoing,
                            struct hf_slice *ret_body, struct hf_slice *ret_element);

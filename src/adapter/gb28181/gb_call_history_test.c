@@ -165,7 +165,8 @@ static void what_cannot_be_steered(void **state)
     command("Seek", json);
     expect("\"reason\":\"bad_request\",\"element\":\"range\"");
     command("Pause", "{\"call\":\"0123456789abcdef\"}");
-    expect("failed {\"confirmed\":false,\"reason\":\"not_found\",\"element\":\"call\"}");
+    expect("failed {\"confirmed\":false,\"reason\":\"not_found\",\"element\":\"call\",\"text\":\"no such "
+           "session");
     (void)snprintf(kit.header, sizeof(kit.header), "X-GB-Ver: 3.0\r\n");
     assert_int_equal(kit_register(CAMERA, 3600), 200);
     (void)snprintf(json, sizeof(json), "{\"call\":\"%s\",\"scale\":-1}", id);

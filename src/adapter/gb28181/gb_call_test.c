@@ -148,7 +148,8 @@ static void force_ends_it_for_all(void **state)
     expect("\"users\":0,\"ended\":true}");
     read_method("BYE");
     command("Stop", "{\"channel\":\"" CHANNEL "\"}");
-    expect("failed {\"confirmed\":false,\"reason\":\"not_found\",\"element\":\"channel\"}");
+    expect("failed {\"confirmed\":false,\"reason\":\"not_found\",\"element\":\"channel\",\"text\":\"no such "
+           "session");
     end();
 }
 

@@ -415,7 +415,7 @@ static void wrong_wishes_are_named(void **state)
         {"Subscribe", "{\"event\":\"alarm\",\"now\":1}", "\"element\":\"now\""},
         {"Unsubscribe", "{\"event\":\"alarm\",\"expires_s\":60}", "\"element\":\"expires_s\""},
         {"Subscribe", "{\"event\":\"ptz_position\"}",
-         "\"reason\":\"not_implemented\""}, /* a device of 2016 */
+         "\"not_implemented\",\"element\":\"event\",\"text\""}, /* a device of 2016 */
     };
 
     (void)state;

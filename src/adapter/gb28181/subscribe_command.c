@@ -210,6 +210,8 @@ bool hf_gb_sub_command(struct hf_gb_request *request, const struct hf_outgoing *
     }
     if (subscribe && !knows(device, wish.topic)) {
         *ret_err = HF_ERR_UNSUPPORTED;
+        *ret_element = HF_SLICE("event");
+        request->text = hf_gb_too_new;
         return true;
     }
     struct hf_gb_sub *sub = hf_gb_sub_take(device, wish.topic);

@@ -239,6 +239,7 @@ static hf_err write_struct(struct build *build, const struct hf_cdp_layout *layo
         } else if (set) {
             err = write_row(build, row, hf_cdp_at(body, row), depth);
         } else if (row->flags & HF_CDP_MUST) {
+            build->element = row->member; /* as who has to say it calls it */
             err = HF_ERR_INVALID;
         }
         if (err != HF_OK) {

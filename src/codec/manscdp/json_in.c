@@ -184,12 +184,16 @@ hf_err hf_cdp_from_json(enum hf_cdp_root root, enum hf_cdp_command command, stru
     struct input input = {.at = memory, .bytes = memory_bytes, .wrong = {NULL, 0}};
     const struct hf_cdp_kind_of_message *row = hf_cdp_message_row(command, root);
 
-    *ret_member = input.wrong;
-    if (ret_wants != NULL)
-        *ret_wants = NULL;
     memset(ret_message, 0, sizeof(*ret_message));
     ret_message->root = root;
     ret_message->command = command;
+    if (row == NULL) {
+        input.wrong = HF_SLICE("CmdType");
+        input.wants = "the name of something that can be asked or ordered";
+    }
+    *ret_member = input.wrong;
+    if (ret_wants != NULL)
+        *ret_wants = input.wants;
     if (row == NULL || hf_json_scan(json.at, json.bytes, NULL, 0, 0) != HF_OK ||
         hf_json_type_of(json) != HF_JSON_OBJECT)
         return HF_ERR_INVALID;

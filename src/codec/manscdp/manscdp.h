@@ -192,7 +192,7 @@ struct hf_cdp_writer {
 /* Appends the message, each line ended by CRLF. Rows that are not of the edition are left out. Lists are those of items and count: one
  * that was parsed is read item by item and written again.
  * HF_ERR_INVALID: no row of HF_CDP_MESSAGE_MAP, a missing SN, device id, member with HF_CDP_MUST or order, a word out of range, or RAW
- * markup that is not clean; *ret_element (may be NULL) names the element. HF_ERR_UNSUPPORTED: a query or an order of 2022 for a peer of
+ * markup that is not clean; *ret_element (may be NULL) names the element, of what is missing the member. HF_ERR_UNSUPPORTED: a query or an order of 2022 for a peer of
  * 2016. HF_ERR_LIMIT: does not fit into out. After an error what was appended is taken back. */
 hf_err hf_cdp_build(const struct hf_cdp_writer *writer, const struct hf_cdp_message *message,
                     struct hf_sb *out, const char **ret_element);

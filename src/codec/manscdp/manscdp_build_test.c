@@ -201,7 +201,7 @@ static void what_is_missing_or_wrong_is_named(void **state)
     message.as.control.guard = 9;
     REFUSED(HF_CDP_2016, HF_ERR_INVALID, "GuardCmd");
     message.as.control = (struct hf_cdp_control){.drag_zoom_in = {.set = true, .length = {1, true}}};
-    REFUSED(HF_CDP_2016, HF_ERR_INVALID, "Width");
+    REFUSED(HF_CDP_2016, HF_ERR_INVALID, "width");
     message.as.control = (struct hf_cdp_control){.ptz_precise = {.set = true, .pan = {1e300, true}}};
     REFUSED(HF_CDP_2022, HF_ERR_INVALID, "Pan");
     message.as.control = (struct hf_cdp_control){.tele_boot = HF_CDP_BOOT_BOOT};
@@ -213,7 +213,7 @@ static void what_is_missing_or_wrong_is_named(void **state)
     message = of(HF_CDP_ROOT_RESPONSE, HF_CDP_CMD_DEVICE_CONTROL);
     REFUSED(HF_CDP_2016, HF_ERR_INVALID, "Result");
     message = of(HF_CDP_ROOT_RESPONSE, HF_CDP_CMD_DEVICE_INFO);
-    REFUSED(HF_CDP_2016, HF_ERR_INVALID, "Result");
+    REFUSED(HF_CDP_2016, HF_ERR_INVALID, "result");
     message = of(HF_CDP_ROOT_QUERY, HF_CDP_CMD_KEEPALIVE);
     REFUSED(HF_CDP_2016, HF_ERR_INVALID, "CmdType");
     message = of(HF_CDP_ROOT_QUERY, HF_CDP_CMD_OTHER);
@@ -221,7 +221,7 @@ static void what_is_missing_or_wrong_is_named(void **state)
     message = of(HF_CDP_ROOT_QUERY, HF_CDP_CMD_SD_CARD_STATUS);
     REFUSED(HF_CDP_2016, HF_ERR_UNSUPPORTED, "CmdType");
     message = of(HF_CDP_ROOT_QUERY, HF_CDP_CMD_RECORD_INFO);
-    REFUSED(HF_CDP_2016, HF_ERR_INVALID, "StartTime");
+    REFUSED(HF_CDP_2016, HF_ERR_INVALID, "start_time");
     message = of(HF_CDP_ROOT_NOTIFY, HF_CDP_CMD_MEDIA_STATUS);
     message.as.media_status.notify_type = HF_CDP_INT(121);
     message.extras[0] = (struct hf_cdp_extra){.name = HF_SLICE("a b"), .value = HF_SLICE("x")};

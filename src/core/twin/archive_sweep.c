@@ -1,11 +1,13 @@
 /* core/twin/archive_sweep.c - what is too old, or too much, goes. The keys of a device lie in the order of tier and time, so its oldest come first; a walk takes a bounded number of
- * rows a step and goes round and round. Above bytes_max a floor rises under all devices alike, a 32nd of what raw samples span a round, down to an hour of them, then of the seconds. */
+ * rows a step and goes round and round. Above bytes_max a floor rises under all devices alike, a 32nd of what raw samples span a round, down to an hour of them, then of the seconds. What
+ * lies ahead of our clock, of a device whose own is wrong, is below no floor: above bytes_max it goes without one, or it would stay for ever and everybody else's go for it. */
 #include "base/assert.h"
 #include "base/sb.h"
 #include "core/twin/archive_parts.h"
 
 enum { FLOOR_SHIFT = 5 };
 #define RAW_LEAST_US UINT64_C(3600000000)
+#define AHEAD_US     UINT64_C(86400000000) /* a day: more than clocks differ by that somebody looks after */
 
 static uint64_t bytes_now(const struct hf_archive *archive)
 {
@@ -44,13 +46,15 @@ static void go_on_at(struct hf_archive *archive, struct hf_slice key)
     archive->sweep.from_bytes = (uint16_t)key.bytes;
 }
 
-/* Nothing more of this tier of this device is old enough: the next tier, or the next device. */
-static void skip_tier(struct hf_archive *archive, struct hf_slice tenant, struct hf_slice device,
-                      unsigned tier)
+/* Nothing more of this tier of this device is old enough, up to what lies ahead: there, the next tier, or the next device. */
+static void skip_to(struct hf_archive *archive, struct hf_slice tenant, struct hf_slice device, unsigned tier,
+                    uint64_t ahead_us)
 {
     struct hf_kvkey key;
-    hf_err err = hf_kvkey_device_u64(
-        &key, tenant, device, tier + 1 < HF_SERIES_TIERS ? hf_archive_number(tier + 1, 0) : UINT64_MAX);
+    uint64_t number = ahead_us != 0                ? hf_archive_number(tier, ahead_us)
+                      : tier + 1 < HF_SERIES_TIERS ? hf_archive_number(tier + 1, 0)
+                                                   : UINT64_MAX;
+    hf_err err = hf_kvkey_device_u64(&key, tenant, device, number);
 
     HF_ASSERT(err == HF_OK); /* it was parsed from a key */
     go_on_at(archive, hf_kvkey_slice(&key));
@@ -73,8 +77,9 @@ static enum step judge(struct hf_archive *archive, struct hf_slice key, struct h
     uint64_t age_us = age_floor(archive, tier, now_us);
     bool sound = hf_series_head(value, &head) == HF_OK;
     uint64_t last_us = sound ? head.last_us : first_us;
-    if (last_us >= age_us && last_us >= archive->sweep.floor_us[tier]) {
-        skip_tier(archive, tenant, device, tier);
+    bool too_much = bytes_now(archive) > archive->limits.bytes_max, ahead = first_us >= now_us + AHEAD_US;
+    if (last_us >= age_us && last_us >= archive->sweep.floor_us[tier] && !(too_much && ahead)) {
+        skip_to(archive, tenant, device, tier, too_much ? now_us + AHEAD_US : 0);
         return KEPT;
     }
     uint32_t bytes = hf_archive_row_bytes(key, value.bytes);

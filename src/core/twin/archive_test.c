@@ -284,6 +284,42 @@ static void what_is_too_much_goes_raw_and_oldest_first(void **state)
     free(answer.points);
 }
 
+/* What a device with a wrong clock says lies ahead of every floor: it must not stay for ever while the others lose theirs. */
+static void what_lies_ahead_goes_before_what_others_said(void **state)
+{
+    uint64_t hour_us = UINT64_C(3600000000), year_us = UINT64_C(366) * 86400000000,
+             now_us = KIT_US + 20 * hour_us;
+
+    (void)state;
+    kit_end(&kit);
+    kit_begin(&kit);
+    for (unsigned hour = 0; hour < 20; hour++) {
+        ride("good", hour * 3600, 20);
+        kit_say(&kit, "wrong", year_us + hour * hour_us, 10000, 64, 100);
+        ride("zz", hour * 3600, 1);
+    }
+    kit_take(&kit, 1);
+    kit_commit(&kit);
+    uint32_t good = kit_sum(&kit, "good", 0).count, zz = kit_sum(&kit, "zz", 0).count;
+    uint64_t bytes =
+        kit.archive.stats.tiers[HF_SERIES_RAW].bytes + kit.archive.stats.tiers[HF_SERIES_SECOND].bytes;
+    kit.archive.limits.bytes_max = bytes; /* there is room: it is kept, and can be asked for */
+    assert_int_equal(hf_archive_commit(&kit.archive, kit.records, now_us), HF_OK);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(sweep(now_us), HF_OK);
+    assert_int_equal(kit_sum(&kit, "wrong", 0).count, 20 * 64);
+    kit.archive.limits.bytes_max = bytes - 4096;
+    for (unsigned i = 0; i < 400; i++) {
+        assert_int_equal(sweep(now_us), HF_OK);
+        assert_int_equal(hf_archive_commit(&kit.archive, kit.records, now_us), HF_OK);
+    }
+    assert_int_equal(kit_sum(&kit, "good", 0).count, good);
+    assert_int_equal(kit_sum(&kit, "zz", 0).count, zz);
+    uint32_t wrong = kit_sum(&kit, "wrong", 0).count;
+    assert_true(wrong > 0 && wrong < 20 * 64); /* no more than there has to */
+    assert_true(kit.archive.stats.tiers[HF_SERIES_RAW].deleted_bytes > 0);
+}
+
 static void devices_in_memory_are_bounded(void **state)
 {
     (void)state;
@@ -339,6 +375,7 @@ int main(void)
         T(too_many_blocks_are_a_page_or_an_error),
         T(what_is_old_goes),
         T(what_is_too_much_goes_raw_and_oldest_first),
+        T(what_lies_ahead_goes_before_what_others_said),
         T(devices_in_memory_are_bounded),
         T(other_records_and_broken_ones_are_passed),
     };

@@ -83,14 +83,9 @@ void hf_tail_ask(struct hf_tail *tail)
 {
     HF_ASSERT(!tail->asked && !tail->closed);
     tail->asked = true;
-    /* At most one message per reader is in the mailbox besides its cancel, and readers are bounded below its size; should it be full all
-     * the same, the reader ends with an error instead of waiting for ever. */
-    if (hf_mailbox_post(tail->thread->from[tail->worker], tail) != HF_OK) {
-        struct hf_tail_chunk chunk = {.end = true, .err = HF_ERR_BUSY};
-
-        tail->asked = false;
-        tail->on_chunk(tail, tail->user, &chunk);
-    }
+    /* At most one message per reader is in the mailbox, and it has room for all of them. */
+    hf_err err = hf_mailbox_post(tail->thread->from[tail->worker], tail);
+    HF_ASSERT(err == HF_OK);
 }
 
 void hf_tail_drop(struct hf_tail *tail)

@@ -48,7 +48,7 @@ static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice
     case HF_KV_PRESENCE:
         return hf_presence_row_is_over(txn, key, value, utc_ms, ages->presence_history_ms,
                                        ages->presence_history_bytes);
-    case HF_KV_PUSHES: return utc_ms > HF_PUSH_KEPT_MS && hf_push_key_time_ms(key) < utc_ms - HF_PUSH_KEPT_MS;
+    case HF_KV_PUSHES: return hf_push_row_is_over(txn, key, value, utc_ms);
     default: return row_time(value) + HF_EXPLAIN_MS < utc_ms;
     }
 }

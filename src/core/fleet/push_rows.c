@@ -73,18 +73,6 @@ static void running_key(char key[9], uint64_t offset)
     hf_kvkey_u64_write(key + 1, offset);
 }
 
-uint64_t hf_push_key_time_ms(struct hf_slice key)
-{
-    const char *end = key.bytes > 0 && key.at[0] != '\0' ? memchr(key.at, 0, key.bytes) : NULL;
-    const char *id = NULL;
-
-    if (end != NULL && end + 1 < key.at + key.bytes)
-        id = end[1] == 'w' ? key.at + key.bytes - ID_BYTES : end + 2;
-    if (id == NULL || id <= end || id + ID_BYTES > key.at + key.bytes)
-        return UINT64_MAX;
-    return hf_kvkey_u64_read(id) >> 16;
-}
-
 /* ---- the row of a push ---- */
 
 static hf_err get_push(struct hf_kv_txn *txn, struct hf_slice tenant, const uint8_t *id,
@@ -237,6 +225,35 @@ static hf_err member(struct hf_kv_txn *txn, const struct hf_event *event, enum h
     return err == HF_OK ? hf_kv_put(txn, HF_KV_PUSHES, hf_push_key_slice(&key),
                                     (struct hf_slice){(const char *)wait, sizeof(wait)})
                         : err;
+}
+
+/* ---- the sweep ---- */
+
+/* Of a row of a push: whose it is, and its id. */
+static bool parse_key(struct hf_slice key, struct hf_slice *ret_tenant, const char **ret_id)
+{
+    const char *end = key.bytes > 0 ? memchr(key.at, 0, key.bytes) : NULL;
+
+    if (end == NULL || end + 2 + ID_BYTES > key.at + key.bytes)
+        return false;
+    *ret_tenant = (struct hf_slice){key.at, (size_t)(end - key.at)};
+    *ret_id = end[1] == 'w' ? key.at + key.bytes - ID_BYTES : end + 2;
+    return true;
+}
+
+bool hf_push_row_is_over(struct hf_kv_txn *txn, struct hf_slice key, struct hf_slice value, uint64_t utc_ms)
+{
+    uint8_t storage[ROW_BYTES_MAX];
+    struct hf_push_row row;
+    struct hf_slice tenant;
+    const char *id;
+
+    if (key.bytes > 0 && key.at[0] == '\0') /* it runs; or nobody can carry it out, and all others wait */
+        return hf_kv_get(txn, HF_KV_PUSHES, value, &value) == HF_ERR_NOT_FOUND;
+    if (!parse_key(key, &tenant, &id) || (hf_kvkey_u64_read(id) >> 16) + HF_PUSH_KEPT_MS >= utc_ms)
+        return false;
+    hf_err err = get_push(txn, tenant, (const uint8_t *)id, storage, &row);
+    return err == HF_ERR_NOT_FOUND || (err == HF_OK && row.done);
 }
 
 /* ---- what the device does with it ---- */

@@ -52,8 +52,8 @@ static inline struct hf_slice hf_push_key_slice(const struct hf_push_key *key)
 {
     return (struct hf_slice){key->at, key->bytes};
 }
-/* When the push of this row was accepted (UTC); UINT64_MAX for rows of those that are not done. */
-uint64_t hf_push_key_time_ms(struct hf_slice key);
+/* Is this row of a push that was accepted HF_PUSH_KEPT_MS ago, and is done? One that is not done stays, however old it is by a clock that was put right since. */
+bool hf_push_row_is_over(struct hf_kv_txn *txn, struct hf_slice key, struct hf_slice value, uint64_t utc_ms);
 
 /* reasons: of a row, u16 reason and u32 count each. */
 bool hf_push_reason_next(struct hf_slice *reasons, uint16_t *ret_reason, uint32_t *ret_count);

@@ -258,32 +258,66 @@ static void a_device_may_be_behind_with_several(void **state)
     assert_string_equal(counts(id_2), "running 1 1 0 1 1 0 0");
 }
 
-static void pushes_are_swept_after_their_time(void **state)
+static uint64_t sweep_all(uint64_t utc_ms)
 {
     struct hf_sweep_ages ages = {.idempotency_ms = UINT64_MAX / 4, .shadow_history_ms = UINT64_MAX / 4};
-    uint64_t made_ms = 0x000102030405, deleted, all = 0;
+    struct hf_sweep sweep = {0};
+    uint64_t deleted, all = 0;
+
+    for (unsigned i = 0; i < 8; i++) { /* tables */
+        struct hf_kv_txn *txn;
+
+        assert_int_equal(hf_kv_write(t.kv, &txn), HF_OK);
+        assert_int_equal(hf_projection_sweep(txn, &sweep, utc_ms, &ages, &deleted), HF_OK);
+        assert_int_equal(hf_kv_commit(txn, t.offset), HF_OK);
+        all += deleted;
+    }
+    return all;
+}
+
+static void pushes_are_swept_after_their_time(void **state)
+{
+    uint64_t made_ms = 0x000102030405;
 
     (void)state;
     push(id_1, "{\"desired\":{\"n\":1}}");
     change_by("a", id_1, "{\"desired\":{\"n\":1}}", 1 << HF_SHADOW_DESIRED);
     done(id_1);
     assert_int_equal(rows_of(HF_KV_PUSHES), 4);
-    for (unsigned over = 0; over < 2; over++) {
-        struct hf_sweep sweep = {0};
-
-        for (unsigned i = 0; i < 8; i++) { /* tables */
-            struct hf_kv_txn *txn;
-
-            assert_int_equal(hf_kv_write(t.kv, &txn), HF_OK);
-            assert_int_equal(
-                hf_projection_sweep(txn, &sweep, made_ms + HF_PUSH_KEPT_MS + over, &ages, &deleted), HF_OK);
-            assert_int_equal(hf_kv_commit(txn, t.offset), HF_OK);
-            all += deleted;
-        }
-        assert_int_equal(all, over ? 4 : 0);
-    }
+    assert_int_equal(sweep_all(made_ms + HF_PUSH_KEPT_MS), 0);
+    assert_int_equal(sweep_all(made_ms + HF_PUSH_KEPT_MS + 1), 4);
     assert_int_equal(rows_of(HF_KV_PUSHES), 0);
     report("a", "{\"reported\":{\"n\":1}}"); /* nobody asks any more */
+}
+
+/* It was accepted before the clock was put right. */
+static void a_push_that_is_not_done_is_not_swept(void **state)
+{
+    struct hf_push_key key;
+    struct hf_kv_txn *txn;
+
+    (void)state;
+    push(id_1, "{\"desired\":{\"n\":1}}");
+    change_by("a", id_1, "{\"desired\":{\"n\":1}}", 1 << HF_SHADOW_DESIRED);
+    assert_int_equal(rows_of(HF_KV_PUSHES), 5);
+    assert_int_equal(sweep_all(UINT64_C(1) << 47), 0);
+    assert_string_equal(counts(id_1), "running 1 1 0 0 0 0 0");
+    done(id_1);
+    assert_int_equal(sweep_all(UINT64_C(1) << 47), 4);
+    assert_int_equal(rows_of(HF_KV_PUSHES), 0);
+    /* One whose rows are gone does not keep the next from its turn. */
+    push(id_1, "{\"desired\":{\"n\":1}}");
+    assert_int_equal(hf_push_key(&key, HF_SLICE("acme"), 'p', id_1), HF_OK);
+    assert_int_equal(hf_kv_write(t.kv, &txn), HF_OK);
+    assert_int_equal(hf_kv_del(txn, HF_KV_PUSHES, hf_push_key_slice(&key)), HF_OK);
+    assert_int_equal(hf_kv_commit(txn, t.offset), HF_OK);
+    push(id_2, "{\"desired\":{\"n\":2}}");
+    hf_pusher_look(&t.pusher, t.now_ms);
+    assert_null(t.pusher.tenant.at);
+    assert_int_equal(sweep_all(UINT64_C(1) << 47), 2);
+    hf_pusher_look(&t.pusher, t.now_ms);
+    assert_non_null(t.pusher.tenant.at);
+    assert_memory_equal(t.pusher.id, id_2, 16);
 }
 
 /* ---- the pusher ---- */
@@ -521,6 +555,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_member_counts_once_and_goes_on_counting, setup, teardown),
         cmocka_unit_test_setup_teardown(a_device_may_be_behind_with_several, setup, teardown),
         cmocka_unit_test_setup_teardown(pushes_are_swept_after_their_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_push_that_is_not_done_is_not_swept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_push_reaches_all_in_small_steps, setup, teardown),
         cmocka_unit_test_setup_teardown(who_asked_and_where_is_said_with_each_change, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_are_under_way_than_may_be, setup, teardown),

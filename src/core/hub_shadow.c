@@ -304,16 +304,16 @@ static void tell(struct kept_document *kept, uint64_t maker)
         hf_hub_shadow_untold(kept->hub, devconn, name);
 }
 
-/* Its end takes a version, too (core/shadow_rows.h). Whoever waits for a label has the one that it has reached. */
+/* Its end takes a version, too (core/shadow_rows.h). Whoever waits for a label has those that were reached, and no other will be. */
 static void removed(struct kept_document *kept, struct hf_call *call)
 {
     uint64_t maker = call->document.conn, ended = kept->shadow->now.version + 1;
 
+    hf_shadow_answer_waits(kept);
     hf_shadow_deinit(&kept->shadow->now);
     kept->shadow->now.forgotten = ended;
     kept->shadow->seen_version = 0; /* it has not been told of the end */
     kept->hub->stats.shadows_removed++;
-    hf_shadow_answer_waits(kept);
     answer(kept, call, HF_REASON_NONE);
     tell(kept, maker);
 }

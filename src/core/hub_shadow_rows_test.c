@@ -56,6 +56,7 @@ static void remove_shadow(struct tk *tk, const char *name, uint64_t base, struct
 static void a_named_shadow_can_be_removed(void **state)
 {
     struct tk *tk = *state;
+    const struct hf_devconn *dev = &tk->conns[TK_CONNS - 1].dev;
     struct told told, waiting;
     struct hf_event event;
     struct hf_kv_stats stats;
@@ -73,6 +74,11 @@ static void a_named_shadow_can_be_removed(void **state)
             &waiting);
         tk_run(tk);
     }
+    ask(tk,
+        (struct ask){
+            .name = "led", .read = true, .base = 3, .conn = dev->conn_id, .epoch = dev->device->epoch},
+        &told); /* the device knows it */
+    assert_true(told.done);
     assert_false(waiting.done);
     remove_shadow(tk, "led", 2, &told);
     assert_int_equal(told.reason, HF_REASON_VERSION_CONFLICT);
@@ -82,7 +88,8 @@ static void a_named_shadow_can_be_removed(void **state)
     assert_true(told.done && waiting.done);
     assert_int_equal(told.reason, HF_REASON_NONE);
     assert_int_equal(told.version, 0);
-    assert_int_equal(waiting.labels, 1 << HF_LABEL_STORED);
+    assert_int_equal(waiting.labels, 1 << HF_LABEL_STORED | 1 << HF_LABEL_DELIVERED);
+    assert_int_equal(waiting.version, 3);
     assert_int_equal(tk->hub.stats.shadows_removed, 1);
     assert_int_equal(list(tk, "led", 0), 0);
     assert_int_equal(list(tk, "", 0), 1); /* the unnamed one is another */

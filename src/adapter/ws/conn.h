@@ -174,6 +174,7 @@ void hf_ws_describe(const struct hf_ws_conn *conn, const char *protocol, struct 
 hf_err hf_ws_send_control(struct hf_ws_conn *conn, enum hf_ws_opcode opcode, const void *payload,
                           size_t bytes);
 hf_err hf_ws_send_text(struct hf_ws_conn *conn, struct hf_slice text);
+/* id: of what it answers, as the device spelled it: a JSON string or number. Absent, or a longer one than it may have: the error names none. */
 void hf_ws_send_error(struct hf_ws_conn *conn, enum hf_reason reason, struct hf_slice id, const char *detail);
 /* The buffer is there, with room for a whole message. inflated and deflated are two: a message that was inflated may be
  * published, and thus compressed, while it is being handled. */

@@ -55,7 +55,7 @@ void hf_ws_send_error(struct hf_ws_conn *conn, enum hf_reason reason, struct hf_
     hf_json_out_cstr(&out, "reason", hf_reason_name(reason));
     hf_json_out_cstr(&out, "detail", detail);
     if (id.bytes > 0 && id.bytes <= HF_WS_CLIENT_ID_BYTES_MAX)
-        hf_json_out_text(&out, "id", id);
+        hf_json_out_raw(&out, "id", id);
     hf_json_out_end(&out);
     if (!sb.overflow)
         (void)hf_ws_send_text(conn, hf_sb_done(&sb));

@@ -145,15 +145,11 @@ static void submit_samples(struct hf_ws_conn *conn, struct hf_slice payload)
 static void bad(struct hf_ws_conn *conn, const struct raw_text *text, enum hf_reason reason,
                 const char *detail)
 {
-    struct hf_slice id = {NULL, 0};
-    char storage[HF_WS_CLIENT_ID_BYTES_MAX];
+    const struct hf_json_field *id = &text->fields[ID];
+    bool simple = id->type == HF_JSON_STRING || id->type == HF_JSON_NUMBER;
 
     conn->site->stats.bad_requests++;
-    if (text->fields[ID].type == HF_JSON_NUMBER)
-        id = text->fields[ID].raw;
-    else
-        (void)hf_json_to_text(&text->fields[ID], storage, sizeof(storage), &id);
-    hf_ws_send_error(conn, reason, id, detail);
+    hf_ws_send_error(conn, reason, simple ? id->raw : (struct hf_slice){NULL, 0}, detail);
 }
 
 /* The field as a topic; absent gives the default. False when it is there and not a topic. */

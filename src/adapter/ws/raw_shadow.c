@@ -55,11 +55,7 @@ static void ack(struct hf_ws_conn *conn, const struct raw_ask *ask, const struct
 
 static void refuse(struct hf_ws_conn *conn, const struct raw_ask *ask, const struct hf_call *call)
 {
-    struct hf_slice id = {ask->id, ask->id_bytes};
-
-    if (id.bytes >= 2 && id.at[0] == '"') /* the text: hf_ws_send_error() quotes it */
-        id = (struct hf_slice){id.at + 1, id.bytes - 2};
-    hf_ws_send_error(conn, (enum hf_reason)call->reason, id,
+    hf_ws_send_error(conn, (enum hf_reason)call->reason, (struct hf_slice){ask->id, ask->id_bytes},
                      call->reason == HF_REASON_VERSION_CONFLICT
                          ? "the shadow has another version; ask with $shadow/get"
                          : hf_reason_info(call->reason)->text);

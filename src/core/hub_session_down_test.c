@@ -342,6 +342,30 @@ static void no_message_gets_the_number_that_is_none(void **state)
     assert_int_equal(tk_count(tk, HF_EVENT_DELIVERED, NULL), 5);
 }
 
+/* Who asks and does not read: what is sent again stops at the high mark. */
+static void nothing_is_sent_again_above_the_high_mark(void **state)
+{
+    struct tk *tk = *state;
+    struct sk_device d = sk_device("d");
+    struct hf_frame_ack nack = {.nack = true, .window_messages = 256, .window_bytes = 1 << 20};
+
+    sk_open(tk, 0, &d);
+    for (uint32_t i = 1; i <= 4; i++)
+        sk_send_message(tk, "d", i, 0);
+    tk_run(tk);
+    assert_int_equal(d.seen_count, 4);
+    tk->rules.queue_high_bytes = 1000;
+    tk->conns[0].stuck = true;
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(hf_hub_session_ack(&tk->hub, &tk->conns[0].dev, &nack), HF_SESSION_VERDICT_OK);
+    assert_in_range(tk->conns[0].link_bytes, 1000, 1100);
+    tk->conns[0].stuck = false;
+    tk_run(tk);
+    unsigned before = d.seen_count;
+    assert_int_equal(hf_hub_session_ack(&tk->hub, &tk->conns[0].dev, &nack), HF_SESSION_VERDICT_OK);
+    assert_int_equal(d.seen_count, before + 4);
+}
+
 static void a_gap_ends_before_it_and_goes_on_behind_it(void **state)
 {
     struct tk *tk = *state;
@@ -549,6 +573,7 @@ int main(void)
         T(reasons_of_gaps_outlive_a_restart),
         T(nothing_waits_for_what_has_arrived),
         T(no_message_gets_the_number_that_is_none),
+        T(nothing_is_sent_again_above_the_high_mark),
         T(a_gap_ends_before_it_and_goes_on_behind_it),
         T(a_rebuilt_session_begins_where_every_number_is_one),
         T(the_window_holds_and_goes_on),

@@ -229,11 +229,13 @@ enum hf_push hf_session_push(struct hf_hub *hub, struct hf_pending *pending,
     return HF_PUSH_WRITTEN;
 }
 
-/* What the receiver lacks goes out once more; what was not read back from the tables is asked for again. */
+/* What the receiver lacks goes out once more; what was not read back from the tables, or has no room below the link's high mark, is asked for again. New messages leave that room, as they
+ * stop at the low mark. */
 void hf_outbox_session_resend(struct hf_hub *hub, struct hf_device *device, uint64_t from, uint64_t to)
 {
     struct hf_devconn *devconn = device->devconn;
     struct hf_outbox *outbox = device->outbox;
+    uint32_t high_bytes = hf_rules(device->tenant)->queue_high_bytes;
     struct hf_kv_txn *txn = NULL;
 
     if (hf_kv_read(hub->options.kv, &txn) != HF_OK)
@@ -252,7 +254,8 @@ void hf_outbox_session_resend(struct hf_hub *hub, struct hf_device *device, uint
         from = pending->seq + 1;
         if (!pending->in_flight)
             continue; /* it has ended; once that is durable its number is a gap */
-        if (hf_outbox_read(txn, pending, &outgoing) != HF_OK ||
+        if (devconn->ops->queued_bytes(devconn) > high_bytes ||
+            hf_outbox_read(txn, pending, &outgoing) != HF_OK ||
             write_numbered(devconn, pending, &outgoing) != HF_OK)
             goto out;
         hub->stats.resent++;

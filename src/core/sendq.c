@@ -106,11 +106,13 @@ static bool can_fit(const struct hf_sendq *sendq, const struct node *older, cons
     if (left + item->frame->bytes <= bytes_max)
         return true;
     for (struct hf_list_node *at = sendq->nodes.next; droppable(item) && at != &sendq->nodes; at = at->next) {
-        HF_ASSERT(at != NULL);
-        if (node_of(at) != older && droppable(&node_of(at)->item))
-            left -= node_of(at)->item.frame->bytes;
+        if (node_of(at) == older || !droppable(&node_of(at)->item))
+            continue;
+        left -= node_of(at)->item.frame->bytes;
+        if (left + item->frame->bytes <= bytes_max)
+            return true;
     }
-    return left + item->frame->bytes <= bytes_max;
+    return false;
 }
 
 enum hf_sendq_verdict hf_sendq_push(struct hf_sendq *sendq, const struct hf_sendq_item *item,

@@ -70,9 +70,7 @@ void hf_worker_backlog_flush(struct hf_worker *worker)
         memmove(backlog->at, backlog->at + sent, (backlog->count - sent) * sizeof(void *));
         backlog->count -= sent;
         worker->backlog_total -= sent;
-    }
-    if (worker->backlog_total > 0)
-        hf_loop_wake(worker->loop); /* looked at again in the next turn */
+    } /* What is left waits for the bell that its reader rings when there is room. */
 }
 
 static void on_tail(struct hf_worker *worker, struct hf_tail *tail)

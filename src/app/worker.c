@@ -420,9 +420,14 @@ hf_err hf_worker_connect(struct hf_worker *worker)
     hf_err err = HF_OK;
 
     /* Mailbox i of this inbox is written to by worker i. */
-    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++)
+    for (unsigned i = 0; err == HF_OK && i < gateway->worker_count; i++) {
+        struct hf_worker *writer = gateway->workers[i];
+
         err = hf_inbox_add(worker->inbox, (unsigned)gateway->rules->config->limits.mailbox_entries_max,
-                           &gateway->workers[i]->to[worker->index]);
+                           &writer->to[worker->index]);
+        if (err == HF_OK)
+            hf_mailbox_tell(writer->to[worker->index], writer->inbox);
+    }
     if (err == HF_OK)
         err = hf_inbox_add(worker->inbox, 0, &worker->from_log);
     if (err == HF_OK)

@@ -18,12 +18,15 @@ struct hf_mailbox {
     _Alignas(CACHE_LINE) _Atomic uint32_t tail;
     uint32_t head_seen;
     _Atomic uint64_t full_total;
+    _Atomic bool waited_for; /* a post was refused; taken back by the reader */
     /* written by the reader */
     _Alignas(CACHE_LINE) _Atomic uint32_t head;
     uint32_t tail_seen;
+    bool taken; /* from it in this drain */
     /* constant */
     _Alignas(CACHE_LINE) uint32_t entries;
     struct hf_inbox *inbox;
+    struct hf_inbox *writer; /* borrows; NULL: it looks by itself */
     void *ring[];
 };
 
@@ -90,6 +93,9 @@ hf_err hf_inbox_add(struct hf_inbox *inbox, unsigned entries, struct hf_mailbox 
     atomic_init(&mailbox->tail, 0);
     atomic_init(&mailbox->head, 0);
     atomic_init(&mailbox->full_total, 0);
+    atomic_init(&mailbox->waited_for, false);
+    mailbox->taken = false;
+    mailbox->writer = NULL;
     mailbox->head_seen = mailbox->tail_seen = 0;
     mailbox->entries = rounded;
     mailbox->inbox = inbox;
@@ -106,17 +112,32 @@ static void ring_bell(struct hf_inbox *inbox)
     (void)written; /* EAGAIN: it is readable already */
 }
 
+void hf_mailbox_tell(struct hf_mailbox *mailbox, struct hf_inbox *writer)
+{
+    mailbox->writer = writer;
+}
+
+/* As the writer last saw it, and then as it is. */
+static bool is_full(struct hf_mailbox *mailbox, uint32_t tail)
+{
+    if (tail - mailbox->head_seen < mailbox->entries)
+        return false;
+    mailbox->head_seen = atomic_load_explicit(&mailbox->head, memory_order_acquire);
+    if (tail - mailbox->head_seen < mailbox->entries)
+        return false;
+    atomic_store(&mailbox->waited_for, true); /* and a last look, see the header */
+    mailbox->head_seen = atomic_load(&mailbox->head);
+    return tail - mailbox->head_seen == mailbox->entries;
+}
+
 hf_err hf_mailbox_post(struct hf_mailbox *mailbox, void *message)
 {
     struct hf_inbox *inbox = mailbox->inbox;
     uint32_t tail = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
 
-    if (tail - mailbox->head_seen == mailbox->entries) {
-        mailbox->head_seen = atomic_load_explicit(&mailbox->head, memory_order_acquire);
-        if (tail - mailbox->head_seen == mailbox->entries) {
-            atomic_fetch_add_explicit(&mailbox->full_total, 1, memory_order_relaxed);
-            return HF_ERR_LIMIT;
-        }
+    if (is_full(mailbox, tail)) {
+        atomic_fetch_add_explicit(&mailbox->full_total, 1, memory_order_relaxed);
+        return HF_ERR_LIMIT;
     }
     mailbox->ring[tail & (mailbox->entries - 1)] = message;
     atomic_store(&mailbox->tail, tail + 1); /* sequentially consistent, see the header */
@@ -148,7 +169,24 @@ static bool take(struct hf_mailbox *mailbox, void **ret_message)
     }
     *ret_message = mailbox->ring[head & (mailbox->entries - 1)];
     atomic_store_explicit(&mailbox->head, head + 1, memory_order_release);
+    mailbox->taken = true;
     return true;
+}
+
+/* Whoever begins to wait after this look finds the mailbox full, so that more will be taken from it, and looked again. */
+static void tell_waiting(struct hf_inbox *inbox)
+{
+    for (unsigned i = 0; i < inbox->count; i++) {
+        struct hf_mailbox *mailbox = inbox->mailboxes[i];
+
+        if (!mailbox->taken || mailbox->writer == NULL)
+            continue;
+        mailbox->taken = false;
+        /* The same value again, for its order: either the writer's last look sees it, or we see that the writer waits. */
+        atomic_store(&mailbox->head, atomic_load_explicit(&mailbox->head, memory_order_relaxed));
+        if (atomic_load(&mailbox->waited_for) && atomic_exchange(&mailbox->waited_for, false))
+            ring_bell(mailbox->writer);
+    }
 }
 
 size_t hf_inbox_drain(struct hf_inbox *inbox, hf_inbox_fn *on_message, void *context, size_t budget)
@@ -169,6 +207,7 @@ size_t hf_inbox_drain(struct hf_inbox *inbox, hf_inbox_fn *on_message, void *con
         taken++;
         on_message(context, index, message);
     }
+    tell_waiting(inbox);
     return taken;
 }
 

@@ -4,7 +4,11 @@
  *
  * Why no wake-up is lost: the writer publishes its message and then looks at `sleeping`; the receiver sets `sleeping`
  * and then looks at the mailboxes. Both pairs are sequentially consistent, so at least one side sees the
- * other. Order is kept per mailbox, not between mailboxes. */
+ * other. Order is kept per mailbox, not between mailboxes.
+ *
+ * A writer that finds its mailbox full may sleep until there is room, in the same way: it says that it waits and then looks at the mailbox once more; the receiver
+ * takes messages and then looks who waits. Nobody who waits for room is kept from taking what it was sent itself, so two threads with full mailboxes
+ * to each other both go on. */
 #ifndef HF_IO_MAILBOX_H
 #define HF_IO_MAILBOX_H
 
@@ -26,6 +30,9 @@ void hf_inbox_free(struct hf_inbox *inbox);
 /* Before the threads that use it start, or with them held off by other means. entries is rounded up to a power of
  * two, 0 = default. Mailboxes are numbered 0, 1, ... HF_ERR_LIMIT, HF_ERR_NOMEM. The inbox owns the mailbox. */
 hf_err hf_inbox_add(struct hf_inbox *inbox, unsigned entries, struct hf_mailbox **ret_mailbox);
+
+/* Also before. writer: the inbox of the thread that writes to the mailbox, which outlives it. Its bell is rung when there is room after a post that was refused. */
+void hf_mailbox_tell(struct hf_mailbox *mailbox, struct hf_inbox *writer);
 
 /* The writing thread. Gives message to the receiver. HF_ERR_LIMIT: full, counted; nothing was given and holding back
  * is the caller's business. */

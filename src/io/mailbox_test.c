@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <sched.h>
 
 #include "base/assert.h"
@@ -182,6 +183,109 @@ static void many_writers_and_a_loop(void **state)
     hf_inbox_free(inbox);
 }
 
+static bool rung(const struct hf_inbox *inbox)
+{
+    struct pollfd bell = {.fd = hf_inbox_fd(inbox), .events = POLLIN};
+
+    return poll(&bell, 1, 0) == 1;
+}
+
+static void ignore(void *context, unsigned mailbox, void *message)
+{
+    (void)context, (void)mailbox, (void)message;
+}
+
+static void a_writer_that_was_refused_hears_of_room(void **state)
+{
+    struct hf_inbox *inbox = hf_inbox_new(1), *writer = hf_inbox_new(0);
+    struct hf_mailbox *mailbox = NULL;
+    int message = 0;
+
+    (void)state;
+    assert_int_equal(hf_inbox_add(inbox, 2, &mailbox), HF_OK);
+    hf_mailbox_tell(mailbox, writer);
+    assert_int_equal(hf_mailbox_post(mailbox, &message), HF_OK);
+    assert_int_equal(hf_mailbox_post(mailbox, &message), HF_OK);
+    hf_inbox_drain(inbox, ignore, NULL, 1);
+    assert_false(rung(writer)); /* it was not refused */
+    assert_int_equal(hf_mailbox_post(mailbox, &message), HF_OK);
+    assert_int_equal(hf_mailbox_post(mailbox, &message), HF_ERR_LIMIT);
+    assert_false(rung(writer));
+    hf_inbox_drain(inbox, ignore, NULL, 1);
+    assert_true(rung(writer));
+    (void)hf_inbox_wait(writer, 0); /* takes the ring */
+    hf_inbox_drain(inbox, ignore, NULL, 1);
+    assert_false(rung(writer)); /* once */
+    hf_inbox_free(inbox);
+    hf_inbox_free(writer);
+}
+
+enum { CIRCLE = 3, CIRCLE_MESSAGES = 20000 };
+
+/* A worker in small: what it cannot send waits, it takes what it was sent, and with nothing to do it sleeps. */
+struct circle {
+    struct hf_thread thread;
+    struct hf_inbox *inbox;
+    struct hf_mailbox *to[CIRCLE];
+    uint64_t sent[CIRCLE], received, sleeps;
+};
+
+static void count_one(void *context, unsigned mailbox, void *message)
+{
+    struct circle *self = context;
+
+    (void)mailbox, (void)message;
+    self->received++;
+}
+
+static bool send_some(struct circle *self)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < CIRCLE; i++) {
+        while (self->to[i] != NULL && self->sent[i] < CIRCLE_MESSAGES &&
+               hf_mailbox_post(self->to[i], self) == HF_OK)
+            self->sent[i]++;
+        all &= self->to[i] == NULL || self->sent[i] == CIRCLE_MESSAGES;
+    }
+    return all;
+}
+
+static void run_in_circle(void *context)
+{
+    struct circle *self = context;
+
+    while (!send_some(self) || self->received < (uint64_t)(CIRCLE - 1) * CIRCLE_MESSAGES)
+        if (hf_inbox_drain(self->inbox, count_one, self, 3) == 0) {
+            self->sleeps++;
+            (void)hf_inbox_wait(self->inbox, -1);
+        }
+}
+
+/* All mailboxes are full most of the time, and nobody looks without being told: a ring that is missed hangs here. */
+static void full_mailboxes_in_a_circle_go_on(void **state)
+{
+    static struct circle all[CIRCLE];
+
+    (void)state;
+    for (unsigned i = 0; i < CIRCLE; i++)
+        all[i].inbox = hf_inbox_new(CIRCLE - 1);
+    for (unsigned from = 0; from < CIRCLE; from++)
+        for (unsigned to = 0; to < CIRCLE; to++) {
+            if (from == to)
+                continue;
+            assert_int_equal(hf_inbox_add(all[to].inbox, 4, &all[from].to[to]), HF_OK);
+            hf_mailbox_tell(all[from].to[to], all[from].inbox);
+        }
+    for (unsigned i = 0; i < CIRCLE; i++)
+        assert_int_equal(hf_thread_start(&all[i].thread, "circle", HF_THREAD_ANY_CPU, run_in_circle, &all[i]),
+                         HF_OK);
+    for (unsigned i = 0; i < CIRCLE; i++)
+        hf_thread_join(&all[i].thread);
+    for (unsigned i = 0; i < CIRCLE; i++)
+        hf_inbox_free(all[i].inbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +294,8 @@ int main(void)
         cmocka_unit_test(the_bell_is_rung_for_sleepers_only),
         cmocka_unit_test(many_writers_and_a_waiting_thread),
         cmocka_unit_test(many_writers_and_a_loop),
+        cmocka_unit_test(a_writer_that_was_refused_hears_of_room),
+        cmocka_unit_test(full_mailboxes_in_a_circle_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

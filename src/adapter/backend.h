@@ -9,6 +9,7 @@
 #include "core/barrier.h"
 #include "core/call.h"
 #include "core/kv.h"
+#include "core/twin/latency_history.h"
 
 struct hf_backend;
 struct hf_json_out;
@@ -72,6 +73,12 @@ struct hf_view_chunk {
         err; /* of an end. HF_ERR_TIMEOUT: no key frame came in time; HF_ERR_UNSUPPORTED: this form cannot carry it; HF_ERR_LIMIT, HF_ERR_NOMEM, HF_ERR_MALFORMED, HF_ERR_IO */
 };
 
+struct hf_heatmap_wish { /* times are UTC; to_ms is not behind now */
+    enum hf_latency_tier tier;
+    uint64_t from_ms, to_ms;
+    uint32_t slots_max;
+};
+
 struct hf_backend_ops {
     /* HF_OK: the gateway owns the call until on_done. HF_ERR_BUSY: mailbox full, the caller keeps it. */
     hf_err (*call)(struct hf_backend *backend, struct hf_call *call);
@@ -109,6 +116,8 @@ struct hf_backend_ops {
     void (*upstreams)(struct hf_backend *backend, struct hf_slice tenant, struct hf_json_out *out);
     /* Members of the object that is open in out. NULL: nothing is measured. */
     void (*heatmap)(struct hf_backend *backend, struct hf_json_out *out);
+    void (*heatmap_history)(struct hf_backend *backend, const struct hf_heatmap_wish *wish,
+                            struct hf_json_out *out);
     uint64_t (*log_end)(struct hf_backend *backend); /* the offset behind the last durable record */
     void (*random)(struct hf_backend *backend, void *out, size_t bytes);
     uint64_t (*utc_ms)(struct hf_backend *backend);

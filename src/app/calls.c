@@ -428,6 +428,12 @@ static void heatmap(struct hf_backend *backend, struct hf_json_out *out)
     hf_gateway_heatmap_json(worker_of(backend)->gateway, out);
 }
 
+static void heatmap_history(struct hf_backend *backend, const struct hf_heatmap_wish *wish,
+                            struct hf_json_out *out)
+{
+    hf_gateway_heatmap_history_json(worker_of(backend)->gateway, wish, out);
+}
+
 static uint64_t log_end(struct hf_backend *backend)
 {
     return hf_log_durable_through(worker_of(backend)->gateway->log) + 1;
@@ -461,6 +467,7 @@ const struct hf_backend_ops hf_worker_backend_ops = {
     .login = login,
     .upstreams = upstreams,
     .heatmap = heatmap,
+    .heatmap_history = heatmap_history,
     .log_end = log_end,
     .random = random_bytes,
     .utc_ms = utc_ms,

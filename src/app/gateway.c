@@ -217,6 +217,9 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     raise_descriptor_limit();
     if (err == HF_OK)
         err = make_data_dir(gateway, config->node.data_dir, error, error_bytes);
+    gateway->latency_history = hf_latency_history_new();
+    if (err == HF_OK && gateway->latency_history == NULL)
+        err = HF_ERR_NOMEM;
     if (err == HF_OK) {
         gateway->tenants = hf_tenants_new();
         err = gateway->tenants ? hf_tenants_load(gateway->tenants, config, gateway->env, error, error_bytes)
@@ -421,6 +424,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     hf_log_close(gateway->log);
     hf_gateway_listeners_free(gateway);
     hf_tenants_free(gateway->tenants);
+    hf_latency_history_free(gateway->latency_history);
     for (struct hf_gateway_rules *rules = gateway->rules, *older; rules != NULL; rules = older) {
         struct hf_config *config = rules->config;
 

@@ -65,8 +65,9 @@ struct hf_gateway {
     unsigned listener_count;
     struct hf_gateway_gb gb; /* cameras */
     struct hf_gateway_upstreams upstreams;
-    struct hf_login login; /* to the console */
-    struct hf_pools pools; /* watched by the first worker */
+    struct hf_login login;                      /* to the console */
+    struct hf_pools pools;                      /* watched by the first worker */
+    struct hf_latency_history *latency_history; /* owns; heatmap.c */
     uint64_t boot, started_utc_ms, started_ms;
     uint64_t previous_end_ms; /* UTC of the last record before this start; 0 = none */
     _Atomic uint32_t

@@ -45,6 +45,21 @@ static void quantile_out(struct hf_json_out *out, const char *name, const struct
         hf_json_out_null(out, name);
 }
 
+static const char *measured(unsigned pair)
+{
+    return pair == HF_LATENCY_HALF_RTT         ? "half of the round trip"
+           : hf_latency_pairs[pair].same_clock ? "one clock"
+                                               : "two clocks";
+}
+
+static void bounds_out(struct hf_json_out *out)
+{
+    hf_json_out_array(out, "buckets_ms");
+    for (unsigned cell = 0; cell < HF_LATENCY_BUCKETS; cell++)
+        hf_json_out_u64(out, NULL, hf_latency_bucket_ms[cell]);
+    hf_json_out_end(out);
+}
+
 static void pair_out(struct hf_json_out *out, unsigned index, const struct hf_latency *latency)
 {
     const struct hf_latency_pair_info *info = &hf_latency_pairs[index];
@@ -62,10 +77,7 @@ static void pair_out(struct hf_json_out *out, unsigned index, const struct hf_la
     quantile_out(out, "p95_ms", &latency->us, 0.95);
     quantile_out(out, "p99_ms", &latency->us, 0.99);
     quantile_out(out, "max_ms", &latency->us, 1);
-    hf_json_out_cstr(out, "measured",
-                     index == HF_LATENCY_HALF_RTT ? "half of the round trip"
-                     : info->same_clock           ? "one clock"
-                                                  : "two clocks");
+    hf_json_out_cstr(out, "measured", measured(index));
     if (!info->same_clock || index == HF_LATENCY_HALF_RTT) {
         hf_json_out_double(out, "uncertainty_mean_ms",
                            count ? (double)latency->uncertainty_us_sum / (double)count / 1e3 : 0);
@@ -83,10 +95,7 @@ void hf_gateway_heatmap_json(struct hf_gateway *gateway, struct hf_json_out *out
 {
     pthread_mutex_lock(&one_at_a_time);
     take_sum(gateway, &shared);
-    hf_json_out_array(out, "buckets_ms");
-    for (unsigned cell = 0; cell < HF_LATENCY_BUCKETS; cell++)
-        hf_json_out_u64(out, NULL, hf_latency_bucket_ms[cell]);
-    hf_json_out_end(out);
+    bounds_out(out);
     hf_json_out_array(out, "pairs");
     for (unsigned i = 0; i < HF_LATENCY_PAIRS; i++)
         pair_out(out, i, &shared.latencies.of[i]);
@@ -95,6 +104,88 @@ void hf_gateway_heatmap_json(struct hf_gateway *gateway, struct hf_json_out *out
     hf_json_out_u64(out, "batches_corrupt", shared.corrupt);
     hf_json_out_u64(out, "batches_malformed", shared.malformed);
     hf_json_out_end(out);
+    pthread_mutex_unlock(&one_at_a_time);
+}
+
+void hf_gateway_heatmap_look(struct hf_gateway *gateway, uint64_t utc_ms)
+{
+    if (!hf_latency_history_due(gateway->latency_history, utc_ms)) /* only this thread writes it */
+        return;
+    pthread_mutex_lock(&one_at_a_time);
+    take_sum(gateway, &shared);
+    hf_latency_history_look(gateway->latency_history, &shared.latencies, utc_ms);
+    pthread_mutex_unlock(&one_at_a_time);
+}
+
+static void part_out(struct hf_json_out *out, const struct hf_latency_slot *slot, unsigned pair)
+{
+    const struct hf_latency_part *part = &slot->of[pair];
+
+    hf_json_out_object(out, NULL);
+    hf_json_out_u64(out, "time_ms", slot->begin_ms);
+    hf_json_out_u64(out, "count", part->count);
+    hf_json_out_array(out, "cells");
+    for (unsigned cell = 0; cell < HF_LATENCY_BUCKETS; cell++)
+        hf_json_out_u64(out, NULL, part->cells[cell]);
+    hf_json_out_end(out);
+    hf_json_out_double(out, "p50_ms", part->p50_us / 1e3);
+    hf_json_out_double(out, "p95_ms", part->p95_us / 1e3);
+    hf_json_out_double(out, "p99_ms", part->p99_us / 1e3);
+    hf_json_out_double(out, "max_ms", part->max_us / 1e3);
+    if (!hf_latency_pairs[pair].same_clock)
+        hf_json_out_double(out, "uncertainty_mean_ms", part->uncertainty_us / 1e3);
+    hf_json_out_end(out);
+}
+
+/* The end of what fits, or to_ms. */
+static uint64_t page_end(const struct hf_latency_history *history, const struct hf_heatmap_wish *wish)
+{
+    const struct hf_latency_slot *slot;
+    uint64_t at_ms = wish->from_ms;
+
+    for (uint32_t i = 0; (slot = hf_latency_history_find(history, wish->tier, at_ms, wish->to_ms)) != NULL;
+         i++) {
+        if (i == wish->slots_max)
+            return slot->begin_ms;
+        at_ms = slot->begin_ms + 1;
+    }
+    return wish->to_ms;
+}
+
+static void slots_out(struct hf_json_out *out, const struct hf_latency_history *history,
+                      const struct hf_heatmap_wish *wish, uint64_t end_ms, unsigned pair)
+{
+    const struct hf_latency_slot *slot;
+
+    hf_json_out_object(out, NULL);
+    hf_json_out_cstr(out, "source", hf_latency_pairs[pair].source);
+    hf_json_out_cstr(out, "destination", hf_latency_pairs[pair].destination);
+    hf_json_out_cstr(out, "measured", measured(pair));
+    hf_json_out_array(out, "slots");
+    for (uint64_t at_ms = wish->from_ms;
+         (slot = hf_latency_history_find(history, wish->tier, at_ms, end_ms)) != NULL;
+         at_ms = slot->begin_ms + 1)
+        if (slot->of[pair].count > 0)
+            part_out(out, slot, pair);
+    hf_json_out_end(out);
+    hf_json_out_end(out);
+}
+
+void hf_gateway_heatmap_history_json(struct hf_gateway *gateway, const struct hf_heatmap_wish *wish,
+                                     struct hf_json_out *out)
+{
+    const struct hf_latency_history *history = gateway->latency_history;
+
+    pthread_mutex_lock(&one_at_a_time);
+    uint64_t end_ms = page_end(history, wish);
+
+    bounds_out(out);
+    hf_json_out_array(out, "pairs");
+    for (unsigned pair = 0; pair < HF_LATENCY_PAIRS; pair++)
+        slots_out(out, history, wish, end_ms, pair);
+    hf_json_out_end(out);
+    if (end_ms < wish->to_ms)
+        hf_json_out_u64(out, "next_from_ms", end_ms);
     pthread_mutex_unlock(&one_at_a_time);
 }
 

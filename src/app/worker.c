@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/heatmap.h"
 #include "app/media.h"
 #include "app/node_life.h"
 #include "base/assert.h"
@@ -91,6 +92,8 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     hf_worker_recheck_certificates(worker);
     if (worker->index == 0)
         hf_pools_watch(&worker->gateway->pools, worker->gateway, now_ms);
+    if (worker->index == 0)
+        hf_gateway_heatmap_look(worker->gateway, worker->hub.utc_ms);
     if (worker->index == 0)
         hf_node_alive_step(worker, now_ms);
     if (worker->index == 0 && !worker->draining)

@@ -113,6 +113,11 @@ void hf_hist_merge(struct hf_hist *into, const struct hf_hist *from)
     into->count += from->count;
 }
 
+static uint64_t bucket_middle(unsigned bucket)
+{
+    return bucket_low(bucket) + (bucket_high(bucket) - bucket_low(bucket)) / 2;
+}
+
 static uint64_t within(const struct hf_hist *hist, uint64_t value)
 {
     return value < hist->min ? hist->min : HF_MIN(value, hist->max);
@@ -133,9 +138,39 @@ uint64_t hf_hist_quantile(const struct hf_hist *hist, double q)
     for (unsigned i = 0; i < HF_HIST_BUCKETS; i++) {
         seen += hist->buckets[i];
         if (seen >= rank)
-            return within(hist, bucket_low(i) + (bucket_high(i) - bucket_low(i)) / 2);
+            return within(hist, bucket_middle(i));
     }
     HF_UNREACHABLE();
+}
+
+void hf_hist_subtract(struct hf_hist *hist, const struct hf_hist *before)
+{
+    struct hf_hist left = {.count = hist->count - before->count,
+                           .clamped = hist->clamped - before->clamped,
+                           .sum_low = hist->sum_low - before->sum_low,
+                           .sum_high = hist->sum_high - before->sum_high - (hist->sum_low < before->sum_low)};
+    bool any = false;
+
+    HF_ASSERT(hist->count >= before->count);
+    for (unsigned i = 0; i < HF_HIST_BUCKETS; i++) {
+        HF_ASSERT(hist->buckets[i] >= before->buckets[i]);
+        left.buckets[i] = hist->buckets[i] - before->buckets[i];
+        if (left.buckets[i] == 0)
+            continue;
+        left.max = within(hist, bucket_middle(i));
+        if (!any)
+            left.min = left.max;
+        any = true;
+    }
+    left.mean = hf_hist_mean(&left);
+    if (left.count > 0) { /* Chan's rule, the other way round */
+        double delta = left.mean - before->mean;
+
+        left.square_distance =
+            fmax(0, hist->square_distance - before->square_distance -
+                        delta * delta * (double)before->count * (double)left.count / (double)hist->count);
+    }
+    *hist = left;
 }
 
 uint64_t hf_hist_count(const struct hf_hist *hist)

@@ -32,6 +32,10 @@ void hf_hist_record(struct hf_hist *hist, uint64_t value);
 void hf_hist_record_n(struct hf_hist *hist, uint64_t value, uint64_t n); /* n times the same value */
 void hf_hist_merge(struct hf_hist *into, const struct hf_hist *from);
 
+/* Leaves in `hist` what was recorded since it was as `before`, which is an earlier state of it. Quantiles are as good as ever; minimum and maximum are the
+ * middles of their buckets, within the old ones. */
+void hf_hist_subtract(struct hf_hist *hist, const struct hf_hist *before);
+
 /* The smallest value that at least the fraction q (0..1) of all values does not exceed, within 1 %, never
  * outside min..max; 0 gives the minimum, 1 the maximum. 0 when empty. */
 uint64_t hf_hist_quantile(const struct hf_hist *hist, double q);

@@ -172,6 +172,38 @@ static void values_above_the_range_count_as_its_end(void **state)
     assert_int_equal(hist.buckets[HF_HIST_BUCKETS - 1], 4);
 }
 
+/* What was recorded between two looks, of a histogram that goes on. */
+static void subtracting_leaves_what_came_since(void **state)
+{
+    static struct hf_hist before, alone;
+
+    (void)state;
+    hf_hist_reset(&hist);
+    hf_hist_reset(&alone);
+    for (unsigned i = 0; i < 1000; i++)
+        hf_hist_record(&hist, 1 + i * 37);
+    before = hist;
+    for (unsigned i = 0; i < 500; i++) {
+        hf_hist_record(&hist, 300 + i * 11);
+        hf_hist_record(&alone, 300 + i * 11);
+    }
+    hf_hist_subtract(&hist, &before);
+    assert_memory_equal(hist.buckets, alone.buckets, sizeof(hist.buckets));
+    assert_int_equal(hf_hist_count(&hist), 500);
+    assert_true(hf_hist_sum(&hist) == hf_hist_sum(&alone) && hf_hist_mean(&hist) == hf_hist_mean(&alone));
+    assert_true(fabs(hf_hist_stddev(&hist) - hf_hist_stddev(&alone)) < 0.01 * hf_hist_stddev(&alone));
+    for (unsigned percent = 0; percent <= 100; percent++) {
+        double is = (double)hf_hist_quantile(&hist, percent / 100.0);
+        double wanted = (double)hf_hist_quantile(&alone, percent / 100.0);
+
+        assert_true(fabs(is - wanted) <= 0.01 * wanted);
+    }
+    before = hist;
+    hf_hist_subtract(&hist, &before);
+    assert_int_equal(hf_hist_count(&hist), 0);
+    assert_int_equal(hf_hist_quantile(&hist, 0.5) + hf_hist_max(&hist) + hf_hist_min(&hist), 0);
+}
+
 static void the_walk_covers_the_range_without_gaps(void **state)
 {
     struct hf_hist_cursor cursor = {0};
@@ -219,6 +251,7 @@ int main(void)
         cmocka_unit_test(recording_n_equals_recording_n_times),
         cmocka_unit_test(sums_do_not_overflow),
         cmocka_unit_test(values_above_the_range_count_as_its_end),
+        cmocka_unit_test(subtracting_leaves_what_came_since),
         cmocka_unit_test(the_walk_covers_the_range_without_gaps),
         cmocka_unit_test(cumulative_counts_suit_prometheus),
     };

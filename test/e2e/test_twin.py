@@ -1,6 +1,7 @@
 """Samples of sensors through a real gateway: the live state, the time series, and what happens to a batch that does not check."""
 import base64
 import time
+from urllib.parse import urlencode
 
 import pytest
 
@@ -229,3 +230,16 @@ def test_heatmap(gw):
     assert found["capture", "gateway"]["measured"] == "two clocks"
     assert found["gateway", "durable"]["count"] > 0
     assert gw.metric("holdfast_latency_gateway_to_durable_seconds_count") > 0
+
+    def slots(**query):
+        answer = gw.api().get("/v1/heatmap/history?" + urlencode(query))
+        return [slot for pair in answer["pairs"] if (pair["source"], pair["destination"]) == ("gateway", "durable") for slot in pair["slots"]]
+
+    got = eventually(slots, timeout_s=25)  # a slot has 10 s
+    assert all(slot["time_ms"] % 10000 == 0 and sum(slot["cells"]) == slot["count"] > 0 for slot in got)
+    assert all(0 < slot["p50_ms"] <= slot["p95_ms"] <= slot["p99_ms"] <= slot["max_ms"] for slot in got)
+    assert sum(slot["count"] for slot in got) <= pairs()[1]["gateway", "durable"]["count"]
+    assert slots(**{"from": got[-1]["time_ms"] + 1}) != got and slots(to=got[0]["time_ms"]) == []
+    for wrong in ({"step": 60000}, {"from": "yesterday"}, {"from": "2100-01-01T00:00:00Z"}, {"limit": 1001}):
+        problem = gw.api().do("GET", "/v1/heatmap/history?" + urlencode(wrong))
+        assert problem.status == 400 and problem.json["field"] in wrong, wrong

@@ -1,6 +1,8 @@
 #include "adapter/api/request.h"
 #include "base/uuid.h"
 
+enum { TIME_CHARS_MAX = 40 };
+
 bool hf_api_param(struct hf_api_request *request, const char *name, char *storage, size_t storage_bytes,
                   struct hf_slice *ret_value)
 {
@@ -126,4 +128,16 @@ static bool parse_rfc3339(struct hf_slice text, uint64_t *ret_utc_ms)
 bool hf_api_time_parse(struct hf_slice text, uint64_t *ret_utc_ms)
 {
     return hf_slice_to_u64(text, ret_utc_ms) || parse_rfc3339(text, ret_utc_ms);
+}
+
+bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
+                       uint64_t *ret_utc_ms)
+{
+    char storage[TIME_CHARS_MAX];
+    struct hf_slice text;
+
+    if (!hf_api_param(request, name, storage, sizeof(storage), &text))
+        return false;
+    return text.at == NULL || (hf_api_time_parse(text, ret_utc_ms) && *ret_utc_ms >= min_ms) ||
+           hf_api_bad(request, name, "%s must be milliseconds since 1970 or RFC 3339 in UTC", name);
 }

@@ -107,6 +107,7 @@ const struct hf_api_route hf_api_routes[] = {
     {DELETE, "/v1/keys/{}",               HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_key_delete},
     {POST,   "/v1/revocations",           HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_revocation_post},
     {GET,    "/v1/heatmap",               HF_SCOPE_METRICS_READ,   HF_ROUTE_ADMIN,                    hf_api_heatmap},
+    {GET,    "/v1/heatmap/history",       HF_SCOPE_METRICS_READ,   HF_ROUTE_ADMIN,                    hf_api_heatmap_history},
     {GET,    "/v1/ledger",                HF_SCOPE_METRICS_READ,   HF_ROUTE_ADMIN,                    hf_api_ledger},
     {GET,    "/v1/reasons",               0,                       HF_ROUTE_PUBLIC | HF_ROUTE_ADMIN,  hf_api_reasons},
     {GET,    "/v1/self",                  HF_SCOPES_ALL,           0,                                 hf_api_self},

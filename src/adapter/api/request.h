@@ -148,6 +148,9 @@ bool hf_api_id_argument(struct hf_api_request *request, size_t n,
                         uint8_t ret_id[16]); /* a UUID in the path */
 bool hf_api_device_argument(struct hf_api_request *request,
                             struct hf_slice *ret_device); /* the first argument */
+/* A parameter that is milliseconds since 1970 or RFC 3339 in UTC, and not below min_ms. Absent leaves *ret_utc_ms. False: answered 400. */
+bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
+                       uint64_t *ret_utc_ms);
 /* Milliseconds since 1970, or RFC 3339 in UTC. */
 bool hf_api_time_parse(struct hf_slice text, uint64_t *ret_utc_ms);
 
@@ -253,9 +256,10 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_reasons, hf_api_metrics, hf_api_livez, hf_api_readyz, hf_api_startupz, hf_api_device_context_get,
     hf_api_device_context_patch, hf_api_group_context_get, hf_api_group_context_patch, hf_api_cameras_list,
     hf_api_camera_get, hf_api_channels_list, hf_api_channel_get, hf_api_camera_command,
-    hf_api_camera_subscriptions, hf_api_device_live, hf_api_device_series, hf_api_heatmap, hf_api_shadow_get,
-    hf_api_shadow_patch, hf_api_shadow_delete, hf_api_shadow_list, hf_api_shadow_versions,
-    hf_api_device_presence, hf_api_push_post, hf_api_pushes_list, hf_api_push_get, hf_api_groups_list;
+    hf_api_camera_subscriptions, hf_api_device_live, hf_api_device_series, hf_api_heatmap,
+    hf_api_heatmap_history, hf_api_shadow_get, hf_api_shadow_patch, hf_api_shadow_delete, hf_api_shadow_list,
+    hf_api_shadow_versions, hf_api_device_presence, hf_api_push_post, hf_api_pushes_list, hf_api_push_get,
+    hf_api_groups_list;
 
 /* console.c, operator.c */
 hf_api_handler hf_api_console_file, hf_api_console_folder, hf_api_console_settings, hf_api_console_login,

@@ -14,8 +14,4 @@ void hf_api_shadow_reply(struct hf_api_request *request, const struct hf_call *w
 /* Is a version or a time of the past asked for? Then *ret_past is true and it is answered, or will be. False: answered 400. */
 bool hf_api_shadow_past(struct hf_api_request *request, bool *ret_past);
 
-/* A parameter that is milliseconds since 1970 or RFC 3339 in UTC, and not below min_ms. Absent leaves *ret_utc_ms. False: answered 400. */
-bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
-                       uint64_t *ret_utc_ms);
-
 #endif

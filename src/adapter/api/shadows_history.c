@@ -6,22 +6,9 @@
 #include "core/shadow_rows.h"
 
 enum {
-    TIME_CHARS_MAX = 40,
     ROW_JSON_BYTES = 256,
     SINCE_CHANGES_MAX = 100, /* who lacks more gets the whole */
 };
-
-bool hf_api_param_time(struct hf_api_request *request, const char *name, uint64_t min_ms,
-                       uint64_t *ret_utc_ms)
-{
-    char storage[TIME_CHARS_MAX];
-    struct hf_slice text;
-
-    if (!hf_api_param(request, name, storage, sizeof(storage), &text))
-        return false;
-    return text.at == NULL || (hf_api_time_parse(text, ret_utc_ms) && *ret_utc_ms >= min_ms) ||
-           hf_api_bad(request, name, "%s must be milliseconds since 1970 or RFC 3339 in UTC", name);
-}
 
 /* ---- the changes since a version ---- */
 

@@ -190,6 +190,7 @@ static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, stru
         *ret_check = "jti";
         if (claims.id.bytes > HF_AUTH_JTI_BYTES_MAX)
             return HF_REASON_CREDENTIALS_INVALID; /* it could not be revoked */
+        memcpy(identity->jti, claims.id.at, claims.id.bytes);
         if (revoked(auth, tenant->tenant->name, "token:", claims.id))
             return HF_REASON_REVOKED;
     }
@@ -274,6 +275,13 @@ enum hf_reason hf_auth_name_device(struct hf_auth *auth, struct hf_identity *ide
     } else if (device.bytes > 0 && !hf_slice_eq(device, device_of(identity))) {
         return HF_REASON_IDENTITY_MISMATCH;
     }
-    return revoked(auth, identity->tenant->name, "device:", device_of(identity)) ? HF_REASON_REVOKED
-                                                                                 : HF_REASON_NONE;
+    return hf_auth_revoked(auth, identity) ? HF_REASON_REVOKED : HF_REASON_NONE;
+}
+
+bool hf_auth_revoked(struct hf_auth *auth, const struct hf_identity *identity)
+{
+    struct hf_slice tenant = identity->tenant->name;
+
+    return (identity->jti[0] != '\0' && revoked(auth, tenant, "token:", hf_slice_of(identity->jti))) ||
+           (!identity->any && revoked(auth, tenant, "device:", device_of(identity)));
 }

@@ -30,7 +30,8 @@ struct hf_identity {
         *auth_tenant; /* of the set in force when it was verified: valid during the call only */
     char device[HF_DEVICE_BYTES_MAX + 1];
     uint8_t device_bytes;
-    uint64_t expires_ms; /* UTC of the credentials; 0 = never */
+    char jti[HF_AUTH_JTI_BYTES_MAX + 1]; /* of the token; "" = none */
+    uint64_t expires_ms;                 /* UTC of the credentials; 0 = never */
     uint64_t
         credential_hash; /* of what can be revoked: the token's jti or the certificate's fingerprint; 0 = nothing */
     bool by_certificate;
@@ -70,9 +71,12 @@ enum hf_reason hf_auth_device_later(struct hf_auth *auth, struct hf_slice token,
                                     uint64_t utc_ms, struct hf_identity *ret_identity,
                                     const char **ret_check);
 /* And now it has: device may be absent when the identity has one. HF_REASON_NONE: identity->device is set and `any` is not. IDENTITY_MISMATCH: it
- * is another one than the credentials say. CREDENTIALS_INVALID: no device id. REVOKED: the device was, if only since it showed its credentials. */
+ * is another one than the credentials say. CREDENTIALS_INVALID: no device id. REVOKED: the device or its token was, if only since it showed its credentials. */
 enum hf_reason hf_auth_name_device(struct hf_auth *auth, struct hf_identity *identity,
                                    struct hf_slice device);
+
+/* What was let in before: has its token or, once it has a name, the device been revoked since? */
+bool hf_auth_revoked(struct hf_auth *auth, const struct hf_identity *identity);
 
 uint64_t hf_auth_jti_hash(struct hf_slice tenant, struct hf_slice jti);
 

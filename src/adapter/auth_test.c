@@ -266,6 +266,29 @@ static void revoked_is_revoked(void **state)
     assert_int_equal(ask(kit_token(&kit, "k1", "d1", jti, KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
 }
 
+/* After it was let in, which who has the identity cannot see from it. */
+static void what_was_revoked_since_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", "j1", KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
+    assert_false(hf_auth_revoked(kit.auth, &identity));
+    revoke("umbrella", "token:j1");
+    revoke("acme", "token:j2");
+    assert_false(hf_auth_revoked(kit.auth, &identity));
+    revoke("acme", "token:j1");
+    assert_true(hf_auth_revoked(kit.auth, &identity));
+    assert_int_equal(ask(kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000), NULL, NULL), HF_REASON_NONE);
+    assert_false(hf_auth_revoked(kit.auth, &identity));
+    revoke("acme", "device:d1");
+    assert_true(hf_auth_revoked(kit.auth, &identity));
+    assert_int_equal(ask_later(kit_token(&kit, "k1", "*", "j3", KIT_UTC + 60000), NULL, NULL),
+                     HF_REASON_NONE);
+    assert_false(hf_auth_revoked(kit.auth, &identity));
+    revoke("acme", "token:j3");
+    assert_true(hf_auth_revoked(kit.auth, &identity)); /* before it has a name */
+    assert_int_equal(hf_auth_name_device(kit.auth, &identity, HF_SLICE("d2")), HF_REASON_REVOKED);
+}
+
 static void new_set_forgets_what_the_old_one_had_verified(void **state)
 {
     static struct hf_auth_set next;
@@ -290,15 +313,11 @@ int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, done)
     const struct CMUnitTest tests[] = {
-        ROW(token_names_tenant_and_device),
-        ROW(a_device_may_name_itself_later),
-        ROW(bad_tokens_say_which_check_failed),
-        ROW(token_within_the_leeway_lives_to_its_end),
-        ROW(scopes_must_allow_connecting),
-        ROW(certificates_alone_and_beside_a_token),
-        ROW(a_denied_certificate_lets_nobody_in),
-        ROW(revoked_is_revoked),
-        ROW(new_set_forgets_what_the_old_one_had_verified),
+        ROW(token_names_tenant_and_device),       ROW(a_device_may_name_itself_later),
+        ROW(bad_tokens_say_which_check_failed),   ROW(token_within_the_leeway_lives_to_its_end),
+        ROW(scopes_must_allow_connecting),        ROW(certificates_alone_and_beside_a_token),
+        ROW(a_denied_certificate_lets_nobody_in), ROW(revoked_is_revoked),
+        ROW(what_was_revoked_since_is_found),     ROW(new_set_forgets_what_the_old_one_had_verified),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
 }

@@ -285,14 +285,10 @@ static void refuse_link(struct hf_link *link, const struct hf_ws_admit *admit, e
     link->ops->abort(link);
 }
 
-/* What was taken back while it was on its way: who ended the live connections then, of certificates and of devices, did not see this one. */
+/* What was taken back while it was on its way: who ended the live connections then, of certificates, tokens and devices, did not see this one. */
 static bool still_good(struct hf_worker *worker, struct hf_link *link, const struct hf_identity *identity)
 {
-    struct hf_identity known = *identity;
-    struct hf_slice as_known = {NULL, 0};
-
-    return certificate_good(link) &&
-           (known.any || hf_auth_name_device(worker->auth, &known, as_known) != HF_REASON_REVOKED);
+    return certificate_good(link) && !hf_auth_revoked(worker->auth, identity);
 }
 
 static bool let_in(struct hf_worker *worker, struct hf_link *link, const struct hf_ws_admit *admit,

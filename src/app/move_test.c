@@ -144,6 +144,7 @@ static void arrive(void)
     move->admit.identity.tenant = &t.tenant;
     move->admit.identity.device_bytes = 2;
     memcpy(move->admit.identity.device, "d1", 2);
+    memcpy(move->admit.identity.jti, "j1", 2);
     hf_worker_on_move(t.home, move);
     hf_loop_flush(t.home->loop);
     hf_loop_turn(t.home->loop, 0);
@@ -168,21 +169,34 @@ static void who_comes_home_is_let_in(void **state)
     assert_non_null(strstr(heard(), "101 Switching Protocols"));
 }
 
-static void who_was_revoked_on_the_way_is_not(void **state)
+static void arrive_revoked(const char *key, size_t bytes)
 {
-    static const char key[] = "acme\0device:d1";
     struct hf_kv_txn *txn = NULL;
 
-    (void)state;
     assert_int_equal(hf_kv_write(t.kv, &txn), HF_OK);
-    assert_int_equal(
-        hf_kv_put(txn, HF_KV_REVOCATIONS, (struct hf_slice){key, sizeof(key) - 1}, HF_SLICE("x")), HF_OK);
+    assert_int_equal(hf_kv_put(txn, HF_KV_REVOCATIONS, (struct hf_slice){key, bytes}, HF_SLICE("x")), HF_OK);
     assert_int_equal(hf_kv_commit(txn, 1), HF_OK);
     arrive();
     assert_int_equal(t.online, 0);
     assert_int_equal(t.refused, 1);
     assert_int_equal(t.reason, HF_REASON_REVOKED);
     assert_non_null(strstr(heard(), "\"reason\":\"revoked\""));
+}
+
+static void who_was_revoked_on_the_way_is_not(void **state)
+{
+    static const char key[] = "acme\0device:d1";
+
+    (void)state;
+    arrive_revoked(key, sizeof(key) - 1);
+}
+
+static void whose_token_was_revoked_on_the_way_is_not(void **state)
+{
+    static const char key[] = "acme\0token:j1";
+
+    (void)state;
+    arrive_revoked(key, sizeof(key) - 1);
 }
 
 static void who_finds_no_room_leaves_a_record(void **state)
@@ -209,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(who_comes_home_is_let_in),
         ROW(who_was_revoked_on_the_way_is_not),
+        ROW(whose_token_was_revoked_on_the_way_is_not),
         ROW(who_finds_no_room_leaves_a_record),
     };
 #undef ROW

@@ -176,12 +176,12 @@ static void what_is_wrong_is_said(void **state)
         {"{\"subscribe\":-1}", "\"reason\":\"bad_request\""},
         {"{\"overview\":1}", "\"reason\":\"bad_request\""},
         {"{\"subscribe\":3,\"type\":\"online,nothing\"}",
-         "\"subscription\":3,\"reason\":\"bad_request\",\"field\":\"type\""},
+         "\"subscription\":3,\"reason\":\"bad_request\",\"field\":\"type\",\"detail\":\"type must be "},
         {"{\"subscribe\":3,\"type\":7}", "\"field\":\"type\""},
-        {"{\"subscribe\":3,\"device\":\"a b\"}", "\"field\":\"device\""},
-        {"{\"subscribe\":3,\"topic\":\"a/#/b\"}", "\"field\":\"topic\""},
-        {"{\"subscribe\":3,\"by\":\"a/b\"}", "\"field\":\"by\""},
-        {"{\"subscribe\":3,\"from\":0}", "\"field\":\"from\""},
+        {"{\"subscribe\":3,\"device\":\"a b\"}", "\"field\":\"device\",\"detail\":\"a device id is "},
+        {"{\"subscribe\":3,\"topic\":\"a/#/b\"}", "\"field\":\"topic\",\"detail\":\"topic must be "},
+        {"{\"subscribe\":3,\"by\":\"a/b\"}", "\"field\":\"by\",\"detail\":\"by must be "},
+        {"{\"subscribe\":3,\"from\":0}", "\"field\":\"from\",\"detail\":\"from must be "},
         {"{\"subscribe\":3,\"from\":\"soon\"}", "\"field\":\"from\""},
     };
 

@@ -365,12 +365,14 @@ static void what_is_wrong_is_said(void **state)
     } rows[] = {
         {"{\"watch\":-1,\"device\":\"d\"}",
          "\"type\":\"refused\",\"reason\":\"bad_request\",\"detail\":\"say "},
-        {"{\"watch\":3}", "\"watch\":3,\"reason\":\"bad_request\",\"field\":\"device\""},
+        {"{\"watch\":3}",
+         "\"watch\":3,\"reason\":\"bad_request\",\"field\":\"device\",\"detail\":\"a device id is "},
         {"{\"watch\":3,\"device\":7}", "\"field\":\"device\""},
         {"{\"watch\":3,\"device\":\"a b\"}", "\"field\":\"device\""},
-        {"{\"watch\":3,\"device\":\"d\",\"state\":1}", "\"field\":\"state\""},
+        {"{\"watch\":3,\"device\":\"d\",\"state\":1}", "\"field\":\"state\",\"detail\":\"state must be "},
         {"{\"watch\":3,\"device\":\"d\",\"state\":false}", "\"field\":\"state\""},
-        {"{\"watch\":3,\"device\":\"d\",\"samples\":\"yes\"}", "\"field\":\"samples\""},
+        {"{\"watch\":3,\"device\":\"d\",\"samples\":\"yes\"}",
+         "\"field\":\"samples\",\"detail\":\"samples must be "},
         {"{\"unwatch\":\"x\"}", "\"reason\":\"bad_request\""},
     };
 

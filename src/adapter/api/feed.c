@@ -136,10 +136,13 @@ static void take_watch(struct hf_feed *feed, uint64_t number,
     } else if (!hf_feed_take_text(&fields[HF_FEED_DEVICE], storage, sizeof(storage), &device) ||
                !hf_id_valid(device, HF_DEVICE_BYTES_MAX)) {
         refusal.field = "device";
+        refusal.text = HF_FEED_DEVICE_RULE;
     } else if (!take_bool(&fields[HF_FEED_SAMPLES], &samples)) {
         refusal.field = "samples";
+        refusal.text = "samples must be true or false";
     } else if (!take_bool(&fields[HF_FEED_STATE], &state) || (!state && !samples)) {
-        refusal.field = "state"; /* or nothing is wanted */
+        refusal.field = "state";
+        refusal.text = "state must be true or false, and one of state and samples true";
     } else {
         hf_feed_watch(feed, number, device, state, samples);
         return;

@@ -65,6 +65,7 @@ struct hf_feed_refusal {
     const char *field; /* NULL: none */
     const char *text;  /* NULL: the reason's own */
 };
+#define HF_FEED_DEVICE_RULE "a device id is 1 to 128 of A-Z a-z 0-9 . _ : @ -"
 typedef void hf_feed_members(struct hf_json_out *out, const void *context);
 
 /* A message of a few members; of and more may be NULL. Not flushed. False, here and below: the stream is gone. */

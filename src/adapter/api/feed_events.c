@@ -104,26 +104,33 @@ static bool take_from(const struct hf_json_field *field, char *storage, size_t b
     return *ret_from == 1 || hf_slice_is(text, "latest");
 }
 
-/* NULL, or the name of the member that is wrong. */
-static const char *take_filter(const struct hf_json_field fields[HF_FEED_FIELDS], struct filter *filter,
-                               struct hf_tail_request *tail)
+static bool wrong(struct hf_feed_refusal *ret_wrong, const char *field, const char *text)
+{
+    *ret_wrong = (struct hf_feed_refusal){HF_REASON_BAD_REQUEST, field, text};
+    return false;
+}
+
+/* False: *ret_wrong says what is. */
+static bool take_filter(const struct hf_json_field fields[HF_FEED_FIELDS], struct filter *filter,
+                        struct hf_tail_request *tail, struct hf_feed_refusal *ret_wrong)
 {
     struct hf_slice types, unknown;
 
     if (!hf_feed_take_text(&fields[HF_FEED_TYPE], filter->types, sizeof(filter->types), &types) ||
         !hf_api_types_parse(types, &tail->types, &unknown))
-        return "type";
+        return wrong(ret_wrong, "type", "type must be names of events, such as online,offline");
     if (!hf_feed_take_text(&fields[HF_FEED_DEVICE], filter->device, sizeof(filter->device), &tail->device) ||
         (tail->device.at != NULL && !hf_id_valid(tail->device, HF_DEVICE_BYTES_MAX)))
-        return "device";
+        return wrong(ret_wrong, "device", HF_FEED_DEVICE_RULE);
     if (!hf_feed_take_text(&fields[HF_FEED_TOPIC], filter->topic, sizeof(filter->topic),
                            &tail->topic_filter) ||
         (tail->topic_filter.at != NULL && !hf_topic_filter_valid(tail->topic_filter)))
-        return "topic";
+        return wrong(ret_wrong, "topic", "topic must be a filter such as plant/+/temperature or plant/#");
     if (!hf_feed_take_text(&fields[HF_FEED_BY], filter->by, sizeof(filter->by), &tail->by) ||
         (tail->by.at != NULL && !hf_slice_is(tail->by, "*") && !hf_id_valid(tail->by, HF_BY_BYTES_MAX)))
-        return "by";
-    return take_from(&fields[HF_FEED_FROM], filter->from, sizeof(filter->from), &tail->from) ? NULL : "from";
+        return wrong(ret_wrong, "by", "by must be the id of an API key, or * for any");
+    return take_from(&fields[HF_FEED_FROM], filter->from, sizeof(filter->from), &tail->from) ||
+           wrong(ret_wrong, "from", "from must be earliest, latest or an offset from 1 on");
 }
 
 static void from_member(struct hf_json_out *out, const void *context)
@@ -142,16 +149,16 @@ void hf_feed_subscribe(struct hf_feed *feed, uint64_t number,
         .tenant = request->tenant.at ? request->tenant : HF_SLICE("*"), .follow = true, .form = HF_TAIL_WS};
     const struct hf_feed_of of = {"subscription", number};
     struct hf_feed_subscription *place = find(feed, number);
+    struct hf_feed_refusal refusal;
     struct filter filter;
-    const char *wrong = take_filter(fields, &filter, &tail);
 
     if (!hf_scope_allows(request->scopes, HF_SCOPE_EVENTS_READ)) {
         (void)hf_feed_refuse(
             feed, &of, (struct hf_feed_refusal){HF_REASON_FORBIDDEN, NULL, "needs the scope: events:read"});
         return;
     }
-    if (wrong != NULL) {
-        (void)hf_feed_refuse(feed, &of, (struct hf_feed_refusal){HF_REASON_BAD_REQUEST, wrong, NULL});
+    if (!take_filter(fields, &filter, &tail, &refusal)) {
+        (void)hf_feed_refuse(feed, &of, refusal);
         return;
     }
     if (tail.from ==

@@ -75,10 +75,12 @@ function Lost() {
   return <div class="alert bad" role="alert" id="lost"><strong>{t("The connection to the gateway is lost.")}</strong> {t("What you see is {span} old. It is tried again every few seconds.", { span: span(now - state.at) })}</div>;
 }
 
-const KEYS = [["g o · g d · g p · g v · g m · g e · g c · g l · g r · g h", () => t("go to a page")], ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];
+const KEYS = [...PAGES.map(([, key, title]) => ["g " + key, title]), ["/", () => t("search")], ["↑ ↓ · j k", () => t("move in a list")], ["Enter", () => t("open")], ["p", () => t("pause or resume events")], ["?", () => t("this help")], ["Esc", () => t("close")]];
 
 function Help({ close }) {
-  return <div class="shade" onClick={close}><div class="panel help" role="dialog" aria-label={t("Keys")} onClick={(event) => event.stopPropagation()}><header><h2>{t("Keys")}</h2><button onClick={close} aria-label={t("Close")}>✕</button></header><dl class="facts">{KEYS.map(([keys, text]) => <><dt><kbd>{keys}</kbd></dt><dd>{text()}</dd></>)}</dl></div></div>;
+  const box = useRef();
+  useEffect(() => box.current.showModal(), []); // takes the focus, gives it back, and closes with Esc
+  return <dialog class="panel help" ref={box} aria-label={t("Keys")} onClose={close} onClick={(event) => event.target === box.current && close()}><header><h2>{t("Keys")}</h2><button onClick={close} aria-label={t("Close")}>✕</button></header><dl class="facts">{KEYS.map(([keys, text]) => <><dt><kbd>{keys}</kbd></dt><dd>{text()}</dd></>)}</dl></dialog>;
 }
 
 function useKeys(setHelp) {
@@ -87,7 +89,6 @@ function useKeys(setHelp) {
     const onKey = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Escape") {
-        setHelp(false);
         if (event.target.matches("input,textarea")) event.target.blur();
         return;
       }

@@ -31,8 +31,8 @@ export class Problem extends Error {
     super(body.detail || body.title || body.reason || "HTTP " + status);
     Object.assign(this, body, { status });
   }
-  get offline() {
-    return this.reason === "network";
+  get offline() { // nobody is there, or only a proxy that says so
+    return this.reason === "network" || (this.status >= 502 && !this.reason);
   }
 }
 

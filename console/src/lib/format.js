@@ -44,11 +44,18 @@ export function span(ms) {
   const s = Math.max(0, Math.round(ms / 1000)), [second, minute, hour, day] = lang.get() === "zh" ? ["秒", "分", "小时", "天"] : ["s", "min", "h", "d"], parts = (...list) => list.map(([n, unit]) => n + " " + unit).join(" ");
   if (s < 60) return parts([s, second]);
   if (s < 3600) return parts([Math.floor(s / 60), minute], ...(s < 600 && s % 60 ? [[s % 60, second]] : []));
-  if (s < 86400) return parts([Math.floor(s / 3600), hour], [Math.floor(s / 60) % 60, minute]);
-  return parts([Math.floor(s / 86400), day], [Math.floor(s / 3600) % 24, hour]);
+  const [whole, rest] = s < 86400 ? [[Math.floor(s / 3600), hour], [Math.floor(s / 60) % 60, minute]] : [[Math.floor(s / 86400), day], [Math.floor(s / 3600) % 24, hour]];
+  return parts(whole, ...(rest[0] ? [rest] : []));
 }
 
 export const utc = (ms) => new Date(ms).toISOString().replace("T", " ").replace("Z", " UTC");
+
+// Europe/Berlin, UTC+1
+export function zone() {
+  const minutes = -new Date().getTimezoneOffset(), size = Math.abs(minutes);
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return name === "UTC" ? name : name + ", UTC" + (minutes < 0 ? "−" : "+") + Math.floor(size / 60) + (size % 60 ? ":" + pad(size % 60) : "");
+}
 
 const pad = (n, width = 2) => String(n).padStart(width, "0");
 

@@ -208,7 +208,7 @@ export function follow({ from, ...wish }, on) {
   subscriptions.set(number, mine);
   subscribe(number, mine);
   return {
-    next: () => mine.next,
+    next: () => bundle[0] ? bundle[0].offset ?? bundle[0].from : mine.next, // what waits for its picture was not seen
     close() {
       closed = true;
       subscriptions.delete(number);

@@ -1,15 +1,15 @@
 // What the gateway says by a stable name, in Chinese: its reasons (src/base/reason.h), its events (src/core/event.h), its bounded pools (src/app/pools.h) and what its audit names. test_console_pages.py looks that none is missing.
 export const reasons = {
   none: "尚无记录", normal: "对端正常告别", drain: "节点正在关闭", protocol_error: "对端违反协议", unsupported_data: "不接受此类数据", invalid_utf8: "文本不是有效的 UTF-8", policy: "规则不允许", message_too_big: "消息超过上限",
-  internal_error: "网关出错", restart: "网关重启", try_later: "暂不可用,请稍后再来", peer_closed: "对端以自己的代码关闭", connection_lost: "连接中断,没有关闭帧", connection_reset: "连接被对端或中间设备重置",
+  internal_error: "网关出错", restart: "网关重启", try_later: "暂不可用，请稍后再来", peer_closed: "对端以自己的代码关闭", connection_lost: "连接中断，没有关闭帧", connection_reset: "连接被对端或中间设备重置",
   credentials_missing: "没有出示凭证", credentials_invalid: "凭证错误", credentials_expired: "凭证已过期", auth_timeout: "未按时出示凭证", forbidden: "凭证不允许此操作", revoked: "凭证已吊销", identity_mismatch: "两份凭证属于不同设备", origin_forbidden: "不允许此 Origin",
   heartbeat_timeout: "心跳超时", write_timeout: "发送没有进展", header_timeout: "请求未按时完成", tls_timeout: "TLS 握手超时", tls_failed: "TLS 握手失败", close_timeout: "对端没有应答关闭帧", replaced: "被该设备的新连接取代", admin_disconnect: "通过 API 断开",
   rate_limit: "消息或请求过多", slow_reader: "对端读取过慢", tenant_limit: "租户已达上限", connection_limit: "节点连接已满", accept_rate: "每秒新连接过多", prefix_rate: "来自该网段的新连接过多", descriptor_limit: "文件描述符已用尽", memory_limit: "内存不足",
-  storage_full: "事件日志空间已满", storage_failed: "事件日志无法写入", busy: "网关繁忙", deadline_exceeded: "未在期限内完成", canceled: "已由发送方取消", queue_full: "设备队列已满", expired: "已超过有效期", drop_oldest: "按规则丢弃旧消息", drop_newest: "队列已满,按规则丢弃新消息",
-  conflated: "被同一键的新值取代", device_offline: "设备未连接", connection_gone: "写出之前连接已结束", device_refused: "设备应答出错", retention: "早于保留期限", log_damaged: "存储的记录已损坏", node_restart: "节点重启,尚无消息", silence: "一段时间没有动静", connected: "已接受连接",
+  storage_full: "事件日志空间已满", storage_failed: "事件日志无法写入", busy: "网关繁忙", deadline_exceeded: "未在期限内完成", canceled: "已由发送方取消", queue_full: "设备队列已满", expired: "已超过有效期", drop_oldest: "按规则丢弃旧消息", drop_newest: "队列已满，按规则丢弃新消息",
+  conflated: "被同一键的新值取代", device_offline: "设备未连接", connection_gone: "写出之前连接已结束", device_refused: "设备应答出错", retention: "早于保留期限", log_damaged: "存储的记录已损坏", node_restart: "节点重启，尚无消息", silence: "一段时间没有动静", connected: "已接受连接",
   bad_request: "请求格式错误", not_found: "没有这个对象", method_not_allowed: "此处不支持该方法", body_too_big: "请求体超过上限", header_too_big: "请求头超过上限", upgrade_required: "需要升级为 WebSocket", id_conflict: "该键已用于其他内容", in_progress: "首个请求仍在处理", version: "没有共同的协议版本",
-  not_implemented: "不提供此功能", session_broken: "会话协议被破坏", gap: "中间的消息已不存在", unknown_session: "此处不认识该会话", invalid_heartbeat: "心跳格式错误", corrupt: "校验和错误:内存或软件有故障", stalled: "确认没有进展", version_conflict: "文档已被更改", unmatched: "没有等待此结果的请求",
-  queue_lost: "设备丢失了队列", registration_expired: "注册到期未续", breaker_open: "近期没有应答,正在间隔重试",
+  not_implemented: "不提供此功能", session_broken: "会话协议被破坏", gap: "中间的消息已不存在", unknown_session: "此处不认识该会话", invalid_heartbeat: "心跳格式错误", corrupt: "校验和错误：内存或软件有故障", stalled: "确认没有进展", version_conflict: "文档已被更改", unmatched: "没有等待此结果的请求",
+  queue_lost: "设备丢失了队列", registration_expired: "注册到期未续", breaker_open: "近期没有应答，正在间隔重试",
 };
 
 export const types = {

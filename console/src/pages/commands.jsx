@@ -14,10 +14,10 @@ export function Commands({ id, camera, online }) {
   const found = useEvents({ device: id, type: COMMAND_EVENTS }, { spans_ms: [600e3, 3600e3, 86400e3], keep: 500, wanted: (one) => one.id });
   const [name, setName] = useState("");
   const [mine, setMine] = useState([]); // what was sent from here: full answers, newest first
-  const can = mayChange("commands:write", "messages:write"), put = (answer) => setMine((old) => old.map((one) => one.id === answer.id ? answer : one));
+  const can = mayChange("commands:write", "messages:write"), put = (answer) => setMine((old) => old.map((one) => one.id === answer.id ? { ...one, ...answer } : one));
   const order = async (payload) => {
     const answer = await send("POST", path`/v1/devices/${id}/commands`, { name: name.trim(), ...(payload === undefined ? {} : { payload }), wait_ms: online ? WAIT_MS : 0 }, { headers: { "Idempotency-Key": crypto.randomUUID?.() ?? String(Date.now()) + Math.random() } });
-    setMine((old) => [answer, ...old].slice(0, KEEP));
+    setMine((old) => [{ ...answer, time_ms: Date.now() }, ...old].slice(0, KEEP)); // its own time is in what events say, and in a second look at it
   };
   const cancel = useDeed(async (one) => put(await send("DELETE", path`/v1/commands/${one.id}`)));
   // Events tell that something became of one; the answer is asked for then.
@@ -30,6 +30,7 @@ export function Commands({ id, camera, online }) {
   }, [found.list[found.list.length - 1]?.offset]); // not its length, which ends to grow
   const others = new Map();
   for (const event of found.list) others.set(event.id, told(others.get(event.id), event));
+  const sent = mine.map((one) => ({ ...one, time_ms: others.get(one.id)?.time_ms ?? one.time_ms }));
   for (const one of mine) others.delete(one.id);
   return <div class="grid">
     <Panel title={t("Send a command")}>{can ? <JsonForm name="payload" label={t("Payload, JSON")} help={t("Empty: none")} rows={5} placeholder='{"delay_s": 1}' optional keep can={!!name.trim()} verb={t("Send")} busyVerb={t("Waiting for the answer…")} deed={order}>
@@ -40,7 +41,7 @@ export function Commands({ id, camera, online }) {
     <Panel title={t("Commands")} tools={may("events:read") && <Reach found={found} count={mine.length + others.size} />}>
       {cancel.problem && <Trouble problem={cancel.problem} />}
       {!mine.length && !others.size ? !may("events:read") ? <NoPermission scopes="events:read" /> : found.busy ? <Loading /> : <Empty what={t("Nobody sent a command")} /> : <ol class="commands">
-        {mine.map((one) => <li key={one.id} data-command={one.name} data-state={one.state}><Command one={one} cancel={can && !FINAL.includes(one.state) ? () => cancel.go(one) : null} /></li>)}
+        {sent.map((one) => <li key={one.id} data-command={one.name} data-state={one.state}><Command one={one} cancel={can && !FINAL.includes(one.state) ? () => cancel.go(one) : null} /></li>)}
         {[...others.values()].reverse().map((one) => <li key={one.id}><Command one={one} /></li>)}
       </ol>}
     </Panel>

@@ -2,7 +2,8 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, may, mayChange, path, send } from "../lib/api.js";
 import { brief, bytes, num, payloadOf, short, span, when } from "../lib/format.js";
 import { lang, t } from "../lib/i18n.js";
-import { follow } from "../lib/live.js";
+import { useNow } from "../lib/cell.js";
+import { follow, STALE_MS } from "../lib/live.js";
 import { problemText, reasonText, typeText } from "../lib/names.js";
 import { useEvents } from "../lib/past.js";
 import { useWatched } from "../lib/watched.js";
@@ -45,7 +46,7 @@ function One({ id, tab, part }) {
     if (device.at) setRtts(([x, y]) => [[...x, device.at / 1000].slice(-RTT_KEEP), [...y, rtt ?? null].slice(-RTT_KEEP)]);
   }, [device.at]);
 
-  const one = device.data, camera = one?.protocol === "gb28181";
+  const one = device.data, now = useNow(), camera = one?.protocol === "gb28181";
   const tabs = [["now", t("Now")], ["timeline", t("Timeline")], ["messages", t("Messages")], ["commands", t("Commands")], ["shadow", t("Shadow")], ...(camera ? [] : [["sensors", t("Sensors")]]), ...(camera ? [["camera", t("Camera")]] : [])];
   const bar = useRef();
   useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [tab, camera]); // on a phone it may be beside the screen
@@ -53,15 +54,15 @@ function One({ id, tab, part }) {
     <div class="title">
       <a href="#/devices" class="quiet" aria-label={t("Devices")}>←</a>
       <h1 class="id">{id}</h1>
-      {one && <State state={one.state} />}
-      {one && <span class="quiet">{t("for {span}", { span: "" })}<Since ms={one.since_ms} /></span>}
+      {one && <span class={"tools" + (now - device.at > STALE_MS ? " old" : "")}><State state={one.state} /><span class="quiet">{t("for {span}", { span: "" })}<Since ms={one.since_ms} /></span></span>}
       {one?.protocol && <span class="chip">{one.protocol}</span>}
       <span class="grow" />
       {one && mayChange("devices:write") && <Disconnect id={id} online={one.state === "online"} done={device.again} />}
     </div>
     <nav class="tabs" ref={bar} aria-label={t("Device")}>{tabs.map(([name, text]) => <a key={name} href={"#/device/" + encodeURIComponent(id) + "/" + name} aria-current={tab === name ? "page" : undefined}>{text}{name === "messages" && feed.messages > 0 && <b>{short(feed.messages)}</b>}</a>)}</nav>
-    <Waiting load={device} />
+    {!one && device.problem?.status === 404 ? <Empty what={t("No device of this id was here yet")}>{t("This page fills by itself when it connects.")}</Empty> : <Waiting load={device} />}
     {one && <Fresh at={device.at}>
+      {!tabs.some(([name]) => name === tab) && <Empty what={t("There is no such page")} />}
       {tab === "now" && <Now id={id} one={one} rtts={rtts} presence={feed.presence} shadow={feed.shadow} />}
       {tab === "timeline" && <Timeline id={id} presence={feed.presence} />}
       {tab === "messages" && <Messages id={id} />}
@@ -90,12 +91,14 @@ function Disconnect({ id, online, done }) {
     : <button disabled={!online} onClick={() => setAsked(true)}>{t("Disconnect…")}</button>;
 }
 
-// The gateway's own summary is English; in Chinese it is said again of what it was made of.
+const TIMES = /(\d{4}-\d\d-\d\dT[\d:.]+Z)/;
+
+// The gateway's own summary is English, with times in UTC: they are shown as all others. In Chinese it is said again of what it was made of.
 function summary({ now, summary: text }, id) {
-  if (lang.get() !== "zh") return text;
+  if (lang.get() !== "zh") return text.split(TIMES).map((part, i) => i % 2 ? <Time key={i} ms={Date.parse(part)} exact /> : part);
   if (!now) return t("{id} never connected; what it was refused for stands below.", { id });
   const waiting = now.live?.pending_messages;
-  return t("{id} is {state} since {time}", { id, state: t(now.state), time: when(now.since_ms) }) + (now.reason ? ":" + reasonText(now.reason) : "") + "。" + (waiting ? t("{n} messages wait for it.", { n: num(waiting) }) : "");
+  return t("{id} is {state} since {time}", { id, state: t(now.state), time: when(now.since_ms) }) + (now.reason ? "：" + reasonText(now.reason) : "") + "。" + (waiting ? t("{n} messages wait for it.", { n: num(waiting) }) : "");
 }
 
 function Now({ id, one, rtts, presence, shadow }) {

@@ -6,7 +6,7 @@ import { follow } from "../lib/live.js";
 import { reasonText } from "../lib/names.js";
 import { setQuery } from "../lib/route.js";
 import { VirtualList } from "../parts/vlist.jsx";
-import { Age, Empty, Loading, NoPermission, Reason, State, Trouble } from "../parts/ui.jsx";
+import { Empty, Loading, NoPermission, Reason, Since, State, Trouble } from "../parts/ui.jsx";
 
 const PAGE = 1000, FIRST = 2000, PRESENCE = "online,offline,unknown,disconnected";
 
@@ -101,8 +101,8 @@ export function Devices({ params }) {
       <a class="button" href="#/devices" hidden={!filtered}>{t("Clear")}</a>
     </form>
     <VirtualList rows={rows} keyOf={(row) => row.device} label={t("Devices")} columns="devices" onOpen={(row) => (location.hash = "#/device/" + encodeURIComponent(row.device))} onNearEnd={() => list.current?.more()}
-      head={<><span role="columnheader">{t("State")}</span><span role="columnheader">{t("Device")}</span><span role="columnheader">{t("Since")}</span><span role="columnheader" class="wide-only">{t("Last reason")}</span><span role="columnheader" class="wide-only">{t("Protocol")}</span><span role="columnheader" class="n wide-only">{t("Connects")}</span></>}
-      row={(row) => <><span role="cell"><State state={row.state} /></span><span role="cell" class="id"><a href={"#/device/" + encodeURIComponent(row.device)} tabIndex={-1}>{row.device}</a></span><span role="cell"><Age ms={row.since_ms} /></span><span role="cell" class="wide-only"><Reason name={row.reason} code={row.code} /></span><span role="cell" class="wide-only">{row.protocol ?? "–"}</span><span role="cell" class="n wide-only">{row.connects}</span></>}
+      head={<><span role="columnheader">{t("State")}</span><span role="columnheader">{t("Device")}</span><span role="columnheader">{t("For")}</span><span role="columnheader" class="wide-only">{t("Last reason")}</span><span role="columnheader" class="wide-only">{t("Protocol")}</span><span role="columnheader" class="n wide-only">{t("Connects")}</span></>}
+      row={(row) => <><span role="cell"><State state={row.state} /></span><span role="cell" class="id"><a href={"#/device/" + encodeURIComponent(row.device)} tabIndex={-1}>{row.device}</a></span><span role="cell"><Since ms={row.since_ms} /></span><span role="cell" class="wide-only"><Reason name={row.reason} code={row.code} /></span><span role="cell" class="wide-only">{row.protocol ?? "–"}</span><span role="cell" class="n wide-only">{row.connects}</span></>}
       empty={problem ? <Trouble problem={problem} again={() => list.current.more()} /> : busy || !list.current ? <Loading /> : filtered ? <Empty what={t("No device is like that")}><a href="#/devices">{t("Show all")}</a></Empty> : <Empty what={t("No device was here yet")}>{t("They appear here by themselves when they connect.")}</Empty>} />
   </div>;
 }

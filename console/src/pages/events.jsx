@@ -31,43 +31,66 @@ export function Events({ params }) {
   return <Tail params={params} key={tenantNow()} />;
 }
 
-function Tail({ params }) {
-  const [rows, setRows] = useState([]), [state, setState] = useState("connecting"), [problem, setProblem] = useState(null), [open, setOpen] = useState(null);
-  const [paused, setPaused] = useState(false), [from, setFrom] = useState("latest"), [dropped, setDropped] = useState(0);
-  const tail = useRef(null), now = useNow();
-  const filter = { type: params.type, device: params.device, topic: params.topic }, key = JSON.stringify(filter);
+// What is shown begins at `from`. read: at an offset that was asked for, so its first rows stay, and it pauses when there is no room for more. more: it goes on behind the rows there are.
+const begin = (from) => ({ from: from || "latest", read: !!from && from !== "latest", more: false, paused: false });
+
+function useTail(filter, asked) {
+  const [run, setRun] = useState(() => begin(asked)), [rows, setRows] = useState([]), [dropped, setDropped] = useState(0), [state, setState] = useState("connecting"), [problem, setProblem] = useState(null);
+  const tail = useRef(null), kept = useRef([]), first = useRef(true), key = JSON.stringify(filter);
+  const show = (list) => setRows((kept.current = list));
+  const pauseAt = (offset) => setRun((old) => ({ ...old, from: String(offset ?? "latest"), paused: true }));
   useEffect(() => {
-    setRows([]);
-    setDropped(0);
-    setFrom("latest");
-  }, [key]);
+    if (!first.current) setRun(begin(asked));
+    first.current = false;
+  }, [key, asked]);
   useEffect(() => {
-    if (paused) return undefined;
+    if (run.paused) return undefined;
+    if (!run.more) { // not before: the tail that was had events under way until now
+      show([]);
+      setDropped(0);
+    }
     setProblem(null);
-    tail.current = follow({ ...filter, from }, {
+    tail.current = follow({ ...filter, from: run.from }, {
       state: (next, why) => { setState(next); if (why) setProblem(why); },
-      events: (list) => setRows((old) => {
-        const all = old.concat(list);
-        if (all.length > KEEP) setDropped((n) => n + all.length - KEEP);
-        return all.slice(-KEEP);
-      }),
+      events(list) {
+        const all = kept.current.concat(list), over = all.length - KEEP;
+        if (over > 0 && run.read) {
+          pauseAt(all[KEEP].offset ?? all[KEEP].from);
+          show(all.slice(0, KEEP));
+          tail.current.close();
+          return;
+        }
+        if (over > 0) setDropped((n) => n + over);
+        show(all.slice(-KEEP));
+      },
     });
     return () => tail.current.close();
-  }, [key, paused, from]);
-  const pause = () => {
-    if (!paused) setFrom(String(tail.current.next() ?? "latest"));
-    setPaused(!paused);
+  }, [key, run]);
+  const full = rows.length >= KEEP;
+  return {
+    run, rows, dropped, state, problem,
+    jump: (from) => setRun(begin(from)),
+    pause() {
+      pauseAt(tail.current.next());
+      tail.current.close(); // at once: what came before the next drawing would come again
+    },
+    resume: () => setRun((old) => ({ ...old, paused: false, more: !(old.read && full) })), // a page that is full makes room for the next one
   };
+}
+
+function Tail({ params }) {
+  const [open, setOpen] = useState(null), now = useNow();
+  const { run: { from, read, paused }, rows, dropped, state, problem, jump: jumpTo, pause: stop, resume } = useTail({ type: params.type, device: params.device, topic: params.topic }, params.from);
+  const pause = () => paused ? resume() : stop();
   const jump = (event) => {
     event.preventDefault();
-    const text = event.target.elements.offset.value.trim();
-    setRows([]);
-    setDropped(0);
-    setFrom(text === "" ? "latest" : text);
-    setPaused(false);
+    const text = event.target.elements.offset.value.trim(), wanted = text === "latest" ? "" : text;
+    if (wanted === (params.from ?? "")) jumpTo(wanted);
+    else setQuery({ from: wanted });
   };
   useEffect(() => {
     const onKey = (event) => {
+      if (event.key === "Escape") setOpen(null);
       if (event.key === "p" && !event.ctrlKey && !event.metaKey && !event.target.closest("input,textarea,select")) pause();
     };
     addEventListener("keydown", onKey);
@@ -83,17 +106,17 @@ function Tail({ params }) {
       </select>
       <input aria-label={t("Device")} placeholder={t("Device")} defaultValue={params.device} key={"d" + params.device} onChange={(event) => setQuery({ device: event.target.value.trim() })} spellcheck={false} />
       <input aria-label={t("Topic filter")} placeholder={t("Topic, such as fleet/#")} defaultValue={params.topic} key={"t" + params.topic} onChange={(event) => setQuery({ topic: event.target.value.trim() })} spellcheck={false} />
-      <form onSubmit={jump} class="inline"><input name="offset" inputMode="numeric" size={9} aria-label={t("From offset")} placeholder={t("From offset")} pattern="[0-9]*|earliest|latest" /><button>{t("Go")}</button></form>
+      <form onSubmit={jump} class="inline"><input name="offset" inputMode="numeric" size={9} aria-label={t("From offset")} placeholder={t("From offset")} defaultValue={params.from} key={"o" + params.from} pattern="[1-9][0-9]*|earliest|latest" title={t("An offset from 1 on, earliest or latest")} /><button>{t("Go")}</button></form>
       <span class="grow" />
-      <span role="status" class={state === "open" && !paused ? "quiet" : "note"}>{paused ? t("paused at offset {n}", { n: from }) : state === "open" ? t("live") : state === "refused" ? t("refused") : t("connecting…")}</span>
-      {late > BEHIND_MS && from !== "latest" && <span class="quiet">{t("newest shown is {span} old", { span: span(late) })}</span>}
+      <span role="status" class={state === "open" && !paused ? "quiet" : "note"}>{paused ? t("paused at offset {n}", { n: from }) : state === "open" ? read ? t("from offset {n}", { n: from }) : t("live") : state === "refused" ? t("refused") : t("connecting…")}</span>
+      {late > BEHIND_MS && !read && from !== "latest" && <span class="quiet">{t("newest shown is {span} old", { span: span(late) })}</span>}
       <span class="quiet">{num(rows.length)}{dropped > 0 && " " + t("(older ones left this page)")}</span>
     </div>
     {problem && <Trouble problem={problem} />}
-    <VirtualList rows={rows} keyOf={(row) => row.offset ?? "gap" + row.from} label={t("Events")} columns="events" stick={!paused && !open} onOpen={setOpen}
+    <VirtualList rows={rows} keyOf={(row) => row.offset ?? "gap" + row.from} label={t("Events")} columns="events" stick={!paused && !open && !read} onLeave={pause} onOpen={setOpen}
       head={<><span role="columnheader" class="n wide-only">{t("Offset")}</span><span role="columnheader">{t("Time")}</span><span role="columnheader">{t("Type")}</span><span role="columnheader">{t("Device")}</span><span role="columnheader" class="wide-only">{t("About")}</span></>}
       row={(row) => <><span role="cell" class="n quiet wide-only">{row.offset}</span><span role="cell"><Time ms={row.time_ms} exact /></span><span role="cell" class={"type t-" + row.type.split(".")[0]} title={row.type}>{typeText(row.type)}</span><span role="cell" class="id">{row.device ?? row.group ?? "–"}</span><span role="cell" class="wide-only id">{about(row)}</span></>}
-      empty={state === "connecting" ? <Loading /> : <Empty what={t("Nothing yet")}>{t("Events appear here as soon as they are durable.")}</Empty>} />
+      empty={state !== "open" ? state !== "refused" && <Loading /> : <Empty what={t("Nothing yet")}>{t("Events appear here as soon as they are durable.")}</Empty>} />
     {open && <aside class="drawer" aria-label={t("Event")}><header><h2 title={open.type}>{typeText(open.type)}</h2><span class="grow" />{open.device && <a class="button" href={"#/device/" + encodeURIComponent(open.device)}>{t("Device")}</a>}<button onClick={() => setOpen(null)} aria-label={t("Close")}>✕</button></header><Json value={open} /></aside>}
   </div>;
 }

@@ -7,7 +7,8 @@ import { route } from "../lib/route.js";
 import { useCell } from "../lib/cell.js";
 import { Age, Bar, Empty, Field, Json, JsonForm, NoPermission, Panel, Reason, State, Time, Trouble, useDeed, useLoad, Waiting } from "../parts/ui.jsx";
 
-const PAGE = 200, LOOK_MS = 5000, PATCH = "application/merge-patch+json", VALID = "[A-Za-z0-9._:@\\-]{1,120}";
+const PAGE = 200, LOOK_MS = 5000, PATCH = "application/merge-patch+json", VALID = "[A-Za-z0-9._:@\\-]{1,120}", NAME = new RegExp("^" + VALID + "$");
+const rule = () => t("The name of a group is 1 to 120 of A-Z a-z 0-9 . _ : @ -");
 
 export function Groups() {
   const { parts } = useCell(route), name = parts[1], tenant = tenantNow();
@@ -17,8 +18,8 @@ export function Groups() {
     if (wanted) location.hash = "#/groups/" + encodeURIComponent(wanted);
   };
   return <div class="page">
-    <form class="filters" onSubmit={go}><input name="group" id="search" defaultValue={name} key={name} placeholder={t("Name of a group")} aria-label={t("Name of a group")} pattern={VALID} required spellcheck={false} /><button>{t("Go")}</button>{name && <a class="button" href="#/groups">{t("All groups")}</a>}</form>
-    {name ? <Group key={tenant + " " + name} name={name} /> : may("devices:read") ? <All key={tenant} /> : <NoPermission scopes="devices:read" />}
+    <form class="filters" onSubmit={go}><input name="group" id="search" defaultValue={name} key={name} placeholder={t("Name of a group")} aria-label={t("Name of a group")} pattern={VALID} title={rule()} required spellcheck={false} /><button>{t("Go")}</button>{name && <a class="button" href="#/groups">{t("All groups")}</a>}</form>
+    {name && !NAME.test(name) ? <Empty what={rule()} /> : name ? <Group key={tenant + " " + name} name={name} /> : may("devices:read") ? <All key={tenant} /> : <NoPermission scopes="devices:read" />}
   </div>;
 }
 

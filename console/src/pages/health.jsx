@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import { useCell } from "../lib/cell.js";
 import { get, may, self, settings, tenantNow } from "../lib/api.js";
-import { num } from "../lib/format.js";
+import { num, zone } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { overview } from "../lib/live.js";
 import { reasonText } from "../lib/names.js";
@@ -9,7 +9,7 @@ import { Pools } from "./overview.jsx";
 import { Choice, Counts, Empty, Fresh, NoPermission, Panel, Since, Time, useLoad, Waiting } from "../parts/ui.jsx";
 
 const READY_MS = 2000;
-const checks = { started: () => t("started"), draining: () => t("not shutting down"), log: () => t("Event log"), store: () => t("Tables") }; // what is fine when it is
+const checks = { started: () => t("start"), draining: () => t("not shutting down"), log: () => t("Event log"), store: () => t("Tables") }; // what is fine when it is
 const readyz = async (signal) => (await fetch("/readyz", { signal, cache: "no-store" })).json(); // 503 has it, too
 
 // The counters have it; a key that may not see those asks.
@@ -29,6 +29,7 @@ export function Health() {
       {now && <><dt>{t("name")}</dt><dd>{now.data.node.name}</dd><dt>{t("workers")}</dt><dd>{now.data.node.workers}</dd></>}
       <dt>{t("version")}</dt><dd>{settings.get().version}</dd>
       {started.data && <><dt>{t("started")}</dt><dd><Time ms={started.data.since_ms} /> (<Since ms={started.data.since_ms} />)</dd></>}
+      <dt>{t("your time zone")}</dt><dd>{zone()}</dd>
       <dt>{t("your key")}</dt><dd class="id">{who.key}</dd>
       <dt>{t("tenant")}</dt><dd>{tenantNow()}</dd>
       <dt>{t("scopes")}</dt><dd>{who.scopes.join(" ")}</dd>

@@ -20,7 +20,7 @@ function Map() {
   const pairs = data.pairs.filter((one) => one.count > 0), bounds = data.buckets_ms;
   const bucket = (i) => i + 1 < bounds.length ? `${bounds[i]}–${bounds[i + 1]} ms` : `≥ ${bounds[i]} ms`;
   return <div class="page"><Fresh at={map.at}>
-    <Panel title={t("From here to there, since the start")} tools={<span class="quiet">{t("share of each row; the darker, the more")}</span>}>
+    <Panel title={t("From here to there, since the start")} tools={<span class="quiet">{t("share of each row; the stronger the colour, the more")}</span>}>
       {!pairs.length ? <Empty what={t("Nothing was measured yet")}>{t("Messages from devices are enough.")}</Empty> : <div class="scroll"><table class="plain heat"><thead><tr><th>{t("From")}</th><th>{t("To")}</th>{bounds.map((_, i) => <th key={i} class="n">{bucket(i)}</th>)}<th class="n">P50</th><th class="n">P95</th><th class="n">P99</th><th class="n">{t("highest")}</th><th class="n">{t("count")}</th><th>{t("measured by")}</th></tr></thead>
         <tbody>{pairs.map((pair) => <tr key={pair.source + pair.destination}><th scope="row">{places[pair.source]?.() ?? pair.source}</th><th scope="row">{places[pair.destination]?.() ?? pair.destination}</th>
           {pair.cells.map((n, i) => <td key={i} class="cell n" title={`${bucket(i)}: ${num(n)}`} style={{ "--part": pair.count ? Math.sqrt(n / pair.count) : 0 }}>{n ? share(n / pair.count) : ""}</td>)}
@@ -31,5 +31,5 @@ function Map() {
   </Fresh></div>;
 }
 
-const ms = (value) => value === null || value === undefined ? "–" : value < 1 ? value.toFixed(2) : num(value);
+const ms = (value) => value === null || value === undefined ? "–" : (value < 1 ? value.toFixed(2) : num(value)) + " ms";
 const share = (part) => part >= 0.9995 ? "100 %" : part >= 0.1 ? Math.round(part * 100) + " %" : part >= 0.001 ? (part * 100).toFixed(1) + " %" : "< 0.1 %";

@@ -74,7 +74,7 @@ function Numbers({ now }) {
         <dt>{t("on disk")}</dt><dd>{bytes(data.log.bytes_now)}</dd>
         <dt>{t("written")}</dt><dd>{short(rate(past, (d) => d.log.records))}/s</dd>
         <dt>{t("batch to durable, P99")}</dt><dd>{micros(data.log.commit_p99_us)}</dd>
-        <dt>{t("up since")}</dt><dd><Since ms={data.node.started_ms} /></dd>
+        <dt>{t("up for")}</dt><dd><Since ms={data.node.started_ms} /></dd>
       </dl></Panel>
     </div>
   </Fresh></div>;
@@ -93,7 +93,7 @@ function Ledger({ books }) {
 
 export function Pools({ pools }) {
   return <table class="counts"><tbody>{pools.filter((one) => one.max > 0).map((one) => {
-    const part = one.used / one.max;
-    return <tr key={one.name}><th scope="row" title={one.name}>{poolText(one.name)}</th><td class="n">{short(one.used)}</td><td class="n quiet">/ {short(one.max)}</td><td class="grow"><Bar part={part} tone={part >= 0.95 ? "bad" : part >= 0.8 ? "warn" : ""} /></td></tr>;
+    const part = one.used / one.max, said = one.name.endsWith("_bytes") ? bytes : short;
+    return <tr key={one.name}><th scope="row" title={one.name}>{poolText(one.name)}</th><td class="n">{said(one.used)}</td><td class="n quiet">/ {said(one.max)}</td><td class="grow"><Bar part={part} tone={part >= 0.95 ? "bad" : part >= 0.8 ? "warn" : ""} /></td></tr>;
   })}</tbody></table>;
 }

@@ -51,7 +51,7 @@ export function Sensors({ id }) {
 
 function LiveChart({ past, channel: [name, member, color, unit] }) {
   const data = useMemo(() => [past.map((one) => one.t_ms / 1000), past.map((one) => one.window_1s[member]?.max ?? null), past.map((one) => one.window_1s[member]?.min ?? null), past.map((one) => one.window_1s[member]?.mean ?? null)], [past]);
-  return <Panel title={names[name]() + ", " + t("each second")}><Chart data={data} min={name === "lean" ? null : 0} band={[1, 2]} format={(value) => shown(value, unit)} label={names[name]()} height={130}
+  return <Panel title={t("{name}, each second", { name: names[name]() })}><Chart data={data} min={name === "lean" ? null : 0} band={[1, 2]} format={(value) => shown(value, unit)} label={names[name]()} height={130}
     series={[{ label: t("highest"), color: "--line2" }, { label: t("lowest"), color: "--line2" }, { label: t("mean"), color }]} /></Panel>;
 }
 

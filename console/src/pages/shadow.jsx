@@ -3,6 +3,7 @@ import { ask, get, mayChange, path, Problem, settings } from "../lib/api.js";
 import { brief, num } from "../lib/format.js";
 import { apply, changes, pointers, rebase } from "../lib/merge.js";
 import { t } from "../lib/i18n.js";
+import { readJson } from "../lib/json.js";
 import { Empty, Field, Json, NoPermission, Panel, Time, Trouble, useLoad, Waiting } from "../parts/ui.jsx";
 
 const WAIT_MS = 10000, VERSIONS = 30;
@@ -57,13 +58,7 @@ function Compare({ shadow }) {
 // What is typed is a whole document; what is sent are the fields that differ from the version it began with, on condition that this is still the version there is.
 function Editor({ where, shadow, again }) {
   const [base, setBase] = useState(shadow), [text, setText] = useState(pretty(shadow.desired)), [busy, setBusy] = useState(false), [told, setTold] = useState(null), [label, setLabel] = useState("stored");
-  let mine, wrong = null;
-  try {
-    mine = JSON.parse(text);
-    if (mine === null || typeof mine !== "object" || Array.isArray(mine)) throw new Error(t("It must be an object."));
-  } catch (error) {
-    wrong = error.message;
-  }
+  const { value: mine, wrong = null } = readJson(text, true);
   const list = wrong ? [] : changes(base.desired, mine), dirty = wrong !== null || list.length > 0;
   const begin = (from, document = from.desired) => {
     setBase(from);

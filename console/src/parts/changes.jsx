@@ -19,7 +19,7 @@ export function useKeyNames() {
 
 const what = (event) => event.action ? <span title={event.action}>{actionText(event.action)}</span> : <span title={event.type}>{typeText(event.type)}</span>;
 const about = (event) => brief(event.change ?? event.document ?? event.details ?? payloadOf(event) ?? (event.reason ? reasonText(event.reason) : ""), 120);
-const named = (event) => event.device ?? event.group ?? event.what ?? event.key ?? "–";
+const named = (event) => event.what ?? event.key ?? "–";
 
 export function Changes({ title, found, device, tools, names }) {
   if (!may("events:read")) return <Panel title={title}><NoPermission scopes="events:read" /></Panel>;
@@ -29,7 +29,7 @@ export function Changes({ title, found, device, tools, names }) {
     {found.busy && !rows.length ? <Loading /> : !rows.length ? !found.problem && <Empty what={t("Nobody changed anything")}>{t("Whatever is changed over the HTTP API appears here, with the key that did it.")}</Empty>
       : <div class="scroll"><table class="plain events changes"><thead><tr><th>{t("Time")}</th><th>{t("Key")}</th><th>{t("Change")}</th>{!device && <th>{t("Of")}</th>}<th>{t("About")}</th></tr></thead><tbody>
         {rows.map((one) => <tr key={one.offset}><td><Time ms={one.time_ms} exact /></td><td><span class="id" title={one.by}>{names.get(one.by) ?? one.by}</span>{one.via === "console" && <> <span class="chip">{t("console")}</span></>}</td>
-          <td>{what(one)}{one.name || one.topic ? <span class="quiet"> {one.name ?? one.topic}</span> : null}</td>{!device && <td>{one.device ? <a class="id" href={"#/device/" + encodeURIComponent(one.device) + "/timeline"}>{one.device}</a> : named(one)}</td>}<td class="id">{about(one)}</td></tr>)}
+          <td>{what(one)}{one.name || one.topic ? <span class="quiet"> {one.name ?? one.topic}</span> : null}</td>{!device && <td>{one.device ? <a class="id" href={"#/device/" + encodeURIComponent(one.device) + "/timeline"}>{one.device}</a> : one.group ? <a class="id" href={"#/groups/" + encodeURIComponent(one.group)}>{one.group}</a> : named(one)}</td>}<td class="id">{about(one)}</td></tr>)}
       </tbody></table></div>}
   </Panel>;
 }

@@ -15,6 +15,15 @@ const span = (min, low, high) => {
   return [min ?? low - air, high + air];
 };
 
+// A place of the axis of time: as much of it as tells one from the next, and the day where there are several.
+const DAY_S = 86400, pad = (n) => String(n).padStart(2, "0");
+function stamp(s, step, span) {
+  const d = new Date(s * 1000), day = pad(d.getMonth() + 1) + "-" + pad(d.getDate()), clock = pad(d.getHours()) + ":" + pad(d.getMinutes()), second = ":" + pad(d.getSeconds());
+  if (step >= DAY_S) return day;
+  if (span >= DAY_S) return day + " " + clock;
+  return clock + (step >= 60 ? "" : second) + (step < 1 ? (s % 1).toFixed(step < 0.1 ? 2 : 1).slice(1) : "");
+}
+
 export function Chart({ data, series, height = 150, format = String, label, min = 0, band, onRange }) {
   const box = useRef(), plot = useRef(), latest = useRef(data);
   const look = useCell(dark), language = useCell(lang);
@@ -27,7 +36,7 @@ export function Chart({ data, series, height = 150, format = String, label, min 
       padding: [8, 8, 0, 0],
       cursor: { y: false, points: { size: 6 }, drag: { x: !!onRange, y: false, setScale: false } },
       scales: { x: { time: true }, y: { range: (_, low, high) => span(min, low ?? 0, high ?? 0) } },
-      axes: [{ ...axis, values: "{HH}:{mm}:{ss}", space: 70, size: 24 }, { ...axis, size: 52, space: 28, incrs: WHOLE, values: (_, values) => values.map(format) }],
+      axes: [{ ...axis, values: (u, list, _, __, step) => list.map((s) => stamp(s, step, u.scales.x.max - u.scales.x.min)), space: 80, size: 24 }, { ...axis, size: 52, space: 28, incrs: WHOLE, values: (_, values) => values.map(format) }],
       series: [{}, ...series.map((one) => ({ label: one.label, stroke: css(one.color), width: 1.5, fill: one.fill ? css(one.color) + "22" : undefined, spanGaps: false, points: { show: one.points ?? false, size: 5 } }))],
       bands: band ? [{ series: band, fill: css("--accent") + "22" }] : undefined,
       hooks: {
@@ -39,7 +48,6 @@ export function Chart({ data, series, height = 150, format = String, label, min 
         setSelect: onRange ? [(u) => u.select.width > 4 && onRange(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"))] : [],
       },
     };
-    options.axes[0].values = (_, values) => values.map((s) => { const d = new Date(s * 1000); return [d.getHours(), d.getMinutes(), d.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":"); });
     plot.current = new uPlot(options, latest.current, box.current);
     const observer = new ResizeObserver(([entry]) => plot.current.setSize({ width: entry.contentRect.width, height }));
     observer.observe(box.current);

@@ -2,7 +2,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useNow } from "../lib/cell.js";
 import { ago, num, span, utc, when } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { STALE_MS } from "../lib/live.js";
+import { readJson } from "../lib/json.js";
+import { link, STALE_MS } from "../lib/live.js";
 import { problemText, reasonText } from "../lib/names.js";
 
 // The reader's zone, UTC on hover.
@@ -50,14 +51,18 @@ export const Loading = () => <p class="empty" role="status"><span class="spin" a
 
 export const Empty = ({ children, what }) => <div class="empty"><p><strong>{what}</strong></p>{children && <p>{children}</p>}</div>;
 
-export const NoPermission = ({ scopes }) => <div class="empty"><p><strong>{t("Your key may not see this")}</strong></p>
+export const NoPermission = ({ scopes }) => <div class="empty"><p><strong>{[].concat(scopes).every((one) => one.endsWith(":write")) ? t("Your key may not do this") : t("Your key may not see this")}</strong></p>
   <p>{t("It needs one of these scopes:")} <code>{[].concat(scopes).join(", ")}</code></p></div>;
 
 export function Trouble({ problem, again }) {
-  if (problem.status === 403) return <NoPermission scopes={problem.detail?.split(": ").pop() ?? ""} />;
+  const ask = useRef();
+  ask.current = again;
+  useEffect(() => problem.offline ? link.listen(({ ok }) => ok && ask.current?.()) : undefined, [problem]); // it is back, and nobody has to say so
+  const scopes = problem.status === 403 && problem.detail?.match(/scopes?: (.+)$/)?.[1], missing = problem.status === 404;
+  if (scopes) return <NoPermission scopes={scopes} />;
   return <div class="empty bad" role="alert">
-    <p><strong>{problem.offline ? t("The gateway does not answer") : problem.status === 404 ? t("There is no such thing") : t("That did not work")}</strong></p>
-    {!problem.offline && <p>{problemText(problem)} {problem.reason && <code>{problem.reason}</code>}</p>}
+    <p><strong>{problem.offline ? t("The gateway does not answer") : missing ? t("There is no such thing") : t("That did not work")}</strong></p>
+    {!problem.offline && <p title={problem.message}>{(!missing || problem.detail) && problemText(problem)} {problem.reason && <code>{problem.reason}</code>}</p>}
     {again && <p><button onClick={again}>{t("Try again")}</button></p>}
   </div>;
 }
@@ -121,15 +126,7 @@ export function useDeed(deed) {
 // A form of one field of JSON; deed() gets its value. object: nothing else will do. optional: no text is undefined, and may be sent. keep: the text stays when it was.
 export function JsonForm({ name, label, help, placeholder, rows = 4, begin = "", object, optional, keep, verb, busyVerb, deed, can = true, children }) {
   const [text, setText] = useState(begin), { busy, problem, go } = useDeed(deed);
-  let value, wrong = null;
-  if (text.trim()) {
-    try {
-      value = JSON.parse(text);
-      if (object && (value === null || typeof value !== "object" || Array.isArray(value))) throw new Error(t("It must be an object."));
-    } catch (error) {
-      wrong = error.message;
-    }
-  }
+  const { value, wrong } = text.trim() ? readJson(text, object) : {};
   const submit = async (event) => {
     event.preventDefault();
     if (await go(value) && !keep) setText(begin);

@@ -3,11 +3,19 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 const BEYOND = 8; // rows above and below what can be seen, so that a quick finger finds them there
 
-export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen, onNearEnd, stick, empty, columns }) {
+export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen, onNearEnd, stick, onLeave, empty, columns }) {
   const box = useRef();
   const [view, setView] = useState({ top: 0, room: 600 });
   const [at, setAt] = useState(-1);
   const look = () => box.current && setView({ top: box.current.scrollTop, room: box.current.clientHeight }); // a page that is gone may still be told that it was scrolled
+  const was = useRef(0);
+  const onScroll = () => {
+    if (!box.current) return;
+    const { scrollTop, scrollHeight, clientHeight } = box.current, up = scrollTop < was.current;
+    was.current = scrollTop;
+    if (stick && up && scrollHeight - clientHeight - scrollTop > height) onLeave?.(); // who scrolls back wants to read
+    look();
+  };
   useLayoutEffect(() => {
     const observer = new ResizeObserver(look);
     observer.observe(box.current);
@@ -15,7 +23,9 @@ export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen
     return () => observer.disconnect();
   }, []);
   useLayoutEffect(() => {
-    if (stick) box.current.scrollTop = box.current.scrollHeight;
+    if (!stick) return;
+    box.current.scrollTop = box.current.scrollHeight;
+    was.current = box.current.scrollTop;
   }, [rows, stick]);
   const top = stick ? Math.max(0, rows.length * height - view.room) : view.top; // where it will be in a moment
   const first = Math.max(0, Math.floor(top / height) - BEYOND);
@@ -44,7 +54,7 @@ export function VirtualList({ rows, height = 32, row, keyOf, head, label, onOpen
   };
   return <div class="vlist" role="table" aria-label={label} aria-rowcount={rows.length}>
     {head && <div class={"vrow head " + (columns ?? "")} role="row">{head}</div>}
-    <div class="vbox" ref={box} tabIndex={0} role="rowgroup" onKeyDown={onKey} onScroll={look} onFocus={() => at < 0 && rows.length && setAt(0)}>
+    <div class="vbox" ref={box} tabIndex={0} role="rowgroup" onKeyDown={onKey} onScroll={onScroll} onFocus={() => at < 0 && rows.length && setAt(stick ? rows.length - 1 : 0)}>
       {rows.length === 0 ? empty : <div style={{ height: rows.length * height + "px", position: "relative" }}>
         {rows.slice(first, last).map((one, i) => {
           const n = first + i;

@@ -57,7 +57,8 @@ class Console:
         self.run(which + ".click()")
 
     def key(self, key):
-        self.page.do("Input.dispatchKeyEvent", type="keyDown", key=key, text=key if len(key) == 1 else "")
+        code = {"Escape": 27, "Tab": 9, "Enter": 13}.get(key, 0)  # what the browser itself does, such as closing a dialog, hangs on it
+        self.page.do("Input.dispatchKeyEvent", type="keyDown", key=key, text=key if len(key) == 1 else "", windowsVirtualKeyCode=code)
         self.page.do("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def hold(self, end):

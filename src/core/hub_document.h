@@ -1,4 +1,4 @@
-/* core/hub_document.h - a document in the memory of its home worker, for core/hub_document.c (contexts, and what all documents share) and core/hub_shadow.c. Nobody else
+/* core/hub_document.h - a document in the memory of its home worker, for core/hub_document.c (contexts, and what all documents share) and core/hub_shadow*.c. Nobody else
  * includes this. */
 #ifndef HF_CORE_HUB_DOCUMENT_H
 #define HF_CORE_HUB_DOCUMENT_H
@@ -10,7 +10,7 @@
 struct kept_shadow { /* what only a shadow has */
     struct hf_shadow now, next;
     struct hf_rate rate;       /* of its changes */
-    struct hf_list_node waits; /* struct label_wait: changes that are stored, and wait for a label */
+    struct hf_list_node waits; /* hub_shadow_labels.c: changes that are stored, and wait for a label */
     uint32_t wait_count;
     uint64_t seen_version;              /* the newest that the device has said it knows */
     uint64_t pushed_first, pushed_last; /* versions that pushes made and the device does not know; 0 = none */
@@ -58,10 +58,18 @@ hf_err hf_kept_append(struct kept_document *kept, const struct hf_event *event);
 /* hub_shadow.c */
 hf_err hf_shadow_load(struct kept_document *kept, struct hf_slice name);  /* errors as hf_hub_load() */
 void hf_shadow_forget(struct kept_document *kept);                        /* frees kept->shadow */
-bool hf_shadow_is_idle(const struct kept_document *kept);                 /* nobody waits for a label */
 void hf_shadow_take(struct kept_document *kept, struct hf_call *call);    /* answers, or sets kept->call */
 void hf_shadow_changed(struct kept_document *kept, struct hf_call *call); /* its record is durable */
-void hf_shadow_answer_waits(struct kept_document *kept);                  /* at shutdown */
+void hf_shadow_answer(struct kept_document *kept, struct hf_call *call, enum hf_reason reason);
+
+/* hub_shadow_labels.c */
+bool hf_shadow_is_idle(const struct kept_document *kept); /* nobody waits for a label */
+/* The change that made `version` is stored: answers, or waits for the label that is wanted. */
+void hf_shadow_answer_stored(struct kept_document *kept, struct hf_call *call, uint64_t version);
+void hf_shadow_look_at_waits(struct kept_document *kept); /* something has come that a label may hang on */
+void hf_shadow_seen(struct kept_document *kept,
+                    const struct hf_call *call);         /* the device says that it knows a version */
+void hf_shadow_answer_waits(struct kept_document *kept); /* at shutdown, and when it is removed */
 void hf_shadow_discard_waits(struct kept_document *kept);
 
 #endif

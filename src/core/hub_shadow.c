@@ -1,19 +1,11 @@
 /* core/hub_shadow.c - shadows at the home worker of their device (TWIN-1 to TWIN-5). Loading, the line of calls and the record are those of all documents
- * (core/hub_document.c); here is what a change does, who is told, and who waits for which label.
+ * (core/hub_document.c); here is what a change does and who is told, in core/hub_shadow_labels.c who waits for which label.
  * The device is told the whole delta, not what has changed of it: whoever missed one has it all with the next. */
 #include <stdlib.h>
 
 #include "core/fleet/push_rows.h"
 #include "core/hub_document.h"
 #include "core/shadow_rows.h"
-
-struct label_wait {           /* a change that is stored, whose maker waits for more */
-    struct hf_list_node node; /* shadow->waits */
-    struct hf_timer timer;
-    struct kept_document *kept;
-    struct hf_call *call;
-    uint64_t version; /* that the change made */
-};
 
 /* ---- memory ---- */
 
@@ -57,11 +49,6 @@ void hf_shadow_forget(struct kept_document *kept)
     kept->hub->stats.shadows--;
 }
 
-bool hf_shadow_is_idle(const struct kept_document *kept)
-{
-    return hf_list_empty(&kept->shadow->waits);
-}
-
 /* ---- answers ---- */
 
 /* What a device is told: {"name":"led","version":7,"delta":{...}}, without a name of the unnamed one; and what of its change was refused alone. */
@@ -96,7 +83,7 @@ static hf_err device_text(const struct kept_document *kept, const char *refused,
     return *ret_json ? HF_OK : HF_ERR_NOMEM;
 }
 
-static void answer(struct kept_document *kept, struct hf_call *call, enum hf_reason reason)
+void hf_shadow_answer(struct kept_document *kept, struct hf_call *call, enum hf_reason reason)
 {
     struct hf_shadow *now = &kept->shadow->now;
     bool shown = reason == HF_REASON_NONE || reason == HF_REASON_VERSION_CONFLICT;
@@ -122,149 +109,6 @@ static void answer(struct kept_document *kept, struct hf_call *call, enum hf_rea
     if (reason != HF_REASON_NONE && call->document.change)
         kept->hub->stats.shadows_refused[reason]++;
     hf_call_answer(kept->hub, call, reason);
-}
-
-/* ---- labels ---- */
-
-static uint8_t labels_of(const struct kept_shadow *shadow, uint64_t version)
-{
-    uint8_t labels = 1 << HF_LABEL_STORED;
-    enum hf_shadow_applied applied;
-
-    if (shadow->seen_version >= version)
-        labels |= 1 << HF_LABEL_DELIVERED;
-    if (hf_shadow_applied(&shadow->now, version, &applied) != HF_OK)
-        return labels; /* it cannot be said now; the next change asks again */
-    if (applied == HF_SHADOW_APPLIED)
-        labels |= 1 << HF_LABEL_DELIVERED | 1 << HF_LABEL_APPLIED;
-    else if (applied == HF_SHADOW_SUPERSEDED && shadow->seen_version >= version)
-        labels |= 1 << HF_LABEL_APPLIED; /* it wants nothing of the device any more, which knows that */
-    return labels;
-}
-
-static void end_wait(struct label_wait *wait)
-{
-    struct kept_document *kept = wait->kept;
-    struct hf_call *call = wait->call;
-
-    hf_list_remove(&wait->node);
-    hf_wheel_cancel(kept->hub->options.wheel, &wait->timer);
-    kept->shadow->wait_count--;
-    kept->hub->stats.shadow_waits--;
-    call->document.labels = labels_of(kept->shadow, wait->version);
-    if ((call->document.labels & 1 << call->document.label) == 0)
-        kept->hub->stats.shadow_labels_missed++;
-    free(wait);
-    answer(kept, call, HF_REASON_NONE);
-}
-
-static void on_wait_over(struct hf_timer *timer, uint64_t now_ms)
-{
-    struct label_wait *wait = HF_CONTAINER_OF(timer, struct label_wait, timer);
-    struct kept_document *kept = wait->kept;
-    bool held = kept->held;
-
-    (void)now_ms;
-    kept->held = true;
-    end_wait(wait);
-    kept->held = held;
-}
-
-/* The change that made `version` is stored. */
-static void answer_stored(struct kept_document *kept, struct hf_call *call, uint64_t version)
-{
-    struct hf_hub *hub = kept->hub;
-    struct kept_shadow *shadow = kept->shadow;
-
-    call->document.made = version;
-    call->document.labels = 1 << HF_LABEL_STORED;
-    if (call->document.label == HF_LABEL_STORED) {
-        answer(kept, call, HF_REASON_NONE);
-        return;
-    }
-    call->document.labels = labels_of(shadow, version);
-    bool reached = (call->document.labels & 1 << call->document.label) != 0;
-    struct label_wait *wait = !reached && call->wait_ms > 0 && shadow->wait_count < HF_HUB_SHADOW_WAITS_MAX
-                                  ? calloc(1, sizeof(*wait))
-                                  : NULL;
-    if (wait == NULL) { /* it says itself which label is missing */
-        hub->stats.shadow_labels_missed += !reached;
-        answer(kept, call, HF_REASON_NONE);
-        return;
-    }
-    wait->kept = kept;
-    wait->call = call;
-    wait->version = version;
-    hf_list_init(&wait->node);
-    hf_list_push_back(&shadow->waits, &wait->node);
-    hf_timer_init(&wait->timer, on_wait_over);
-    hf_wheel_arm(hub->options.wheel, &wait->timer, hub->now_ms + call->wait_ms);
-    shadow->wait_count++;
-    hub->stats.shadow_waits++;
-}
-
-/* Something has come that a label may hang on. */
-static void look_at_waits(struct kept_document *kept)
-{
-    struct hf_list_node *next;
-
-    for (struct hf_list_node *at = kept->shadow->waits.next; at != &kept->shadow->waits; at = next) {
-        struct label_wait *wait = HF_CONTAINER_OF(at, struct label_wait, node);
-
-        next = at->next;
-        if (labels_of(kept->shadow, wait->version) & 1 << wait->call->document.label)
-            end_wait(wait);
-    }
-}
-
-void hf_shadow_answer_waits(struct kept_document *kept)
-{
-    while (!hf_list_empty(&kept->shadow->waits))
-        end_wait(HF_CONTAINER_OF(kept->shadow->waits.next, struct label_wait, node));
-}
-
-void hf_shadow_discard_waits(struct kept_document *kept)
-{
-    struct hf_list_node *node;
-
-    while ((node = hf_list_pop_front(&kept->shadow->waits)) != NULL) {
-        struct label_wait *wait = HF_CONTAINER_OF(node, struct label_wait, node);
-
-        hf_wheel_cancel(kept->hub->options.wheel, &wait->timer);
-        kept->hub->stats.shadow_waits--;
-        hf_call_free(wait->call);
-        free(wait);
-    }
-}
-
-/* The device knows a version that a push made: recorded, since the push counts it. */
-static void seen_push(struct kept_document *kept, const struct hf_call *call)
-{
-    struct kept_shadow *shadow = kept->shadow;
-    const struct hf_event event = {.type = HF_EVENT_SHADOW_SEEN,
-                                   .epoch = call->document.epoch,
-                                   .conn = call->document.conn,
-                                   .seq = shadow->seen_version,
-                                   .tenant = kept->tenant->name,
-                                   .device = hf_kept_name(kept)};
-
-    if (shadow->pushed_first == 0 || shadow->seen_version < shadow->pushed_first ||
-        hf_journal_append(kept->hub->options.journal, &event, NULL) != HF_OK)
-        return; /* said again with the next version, or when it was applied */
-    shadow->pushed_first = shadow->seen_version < shadow->pushed_last ? shadow->seen_version + 1 : 0;
-}
-
-/* The device says that it knows this version. */
-static void seen(struct kept_document *kept, const struct hf_call *call)
-{
-    struct kept_shadow *shadow = kept->shadow;
-    uint64_t version = call->document.base_version;
-
-    if (call->document.conn == 0 || version > shadow->now.version || version <= shadow->seen_version)
-        return;
-    shadow->seen_version = version;
-    seen_push(kept, call);
-    look_at_waits(kept);
 }
 
 /* ---- the device ---- */
@@ -314,7 +158,7 @@ static void removed(struct kept_document *kept, struct hf_call *call)
     kept->shadow->now.forgotten = ended;
     kept->shadow->seen_version = 0; /* it has not been told of the end */
     kept->hub->stats.shadows_removed++;
-    answer(kept, call, HF_REASON_NONE);
+    hf_shadow_answer(kept, call, HF_REASON_NONE);
     tell(kept, maker);
 }
 
@@ -335,9 +179,9 @@ void hf_shadow_changed(struct kept_document *kept, struct hf_call *call)
         shadow->pushed_first = shadow->pushed_first == 0 ? version : shadow->pushed_first;
         shadow->pushed_last = version;
     }
-    answer_stored(kept, call, version);
+    hf_shadow_answer_stored(kept, call, version);
     tell(kept, maker);
-    look_at_waits(kept);
+    hf_shadow_look_at_waits(kept);
 }
 
 /* ---- changes ---- */
@@ -530,8 +374,8 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
             reason = shadow->name_bytes > 0 || call->document.conn != 0 ? HF_REASON_NOT_FOUND
                                                                         : hf_kept_owner(kept);
         if (reason == HF_REASON_NONE && !is_fenced(kept, call))
-            seen(kept, call);
-        answer(kept, call, reason);
+            hf_shadow_seen(kept, call);
+        hf_shadow_answer(kept, call, reason);
         return;
     }
     if (call->document.remove && shadow->now.version == 0)
@@ -539,7 +383,7 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
     else
         reason = may_change(kept, call);
     if (reason == HF_REASON_NONE) {
-        seen(kept, call);
+        hf_shadow_seen(kept, call);
         reason = call->document.remove ? record_removal(kept, call) : change(kept, call);
     }
     if (kept->call == call)
@@ -551,9 +395,9 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
             return;
     }
     if (reason == HF_REASON_NONE) /* it is so already */
-        answer_stored(kept, call, shadow->now.version);
+        hf_shadow_answer_stored(kept, call, shadow->now.version);
     else
-        answer(kept, call, reason);
+        hf_shadow_answer(kept, call, reason);
 }
 
 void hf_hub_report(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_slice device, struct hf_slice json)

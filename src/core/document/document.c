@@ -162,15 +162,6 @@ static hf_err settle_members(struct step *step)
     return err;
 }
 
-static enum hf_reason reason_of(hf_err err)
-{
-    return err == HF_OK             ? HF_REASON_NONE
-           : err == HF_ERR_CONFLICT ? HF_REASON_VERSION_CONFLICT
-           : err == HF_ERR_LIMIT    ? HF_REASON_MESSAGE_TOO_BIG
-           : err == HF_ERR_NOMEM    ? HF_REASON_MEMORY_LIMIT
-                                    : HF_REASON_BAD_REQUEST;
-}
-
 static hf_err parse(struct hf_slice text, cJSON **ret_json)
 {
     /* A patch has two levels more around its values. */
@@ -258,7 +249,7 @@ enum hf_reason hf_document_change(struct hf_document *document, const struct hf_
     if (err != HF_OK) {
         cJSON_Delete(step.json);
         cJSON_Delete(step.writes);
-        return reason_of(err);
+        return hf_json_reason(err);
     }
     cJSON_Delete(document->json);
     cJSON_Delete(document->writes);

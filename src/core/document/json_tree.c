@@ -122,3 +122,12 @@ cJSON *hf_json_tree_again(const char *text, size_t bytes)
     (void)parse((struct hf_slice){text, bytes}, &tree);
     return tree;
 }
+
+enum hf_reason hf_json_reason(hf_err err)
+{
+    return err == HF_OK             ? HF_REASON_NONE
+           : err == HF_ERR_CONFLICT ? HF_REASON_VERSION_CONFLICT
+           : err == HF_ERR_LIMIT    ? HF_REASON_MESSAGE_TOO_BIG
+           : err == HF_ERR_NOMEM    ? HF_REASON_MEMORY_LIMIT
+                                    : HF_REASON_BAD_REQUEST;
+}

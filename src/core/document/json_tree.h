@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/reason.h"
 #include "base/slice.h"
 
 /* A member is looked for from the first one on, and two objects are compared so: what takes microseconds for a hundred members takes a tenth of a second for four thousand. */
@@ -18,6 +19,9 @@ hf_err hf_json_tree(struct hf_slice text, unsigned depth_max, cJSON **ret_tree);
 
 /* Has no object in it more than HF_JSON_MEMBERS_MAX members? Asked of what changes have made, too: it grows by many of them. */
 bool hf_json_tree_is_narrow(const cJSON *tree);
+
+/* What its maker is told of a change that failed so. */
+enum hf_reason hf_json_reason(hf_err err);
 
 /* What was checked before, as it is stored. NULL: no memory, or it is no JSON. */
 cJSON *hf_json_tree_again(const char *text, size_t bytes);

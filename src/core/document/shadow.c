@@ -1,3 +1,4 @@
+/* core/document/shadow.c - a change of a shadow: read, applied to the sections that it touches, and judged. What differs by it is shadow_compare.c. */
 #include "core/document/shadow.h"
 
 #include <cjson/cJSON.h>
@@ -9,8 +10,7 @@
 #include "codec/json/scan.h"
 #include "core/document/json_patch.h"
 #include "core/document/json_tree.h"
-#include "core/document/shadow_fields.h"
-#include "core/document/shadow_oplog.h"
+#include "core/document/shadow_step.h"
 
 const char *hf_shadow_section_name(unsigned section)
 {
@@ -35,35 +35,6 @@ void hf_shadow_outcome_deinit(struct hf_shadow_outcome *outcome)
     *outcome = (struct hf_shadow_outcome){0};
 }
 
-struct step { /* a change on its way */
-    const struct hf_shadow *before;
-    const struct hf_shadow_change *change;
-    const struct hf_shadow_limits *limits;
-    struct hf_shadow *after;
-    uint64_t base_version;
-    uint64_t utc_ms;
-    cJSON *old[HF_SHADOW_SECTIONS], *now[HF_SHADOW_SECTIONS]; /* NULL: not touched */
-    uint32_t room, removed_room;                              /* of after->fields, after->removed */
-    struct hf_shadow_oplog
-        *oplog;    /* base_version 0: the rule is another one, or the change is from the present version */
-    cJSON *parsed; /* the change */
-    uint8_t rule;  /* enum hf_merge: that the shadow has afterwards */
-    /* The section that is being compared. */
-    uint8_t section;
-    bool differs, newer;                    /* in it; a field of it was written after the base version */
-    uint32_t hint;                          /* where in before->fields the next field probably is, */
-    unsigned hint_number;                   /* and its number */
-    uint8_t same[HF_SHADOW_FIELDS_MAX / 8]; /* by its number in before: it stands as it was */
-    struct hf_sb path;
-    char path_storage[HF_JSON_POINTER_BYTES_MAX + 1];
-};
-
-/* One that was deleted goes on above what it had. */
-static uint64_t next_version(const struct hf_shadow *before)
-{
-    return HF_MAX(before->version, before->forgotten) + 1;
-}
-
 /* ---- the change as trees ---- */
 
 static hf_err parse_section(const struct hf_shadow *shadow, unsigned section, cJSON **ret_json)
@@ -74,7 +45,7 @@ static hf_err parse_section(const struct hf_shadow *shadow, unsigned section, cJ
     return *ret_json ? HF_OK : HF_ERR_NOMEM;
 }
 
-static hf_err parse_change(const struct step *step, cJSON **ret_json)
+static hf_err parse_change(const struct hf_shadow_step *step, cJSON **ret_json)
 {
     struct hf_slice text = step->change->json;
     /* An operation has two levels more around its value, a merge patch one. */
@@ -90,7 +61,7 @@ static hf_err emptied(cJSON **section)
     return *section ? HF_OK : HF_ERR_NOMEM;
 }
 
-static hf_err touch(struct step *step, unsigned section)
+static hf_err touch(struct hf_shadow_step *step, unsigned section)
 {
     hf_err err =
         step->old[section] == NULL ? parse_section(step->before, section, &step->old[section]) : HF_OK;
@@ -108,7 +79,7 @@ static bool section_by_name(const char *name, unsigned *ret_section)
     return false;
 }
 
-static hf_err take_version(struct step *step, const cJSON *member)
+static hf_err take_version(struct hf_shadow_step *step, const cJSON *member)
 {
     if (!cJSON_IsNumber(member) || member->valuedouble < 1 || member->valuedouble > 9007199254740992.0 ||
         member->valuedouble != (double)(uint64_t)member->valuedouble)
@@ -118,7 +89,7 @@ static hf_err take_version(struct step *step, const cJSON *member)
     return HF_OK;
 }
 
-static hf_err take_merge_rule(struct step *step, const cJSON *member)
+static hf_err take_merge_rule(struct hf_shadow_step *step, const cJSON *member)
 {
     const char *name = cJSON_GetStringValue(member);
     unsigned rule = name != NULL           ? hf_merge_by_name(hf_slice_of(name))
@@ -130,7 +101,7 @@ static hf_err take_merge_rule(struct step *step, const cJSON *member)
 }
 
 /* The base version may come as a member; what it means to be from an older one is known once that is. */
-static hf_err take_settings(struct step *step, const cJSON *patch)
+static hf_err take_settings(struct hf_shadow_step *step, const cJSON *patch)
 {
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(patch, "version"),
                 *rule = cJSON_GetObjectItemCaseSensitive(patch, "merge");
@@ -139,7 +110,7 @@ static hf_err take_settings(struct step *step, const cJSON *patch)
     return err == HF_OK && rule != NULL ? take_merge_rule(step, rule) : err;
 }
 
-static bool begin_oplog(struct step *step, struct hf_shadow_oplog *oplog)
+static bool begin_oplog(struct hf_shadow_step *step, struct hf_shadow_oplog *oplog)
 {
     if (step->change->merge != HF_MERGE_OPLOG || step->base_version == 0 ||
         step->base_version >= step->before->version)
@@ -149,7 +120,7 @@ static bool begin_oplog(struct step *step, struct hf_shadow_oplog *oplog)
     return true;
 }
 
-static hf_err merge_section(struct step *step, unsigned section, cJSON *patch, cJSON *member)
+static hf_err merge_section(struct hf_shadow_step *step, unsigned section, cJSON *patch, cJSON *member)
 {
     bool refused = false;
     hf_err err = touch(step, section);
@@ -165,7 +136,7 @@ static hf_err merge_section(struct step *step, unsigned section, cJSON *patch, c
                                     : HF_ERR_INVALID;
 }
 
-static hf_err merge_sections(struct step *step, cJSON *patch)
+static hf_err merge_sections(struct hf_shadow_step *step, cJSON *patch)
 {
     hf_err err = cJSON_IsObject(patch) ? take_settings(step, patch) : HF_ERR_INVALID;
 
@@ -187,7 +158,7 @@ static hf_err merge_sections(struct step *step, cJSON *patch)
 }
 
 /* What the operations left, section by section. */
-static hf_err take_sections(struct step *step, cJSON *document)
+static hf_err take_sections(struct hf_shadow_step *step, cJSON *document)
 {
     cJSON *member;
 
@@ -213,7 +184,7 @@ static hf_err take_sections(struct step *step, cJSON *document)
     return HF_OK;
 }
 
-static hf_err operate_sections(struct step *step, cJSON *operations)
+static hf_err operate_sections(struct hf_shadow_step *step, cJSON *operations)
 {
     cJSON *document = cJSON_CreateObject();
     hf_err err = document ? HF_OK : HF_ERR_NOMEM;
@@ -238,7 +209,7 @@ static hf_err operate_sections(struct step *step, cJSON *operations)
     return err;
 }
 
-static hf_err apply(struct step *step)
+static hf_err apply(struct hf_shadow_step *step)
 {
     hf_err err = parse_change(step, &step->parsed);
 
@@ -251,241 +222,20 @@ static hf_err apply(struct step *step)
     }
 }
 
-/* ---- fields: what differs, and who wrote what stays ---- */
-
-/* The field of before with this path and its number: looked for from where the last one was found on, because both sides mostly stand in the same order. */
-static bool find_field(struct step *step, struct hf_slice path, struct hf_shadow_field *ret_field,
-                       unsigned *ret_number)
-{
-    bool whole = step->hint == 0;
-    uint32_t at = step->hint;
-
-    for (*ret_number = step->hint_number; hf_shadow_field_next(&step->before->fields, &at, ret_field);
-         ++*ret_number)
-        if (ret_field->section == step->section && hf_slice_eq(ret_field->path, path)) {
-            step->hint = at;
-            step->hint_number = *ret_number + 1;
-            return true;
-        }
-    step->hint = 0;
-    step->hint_number = 0;
-    return !whole && find_field(step, path, ret_field, ret_number);
-}
-
-/* Was there a field that went after the base version, or can that not be said any more? */
-static bool removed_since(const struct step *step, struct hf_slice path)
-{
-    struct hf_shadow_field field;
-
-    for (uint32_t at = 0; hf_shadow_field_next(&step->before->removed, &at, &field);)
-        if (field.section == step->section && hf_slice_eq(field.path, path))
-            return field.version > step->base_version;
-    return step->before->forgotten > step->base_version;
-}
-
-static hf_err walk(struct step *step, const cJSON *old, const cJSON *now);
-
-static hf_err settle_field(struct step *step, const cJSON *old, const cJSON *now)
-{
-    struct hf_shadow_field field;
-    struct hf_slice path = hf_sb_done(&step->path);
-    unsigned number;
-
-    if (old != NULL && cJSON_Compare(old, now, true) && find_field(step, path, &field, &number)) {
-        step->same[number / 8] |= (uint8_t)(1 << number % 8);
-    } else {
-        field = (struct hf_shadow_field){
-            .version = next_version(step->before), .time_ms = step->utc_ms, .path = path};
-        step->differs = true;
-        step->newer |= removed_since(step, path);
-    }
-    field.section = step->section;
-    return hf_shadow_field_add(&step->after->fields, &step->room, &field);
-}
-
-/* `now` is an object. Members mostly stand in the same order on both sides. */
-static hf_err walk_members(struct step *step, const cJSON *old, const cJSON *now)
-{
-    const cJSON *hint = cJSON_IsObject(old) ? old->child : NULL;
-    size_t path_bytes = step->path.bytes;
-
-    for (const cJSON *member = now->child; member != NULL; member = member->next) {
-        const cJSON *was = hint;
-
-        if (was == NULL || strcmp(was->string, member->string) != 0)
-            was = cJSON_IsObject(old) ? cJSON_GetObjectItemCaseSensitive(old, member->string) : NULL;
-        if (was != NULL)
-            hint = was->next;
-        hf_shadow_path_add(&step->path, member->string);
-        if (step->path.overflow)
-            return HF_ERR_LIMIT;
-        hf_err err = walk(step, was, member);
-        if (err != HF_OK)
-            return err;
-        step->path.bytes = path_bytes;
-        step->path.at[path_bytes] = '\0';
-    }
-    return HF_OK;
-}
-
-static hf_err walk(struct step *step, const cJSON *old, const cJSON *now)
-{
-    return cJSON_IsObject(now) && now->child != NULL ? walk_members(step, old, now)
-                                                     : settle_field(step, old, now);
-}
-
-static bool is_there(const struct step *step, unsigned section, struct hf_slice path)
-{
-    char storage[HF_JSON_POINTER_BYTES_MAX + 1];
-    struct hf_sb pointer;
-
-    hf_sb_init(&pointer, storage, sizeof(storage));
-    hf_sb_slice(&pointer, path);
-    return hf_json_pointer(step->now[section], storage) != NULL;
-}
-
-static hf_err note_removed(struct step *step, const struct hf_shadow_field *field)
-{
-    struct hf_shadow_fields *removed = &step->after->removed;
-    struct hf_shadow_field oldest;
-
-    if (removed->count == HF_SHADOW_REMOVED_MAX) {
-        (void)hf_shadow_field_next(removed, &(uint32_t){0}, &oldest);
-        step->after->forgotten = HF_MAX(step->after->forgotten, oldest.version);
-        hf_shadow_field_drop_first(removed);
-    }
-    return hf_shadow_field_add(removed, &step->removed_room, field);
-}
-
-/* Those that went earlier and have not come back. */
-static hf_err keep_removed(struct step *step)
-{
-    struct hf_shadow_field field;
-    uint32_t at = 0;
-    hf_err err = HF_OK;
-
-    step->after->forgotten = step->before->forgotten;
-    while (err == HF_OK && hf_shadow_field_next(&step->before->removed, &at, &field))
-        if (step->now[field.section] == NULL || !is_there(step, field.section, field.path))
-            err = note_removed(step, &field);
-    return err;
-}
-
-/* Fields of before that are not as they were: they differ, and may have been written by somebody whom this change did not know of. */
-static hf_err find_lost(struct step *step)
-{
-    struct hf_shadow_field field;
-    uint32_t at = 0;
-    hf_err err = HF_OK;
-
-    for (unsigned number = 0; err == HF_OK && hf_shadow_field_next(&step->before->fields, &at, &field);
-         number++) {
-        if (field.section != step->section || step->same[number / 8] & 1 << number % 8)
-            continue;
-        step->differs = true;
-        step->newer |= field.version > step->base_version;
-        if (is_there(step, field.section, field.path))
-            continue;
-        field.version = next_version(step->before);
-        field.time_ms = step->utc_ms;
-        err = note_removed(step, &field);
-    }
-    return err;
-}
-
-static hf_err copy_fields(struct step *step)
-{
-    struct hf_shadow_field field;
-    uint32_t at = 0;
-    hf_err err = HF_OK;
-
-    while (err == HF_OK && hf_shadow_field_next(&step->before->fields, &at, &field))
-        if (field.section == step->section)
-            err = hf_shadow_field_add(&step->after->fields, &step->room, &field);
-    return err;
-}
-
-/* ---- one section ---- */
-
-static hf_err copy_text(struct step *step)
-{
-    const struct hf_shadow *before = step->before;
-
-    if (before->text[step->section] == NULL)
-        return HF_OK;
-    step->after->text[step->section] = strndup(before->text[step->section], before->bytes[step->section]);
-    step->after->bytes[step->section] = before->bytes[step->section];
-    return step->after->text[step->section] ? HF_OK : HF_ERR_NOMEM;
-}
-
-static hf_err print(struct step *step)
-{
-    const cJSON *json = step->now[step->section];
-    char *text = json->child ? cJSON_PrintUnformatted(json) : NULL;
-
-    if (json->child == NULL)
-        return HF_OK;
-    if (text == NULL)
-        return HF_ERR_NOMEM;
-    size_t bytes = strlen(text);
-    step->after->text[step->section] = text;
-    step->after->bytes[step->section] = (uint32_t)bytes;
-    return bytes > step->limits->section_bytes_max || !hf_json_tree_is_narrow(json)
-               ? HF_ERR_LIMIT
-               : hf_json_scan(text, bytes, NULL, 0, step->limits->depth_max);
-}
-
-static enum hf_reason reason_of(hf_err err)
-{
-    return err == HF_OK             ? HF_REASON_NONE
-           : err == HF_ERR_CONFLICT ? HF_REASON_VERSION_CONFLICT
-           : err == HF_ERR_LIMIT    ? HF_REASON_MESSAGE_TOO_BIG
-           : err == HF_ERR_NOMEM    ? HF_REASON_MEMORY_LIMIT
-                                    : HF_REASON_BAD_REQUEST;
-}
-
-static enum hf_reason settle_section(struct step *step, unsigned section)
-{
-    const cJSON *now = step->now[section];
-    hf_err err = HF_OK;
-
-    step->section = (uint8_t)section;
-    step->differs = step->newer = false;
-    step->hint = 0;
-    step->hint_number = 0;
-    if (now != NULL) {
-        err = now->child != NULL ? walk_members(step, step->old[section], now) : HF_OK;
-        if (err == HF_OK)
-            err = find_lost(step);
-    } else {
-        err = copy_fields(step);
-    }
-    if (err != HF_OK)
-        return reason_of(err);
-    if (!step->differs)
-        return reason_of(copy_text(step));
-    if ((step->change->sections & 1 << section) == 0)
-        return HF_REASON_FORBIDDEN;
-    if (step->newer && step->change->merge == HF_MERGE_CONFLICT_FREE && step->base_version != 0)
-        return HF_REASON_VERSION_CONFLICT;
-    step->after->version = next_version(step->before);
-    return reason_of(print(step));
-}
-
 /* ---- all of it ---- */
 
-static enum hf_reason settle_rule(struct step *step)
+static enum hf_reason settle_rule(struct hf_shadow_step *step)
 {
     step->after->merge = step->rule;
     if (step->rule == step->before->merge)
         return HF_REASON_NONE;
     if ((step->change->sections & HF_SHADOW_RULE) == 0)
         return HF_REASON_FORBIDDEN;
-    step->after->version = next_version(step->before);
+    step->after->version = hf_shadow_next_version(step->before);
     return HF_REASON_NONE;
 }
 
-static enum hf_reason judge_base(const struct step *step)
+static enum hf_reason judge_base(const struct hf_shadow_step *step)
 {
     bool stale = step->base_version != 0 && step->base_version != step->before->version;
 
@@ -496,9 +246,9 @@ static enum hf_reason judge_base(const struct step *step)
                                                                                  : HF_REASON_NONE;
 }
 
-static enum hf_reason run(struct step *step)
+static enum hf_reason run(struct hf_shadow_step *step)
 {
-    enum hf_reason reason = reason_of(apply(step));
+    enum hf_reason reason = hf_json_reason(apply(step));
 
     /* A patch that does not fit because it is from an older version is a conflict first of all. */
     if (reason == HF_REASON_NONE || reason == HF_REASON_BAD_REQUEST) {
@@ -508,14 +258,14 @@ static enum hf_reason run(struct step *step)
             return conflict;
     }
     if (reason == HF_REASON_NONE)
-        reason = reason_of(keep_removed(step));
+        reason = hf_json_reason(hf_shadow_keep_removed(step));
     for (unsigned i = 0; i < HF_SHADOW_SECTIONS && reason == HF_REASON_NONE; i++)
-        reason = settle_section(step, i);
+        reason = hf_shadow_settle_section(step, i);
     return reason == HF_REASON_NONE ? settle_rule(step) : reason;
 }
 
 /* What was refused, and what is left of the change. Nothing is: that is a conflict. */
-static enum hf_reason tell_outcome(struct step *step, struct hf_shadow_outcome *ret_outcome)
+static enum hf_reason tell_outcome(struct hf_shadow_step *step, struct hf_shadow_outcome *ret_outcome)
 {
     if (step->oplog->dropped != NULL || step->oplog->refused != NULL) {
         ret_outcome->taken = cJSON_PrintUnformatted(step->parsed);
@@ -536,14 +286,14 @@ enum hf_reason hf_shadow_change(const struct hf_shadow *before, const struct hf_
                                 struct hf_shadow_outcome *ret_outcome, struct hf_shadow *ret_after)
 {
     struct hf_shadow_oplog oplog = {.base_version = 0};
-    struct step step = {.before = before,
-                        .change = change,
-                        .limits = limits,
-                        .after = ret_after,
-                        .base_version = change->base_version,
-                        .oplog = &oplog,
-                        .rule = before->merge,
-                        .utc_ms = utc_ms};
+    struct hf_shadow_step step = {.before = before,
+                                  .change = change,
+                                  .limits = limits,
+                                  .after = ret_after,
+                                  .base_version = change->base_version,
+                                  .oplog = &oplog,
+                                  .rule = before->merge,
+                                  .utc_ms = utc_ms};
 
     *ret_outcome = (struct hf_shadow_outcome){0};
     HF_ASSERT(limits->section_bytes_max <= HF_SHADOW_SECTION_BYTES_MAX);

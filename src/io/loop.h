@@ -44,7 +44,8 @@ struct hf_loop_options { /* 0 = the default above */
     uint32_t receive_bytes;
     uint32_t cork_bytes;
     uint32_t events_max;
-    uint32_t queue_bytes_hard_max;  /* of one stream; above it write() gives HF_ERR_LIMIT */
+    uint32_t
+        queue_bytes_hard_max; /* of one stream; what would go above it, on top of others, write() refuses: HF_ERR_LIMIT */
     uint64_t queue_bytes_total_max; /* memory of all queues; above it write() gives HF_ERR_NOMEM */
     uint32_t inbox_budget;
     uint32_t handshake_budget_us;

@@ -241,7 +241,7 @@ void hf_stream_settle(struct hf_stream *stream)
     }
 }
 
-/* Whether `bytes` more may be taken. */
+/* Whether `bytes` more may be taken: always where nothing waits, or a message above the bound, from before it was lowered, would wait for ever. */
 static hf_err admit(struct hf_stream *stream, size_t bytes)
 {
     uint32_t max = stream->loop->options.queue_bytes_hard_max;
@@ -249,7 +249,7 @@ static hf_err admit(struct hf_stream *stream, size_t bytes)
 
     if (HF_UNLIKELY(stream->flags & NO_OUTPUT))
         return HF_ERR_CLOSED;
-    if (HF_UNLIKELY(bytes > max || queued > max - bytes)) {
+    if (HF_UNLIKELY(queued > 0 && (bytes > max || queued > max - bytes))) {
         stream->loop->stats.writes_refused_limit++;
         return HF_ERR_LIMIT;
     }

@@ -149,6 +149,16 @@ def test_reload_takes_over_what_is_live(gw):
         assert "ack" in new.recv_text()
 
 
+def test_a_message_that_a_reload_allows_is_delivered(gateways):
+    gw = gateways({"websocket": {"message_bytes_max": "8KiB"}, "delivery": {"send_queue_high_bytes": "8KiB", "send_queue_low_bytes": "2KiB"}})
+    with gw.connect("d-1") as ws:
+        gw.write_config({"websocket": {"message_bytes_max": "1MiB"}})
+        gw.reload()
+        text = "x" * 200_000
+        gw.api().send("d-1", text)
+        assert json.loads(ws.recv_text()) == text
+
+
 @pytest.mark.parametrize("text,named", [
     ("websocket: {mesage_bytes_max: 2048}", "message_bytes_max"),
     ("websocket: {message_bytes_max: many}", "message_bytes_max"),

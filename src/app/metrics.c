@@ -229,6 +229,8 @@ static const struct hf_page_row session_rows[] = {
         ws.session.stalled),
     ROW("session_degraded_total", "counter", "connections that became DEGRADED", ws.session.degraded),
     ROW("session_restored_total", "counter", "and healthy again", ws.session.restored),
+    ROW("session_clocks_skewed_total", "counter", "times that a device's clock was found more than 2 s off",
+        ws.session.clocks_skewed),
     ROW("session_crc_wrong_total", "counter", "frames with a wrong checksum", ws.session.crc_wrong),
     ROW("session_invalid_heartbeats_total", "counter", "heartbeats that were malformed or old",
         ws.session.invalid_heartbeats),

@@ -40,6 +40,7 @@ static void print_now(const cJSON *now)
         {"trace", "trace"},
         {"tls", "tls"},
         {"rtt_ms", "round trip, ms"},
+        {"clock_ahead_ms", "clock ahead, ms"},
         {"last_seen", "last seen"},
         {"credentials_expire", "credentials until"},
         {"messages_in", "messages from it"},

@@ -69,7 +69,8 @@ struct hf_live {
     uint16_t reason, code;
     uint64_t epoch, conn, since_ms /* UTC */, last_seen_ms /* UTC */,
         expires_ms /* of the credentials, UTC, 0 = never */;
-    uint32_t rtt_ms; /* last Ping to Pong; 0 = not measured */
+    uint32_t rtt_ms;        /* last Ping to Pong; 0 = not measured */
+    int32_t clock_ahead_ms; /* of its clock before ours, when clock_known; clock_skew: by more than 2 s */
     uint32_t pending_messages, send_queue_messages;
     uint64_t pending_bytes, send_queue_bytes;
     uint64_t messages_in, messages_out; /* of this connection, modulo 2^32 */
@@ -77,7 +78,7 @@ struct hf_live {
     char trace[33];                     /* client's trace id or "" */
     char protocol[24];                  /* "raw" */
     char detail[HF_LIVE_DETAIL_BYTES];  /* what its protocol knows besides: a JSON object, or "" */
-    bool tls;
+    bool tls, clock_known, clock_skew;
 };
 
 /* accepted = delivered + pending + dropped, to the message, at any moment (promise 4). */

@@ -31,6 +31,10 @@ static void live_out(struct hf_json_out *out, const struct hf_live *live)
         hf_time_out(out, "credentials_expire", live->expires_ms);
         if (live->rtt_ms != 0)
             hf_json_out_u64(out, "rtt_ms", live->rtt_ms);
+        if (live->clock_known) {
+            hf_json_out_i64(out, "clock_ahead_ms", live->clock_ahead_ms);
+            hf_json_out_bool(out, "clock_skew", live->clock_skew);
+        }
         hf_json_out_u64(out, "messages_in", live->messages_in);
         hf_json_out_u64(out, "messages_out", live->messages_out);
         hf_json_out_u64(out, "send_queue_messages", live->send_queue_messages);

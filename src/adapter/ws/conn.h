@@ -59,7 +59,10 @@ struct hf_ws_conn {
     uint64_t last_life_ms;
     uint64_t state_ms;   /* when the state was entered: in OPEN, when it was let in */
     uint64_t expires_ms; /* UTC of the credentials; 0 = never */
-    uint32_t rtt_ms;
+    union {
+        uint32_t rtt_ms;        /* raw mode */
+        int32_t clock_ahead_ms; /* sessions: the device's clock before ours, when session->clock_known */
+    };
     uint32_t acks_open; /* waiters in the journal that point here */
     uint8_t state,
         stage; /* stage: heartbeat steps taken in this silence; in AUTH: times that it was given more time */

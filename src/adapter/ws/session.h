@@ -22,6 +22,7 @@ enum {
         64 << 20, /* changes of documents on their way, of one worker: busy above it */
     HF_WS_BATCH_ASKS_MAX =
         2, /* a batch of samples with a wrong CRC is asked for again so often; then it is what the device has, and given up */
+    HF_WS_CLOCK_SKEW_MS = 2000, /* HB-3: a clock that is further off is marked; it closes nothing */
     HF_WS_ABSENT_MS = 1000, /* a timer this late says that this process did not run: no verdict on the peer */
 };
 
@@ -33,10 +34,11 @@ struct hf_ws_session { /* in site->sessions */
     uint16_t patience_s;  /* TCP_USER_TIMEOUT as it was last set; 0 = the listener's */
     uint8_t capabilities; /* accepted */
     uint8_t early_frames;
-    uint8_t state;    /* enum hf_link_state */
-    bool watched : 1; /* acked_bytes is of this silence */
-    bool full : 1;    /* messages wait because its window is full: counted */
-    bool waiting : 1; /* it came with messages that it has not forgotten */
+    uint8_t state;                          /* enum hf_link_state */
+    bool watched : 1;                       /* acked_bytes is of this silence */
+    bool full : 1;                          /* messages wait because its window is full: counted */
+    bool waiting : 1;                       /* it came with messages that it has not forgotten */
+    bool clock_known : 1, clock_skewed : 1; /* by its heartbeats: conn->clock_ahead_ms */
 };
 
 _Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS |

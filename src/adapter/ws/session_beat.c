@@ -161,6 +161,24 @@ static bool obey(struct hf_ws_conn *conn, enum hf_beat_verdict verdict, const st
     return true;
 }
 
+/* What a device's clock says in its heartbeat, beside ours when it was sent: half a round trip ago, where that was measured (to ask the kernel for each would cost more than
+ * to answer it). A mark for people, nothing hangs on it (HB-3). */
+static void look_at_clock(struct hf_ws_conn *conn, uint64_t ts_ms)
+{
+    struct hf_ws_session *session = conn->session;
+    int64_t sent_ms = (int64_t)conn->site->hub->utc_ms - session->beat.rtt.srtt_us / 2000;
+
+    if (ts_ms == 0 || ts_ms > INT64_MAX)
+        return; /* it has no clock, or nonsense */
+    int64_t ahead_ms = HF_MAX(HF_MIN((int64_t)ts_ms - sent_ms, (int64_t)INT32_MAX), -(int64_t)INT32_MAX);
+    bool skewed = ahead_ms > HF_WS_CLOCK_SKEW_MS || ahead_ms < -HF_WS_CLOCK_SKEW_MS;
+
+    conn->site->stats.session.clocks_skewed += skewed && !session->clock_skewed;
+    conn->clock_ahead_ms = (int32_t)ahead_ms;
+    session->clock_known = true;
+    session->clock_skewed = skewed;
+}
+
 void hf_ws_session_ping(struct hf_ws_conn *conn, const struct hf_frame_beat *ping)
 {
     struct hf_frame pong = {.type = HF_FRAME_PONG};
@@ -176,6 +194,7 @@ void hf_ws_session_ping(struct hf_ws_conn *conn, const struct hf_frame_beat *pin
     (void)hf_ws_session_send(conn, &pong);
     if (!hf_ws_welcomed(conn))
         return;
+    look_at_clock(conn, ping->beat.ts_ms);
     follow_timeout(conn);
     hf_ws_arm(conn);
 }

@@ -257,6 +257,9 @@ static void describe(const struct hf_devconn *devconn, struct hf_live *live)
 
     hf_ws_describe(conn, hf_ws_is_json(conn) ? "holdfast.v1.json" : "holdfast.v1", live);
     live->rtt_ms = (hf_ws_session_rtt_us(conn) + 999) / 1000;
+    live->clock_known = conn->session->clock_known;
+    live->clock_skew = conn->session->clock_skewed;
+    live->clock_ahead_ms = live->clock_known ? conn->clock_ahead_ms : 0;
 }
 
 const struct hf_devconn_ops hf_ws_session_ops = {

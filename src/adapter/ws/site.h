@@ -43,6 +43,7 @@ struct hf_ws_session_stats {                /* beside the hub's, which counts me
     uint64_t degraded, restored, granted /* one more interval, on the kernel's word */;
     uint64_t window_full;    /* times that messages had to wait because a device's window was full */
     uint64_t stalled;        /* ended because the device acknowledged nothing */
+    uint64_t clocks_skewed;  /* times that a device's clock was found to be off */
     uint64_t events_refused; /* empty cells of the table of states */
 };
 

@@ -236,6 +236,46 @@ static void invalid_heartbeats_are_recorded_and_the_third_ends_it(void **state)
     assert_int_equal(kit.site.stats.session.invalid_heartbeats, 3);
 }
 
+/* Of a device that sends heartbeats and has a clock; nothing but the mark follows from it. */
+static void a_clock_that_is_off_is_marked(void **state)
+{
+    static const struct {
+        int64_t ahead_ms; /* INT64_MIN: it has no clock */
+        int32_t shown_ms;
+        bool known, skew;
+        unsigned counted;
+    } rows[] = {
+        {INT64_MIN, 0, false, false, 0},
+        {0, 0, true, false, 0},
+        {2000, 2000, true, false, 0},
+        {2001, 2001, true, true, 1},
+        {3000, 3000, true, true, 1}, /* still: told once */
+        {INT64_MIN, 3000, true, true, 1},
+        {-2000, -2000, true, false, 1},
+        {-2001, -2001, true, true, 2},
+        {INT64_C(1) << 42, INT32_MAX, true, true, 2},
+        {-(INT64_C(1) << 40), -INT32_MAX, true, true, 2},
+    };
+    struct kit_link *link = open_with(HF_PROFILE_HA, SK_ALL);
+
+    (void)state;
+    for (uint32_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct hf_frame beat = sk_beat(HF_FRAME_PING, i + 1, 0);
+        struct hf_live live = {0};
+
+        beat.as.beat.beat.ts_ms =
+            rows[i].ahead_ms == INT64_MIN ? 0 : (uint64_t)((int64_t)kit.hub.utc_ms + rows[i].ahead_ms);
+        sk_say(link, &beat);
+        (void)sk_expect(link, HF_FRAME_PONG);
+        sk_conn(link)->dev.ops->describe(&sk_conn(link)->dev, &live);
+        assert_int_equal(live.clock_known, rows[i].known);
+        assert_int_equal(live.clock_skew, rows[i].skew);
+        assert_int_equal(live.clock_ahead_ms, rows[i].shown_ms);
+        assert_int_equal(kit.site.stats.session.clocks_skewed, rows[i].counted);
+    }
+    assert_int_equal(sk.kernel_calls, HF_COUNT_OF(rows)); /* for describe() alone: none for a heartbeat */
+}
+
 static void before_welcome_an_invalid_one_is_only_dropped(void **state)
 {
     struct kit_link *link = sk_open("d1", HF_WS_SESSION);
@@ -372,6 +412,7 @@ int main(void)
         SK_ROW(a_kernel_that_acknowledges_grants_one_more_interval),
         SK_ROW(a_new_silence_is_looked_at_anew),
         SK_ROW(invalid_heartbeats_are_recorded_and_the_third_ends_it),
+        SK_ROW(a_clock_that_is_off_is_marked),
         SK_ROW(before_welcome_an_invalid_one_is_only_dropped),
         SK_ROW(own_absence_is_no_silence_of_the_peer),
         SK_ROW(own_absence_is_no_stall_of_its_acknowledgements),

@@ -159,7 +159,8 @@ def test_commands_of_one_device_have_a_rate(gateways):
 
 # ---- slow readers ----
 
-SMALL = {"delivery": {"send_queue_high_bytes": 32768, "send_queue_low_bytes": 8192}}
+PATIENT = {"heartbeat": {"dead_ms": 60000}, "websocket": {"write_timeout_ms": 60000}}  # who does not read says no pong either
+SMALL = {"delivery": {"send_queue_high_bytes": 32768, "send_queue_low_bytes": 8192}, **PATIENT}
 BIG = "x" * 8000
 
 
@@ -188,7 +189,7 @@ def test_slow_reader_must_deliver_loses_nothing(gateways):
 
 @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "latest"])
 def test_slow_reader_telemetry_is_dropped_by_rule_and_booked(gateways, policy):
-    gw = gateways({"delivery": {**SMALL["delivery"], "telemetry": policy}})
+    gw = gateways({**SMALL, "delivery": {**SMALL["delivery"], "telemetry": policy}})
     count = 600
     with flood(gw, "slow", count, **{"class": "telemetry", "topic": "t"}) as ws:
         gw.api().send("slow", {"n": -1})
@@ -204,7 +205,7 @@ def test_slow_reader_telemetry_is_dropped_by_rule_and_booked(gateways, policy):
 
 
 def test_slow_reader_disconnect_names_it(gateways):
-    gw = gateways({"delivery": {**SMALL["delivery"], "telemetry": "disconnect"}})
+    gw = gateways({**SMALL, "delivery": {**SMALL["delivery"], "telemetry": "disconnect"}})
     with flood(gw, "slow", 600, **{"class": "telemetry"}) as ws:
         code, reason = ws.recv_close()
         assert code == 4429 and "slow_reader" in reason

@@ -170,8 +170,10 @@ def test_storm_to_a_dead_reader(gateways, policy):
 def test_storm_of_broadcasts_beside_a_dead_reader(gateways):
     """The healthy get every one, the dead one's are dropped by rule, and the books say which."""
     count = 300
-    gw = gateways({"websocket": {"write_timeout_ms": 60000}})
+    gw = gateways({"websocket": {"write_timeout_ms": 60000}, "heartbeat": {"dead_ms": 60000}})
     dead, alive = gw.connect("dead", receive_buffer=4096), gw.connect("alive")
+    for device in ("dead", "alive"):  # "all" is whom the tables know
+        gw.api().wait("online", device=device)
     got = []
 
     def read():

@@ -241,7 +241,7 @@ FILL = "x" * 30000  # 300 of them are more than the kernel keeps for a connectio
 @pytest.mark.parametrize("form", ["binary", "json", "raw"])
 def test_who_reads_slowly_hears_of_the_newest(gateways, form):
     """The kernel's buffers are full of older ones long before the last change: that one is told when the device reads, and few of those between."""
-    gw = gateways({"delivery": {"send_queue_high_bytes": 65536, "send_queue_low_bytes": 8192},
+    gw = gateways({"delivery": {"send_queue_high_bytes": 65536, "send_queue_low_bytes": 8192}, "heartbeat": {"dead_ms": 60000},
                    "shadow": {"changes_per_s": 100000, "changes_capacity": 100000}})
     name, count = f"slow-{form}", 300
     if form == "raw":

@@ -143,7 +143,7 @@ static void reply(struct hf_api_request *request, unsigned status, struct outcom
         write_outcome, outcome);
 }
 
-enum said { CONFIRMED, REASON, ELEMENT, STATUS, RTSP_STATUS, TEXT, TIMER, LIMIT, RESULT, SAID };
+enum said { CONFIRMED, REASON, ELEMENT, STATUS, RTSP_STATUS, TEXT, TIMER, LIMIT, RESULT, ERROR, SAID };
 
 static struct hf_slice text_of(const struct hf_json_field *field, char *storage, size_t bytes)
 {
@@ -174,8 +174,9 @@ static void reply_failed(struct hf_api_request *request, const struct hf_call *c
         element[member.bytes] = '\0';
         trouble.field = element;
         hf_sb_printf(&sb, "%s%s", sb.bytes ? ": " : "", element);
-        hf_sb_text(&sb, words.bytes > 0 ? ": " : " cannot be sent like this");
-        hf_sb_slice(&sb, words);
+        hf_sb_text(&sb, ": ");
+        hf_sb_slice(&sb,
+                    words.bytes > 0 ? words : HF_SLICE("nothing can be made of it in the camera's answer"));
     } else if (hf_json_to_u64(&said[STATUS], &status) == HF_OK) {
         if (status < 300 && hf_json_to_u64(&said[RTSP_STATUS], &status) == HF_OK)
             words = HF_SLICE("(MANSRTSP)"); /* SIP's 200 says no more than that the order arrived */
@@ -188,6 +189,12 @@ static void reply_failed(struct hf_api_request *request, const struct hf_call *c
     } else if (said[RESULT].found) {
         hf_sb_text(&sb, "the camera answered ");
         hf_sb_slice(&sb, text_of(&said[RESULT], name, sizeof(name)));
+    } else if (reason == HF_REASON_NONE && said[REASON].found) { /* of a session's end */
+        hf_sb_text(&sb, "the session is over: ");
+        hf_sb_slice(&sb, text_of(&said[REASON], name, sizeof(name)));
+        if (said[ERROR].found)
+            hf_sb_text(&sb, ": ");
+        hf_sb_slice(&sb, text_of(&said[ERROR], text, sizeof(text)));
     }
     unsigned code = trouble.status ? trouble.status : hf_reason_info(trouble.reason)->http_status;
     reply(request, code, &(struct outcome){.call = call, .trouble = &trouble, .detail = hf_sb_done(&sb)});
@@ -209,7 +216,8 @@ static void on_sent(struct hf_api_request *request)
                                        [TEXT] = HF_JSON_FIELD("text"),
                                        [TIMER] = HF_JSON_FIELD("timer"),
                                        [LIMIT] = HF_JSON_FIELD("limit_ms"),
-                                       [RESULT] = HF_JSON_FIELD("result")};
+                                       [RESULT] = HF_JSON_FIELD("result"),
+                                       [ERROR] = HF_JSON_FIELD("error")};
     struct outcome outcome = {.call = call};
     bool confirmed = true;
 

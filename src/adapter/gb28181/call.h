@@ -36,7 +36,6 @@ enum {
     HF_GB_CALL_ID_TEXT = 17, /* 16 digits and NUL */
     HF_GB_CALL_USERS_MAX = 1000000,
     HF_GB_CALL_SDP_BYTES_MAX = 2048, /* of ours */
-    HF_GB_CALL_TEXT_BYTES_MAX = 96,  /* of a refusal's text that is kept */
     HF_GB_CALL_NO_STREAM = 255,
     HF_GB_BYE_TRIES_MAX = 5,    /* of which each is repeated for 32 s over UDP */
     HF_GB_BYE_AGAIN_MS = 30000, /* after the first; doubles */
@@ -152,7 +151,7 @@ struct hf_gb_call {
     char host[HF_SIP_FLOW_HOST_MAX], from_host[HF_SIP_FLOW_HOST_MAX];
     char channel[HF_GBID_DIGITS], source[HF_GBID_DIGITS];
     char format[16];
-    char text[HF_GB_CALL_TEXT_BYTES_MAX]; /* of a refusal; or what was wrong with an answer */
+    char text[HF_GB_REFUSAL_BYTES_MAX]; /* of a refusal; or what was wrong with an answer */
 };
 
 struct hf_gb_bye {          /* fields are call_bye.c's */

@@ -86,7 +86,7 @@ void hf_gb_call_controlled(struct hf_gb_request *request, const struct hf_sip_tx
     bool spoke = msg->body.bytes > 0 && hf_mansrtsp_parse(msg->body, &rtsp) == HF_OK &&
                  rtsp.method == HF_MANSRTSP_ANSWER;
     bool failed = msg->status >= 300 || (spoke && rtsp.status >= 300);
-    char id[HF_GB_CALL_ID_TEXT];
+    char id[HF_GB_CALL_ID_TEXT], storage[HF_GB_REFUSAL_BYTES_MAX];
     struct hf_json_out out;
     struct hf_sb sb;
 
@@ -102,8 +102,7 @@ void hf_gb_call_controlled(struct hf_gb_request *request, const struct hf_sip_tx
     hf_json_out_cstr(&out, "call", id);
     hf_json_out_u64(&out, "status", msg->status);
     if (msg->status >= 300)
-        hf_json_out_text(&out, "text",
-                         msg->reason.bytes > 0 ? msg->reason : hf_slice_of(hf_sip_status_text(msg->status)));
+        hf_json_out_text(&out, "text", hf_gb_refusal(site, msg, storage));
     if (spoke)
         rtsp_members(&rtsp, &out);
     hf_json_out_u64(&out, "position_ms", hf_gb_call_position_ms(&call->times, hf_gb_now(site)));

@@ -202,12 +202,10 @@ static void accepted(struct hf_gb_call *call, const struct hf_sip_tx_event *even
 
 static void refused(struct hf_gb_call *call, const struct hf_sip_msg *msg)
 {
-    struct hf_slice warning = hf_sip_value(msg, HF_SIP_WARNING);
+    char storage[HF_GB_REFUSAL_BYTES_MAX];
 
     call->status = msg->status;
-    keep_text(call, warning.bytes > 0       ? warning
-                    : msg->reason.bytes > 0 ? msg->reason
-                                            : hf_slice_of(hf_sip_status_text(msg->status)));
+    keep_text(call, hf_gb_refusal(call->device->site, msg, storage));
     call->pins++;
     (void)hf_gb_call_happens(call, HF_GB_CALL_REFUSED, HF_GB_CALL_END_REFUSED);
     call->invite = NULL;

@@ -144,10 +144,10 @@ bool hf_gb_call_request_sip(struct hf_gb_request *request, const struct hf_sip_t
     if (!talk) {
         hf_gb_call_controlled(request, event);
     } else if (event->msg->status >= 300) {
-        struct hf_slice reason = event->msg->reason;
+        char storage[HF_GB_REFUSAL_BYTES_MAX];
 
         talk_refused(request->call, event->msg->status,
-                     reason.bytes > 0 ? reason : hf_slice_of(hf_sip_status_text(event->msg->status)));
+                     hf_gb_refusal(request->device->site, event->msg, storage));
     }
     return true;
 }

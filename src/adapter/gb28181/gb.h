@@ -37,6 +37,7 @@ enum {
     HF_GB_SN_LAST = 0x7fffffff,
     HF_GB_DEAF = 0x7fffffff,    /* "queued bytes" of a device that takes nothing now */
     HF_GB_MEMORY_BYTES = 65536, /* for a command's JSON as a body's struct */
+    HF_GB_REFUSAL_BYTES_MAX = 96,
 };
 
 /* Who asked something by SIP: the first member of whatever it is. hf_sip_tx_request() and hf_sip_tx_set_user() get a pointer to it. */
@@ -412,6 +413,9 @@ bool hf_gb_write_options(struct hf_gb_device *device, const struct hf_sip_flow *
 void hf_gb_send_notice(struct hf_gb_device *device, const struct hf_sip_flow *flow,
                        const struct hf_cdp_message *message);
 struct hf_cdp_writer hf_gb_writer(const struct hf_gb_device *device);
+/* Why a response refuses, as UTF-8: its Warning, its reason phrase, or what its status means. In storage, or static. */
+struct hf_slice hf_gb_refusal(const struct hf_gb_site *site, const struct hf_sip_msg *response,
+                              char storage[HF_GB_REFUSAL_BYTES_MAX]);
 uint32_t hf_gb_next_sn(struct hf_gb_device *device);
 
 struct hf_gb_answer { /* to REGISTER */

@@ -138,7 +138,11 @@ static void a_refusal_names_the_status(void **state)
     assert_true(kit_read());
     kit_reply(404, "Not Found");
     expect("failed {\"confirmed\":false,\"status\":404,\"text\":\"Not Found\"}");
-    assert_int_equal(kit_stats()->commands_failed, 1);
+    kit_command(&reply, CAMERA, "DeviceInfo", "");
+    assert_true(kit_read());
+    kit_reply(486, "\xc3\xa6\xc2\xb5"); /* GBK, and UTF-8 of something else */
+    expect("failed {\"confirmed\":false,\"status\":486,\"text\":\"忙碌\"}");
+    assert_int_equal(kit_stats()->commands_failed, 2);
     kit_end();
 }
 

@@ -190,8 +190,9 @@ static void end_unconfirmed(struct hf_gb_request *request, const char *timer, ui
     hf_gb_request_end(request, false, hf_sb_done(&sb));
 }
 
-static void end_status(struct hf_gb_request *request, struct hf_slice reason)
+static void end_status(struct hf_gb_request *request, const struct hf_sip_msg *response)
 {
+    char storage[HF_GB_REFUSAL_BYTES_MAX];
     struct hf_gb_site *site = request->device->site;
     bool failed = request->status >= 300;
     struct hf_json_out out;
@@ -203,8 +204,7 @@ static void end_status(struct hf_gb_request *request, struct hf_slice reason)
     hf_json_out_bool(&out, "confirmed", !failed);
     hf_json_out_u64(&out, "status", request->status);
     if (failed)
-        hf_json_out_text(&out, "text",
-                         reason.bytes > 0 ? reason : hf_slice_of(hf_sip_status_text(request->status)));
+        hf_json_out_text(&out, "text", hf_gb_refusal(site, response, storage));
     hf_json_out_end(&out);
     hf_gb_request_end(request, failed, hf_sb_done(&sb));
 }
@@ -290,10 +290,8 @@ void hf_gb_request_sip(struct hf_gb_request *request, const struct hf_sip_tx_eve
         hf_gb_heal_answered(request);
         return;
     }
-    if (request->status >= 300)
-        end_status(request, event->msg->reason);
-    else if (request->answer == HF_CDP_ANSWER_NONE)
-        end_status(request, (struct hf_slice){NULL, 0});
+    if (request->status >= 300 || request->answer == HF_CDP_ANSWER_NONE)
+        end_status(request, event->msg);
     else if (request->wait == HF_GB_WAIT_SIP)
         hf_gb_request_wait(request, request->command == HF_CDP_CMD_CATALOG ||
                                             request->command == HF_CDP_CMD_RECORD_INFO

@@ -114,6 +114,19 @@ struct hf_cdp_writer hf_gb_writer(const struct hf_gb_device *device)
                                   .charset = (enum hf_text_charset)device->charset};
 }
 
+struct hf_slice hf_gb_refusal(const struct hf_gb_site *site, const struct hf_sip_msg *response,
+                              char storage[HF_GB_REFUSAL_BYTES_MAX])
+{
+    struct hf_slice warning = hf_sip_value(response, HF_SIP_WARNING);
+    struct hf_slice raw = warning.bytes > 0 ? warning : response->reason;
+    unsigned marks = 0; /* what is cut or no character shows */
+
+    if (raw.bytes == 0)
+        return hf_slice_of(hf_sip_status_text(response->status));
+    return (struct hf_slice){storage, hf_text_decode(site->options.conv, hf_text_detect(raw, NULL), raw,
+                                                     storage, HF_GB_REFUSAL_BYTES_MAX, &marks)};
+}
+
 uint32_t hf_gb_next_sn(struct hf_gb_device *device)
 {
     device->sn = device->sn < HF_GB_SN_LAST ? device->sn + 1 : HF_GB_SN_FIRST;

@@ -69,9 +69,11 @@ function Top({ page }) {
 }
 
 function Lost() {
-  const state = useCell(link);
-  const now = useNow();
-  if (state.ok || now - state.at <= STALE_MS) return null;
+  const state = useCell(link), now = useNow(), lost = !state.ok && now - state.at > STALE_MS;
+  useEffect(() => {
+    document.documentElement.toggleAttribute("data-lost", lost);
+  }, [lost]);
+  if (!lost) return null;
   return <div class="alert bad" role="alert" id="lost"><strong>{t("The connection to the gateway is lost.")}</strong> {t("What you see is {span} old. It is tried again every few seconds.", { span: span(now - state.at) })}</div>;
 }
 

@@ -77,6 +77,26 @@ def test_who_scrolls_back_reads_and_misses_nothing(admin, gw):
         admin.page.window(1280, 800)
 
 
+def test_a_list_is_found_as_it_was_left(admin, gw):
+    many = [f"back-{n:03}" for n in range(80)]
+    gw.known(*many)
+    admin.page.window(1280, 500)
+    try:
+        admin.go("/devices?contains=back-")
+        admin.until("document.querySelector('.vlist')?.getAttribute('aria-rowcount') === '80'")
+        admin.run("document.querySelector('.vbox').scrollTop = 32 * 60")
+        admin.until("[...document.querySelectorAll('.vrow')].some(one => one.innerText.includes('back-062'))")
+        admin.run("[...document.querySelectorAll('.vrow')].find(one => one.innerText.includes('back-062')).click()")
+        admin.says("back-062", ".title")
+        admin.run("history.back()")
+        admin.until("document.querySelector('.vrow.at')?.innerText.includes('back-062') && document.querySelector('.vbox').scrollTop === 32 * 60")
+        admin.until("document.activeElement.className === 'vbox'")
+        admin.key("Enter")
+        admin.says("back-062", ".title")
+    finally:
+        admin.page.window(1280, 800)
+
+
 def test_escape_closes_and_help_has_the_focus(admin, gw):
     admin.go("/events?type=online&from=1")
     admin.until("document.querySelector('.vbox .vrow .type.t-online')")
@@ -96,11 +116,16 @@ def test_what_is_wrong_is_said_with_what_is_right(admin, gw):
     admin.go("/events?topic=a/%23/b")
     admin.says("topic must be a filter such as plant/+/temperature", "main")
     assert "Nothing yet" not in admin.text("main")
+    admin.go("/groups/trucks")
+    admin.type("textarea[name=broadcast]", '{"a": 1')
+    admin.says("as text: it is no JSON", "main")
+    admin.type("textarea[name=broadcast]", '{"a": 1}')
+    admin.says("as JSON", "main")
     admin.go("/groups/no%20group!")
     admin.says("1 to 120 of", "main")
     admin.go("/device/log-1/nonsense")
     admin.says("There is no such page", "main")
-    admin.clean()
+    forgive(admin, 404)  # of a group that has no context yet
 
 
 def test_a_device_that_was_never_here_appears_when_it_comes(admin, gw):
@@ -122,12 +147,18 @@ def test_what_was_opened_while_the_gateway_was_away_comes_by_itself(gateways, br
         for console in consoles.values():
             console.login(gateway.keys["admin"]).go("/reports")
             console.until("document.querySelector('.link.good')")
+        seen = open_pages.enter_context(Console(browser, gateway.url())).login(gateway.keys["admin"])
+        seen.go("/devices")
+        seen.says("here-1", "main")
         gateway.kill()
+        seen.run("(() => { const real = Date.now; Date.now = () => real() + 6000; })()")  # six seconds go by
+        seen.until("document.querySelector('#lost') && getComputedStyle(document.querySelector('.vbox .state')).filter.includes('grayscale')")
         for where, console in consoles.items():
             console.until("!document.querySelector('.link.good')")
             console.go(where)
             console.says("The gateway does not answer", "main")
         gateway.start()
+        seen.until("!document.querySelector('#lost') && getComputedStyle(document.querySelector('.vbox .state')).filter === 'none'")
         for where, console in consoles.items():
             console.until(f"document.querySelector('main').innerText.includes({json.dumps(pages[where])}) && !document.querySelector('main .bad, main .spin')")
 

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { ask, get, may, mayChange, path, query, send, tenantNow } from "../lib/api.js";
 import { num } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { readJson } from "../lib/json.js";
 import { route } from "../lib/route.js";
 import { useCell } from "../lib/cell.js";
 import { Age, Bar, Empty, Field, Json, JsonForm, NoPermission, Panel, Reason, State, Time, Trouble, useDeed, useLoad, Waiting } from "../parts/ui.jsx";
@@ -89,16 +90,10 @@ function Push({ name }) {
 }
 
 function Broadcast({ name }) {
-  const [text, setText] = useState(""), [told, setTold] = useState(null);
+  const [text, setText] = useState(""), [told, setTold] = useState(null), { value, wrong } = readJson(text);
   const { busy, problem, go } = useDeed(async () => {
     setTold(null);
-    let payload;
-    try {
-      payload = { payload: JSON.parse(text) };
-    } catch {
-      payload = { text };
-    }
-    setTold(await send("POST", "/v1/broadcast", { target: { group: name }, ...payload }));
+    setTold(await send("POST", "/v1/broadcast", { target: { group: name }, ...(wrong ? { text } : { payload: value }) }));
   });
   const submit = (event) => {
     event.preventDefault();
@@ -106,7 +101,7 @@ function Broadcast({ name }) {
   };
   return <form class="form" onSubmit={submit}>
     <Field label={t("Payload, text or JSON")} help={t("To connections that joined the group; nothing waits for those that are away.")}><textarea name="broadcast" rows={4} spellcheck={false} value={text} onInput={(event) => setText(event.target.value)} /></Field>
-    <button class="main" disabled={busy || !text.trim()}>{t("Send")}</button>
+    <div class="tools"><button class="main" disabled={busy || !text.trim()}>{t("Send")}</button>{text.trim() && <span class="quiet">{wrong ? t("as text: it is no JSON") : t("as JSON")}</span>}</div>
     {told && <p role="status">{t("Written to {written} of {targets}.", { written: num(told.written), targets: num(told.targets) })}</p>}
     {problem && <Trouble problem={problem} />}
   </form>;

@@ -83,12 +83,24 @@ static hf_err push_call(void *context, struct hf_call *call)
     return worker->backend.ops->call(&worker->backend, call);
 }
 
+/* Whoever waited for this worker finds here when, and how long. The line comes from the thread that was held up, so at most one a second. */
+static void watch_stalls(struct hf_worker *worker)
+{
+    uint64_t longest_ms = worker->loop->longest_us / 1000;
+
+    worker->loop->longest_us = 0;
+    if (longest_ms >= HF_WORKER_STALL_MS)
+        hf_log(&worker->gateway->logger, HF_LOG_LOOP_STALL, HF_F_U64("worker", worker->index),
+               HF_F_U64("longest_ms", longest_ms), HF_F_END);
+}
+
 static void on_second(struct hf_timer *timer, uint64_t now_ms)
 {
     struct hf_worker *worker = HF_CONTAINER_OF(timer, struct hf_worker, second);
 
     hf_wheel_arm(&worker->loop->wheel, timer, now_ms + (worker->draining ? 100 : HF_WORKER_SWEEP_MS));
     publish_stats(worker);
+    watch_stalls(worker);
     hf_worker_recheck_certificates(worker);
     if (worker->index == 0)
         hf_pools_watch(&worker->gateway->pools, worker->gateway, now_ms);

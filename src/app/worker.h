@@ -21,6 +21,7 @@ enum {
     HF_WORKER_CONNECTIONS_MAX = 10000000,
     HF_WORKER_BARRIER_MS = 5000, /* a request waits so long for the tables */
     HF_WORKER_SWEEP_MS = 1000,   /* housekeeping */
+    HF_WORKER_STALL_MS = 50,     /* a turn this long is worth a line */
     HF_WORKER_ACCEPTS_PER_TURN =
         32, /* of a listener: live traffic has its turn between them, also in a storm of connects */
     HF_WORKER_BACKLOG_MAX =

@@ -289,7 +289,10 @@ void hf_loop_turn(struct hf_loop *loop, unsigned wait_ms)
     free_deferred(loop);
     loop->stats.turns++;
     loop->stats.events += (uint64_t)count;
-    hf_hist_record(&loop->stats.stall_us, hf_clock_us() - loop->now_us);
+    uint64_t turn_us = hf_clock_us() - loop->now_us;
+
+    hf_hist_record(&loop->stats.stall_us, turn_us);
+    loop->longest_us = HF_MAX(loop->longest_us, turn_us);
 }
 
 void hf_loop_run(struct hf_loop *loop)

@@ -95,6 +95,7 @@ struct hf_loop {
     struct hf_loop_stats stats;
     void *user;                                  /* the owner's */
     void (*on_turn_begin)(struct hf_loop *loop); /* the owner's, after the clock was read; may be NULL */
+    uint64_t longest_us; /* turn since the owner last set this to 0; the one that runs is not in it */
     uint32_t
         slack_ms; /* the owner's: after a turn events of descriptors may lie so long. Messages in the inbox, wakes, timers and work that is left do not wait. 0 = none */
     /* below: the loop's own */

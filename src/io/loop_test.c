@@ -173,6 +173,32 @@ static void run_loop(void *context)
     hf_loop_run(context);
 }
 
+static void hook_takes_its_time(struct hf_turn_hook *hook, uint64_t now_ms)
+{
+    uint64_t until_us = hf_clock_us() + 3000;
+
+    (void)hook, (void)now_ms;
+    while (hf_clock_us() < until_us) {
+    }
+}
+
+/* Until the owner has seen it, whatever came behind it. */
+static void the_longest_turn_is_remembered(void **state)
+{
+    struct hf_loop *loop = kit_loop(NULL);
+    struct hf_turn_hook slow = {.on_turn_end = hook_takes_its_time};
+
+    (void)state;
+    kit_turns(loop, 1);
+    loop->longest_us = 0;
+    hf_loop_hook_add(loop, &slow);
+    kit_turns(loop, 1);
+    hf_loop_hook_remove(&slow);
+    kit_turns(loop, 3);
+    assert_true(loop->longest_us >= 3000);
+    hf_loop_free(loop);
+}
+
 static void another_thread_stops_a_sleeping_loop(void **state)
 {
     struct hf_loop *loop = kit_loop(NULL);
@@ -264,6 +290,7 @@ int main(void)
         cmocka_unit_test(what_a_hook_writes_is_sent_in_the_same_turn),
         cmocka_unit_test(a_stale_event_meets_a_closed_handle),
         cmocka_unit_test(timers_run_and_stop_stops),
+        cmocka_unit_test(the_longest_turn_is_remembered),
         cmocka_unit_test(another_thread_stops_a_sleeping_loop),
         cmocka_unit_test(signals_are_events),
         cmocka_unit_test(clocks_and_entropy),

@@ -302,6 +302,7 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_series_thread_start(gateway->series);
     if (err == HF_OK && gateway->media != NULL)
         err = hf_media_start(gateway->media);
+    hf_pools_begin(gateway);
     /* Before its worker runs the journal is still ours. At once: the first record of this start comes before all others. */
     hf_node_record(gateway, HF_EVENT_NODE_STARTED);
     hf_app_journal_submit(&gateway->workers[0]->journal);

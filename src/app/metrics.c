@@ -87,7 +87,7 @@ uint64_t hf_gateway_resident_bytes(void)
                 0 * sizeof(_Generic(((struct hf_worker_stats *)0)->member, uint64_t : 0)) \
     }
 
-static void process(struct hf_page *text, const struct hf_gateway *gateway, const struct hf_worker_stats *sum)
+static void process(struct hf_page *text, struct hf_gateway *gateway, const struct hf_worker_stats *sum)
 {
     struct rusage usage;
     struct rlimit files;
@@ -99,8 +99,9 @@ static void process(struct hf_page *text, const struct hf_gateway *gateway, cons
                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
     hf_page_one(text, "process_resident_memory_bytes", "gauge", "resident memory",
                 (double)hf_gateway_resident_bytes());
-    hf_page_one(text, "process_descriptors", "gauge", "sockets of connections",
-                (double)sum->loop.streams_now);
+    hf_page_one(text, "process_descriptors", "gauge",
+                "open files: those before the first connection, sockets of connections and of media",
+                (double)hf_pools_descriptors(gateway, sum->loop.streams_now));
     hf_page_one(text, "process_descriptors_max", "gauge", "open-file limit of the process",
                 (double)files.rlim_cur);
     hf_page_one(text, "start_time_seconds", "gauge", "start of the process, UTC",

@@ -1,7 +1,9 @@
 #include "app/pools.h"
 
+#include <dirent.h>
 #include <sys/resource.h>
 
+#include "app/media.h"
 #include "app/worker.h"
 #include "base/assert.h"
 
@@ -41,6 +43,27 @@ unsigned hf_pools_judge(struct hf_pools *pools, unsigned pool, struct hf_pool_us
     return 0;
 }
 
+void hf_pools_begin(struct hf_gateway *gateway)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    uint64_t entries = 0;
+
+    while (dir != NULL && readdir(dir) != NULL) /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+        entries++;
+    if (dir != NULL)
+        (void)closedir(dir);
+    gateway->pools.descriptors_before = entries > 3 ? entries - 3 : 0; /* . and .. and this very one */
+}
+
+uint64_t hf_pools_descriptors(struct hf_gateway *gateway, uint64_t streams)
+{
+    struct hf_media_stats media = {0};
+
+    if (gateway->media != NULL)
+        hf_media_stats(gateway->media, &media);
+    return gateway->pools.descriptors_before + streams + 2 * media.ports_used + media.connections_now;
+}
+
 void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratch,
                       struct hf_pool_use use[HF_POOLS])
 {
@@ -64,7 +87,7 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
     (void)getrlimit(RLIMIT_NOFILE, &files);
     use[HF_POOL_CONNECTIONS] =
         (struct hf_pool_use){streams, gateway->rules->config->admission.connections_max};
-    use[HF_POOL_DESCRIPTORS] = (struct hf_pool_use){streams, files.rlim_cur};
+    use[HF_POOL_DESCRIPTORS] = (struct hf_pool_use){hf_pools_descriptors(gateway, streams), files.rlim_cur};
     use[HF_POOL_EVENT_READERS] =
         (struct hf_pool_use){atomic_load(&gateway->tail_thread.readers), gateway->tail_thread.readers_max};
     use[HF_POOL_WATCHES] =

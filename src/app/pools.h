@@ -38,7 +38,8 @@ struct hf_pool_use {
 struct hf_pools { /* zeroed at start; one thread */
     struct hf_pool_use use[HF_POOLS];
     uint64_t critical_since_ms[HF_POOLS];
-    uint8_t said[HF_POOLS]; /* 0 nothing, 1 warning, 2 critical */
+    uint8_t said[HF_POOLS];      /* 0 nothing, 1 warning, 2 critical */
+    uint64_t descriptors_before; /* open before the first connection */
 };
 
 const char *hf_pool_name(unsigned pool);
@@ -47,6 +48,10 @@ unsigned hf_pools_judge(struct hf_pools *pools, unsigned pool, struct hf_pool_us
 /* As things are now, by the workers' copies of their counters. scratch is only room. Any thread. */
 void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratch,
                       struct hf_pool_use use[HF_POOLS]);
+/* Before the first connection: what is open by then stays open. */
+void hf_pools_begin(struct hf_gateway *gateway);
+/* Descriptors in use: those at the begin, sockets of connections and of media. Counted, not listed: a list of 100,000 takes a while. Any thread. */
+uint64_t hf_pools_descriptors(struct hf_gateway *gateway, uint64_t streams);
 /* Looks at all pools and writes what is new to the log. */
 void hf_pools_watch(struct hf_pools *pools, struct hf_gateway *gateway, uint64_t now_ms);
 

@@ -1,5 +1,6 @@
 """/metrics: the format, the names, and that the numbers are true."""
 import re
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,21 @@ def test_numbers_are_true(gateways):
     eventually(lambda: gw.metric("holdfast_disconnects_total") == 7)
     assert gw.metric("holdfast_disconnects_total", reason="normal") == 7, "reasons sum to disconnects"
     eventually(lambda: gw.metric("holdfast_ledger_messages_total", stream="uplink", fate="delivered") == 21)
+
+
+def test_descriptors_are_counted_as_the_kernel_does(gateways):
+    """Within a few: a request of the moment, a segment of the log that is being opened."""
+    gw = gateways()
+
+    def off():
+        return gw.metric("holdfast_process_descriptors") - len(list(Path(f"/proc/{gw.process.pid}/fd").iterdir()))
+
+    eventually(lambda: abs(off()) <= 3)
+    devices = [gw.connect(f"fd-{n}") for n in range(30)]
+    eventually(lambda: gw.metric("holdfast_connections", state="device") == 30)
+    eventually(lambda: abs(off()) <= 3)
+    for ws in devices:
+        ws.close()
 
 
 def test_metrics_need_a_key_on_the_api_listener(gw):

@@ -165,85 +165,6 @@ static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
 
 /* ---- orders of the main thread ---- */
 
-hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules)
-{
-    const struct hf_config *config = rules->config;
-    struct hf_ws_limits limits = {
-        .auth_timeout_ms = (uint32_t)config->admission.auth_timeout_ms,
-        .close_timeout_ms = (uint32_t)config->websocket.close_timeout_ms,
-        .write_timeout_ms = (uint32_t)config->websocket.write_timeout_ms,
-        .unauthenticated_message_bytes_max = (uint32_t)config->websocket.unauthenticated_message_bytes_max,
-        .message_bytes_max = (uint32_t)config->websocket.message_bytes_max,
-        .fragments_max =
-            (uint16_t)HF_MIN(config->websocket.fragments_max, (uint64_t)HF_WS_FRAGMENTS_MAX_LIMIT),
-        .deflate_bytes_min = (uint32_t)config->websocket.deflate.min_bytes,
-        .deflate = HF_WS_DEFLATE_DEFAULT,
-    };
-    limits.deflate.on = config->websocket.deflate.enabled;
-    limits.deflate.server_max_window_bits = (uint8_t)config->websocket.deflate.server_window_bits;
-    limits.deflate.client_max_window_bits = (uint8_t)config->websocket.deflate.client_window_bits;
-    limits.windows_max = (uint32_t)config->websocket.deflate.takeover_connections_max;
-    limits.deflate.server_no_context_takeover = limits.deflate.client_no_context_takeover =
-        limits.windows_max == 0;
-    hf_err err = HF_OK;
-    if (worker->ws.conns == NULL)
-        err = hf_ws_site_init(&worker->ws, &limits, HF_WORKER_CONNECTIONS_MAX);
-    else
-        hf_ws_site_set_limits(&worker->ws, &limits);
-    if (err != HF_OK)
-        return err;
-    worker->http.limits = hf_http_limits_default;
-    worker->http.limits.head_timeout_ms = (uint32_t)config->admission.header_timeout_ms;
-    worker->http.limits.write_timeout_ms = (uint32_t)config->websocket.write_timeout_ms;
-    worker->http.limits.http1.head_bytes_max = (uint32_t)config->admission.header_bytes_max;
-    worker->http.limits.http1.line_bytes_max = (uint32_t)config->admission.header_bytes_max;
-    worker->http.limits.http1.headers_max =
-        (uint32_t)HF_MIN(config->admission.header_lines_max, (uint64_t)HF_HTTP1_HEADERS_MAX);
-    worker->http.limits.http1.body_bytes_max = config->api.body_bytes_max;
-    worker->http.deflate = worker->ws.limits.deflate;
-    worker->http.session = false;
-    for (size_t i = 0; i < config->tenants.count; i++)
-        worker->http.session |= config->tenants.at[i].session == HF_CONFIG_SWITCH_ON;
-    worker->http.ws_origins = (const char *const *)config->websocket.origins.at;
-    worker->http.ws_origin_count = (unsigned)config->websocket.origins.count;
-    worker->http.cors_origins = (const char *const *)config->api.cors_origins.at;
-    worker->http.cors_origin_count = (unsigned)config->api.cors_origins.count;
-    worker->api.limits = hf_api_limits_default;
-    worker->api.limits.key_rate = (struct hf_rate_limit){(uint32_t)config->limits.api_key_per_s,
-                                                         (uint32_t)config->limits.api_key_capacity};
-    worker->api.limits.page_items_max = (uint32_t)config->api.page_items_max;
-    worker->api.limits.calls_max = (uint32_t)config->api.calls_max;
-    worker->api.limits.readers_max = (uint32_t)config->api.events_readers_max;
-    worker->api.limits.watches_max = (uint32_t)config->api.live_watches_max;
-    worker->api.limits.wait_ms_max = config->delivery.command_wait_max_ms;
-    worker->api.limits.ttl_ms_max = config->delivery.ttl_max_ms;
-    worker->api.limits.payload_bytes_max = (uint32_t)config->websocket.message_bytes_max;
-    worker->api.console = (struct hf_console){
-        .mode = config->console.mode == HF_CONFIG_CONSOLE_ON          ? HF_CONSOLE_ON
-                : config->console.mode == HF_CONFIG_CONSOLE_READ_ONLY ? HF_CONSOLE_READ_ONLY
-                                                                      : HF_CONSOLE_OFF,
-        .files = hf_console_files,
-        .file_count = hf_console_file_count,
-    };
-    worker->api.admin_key_required = config->admin.require_key;
-    hf_api_use_keys(&worker->api, rules->keys, rules->key_count);
-    worker->admission.limits = (struct hf_admission_limits){
-        .connections_max = config->admission.connections_max,
-        .plain = {(uint32_t)config->admission.accept_per_s, (uint32_t)config->admission.accept_capacity},
-        .tls = {(uint32_t)config->admission.tls_accept_per_s,
-                (uint32_t)config->admission.tls_accept_capacity},
-        .prefix = {(uint32_t)config->admission.prefix_per_s,
-                   config->admission.prefix_per_s ? (uint32_t)config->admission.prefix_capacity : 0},
-        .prefix_v4_bits = (uint8_t)config->admission.prefix_v4_bits,
-        .prefix_v6_bits = (uint8_t)config->admission.prefix_v6_bits,
-    };
-    worker->rules = rules;
-    hf_gbw_use_rules(&worker->gb, rules);
-    worker->auth_set = hf_tenants_set(worker->gateway->tenants);
-    hf_auth_use(worker->auth, worker->auth_set);
-    return HF_OK;
-}
-
 static void begin_drain(struct hf_worker *worker)
 {
     worker->draining = true;
@@ -336,10 +257,9 @@ static uint32_t return_rate(const struct hf_config *config, unsigned workers)
     return (uint32_t)HF_MIN(rate ? rate : config->admission.tls_accept_per_s * workers, (uint64_t)UINT32_MAX);
 }
 
-hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker)
+static hf_err make_parts(struct hf_worker *worker, const struct hf_config *config)
 {
-    struct hf_worker *worker = calloc(1, sizeof(*worker));
-    const struct hf_config *config = gateway->rules->config;
+    const struct hf_gateway *gateway = worker->gateway;
     struct hf_loop_options options = {
         .streams_max = HF_WORKER_CONNECTIONS_MAX,
         .handshake_budget_us = (uint32_t)config->admission.tls_turn_budget_us,
@@ -347,18 +267,7 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
         .queue_bytes_hard_max =
             (uint32_t)(config->delivery.send_queue_high_bytes + 4 * config->websocket.message_bytes_max),
     };
-    uint8_t key[16];
 
-    if (worker == NULL)
-        return HF_ERR_NOMEM;
-    *ret_worker = worker; /* the caller frees it on failure */
-    worker->gateway = gateway;
-    worker->index = index;
-    worker->conn_seed = hf_entropy_u64();
-    hf_entropy(key, sizeof(key));
-    hf_list_init(&worker->barriers);
-    hf_timer_init(&worker->second, on_second);
-    pthread_mutex_init(&worker->stats_mutex, NULL);
     worker->loop = hf_loop_new(&options);
     worker->inbox = hf_inbox_new(gateway->worker_count + 4);
     worker->to = calloc(gateway->worker_count, sizeof(struct hf_mailbox *));
@@ -369,7 +278,14 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
         !worker->auth)
         return HF_ERR_NOMEM;
     worker->loop->user = worker;
-    hf_app_journal_init(&worker->journal, &worker->hub, index, post_batch, worker);
+    return HF_OK;
+}
+
+static void begin_core(struct hf_worker *worker, const struct hf_config *config, const uint8_t hash_key[16])
+{
+    struct hf_gateway *gateway = worker->gateway;
+
+    hf_app_journal_init(&worker->journal, &worker->hub, worker->index, post_batch, worker);
     worker->journal.latency = &worker->latencies.of[HF_LATENCY_DURABLE];
     worker->journal.clock_us = hf_clock_us;
     struct hf_hub_options hub = {
@@ -383,21 +299,21 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
         .context = worker,
         .seed = hf_entropy_u64(),
         .boot = gateway->boot,
-        .worker = index,
+        .worker = worker->index,
         .workers = gateway->worker_count,
         .previous_end_ms = gateway->previous_end_ms,
         .return_per_second = return_rate(config, gateway->worker_count),
     };
-    memcpy(hub.hash_key, key, sizeof(key));
+    memcpy(hub.hash_key, hash_key, sizeof(hub.hash_key));
     hf_hub_init(&worker->hub, &hub);
     hf_pusher_init(&worker->pusher, &(struct hf_pusher_options){.kv = gateway->kv,
                                                                 .wheel = &worker->loop->wheel,
                                                                 .call = push_call,
                                                                 .context = worker});
-    if (config->node.name != NULL)
-        snprintf(worker->node, sizeof(worker->node), "%s", config->node.name);
-    else
-        (void)gethostname(worker->node, sizeof(worker->node) - 1); /* cut, or empty: it is for people */
+}
+
+static hf_err begin_sites(struct hf_worker *worker)
+{
     worker->ws.node = hf_slice_of(worker->node);
     worker->ws.hub = &worker->hub;
     worker->ws.auth = worker->auth;
@@ -412,6 +328,34 @@ hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worke
     worker->http.ops = &hf_worker_http_ops;
     worker->http.context = worker;
     worker->http.auth = worker->auth;
+    return err;
+}
+
+hf_err hf_worker_new(struct hf_gateway *gateway, unsigned index, struct hf_worker **ret_worker)
+{
+    struct hf_worker *worker = calloc(1, sizeof(*worker));
+    const struct hf_config *config = gateway->rules->config;
+    uint8_t key[16];
+
+    if (worker == NULL)
+        return HF_ERR_NOMEM;
+    *ret_worker = worker; /* the caller frees it on failure */
+    worker->gateway = gateway;
+    worker->index = index;
+    worker->conn_seed = hf_entropy_u64();
+    hf_entropy(key, sizeof(key));
+    hf_list_init(&worker->barriers);
+    hf_timer_init(&worker->second, on_second);
+    pthread_mutex_init(&worker->stats_mutex, NULL);
+    hf_err err = make_parts(worker, config);
+    if (err != HF_OK)
+        return err;
+    begin_core(worker, config, key);
+    if (config->node.name != NULL)
+        snprintf(worker->node, sizeof(worker->node), "%s", config->node.name);
+    else
+        (void)gethostname(worker->node, sizeof(worker->node) - 1); /* cut, or empty: it is for people */
+    err = begin_sites(worker);
     worker->backend = (struct hf_backend){
         .ops = &hf_worker_backend_ops,
         .kv = gateway->kv,

@@ -1,4 +1,4 @@
-/* app/worker.h - one thread, one loop, and all devices whose home it is. worker.c is its life, accept.c lets connections in, post.c
+/* app/worker.h - one thread, one loop, and all devices whose home it is. worker.c is its life, worker_rules.c what it goes by, accept.c lets connections in, post.c
  * carries messages between workers, calls.c is what the API asks of the gateway. */
 #ifndef HF_APP_WORKER_H
 #define HF_APP_WORKER_H
@@ -152,6 +152,8 @@ bool hf_worker_has_room(const struct hf_worker *worker); /* for what devices say
 void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats); /* any thread */
 /* metrics.c: of all workers, as they published them last. scratch is only room, and both are large. */
 void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, struct hf_worker_stats *scratch);
+
+/* worker_rules.c: at start, and on the worker with each reload. HF_ERR_NOMEM only at start. */
 hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules);
 
 /* accept.c */

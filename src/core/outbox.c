@@ -176,6 +176,66 @@ static uint64_t next_seq(const struct hf_device *device)
     return base + hf_serial_number(device->seq + 1 - base);
 }
 
+/* With its key remembered; NULL: no memory, nothing has changed. */
+static struct hf_pending *pending_of(struct hf_hub *hub, struct hf_device *device, const struct hf_call *call)
+{
+    bool command = call->class == HF_CLASS_COMMAND;
+    struct hf_pending *pending =
+        pending_new(hub, device, call->id, command ? call->topic : (struct hf_slice){NULL, 0});
+
+    if (pending != NULL && call->key.bytes > 0 && hf_outbox_remember_key(device->outbox, call) != HF_OK) {
+        hf_pending_free(pending);
+        pending = NULL;
+    }
+    if (pending == NULL) {
+        hf_outbox_free_if_idle(hub, device);
+        rest_if_idle(hub, device); /* also when not even an outbox could be had */
+        return NULL;
+    }
+    pending->class = call->class;
+    pending->command = command;
+    pending->bytes = (uint32_t)call->payload.bytes;
+    device->outbox->bytes += pending->bytes;
+    pending->state = HF_PENDING_RECORDING;
+    pending->waiter.on_durable = on_queued_durable;
+    return pending;
+}
+
+static hf_err record_queued(struct hf_hub *hub, struct hf_pending *pending, const struct hf_call *call)
+{
+    struct hf_event event = {
+        .type = pending->command ? HF_EVENT_COMMAND : HF_EVENT_QUEUED,
+        .format = call->format,
+        .flags = (uint8_t)(call->flags | (call->class == HF_CLASS_TELEMETRY ? HF_EVENT_FLAG_TELEMETRY : 0) |
+                           (pending->command ? HF_EVENT_FLAG_COMMAND : 0) | hf_call_mark(call)),
+        .seq = pending->seq,
+        .from = call->key.bytes > 0 ? hf_call_body_hash(call) : 0,
+        .to = pending->expires_ms,
+        .topic = call->topic,
+        .key = call->key,
+        .payload = call->payload,
+        .by = call->by,
+    };
+
+    memcpy(event.id, call->id, sizeof(event.id));
+    return hf_device_record(hub, pending->device, &event, &pending->waiter);
+}
+
+/* The journal did not take it. */
+static void take_back(struct hf_hub *hub, struct hf_pending *pending)
+{
+    struct hf_device *device = pending->device;
+    struct hf_recent_key *recent = hf_outbox_key_by_id(device->outbox, pending->id);
+
+    if (recent != NULL) {
+        hf_list_remove(&recent->node);
+        free(recent);
+    }
+    pending->call = NULL;
+    hf_pending_free(pending);
+    hf_outbox_free_if_idle(hub, device);
+}
+
 void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *call)
 {
     struct hf_device *device = NULL;
@@ -196,55 +256,20 @@ void hf_outbox_send(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call
         rest_if_idle(hub, device);
         return;
     }
-    const struct hf_tenant_rules *rules = hf_rules(tenant);
-    uint64_t ttl_ms = call->ttl_ms ? HF_MIN(call->ttl_ms, rules->ttl_max_ms) : rules->ttl_default_ms;
-    bool command = call->class == HF_CLASS_COMMAND;
-    uint64_t seq_before = device->seq;
-    struct hf_pending *pending =
-        pending_new(hub, device, call->id, command ? call->topic : (struct hf_slice){NULL, 0});
-    if (pending == NULL || (call->key.bytes > 0 && hf_outbox_remember_key(device->outbox, call) != HF_OK)) {
-        if (pending != NULL)
-            hf_pending_free(pending);
-        hf_outbox_free_if_idle(hub, device);
-        rest_if_idle(hub, device); /* also when not even an outbox could be had */
+    struct hf_pending *pending = pending_of(hub, device, call);
+    if (pending == NULL) {
         hf_call_answer(hub, call, HF_REASON_MEMORY_LIMIT);
         return;
     }
+    const struct hf_tenant_rules *rules = hf_rules(tenant);
+    uint64_t ttl_ms = call->ttl_ms ? HF_MIN(call->ttl_ms, rules->ttl_max_ms) : rules->ttl_default_ms;
+    uint64_t seq_before = device->seq;
     pending->call = call;
-    device->seq = next_seq(device);
-    pending->seq = device->seq;
     pending->expires_ms = hub->utc_ms + ttl_ms;
-    pending->class = call->class;
-    pending->command = command;
-    pending->bytes = (uint32_t)call->payload.bytes;
-    device->outbox->bytes += pending->bytes;
-    pending->state = HF_PENDING_RECORDING;
-    pending->waiter.on_durable = on_queued_durable;
-    struct hf_event event = {
-        .type = command ? HF_EVENT_COMMAND : HF_EVENT_QUEUED,
-        .format = call->format,
-        .flags = (uint8_t)(call->flags | (call->class == HF_CLASS_TELEMETRY ? HF_EVENT_FLAG_TELEMETRY : 0) |
-                           (command ? HF_EVENT_FLAG_COMMAND : 0) | hf_call_mark(call)),
-        .seq = pending->seq,
-        .from = call->key.bytes > 0 ? hf_call_body_hash(call) : 0,
-        .to = pending->expires_ms,
-        .topic = call->topic,
-        .key = call->key,
-        .payload = call->payload,
-        .by = call->by,
-    };
-    memcpy(event.id, call->id, sizeof(event.id));
-    if (hf_device_record(hub, device, &event, &pending->waiter) != HF_OK) {
-        struct hf_recent_key *recent = hf_outbox_key_by_id(device->outbox, call->id);
-
-        if (recent != NULL) {
-            hf_list_remove(&recent->node);
-            free(recent);
-        }
+    pending->seq = device->seq = next_seq(device);
+    if (record_queued(hub, pending, call) != HF_OK) {
         device->seq = seq_before;
-        pending->call = NULL;
-        hf_pending_free(pending);
-        hf_outbox_free_if_idle(hub, device);
+        take_back(hub, pending);
         hf_call_answer(hub, call, HF_REASON_STORAGE_FULL);
     }
 }

@@ -31,75 +31,101 @@ static void note_gap(struct hf_store_thread *self)
     hf_log_reader_skip(self->reader);
 }
 
+struct batch {             /* on its way into the tables */
+    struct hf_kv_txn *txn; /* NULL: nothing of it changes a table */
+    uint64_t through;
+    unsigned events;
+    hf_err read; /* what the log said last */
+};
+
+static hf_err apply_record(struct hf_store_thread *self, struct batch *batch,
+                           const struct hf_log_record *record)
+{
+    struct hf_event event;
+    bool taken = false;
+
+    if (hf_event_decode((const uint8_t *)record->body.at, record->body.bytes, &event) != HF_OK ||
+        !hf_projection_wants(&event))
+        return HF_OK;
+    event.offset = record->offset;
+    event.time_ms = record->time_ms;
+    hf_err err = batch->txn == NULL ? hf_kv_write(self->kv, &batch->txn) : HF_OK;
+    if (err == HF_OK)
+        err = hf_positions_take(self->positions, batch->txn, &event, &taken);
+    if (err == HF_OK && !taken)
+        err = hf_projection_apply(batch->txn, &event);
+    batch->events += !taken;
+    return err;
+}
+
+static hf_err fill_batch(struct hf_store_thread *self, struct batch *batch, unsigned records_max)
+{
+    unsigned records = 0;
+    hf_err err = HF_OK;
+
+    while (err == HF_OK && records < records_max && batch->events < BATCH_EVENTS_MAX) {
+        struct hf_log_record record;
+
+        batch->read = hf_log_reader_next(self->reader, &record);
+        if (batch->read == HF_ERR_NOT_FOUND || batch->read == HF_ERR_CORRUPT) {
+            note_gap(self);
+            batch->through = hf_log_reader_offset(self->reader) - 1;
+            continue;
+        }
+        if (batch->read != HF_OK)
+            break;
+        records++;
+        batch->through = record.offset;
+        err = apply_record(self, batch, &record);
+    }
+    if (err == HF_OK && batch->read != HF_OK && batch->read != HF_ERR_AGAIN)
+        err = batch->read;
+    return err;
+}
+
+static hf_err commit(struct hf_store_thread *self, struct hf_kv_txn *txn, uint64_t through)
+{
+    uint32_t trimmed[HF_KV_TABLES];
+
+    memcpy(trimmed, txn->trimmed, sizeof(trimmed)); /* it goes with the commit */
+    hf_err err = hf_kv_commit(txn, through);
+    if (err != HF_OK)
+        return err;
+    for (int i = 0; i < HF_KV_TABLES; i++)
+        if (trimmed[i] != 0)
+            atomic_fetch_add(&self->trimmed_of[i], trimmed[i]);
+    self->committed = through;
+    atomic_fetch_add(&self->commits, 1);
+    return HF_OK;
+}
+
 hf_err hf_store_apply_batch(struct hf_store_thread *self, unsigned records_max, bool *ret_more,
                             uint64_t *ret_events)
 {
-    struct hf_kv_txn *txn = NULL;
-    struct hf_log_record record;
-    struct hf_event event;
-    unsigned records = 0, events = 0;
-    uint64_t through = hf_log_reader_offset(self->reader) - 1;
-    hf_err err = HF_OK, read = HF_OK;
-    bool taken = false;
+    struct batch batch = {.through = hf_log_reader_offset(self->reader) - 1};
 
     if (self->positions == NULL)
         self->positions = hf_positions_new();
     if (self->positions == NULL)
         return HF_ERR_NOMEM;
-
-    while (err == HF_OK && records < records_max && events < BATCH_EVENTS_MAX) {
-        read = hf_log_reader_next(self->reader, &record);
-        if (read == HF_ERR_NOT_FOUND || read == HF_ERR_CORRUPT) {
-            note_gap(self);
-            through = hf_log_reader_offset(self->reader) - 1;
-            continue;
-        }
-        if (read != HF_OK)
-            break;
-        records++;
-        through = record.offset;
-        if (hf_event_decode((const uint8_t *)record.body.at, record.body.bytes, &event) != HF_OK ||
-            !hf_projection_wants(&event))
-            continue;
-        event.offset = record.offset;
-        event.time_ms = record.time_ms;
-        if (txn == NULL)
-            err = hf_kv_write(self->kv, &txn);
-        if (err == HF_OK)
-            err = hf_positions_take(self->positions, txn, &event, &taken);
-        if (err == HF_OK && !taken)
-            err = hf_projection_apply(txn, &event);
-        events += !taken;
-    }
-    *ret_more = read == HF_OK;
-    if (err == HF_OK && read != HF_OK && read != HF_ERR_AGAIN)
-        err = read;
-    if (err == HF_OK && txn == NULL && through > self->committed + COMMIT_BEHIND_MAX)
-        err = hf_kv_write(self->kv, &txn);
-    if (err == HF_OK && txn != NULL)
-        err = hf_positions_flush(self->positions, txn);
-    if (err != HF_OK || txn == NULL) {
-        hf_positions_forget(self->positions);
-        hf_kv_end(txn);
+    hf_err err = fill_batch(self, &batch, records_max);
+    *ret_more = batch.read == HF_OK;
+    if (err == HF_OK && batch.txn == NULL && batch.through > self->committed + COMMIT_BEHIND_MAX)
+        err = hf_kv_write(self->kv, &batch.txn);
+    if (err == HF_OK && batch.txn != NULL)
+        err = hf_positions_flush(self->positions, batch.txn);
+    if (err == HF_OK && batch.txn != NULL) {
+        err = commit(self, batch.txn, batch.through);
     } else {
-        uint32_t trimmed[HF_KV_TABLES];
-
-        memcpy(trimmed, txn->trimmed, sizeof(trimmed)); /* it goes with the commit */
-        err = hf_kv_commit(txn, through);
-        if (err == HF_OK) {
-            for (int i = 0; i < HF_KV_TABLES; i++)
-                if (trimmed[i] != 0)
-                    atomic_fetch_add(&self->trimmed_of[i], trimmed[i]);
-            self->committed = through;
-            atomic_fetch_add(&self->commits, 1);
-        }
+        hf_positions_forget(self->positions);
+        hf_kv_end(batch.txn);
     }
     if (err != HF_OK)
         return err;
-    atomic_fetch_add(&self->applied_events, events);
-    *ret_events += events;
-    if (through > atomic_load(&self->applied))
-        atomic_store(&self->applied, through);
+    atomic_fetch_add(&self->applied_events, batch.events);
+    *ret_events += batch.events;
+    if (batch.through > atomic_load(&self->applied))
+        atomic_store(&self->applied, batch.through);
     return HF_OK;
 }
 

@@ -1,5 +1,5 @@
 /* app/gateway.h - the running gateway: what all workers share. gateway.c builds and ends it, worker*.c are its threads, reload.c exchanges
- * what may change, metrics.c shows it. */
+ * what may change, metrics.c and ready.c show it. */
 #ifndef HF_APP_GATEWAY_H
 #define HF_APP_GATEWAY_H
 
@@ -121,8 +121,10 @@ void hf_gateway_media_metrics(struct hf_page *page, struct hf_gateway *gateway);
 
 /* metrics.c */
 size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text); /* malloc'ed; 0 = no memory */
+uint64_t hf_gateway_resident_bytes(void);                               /* 0: not known */
+
+/* ready.c */
 bool hf_gateway_ready(struct hf_gateway *gateway, struct hf_sb *ret_json);
-uint64_t hf_gateway_resident_bytes(void); /* 0: not known */
 
 /* overview.c */
 size_t hf_gateway_overview(struct hf_gateway *gateway, char **ret_json); /* malloc'ed; 0 = no memory */

@@ -1,4 +1,4 @@
-/* app/metrics.c - what /metrics and /readyz say. Base units, _total for counters only, a `reason` label, never a device (OBS-1). Values
+/* app/metrics.c - what /metrics says. Base units, _total for counters only, a `reason` label, never a device (OBS-1). Values
  * are copies that each worker makes once a second, so reading them disturbs nobody. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include "app/metrics_page.h"
 #include "app/tls_metrics.h"
 #include "app/worker.h"
-#include "codec/json/out.h"
 #include "io/clock.h"
 
 /* ---- the sums ---- */
@@ -539,45 +538,4 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     }
     *ret_text = text.at;
     return text.bytes;
-}
-
-static bool check(struct hf_json_out *out, const char *name, bool ok, const char *reason)
-{
-    hf_json_out_object(out, NULL);
-    hf_json_out_cstr(out, "name", name);
-    hf_json_out_bool(out, "ok", ok);
-    if (!ok)
-        hf_json_out_cstr(out, "reason", reason);
-    hf_json_out_end(out);
-    return ok;
-}
-
-bool hf_gateway_ready(struct hf_gateway *gateway, struct hf_sb *ret_json)
-{
-    enum { LAG_RECORDS_MAX = 1000000 };
-    uint64_t lag = hf_log_durable_through(gateway->log) -
-                   HF_MIN(hf_log_durable_through(gateway->log), atomic_load(&gateway->store_thread.applied));
-    char body[1024];
-    struct hf_json_out out;
-    struct hf_sb sb;
-    bool ready = true;
-
-    hf_sb_init(&sb, body, sizeof(body));
-    hf_json_out_init(&out, &sb);
-    hf_json_out_array(&out, NULL);
-    ready &= check(&out, "started", atomic_load(&gateway->started), "starting");
-    ready &= check(&out, "draining", !atomic_load(&gateway->draining), "drain: this node is shutting down");
-    ready &= check(&out, "log", atomic_load(&gateway->log_thread.failing_since_ms) == 0,
-                   atomic_load(&gateway->log_thread.failure) == HF_ERR_FULL
-                       ? "storage_full: the event log has no space left"
-                       : "storage_failed: the event log cannot be written");
-    ready &= check(&out, "store", lag <= LAG_RECORDS_MAX, "the tables are far behind the log");
-    hf_json_out_end(&out);
-    struct hf_json_out whole;
-    hf_json_out_init(&whole, ret_json);
-    hf_json_out_object(&whole, NULL);
-    hf_json_out_bool(&whole, "ready", ready);
-    hf_json_out_raw(&whole, "checks", hf_sb_done(&sb));
-    hf_json_out_end(&whole);
-    return ready;
 }

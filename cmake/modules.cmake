@@ -94,7 +94,7 @@ function(hf_module name)
     if(test MATCHES "_fail_test$")
       hf_alloc_fail_test(${test})
     endif()
-    if(test MATCHES "_vectors_test$") # reads vectors that are part of the documentation
+    if(test MATCHES "_vectors(_fail)?_test$") # reads vectors that are part of the documentation
       target_compile_definitions(${test} PRIVATE HF_DOC_DIR="${CMAKE_SOURCE_DIR}/doc")
     endif()
     add_dependencies(all_tests ${test})

@@ -173,6 +173,7 @@ void hf_gbw_streams_release(struct hf_gbw *gb); /* those that were held are read
 
 /* gb_post.c */
 struct hf_gbw_post {
+    void *carried;       /* first, see app/worker.h */
     struct hf_gbw *from; /* whose post_bytes count it */
     struct hf_sip_flow flow;
     uint32_t bytes;

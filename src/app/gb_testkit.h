@@ -96,7 +96,6 @@ KIT int kit_tear_down(void **state)
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(atomic_load(&kit.workers[i]->gb.post_bytes), 0);
         hf_loop_free(kit.workers[i]->loop);
-        free(kit.workers[i]->backlog[THERE].at);
         free(kit.workers[i]->backlog);
         free(kit.workers[i]->to);
         free(kit.workers[i]);

@@ -54,6 +54,12 @@ void hf_media_view_let_go(struct hf_view *view)
         hf_media_view_free(view); /* the workers are gone */
 }
 
+static void order_free(struct hf_media_order *order)
+{
+    free(order->leg);
+    free(order);
+}
+
 static void take_order(struct hf_media *media, struct hf_media_order *order)
 {
     struct hf_media_leg *leg = hf_media_leg_of(media, order->token);
@@ -67,16 +73,20 @@ static void take_order(struct hf_media *media, struct hf_media_order *order)
         if (leg != NULL)
             hf_media_leg_answered(leg, order);
         break;
-    case HF_MEDIA_ORDER_CLOSE:
-        if (leg != NULL)
-            hf_media_leg_close(leg);
-        break;
     case HF_MEDIA_ORDER_RELAY:
         if (leg != NULL)
             (void)hf_media_leg_relay(leg, &order->peer, order->on);
         break;
     }
-    free(order);
+    order_free(order);
+}
+
+static void take_close(struct hf_media *media, uint64_t token)
+{
+    struct hf_media_leg *leg = hf_media_leg_of(media, token);
+
+    if (leg != NULL)
+        hf_media_leg_close(leg);
 }
 
 static void on_message(struct hf_loop *loop, unsigned mailbox, void *message)
@@ -89,6 +99,8 @@ static void on_message(struct hf_loop *loop, unsigned mailbox, void *message)
         hf_media_snap_arrived(message);
     else if (bits == HF_MEDIA_ORDER)
         take_order(media, at);
+    else if (bits == HF_MEDIA_CLOSE)
+        take_close(media, hf_media_closed_token(message, mailbox));
     else if (bits == HF_MEDIA_VIEW)
         hf_media_view_asked(at);
     else
@@ -300,7 +312,7 @@ static void drop_message(void *context, unsigned mailbox, void *message)
     if (mailbox == media->workers)
         hf_media_snap_arrived(message);
     else if (bits == HF_MEDIA_ORDER)
-        free(at);
+        order_free(at);
     else if (bits == HF_MEDIA_LEFT)
         hf_media_view_left(at); /* which frees it; who only asked has left behind it */
 }

@@ -209,13 +209,13 @@ static void refuse(struct hf_media_leg *leg, hf_err err)
         hf_media_leg_close(leg); /* otherwise when it has been told */
 }
 
-void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *order)
+void hf_media_leg_open(struct hf_media *media, struct hf_media_order *order)
 {
-    struct hf_media_leg *leg = calloc(1, sizeof(*leg));
+    struct hf_media_leg *leg = order->leg;
     uint64_t now_ms = media->loop->now_ms;
     hf_err err;
 
-    HF_ASSERT(leg != NULL); /* who waits for it could not be told either */
+    order->leg = NULL;
     leg->media = media;
     leg->token = order->token;
     leg->tenant = order->request.tenant;
@@ -234,9 +234,10 @@ void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *orde
     hf_media_source_init(&leg->source, order->request.ssrc, media->options.strict_ssrc);
     hf_media_gop_init(&leg->gop, media->options.gop_bytes_max);
     err = hf_map_insert(&media->legs_by_token, &leg->by_token, leg->token);
-    HF_ASSERT(err == HF_OK);
+    leg->known = err == HF_OK;
     media->leg_count++;
-    err = media->leg_count > media->options.legs_max ? HF_ERR_LIMIT : HF_OK;
+    if (err == HF_OK && media->leg_count > media->options.legs_max)
+        err = HF_ERR_LIMIT;
     if (err == HF_OK && leg->kind == HF_GB_MEDIA_KIND_TALK)
         err = hf_media_voice_new(leg);
     if (err == HF_OK)
@@ -339,7 +340,8 @@ void hf_media_leg_close(struct hf_media_leg *leg)
     leg->stream = NULL;
     if (leg->port != 0)
         hf_media_ports_give(&media->ports, media->loop->now_ms, leg->port);
-    hf_map_remove(&media->legs_by_token, &leg->by_token);
+    if (leg->known)
+        hf_map_remove(&media->legs_by_token, &leg->by_token);
     hf_list_remove(&leg->node);
     media->leg_count--;
     hf_media_input_deinit(leg);

@@ -26,18 +26,14 @@ enum {
 };
 enum { HF_MEDIA_SWEEP_MS = 100, HF_MEDIA_TENANT_BYTES_MAX = HF_TENANT_BYTES_MAX };
 
-/* ---- messages: the low bit of the pointer says which ---- */
+/* ---- messages: the low bits of the pointer say which ---- */
 
-enum hf_media_order_kind {
-    HF_MEDIA_ORDER_OPEN,
-    HF_MEDIA_ORDER_ANSWERED,
-    HF_MEDIA_ORDER_CLOSE,
-    HF_MEDIA_ORDER_RELAY
-};
+enum hf_media_order_kind { HF_MEDIA_ORDER_OPEN, HF_MEDIA_ORDER_ANSWERED, HF_MEDIA_ORDER_RELAY };
 
 struct hf_media_order { /* worker -> media, malloc'ed; and a tell on its way back */
     uint8_t kind;
     uint64_t token;
+    struct hf_media_leg *leg;           /* OPEN, owns: made by whoever can still say no */
     struct hf_gb_media_request request; /* slices point into the texts */
     char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
     union hf_address peer; /* ANSWERED: AF_UNSPEC = not said; RELAY */
@@ -98,6 +94,7 @@ struct hf_media_leg {
     struct hf_tenant *tenant;
     char device[HF_MEDIA_PARTY_BYTES_MAX + 1], channel[HF_MEDIA_PARTY_BYTES_MAX + 1];
     uint8_t transport, family, kind;
+    bool known;                 /* on media->legs_by_token */
     bool listed;                /* on media->channels: the newest of its channel and kind */
     struct hf_media_leg *older; /* of these, the one before it */
     bool shared;                /* at the shared port: it and its sockets are not the leg's */
@@ -213,9 +210,10 @@ struct hf_view {
 };
 
 /* What travels between workers and thread is a pointer with its kind in the low bits. ORDER: also a tell. VIEW: a wish for a chunk, and a chunk. LEFT: the watcher has left, and: the thread
- * has let go of it. */
-enum { HF_MEDIA_ORDER, HF_MEDIA_VIEW, HF_MEDIA_LEFT, HF_MEDIA_TAG_BITS = 3 };
-enum { HF_MEDIA_TOKEN_WORKER_SHIFT = 56 };
+ * has let go of it. CLOSE is no pointer but the leg's number within the worker: it needs no memory, so that a port always comes back. */
+enum { HF_MEDIA_ORDER, HF_MEDIA_VIEW, HF_MEDIA_LEFT, HF_MEDIA_CLOSE, HF_MEDIA_TAG_BITS = 3 };
+enum { HF_MEDIA_TOKEN_WORKER_SHIFT = 56, HF_MEDIA_CLOSE_SHIFT = 2 };
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "a close is a number in place of a pointer");
 
 static inline void *hf_media_tag(void *message, unsigned bits)
 {
@@ -229,13 +227,28 @@ static inline void *hf_media_untag(void *message, unsigned *ret_bits)
     return (void *)((uintptr_t)message & ~(uintptr_t)HF_MEDIA_TAG_BITS);
 }
 
+/* The number loses what its mailbox says anyway: the worker. */
+static inline void *hf_media_close_of(uint64_t token)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): it never becomes one again */
+    return (void *)(uintptr_t)(token << HF_MEDIA_CLOSE_SHIFT | HF_MEDIA_CLOSE);
+}
+
+static inline uint64_t hf_media_closed_token(const void *message, unsigned worker)
+{
+    const uint64_t number_mask = (UINT64_C(1) << HF_MEDIA_TOKEN_WORKER_SHIFT) - 1;
+
+    return ((uintptr_t)message >> HF_MEDIA_CLOSE_SHIFT & number_mask) | (uint64_t)worker
+                                                                            << HF_MEDIA_TOKEN_WORKER_SHIFT;
+}
+
 /* media.c */
 void hf_media_tell(struct hf_media_leg *leg, enum hf_gb_media_tell tell, hf_err err);
 void hf_media_view_give(struct hf_view *view);   /* to its worker, with what there is */
 void hf_media_view_let_go(struct hf_view *view); /* to be freed there */
 
 /* media_leg.c */
-void hf_media_leg_open(struct hf_media *media, const struct hf_media_order *order);
+void hf_media_leg_open(struct hf_media *media, struct hf_media_order *order); /* takes order->leg */
 void hf_media_leg_answered(struct hf_media_leg *leg, const struct hf_media_order *order);
 void hf_media_leg_close(struct hf_media_leg *leg);
 void hf_media_leg_sweep(struct hf_media_leg *leg, uint64_t now_ms);

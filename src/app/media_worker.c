@@ -57,12 +57,15 @@ static hf_err order_open(void *context, uint64_t token, const struct hf_gb_media
     if (!has_room(media, mailbox, FREE_FOR_OPEN))
         return HF_ERR_BUSY;
     order = order_new(HF_MEDIA_ORDER_OPEN, token);
-    if (order == NULL)
+    if (order == NULL || (order->leg = calloc(1, sizeof(*order->leg))) == NULL) {
+        free(order);
         return HF_ERR_NOMEM;
+    }
     order->request = *request;
     if (!keep(order->device, sizeof(order->device), request->device) ||
         !keep(order->channel, sizeof(order->channel), request->channel) ||
         hf_mailbox_post(mailbox, hf_media_tag(order, HF_MEDIA_ORDER)) != HF_OK) {
+        free(order->leg);
         free(order);
         return HF_ERR_LIMIT;
     }
@@ -106,11 +109,9 @@ static void order_answered(void *context, uint64_t token, const struct hf_gb_med
 static void order_close(void *context, uint64_t token)
 {
     struct hf_media *media = context;
-    struct hf_media_order *order = order_new(HF_MEDIA_ORDER_CLOSE, token);
+    hf_err err = hf_mailbox_post(mailbox_of(media, token), hf_media_close_of(token));
 
-    HF_ASSERT(order != NULL); /* some bytes: without them a port would be lost */
-    hf_err err = hf_mailbox_post(mailbox_of(media, token), hf_media_tag(order, HF_MEDIA_ORDER));
-    HF_ASSERT(err == HF_OK);
+    HF_ASSERT(err == HF_OK); /* opens and answers left room */
 }
 
 const struct hf_gb_media_ops hf_media_ops = {

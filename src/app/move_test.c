@@ -143,8 +143,8 @@ static void arrive(void)
     move->admit.conn_id = 7;
     move->admit.identity.tenant = &t.tenant;
     move->admit.identity.device_bytes = 2;
-    memcpy(move->admit.identity.device, "d1", 2);
-    memcpy(move->admit.identity.jti, "j1", 2);
+    memcpy(move->admit.identity.device, "d1", sizeof("d1"));
+    memcpy(move->admit.identity.jti, "j1", sizeof("j1"));
     hf_worker_on_move(t.home, move);
     hf_loop_flush(t.home->loop);
     hf_loop_turn(t.home->loop, 0);

@@ -1,6 +1,6 @@
 /* app/post.c - messages between workers. A full mailbox never drops: requests are refused to their maker, everything else waits in a
  * backlog, and while that is long no device is read. */
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "app/media.h"
 #include "app/worker.h"
@@ -9,6 +9,10 @@
 
 enum { KIND_BITS = 7 };
 _Static_assert(HF_POST_KINDS <= KIND_BITS + 1, "the kind travels in the low bits of a pointer");
+_Static_assert(offsetof(struct hf_call, carried) == 0 && offsetof(struct hf_move, carried) == 0 &&
+                   offsetof(struct hf_publication, carried) == 0 &&
+                   offsetof(struct hf_gbw_post, carried) == 0,
+               "any of them can wait in a backlog");
 
 static void *tag(enum hf_post_kind kind, void *message)
 {
@@ -16,9 +20,20 @@ static void *tag(enum hf_post_kind kind, void *message)
     return (void *)((uintptr_t)message | (uintptr_t)kind);
 }
 
+static void *untag(void *tagged)
+{
+    return (void *)((uintptr_t)tagged & ~(uintptr_t)KIND_BITS);
+}
+
+/* The pointer with which every message begins: to the next one that waits, tagged. */
+static void **carried(void *tagged)
+{
+    return untag(tagged);
+}
+
 static void handle(struct hf_worker *worker, void *tagged)
 {
-    void *message = (void *)((uintptr_t)tagged & ~(uintptr_t)KIND_BITS);
+    void *message = untag(tagged);
 
     switch ((enum hf_post_kind)((uintptr_t)tagged & KIND_BITS)) {
     case HF_POST_CALL: hf_worker_on_call(worker, message); return;
@@ -40,37 +55,37 @@ hf_err hf_worker_post(struct hf_worker *worker, unsigned to, enum hf_post_kind k
 void hf_worker_post_always(struct hf_worker *worker, unsigned to, enum hf_post_kind kind, void *message)
 {
     struct hf_backlog *backlog = &worker->backlog[to];
+    void *tagged = tag(kind, message);
 
     if (hf_worker_post(worker, to, kind, message) == HF_OK)
         return;
-    if (backlog->count == backlog->room) {
-        unsigned room = backlog->room ? backlog->room * 2 : 64;
-        void **at = realloc(backlog->at, room * sizeof(void *));
-
-        HF_ASSERT(
-            at !=
-            NULL); /* answers are bounded by calls in flight, publications by the gate, moves by themselves: some KiB at most */
-        backlog->at = at;
-        backlog->room = room;
-    }
-    backlog->at[backlog->count++] = tag(kind, message);
+    *carried(tagged) = NULL;
+    if (backlog->count == 0)
+        backlog->first = tagged;
+    else
+        *carried(backlog->last) = tagged;
+    backlog->last = tagged;
+    backlog->count++;
     worker->backlog_total++;
+}
+
+static void flush(struct hf_worker *worker, struct hf_backlog *backlog, struct hf_mailbox *mailbox)
+{
+    while (backlog->count > 0) {
+        void *first = backlog->first, *next = *carried(first);
+
+        if (hf_mailbox_post(mailbox, first) != HF_OK)
+            return;            /* its reader rings when there is room */
+        backlog->first = next; /* the message is another thread's by now */
+        backlog->count--;
+        worker->backlog_total--;
+    }
 }
 
 void hf_worker_backlog_flush(struct hf_worker *worker)
 {
-    for (unsigned to = 0; to < worker->gateway->worker_count; to++) {
-        struct hf_backlog *backlog = &worker->backlog[to];
-        unsigned sent = 0;
-
-        while (sent < backlog->count && hf_mailbox_post(worker->to[to], backlog->at[sent]) == HF_OK)
-            sent++;
-        if (sent == 0)
-            continue;
-        memmove(backlog->at, backlog->at + sent, (backlog->count - sent) * sizeof(void *));
-        backlog->count -= sent;
-        worker->backlog_total -= sent;
-    } /* What is left waits for the bell that its reader rings when there is room. */
+    for (unsigned to = 0; to < worker->gateway->worker_count; to++)
+        flush(worker, &worker->backlog[to], worker->to[to]);
 }
 
 static void on_tail(struct hf_worker *worker, struct hf_tail *tail)

@@ -485,8 +485,6 @@ void hf_worker_free(struct hf_worker *worker)
         hf_app_journal_deinit(&worker->journal);
     }
     hf_loop_free(worker->loop);
-    for (unsigned i = 0; worker->backlog != NULL && i < worker->gateway->worker_count; i++)
-        free(worker->backlog[i].at);
     free(worker->backlog);
     free(worker->to);
     free(worker->listeners);

@@ -39,21 +39,24 @@ enum hf_post_kind {
     HF_POST_KINDS
 };
 
+/* Each begins with a pointer, by which it waits in a backlog: to wait takes no memory that could be missing. */
 struct hf_move {
+    void *carried;
     struct hf_stream_seat seat;
     struct hf_ws_admit admit;
 };
 
 struct hf_publication {
+    void *carried;
     struct hf_tenant *tenant;
     struct hf_outgoing outgoing; /* texts point into storage, its id to ours */
     uint8_t id[16];
     char storage[];
 };
 
-struct hf_backlog { /* posts to one worker that wait for its mailbox */
-    void **at;
-    unsigned count, room;
+struct hf_backlog { /* posts to one worker that wait for its mailbox; tagged */
+    void *first, *last;
+    unsigned count;
 };
 
 struct hf_worker_listener {

@@ -104,6 +104,7 @@ struct hf_call_series { /* core/twin/archive.h has the meaning */
 };
 
 struct hf_call {
+    void *carried; /* first: of whoever carries it between threads */
     enum hf_call_type type;
     /* What is asked. Slices borrow from `storage` or from what lives as long as the call. */
     struct hf_slice tenant, device;

@@ -1,4 +1,4 @@
-/* Messages between workers while a mailbox is full: they wait in order, and whoever waits for room sleeps. */
+/* Messages between workers while a mailbox is full: they wait in order, without memory, and whoever waits for room sleeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <poll.h>
 
 #include "app/worker.h"
+#include "support/alloc_fail.h"
 
 enum { ENTRIES = 64, MORE = 10, THERE = 1 };
 
@@ -49,7 +50,6 @@ static int end(void **state)
     hf_loop_free(t.here.loop);
     hf_inbox_free(t.here.inbox);
     hf_inbox_free(t.there);
-    free(t.here.backlog[THERE].at);
     free(t.here.backlog);
     return 0;
 }
@@ -114,12 +114,25 @@ static void nothing_overtakes_what_waits(void **state)
     there_takes(MORE);
 }
 
+static void to_wait_takes_no_memory(void **state)
+{
+    (void)state;
+    hf_alloc_fail_all();
+    fill();
+    there_takes(ENTRIES);
+    hf_worker_backlog_flush(&t.here);
+    there_takes(MORE);
+    hf_alloc_fail_at(0);
+    assert_int_equal(t.here.backlog_total, 0);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         ROW(who_waits_for_room_sleeps_until_there_is_some),
         ROW(nothing_overtakes_what_waits),
+        ROW(to_wait_takes_no_memory),
     };
 #undef ROW
 

@@ -101,5 +101,20 @@ def test_a_camera_is_watched_and_moved(admin, gw, tmp_path):
         camera.wait("ordered", body_command="DeviceControl")
         admin.run("document.querySelector('.pad9').dispatchEvent(new KeyboardEvent('keyup', {key: 'ArrowLeft', bubbles: true}))")
         camera.wait("ordered", body_command="DeviceControl", body_ptz_cmd="A50F0100000000B5")
+        # Held by the keyboard on a button that moves nothing itself, and the window loses the focus.
+        halt = {"body_command": "DeviceControl", "body_ptz_cmd": "A50F0100000000B5"}
+        admin.run("document.querySelector('.pad9 [aria-label=Stop]').focus()")
+        admin.run("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', bubbles: true}))")
+        admin.run("document.activeElement.blur()")
+        camera.wait("ordered", count=2, **halt)
+        # Held by the pointer, one button after the other.
+        for n, way in enumerate(("↑", "←"), 3):
+            box = admin.run(f"(() => {{ const box = document.querySelector('[aria-label=\"Move {way}\"]').getBoundingClientRect(); return [box.x + 9, box.y + 9]; }})()")
+            mouse = lambda what: admin.page.do("Input.dispatchMouseEvent", type=what, x=box[0], y=box[1], button="left", clickCount=1)
+            mouse("mousePressed")
+            admin.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert admin.run("document.querySelector('.ptz [aria-pressed=true]')?.innerText") == way
+            mouse("mouseReleased")
+            camera.wait("ordered", count=n, **halt)
         admin.press("Stop")
         admin.says("Watching asks the camera", "main")

@@ -16,6 +16,12 @@ function chinese(detail) {
   return null;
 }
 
+// What a check of /readyz says: a reason with its text, or words alone.
+export function checkText(text) {
+  const reason = text.match(/^(\w+): /)?.[1];
+  return problemText({ reason, detail: reason ? undefined : text, message: text });
+}
+
 // What went wrong, for a person. Details are the gateway's own words, English: those that pages meet have their Chinese; of others the reason comes first, and the words, which have the numbers and names, behind it.
 export function problemText({ reason, detail, message }) {
   if (lang.get() !== "zh") return message;

@@ -1,5 +1,7 @@
 // Details of problems, the gateway's own words for what was wrong, in Chinese: those that forms and pages of the console can meet. {} is what the gateway fills in, in its order. test_console_care.py looks that the gateway still says each like this.
 export const details = {
+  "starting": "正在启动",
+  "the tables are far behind the log": "表存储远落后于日志",
   "the key needs one of these scopes: {}": "密钥需要以下权限之一：{}",
   "needs the scope: {}": "需要权限：{}",
   "this key is not valid": "密钥无效",

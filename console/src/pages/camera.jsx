@@ -133,13 +133,13 @@ export function Ptz({ id, channel }) {
   };
   useEffect(() => stop, [id, channel]);
   const held = (name, body) => ({
-    onPointerDown: (event) => { event.currentTarget.setPointerCapture?.(event.pointerId); start(name, body); },
+    onPointerDown: (event) => { event.currentTarget.focus(); event.currentTarget.setPointerCapture?.(event.pointerId); start(name, body); },
     onPointerUp: stop, onPointerCancel: stop,
     onKeyDown: (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); if (!event.repeat) start(name, body); } },
-    onKeyUp: stop, onBlur: stop, "aria-pressed": moving === name,
+    onKeyUp: stop, "aria-pressed": moving === name,
   });
   const arrows = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
-  return <div class="ptz">
+  return <div class="ptz" onFocusOut={(event) => event.currentTarget.contains(event.relatedTarget) || stop()}>{/* a key that is let go elsewhere is not heard of here */}
     <div class="pad9" role="group" aria-label={t("Move")} onKeyDown={(event) => { const to = arrows[event.key]; if (to) { event.preventDefault(); if (!event.repeat) start(event.key, { pan: to[0] * SPEED, tilt: to[1] * SPEED }); } }} onKeyUp={(event) => arrows[event.key] && stop()}>
       {MOVES.map(([sign, x, y]) => x || y ? <button key={sign} aria-label={t("Move") + " " + sign} {...held(sign, { ...(x && { pan: x * SPEED }), ...(y && { tilt: y * SPEED }) })}>{sign}</button> : <button key={sign} aria-label={t("Stop")} onClick={() => order({ stop: true })}>{sign}</button>)}
     </div>

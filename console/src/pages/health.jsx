@@ -4,7 +4,7 @@ import { get, may, self, settings, tenantNow } from "../lib/api.js";
 import { num, zone } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { overview } from "../lib/live.js";
-import { reasonText } from "../lib/names.js";
+import { checkText, reasonText } from "../lib/names.js";
 import { Pools } from "./overview.jsx";
 import { Choice, Counts, Empty, Fresh, NoPermission, Panel, Since, Time, useLoad, Waiting } from "../parts/ui.jsx";
 
@@ -24,7 +24,7 @@ export function Health() {
   const now = useCell(overview), who = useCell(self);
   const ready = useReady(now), started = useLoad((signal) => get("/startupz", { signal }), []);
   return <div class="page"><div class="stack">
-    <Panel title={t("Health")}>{ready.data ? <Fresh at={ready.at}><ul class="checks">{ready.data.checks.map((one) => <li key={one.name} class={one.ok ? "good" : "bad"}><i aria-hidden="true">{one.ok ? "✓" : "✕"}</i> <strong title={one.name}>{checks[one.name]?.() ?? one.name}</strong> <span>{one.ok ? t("fine") : one.reason}</span></li>)}</ul></Fresh> : <Waiting load={ready} />}</Panel>
+    <Panel title={t("Health")}>{ready.data ? <Fresh at={ready.at}><ul class="checks">{ready.data.checks.map((one) => <li key={one.name} class={one.ok ? "good" : "bad"}><i aria-hidden="true">{one.ok ? "✓" : "✕"}</i> <strong title={one.name}>{checks[one.name]?.() ?? one.name}</strong> <span>{one.ok ? t("fine") : checkText(one.reason)}</span></li>)}</ul></Fresh> : <Waiting load={ready} />}</Panel>
     <Panel title={t("Node")}><dl class="facts">
       {now && <><dt>{t("name")}</dt><dd>{now.data.node.name}</dd><dt>{t("workers")}</dt><dd>{now.data.node.workers}</dd></>}
       <dt>{t("version")}</dt><dd>{settings.get().version}</dd>

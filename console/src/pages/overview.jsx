@@ -4,7 +4,7 @@ import { may } from "../lib/api.js";
 import { bytes, micros, num, short, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { overview, quantile, rate } from "../lib/live.js";
-import { poolText, reasonText } from "../lib/names.js";
+import { checkText, poolText, reasonText } from "../lib/names.js";
 import { Chart } from "../parts/chart.jsx";
 import { Counts, Fresh, Loading, NoPermission, Panel, Reason, Since, Stat, Bar } from "../parts/ui.jsx";
 
@@ -41,7 +41,7 @@ function Numbers({ now }) {
   const wrong = Object.values(data.ledger).reduce((sum, book) => sum + Math.abs(book.difference), 0);
   const lag = data.log.lag_records_now;
   return <div class="page"><Fresh at={now.at}>
-    {!data.health.ready && <div class="alert bad" role="alert"><strong>{t("This node is not ready")}</strong> {data.health.checks.filter((one) => !one.ok).map((one) => one.reason).join("; ")}</div>}
+    {!data.health.ready && <div class="alert bad" role="alert"><strong>{t("This node is not ready")}</strong> {data.health.checks.filter((one) => !one.ok).map((one) => checkText(one.reason)).join("; ")}</div>}
     <div class="stats">
       <Stat label={t("Devices online")} value={num(devices)} note={t("of {n} known", { n: num(Object.values(data.devices_now).reduce((a, b) => a + b, 0)) })} href="#/devices?state=online" />
       <Stat label={t("Messages in")} value={short(rate(past, (d) => d.messages.in))} unit="/s" note={bytes(rate(past, (d) => d.messages.in_bytes)) + "/s"} />

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { get, path, query } from "../lib/api.js";
 import { num, short, span } from "../lib/format.js";
-import { t } from "../lib/i18n.js";
+import { lang, t } from "../lib/i18n.js";
 import { useWatched } from "../lib/watched.js";
 import { Chart } from "../parts/chart.jsx";
 import { Age, Choice, Empty, Fresh, Panel, Stat, Time, useLoad, Waiting } from "../parts/ui.jsx";
@@ -68,7 +68,7 @@ function Historical({ id }) {
   }, [series.data]);
   return <Panel title={t("History")} tools={<>
     <Choice label={t("Channel")} value={channel} onChange={setChannel} options={CHANNELS.map(([name]) => [name, names[name]()])} />
-    <Choice label={t("Span")} value={zoom ? null : ms} onChange={(next) => { setZoom(null); setMs(next); }} options={SPANS} />
+    <Choice label={t("Span")} value={zoom ? null : ms} onChange={(next) => { setZoom(null); setMs(next); }} options={SPANS.map(([id, text]) => [id, lang.get() === "zh" ? span(Number(id)) : text])} />
     {zoom && <button onClick={() => setZoom(null)}>{t("All of it")}</button>}<button onClick={series.again}>{t("Again")}</button></>}>
     {!series.data ? <Waiting load={series} /> : !kept.length ? <Empty what={t("Nothing is kept of that time")} />
       : <Chart key={raw ? "raw" : "steps"} data={data} min={channel === "lean" ? null : 0} height={220} band={raw ? undefined : [1, 2]} onRange={(from, to) => setZoom([from * 1000, to * 1000])} format={(value) => shown(value, unit)} label={t("History")}

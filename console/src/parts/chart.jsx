@@ -16,12 +16,12 @@ const span = (min, low, high) => {
 };
 
 // A place of the axis of time: as much of it as tells one from the next, and the day where there are several.
-const DAY_S = 86400, pad = (n) => String(n).padStart(2, "0");
+const DAY_S = 86400, STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, DAY_S, 2 * DAY_S, 5 * DAY_S, 10 * DAY_S, 30 * DAY_S], pad = (n) => String(n).padStart(2, "0");
 function stamp(s, step, span) {
   const d = new Date(s * 1000), day = pad(d.getMonth() + 1) + "-" + pad(d.getDate()), clock = pad(d.getHours()) + ":" + pad(d.getMinutes()), second = ":" + pad(d.getSeconds());
   if (step >= DAY_S) return day;
   if (span >= DAY_S) return day + " " + clock;
-  return clock + (step >= 60 ? "" : second) + (step < 1 ? (s % 1).toFixed(step < 0.1 ? 2 : 1).slice(1) : "");
+  return clock + (step >= 60 ? "" : second) + (step < 1 ? (s % 1).toFixed(1).slice(1) : "");
 }
 
 export function Chart({ data, series, height = 150, format = String, label, min = 0, band, onRange }) {
@@ -36,7 +36,7 @@ export function Chart({ data, series, height = 150, format = String, label, min 
       padding: [8, 8, 0, 0],
       cursor: { y: false, points: { size: 6 }, drag: { x: !!onRange, y: false, setScale: false } },
       scales: { x: { time: true }, y: { range: (_, low, high) => span(min, low ?? 0, high ?? 0) } },
-      axes: [{ ...axis, values: (u, list, _, __, step) => list.map((s) => stamp(s, step, u.scales.x.max - u.scales.x.min)), space: 80, size: 24 }, { ...axis, size: 52, space: 28, incrs: WHOLE, values: (_, values) => values.map(format) }],
+      axes: [{ ...axis, values: (u, list, _, __, step) => list.map((s) => stamp(s, step, u.scales.x.max - u.scales.x.min)), incrs: STEPS, space: 80, size: 24 }, { ...axis, size: 52, space: 28, incrs: WHOLE, values: (_, values) => values.map(format) }],
       series: [{}, ...series.map((one) => ({ label: one.label, stroke: css(one.color), width: 1.5, fill: one.fill ? css(one.color) + "22" : undefined, spanGaps: false, points: { show: one.points ?? false, size: 5 } }))],
       bands: band ? [{ series: band, fill: css("--accent") + "22" }] : undefined,
       hooks: {

@@ -102,8 +102,9 @@ static void print_sip_message(const cJSON *message, bool whole)
     }
 }
 
-/* The last SIP messages of a camera: their first lines, or all of them. A gateway that has none is no failure unless they were asked for. */
-static int print_sip(struct hf_cli_http *http, const struct request *request, const char *argv0)
+/* The last SIP messages of a camera: their first lines, or all of them. A gateway that has none is no failure unless they were asked for. before: what is said if there are any; NULL: nothing. */
+static int print_sip(struct hf_cli_http *http, const struct request *request, const char *argv0,
+                     const char *before, int *ret_count)
 {
     char path[1024] = "/v1/devices/", query[32];
     struct hf_cli_http_request get = {.method = "GET", .path = path};
@@ -119,10 +120,13 @@ static int print_sip(struct hf_cli_http *http, const struct request *request, co
         cJSON *json = hf_cli_http_json(&answer);
         const cJSON *messages = cJSON_GetObjectItemCaseSensitive(json, "messages");
 
-        if (cJSON_GetArraySize(messages) > 0)
+        *ret_count = cJSON_GetArraySize(messages);
+        if (*ret_count > 0 && before != NULL)
+            (void)printf("%s %s", request->device, before);
+        if (*ret_count > 0)
             (void)printf("\nthe last SIP messages, oldest first%s:\n",
                          request->sip ? "" : " (--sip: all of them, whole)");
-        for (int i = cJSON_GetArraySize(messages) - 1; i >= 0; i--)
+        for (int i = *ret_count - 1; i >= 0; i--)
             print_sip_message(cJSON_GetArrayItem(messages, i), request->sip);
         cJSON_Delete(json);
     }
@@ -138,12 +142,29 @@ static bool is_camera(const cJSON *explain)
     return protocol != NULL && strcmp(protocol, "gb28181") == 0;
 }
 
+/* Who was never let in has no history, but may have said something. */
+static int explain_stranger(struct hf_cli_http *http, const struct request *request, const char *argv0,
+                            const struct hf_cli_http_answer *answer)
+{
+    int count = 0;
+
+    if (answer->status == 404 && !request->json)
+        (void)print_sip(
+            http, &(struct request){.device = request->device, .sip = request->sip}, argv0,
+            "was never let in. 401 and no more from it: it does not answer the challenge. 403: its "
+            "password\nis wrong, or gb28181.devices does not let it in.\n",
+            &count);
+    return count > 0 ? HF_CLI_OK : hf_cli_http_failed(argv0, answer);
+}
+
 static int explain(struct request *request, const char *argv0)
 {
     char path[1024] = "/v1/devices/", query[64];
+    struct hf_cli_http_request get = {.method = "GET", .path = path};
     struct hf_cli_http *http = NULL;
+    struct hf_cli_http_answer answer;
     cJSON *json = NULL;
-    int status = hf_cli_remote_load(&request->remote, argv0, true);
+    int count, status = hf_cli_remote_load(&request->remote, argv0, true);
 
     if (status != HF_CLI_OK)
         return status;
@@ -155,12 +176,10 @@ static int explain(struct request *request, const char *argv0)
     http = hf_cli_http_new(&request->remote);
     if (http == NULL)
         return hf_cli_failed(argv0, "%s", hf_err_text(HF_ERR_NOMEM));
-    json = hf_cli_http_get(http, argv0, path);
-    if (json == NULL && request->sip) { /* who was never let in has no history, but has said something */
-        (void)print_sip(http, request, argv0);
-        status = HF_CLI_FAILED;
-    } else if (json == NULL) {
-        status = HF_CLI_FAILED;
+    if (hf_cli_http_do(http, &get, &answer) != HF_OK) {
+        status = explain_stranger(http, request, argv0, &answer);
+    } else if ((json = hf_cli_http_json(&answer)) == NULL) {
+        status = hf_cli_failed(argv0, "the answer to GET %s is not JSON; is this a Holdfast gateway?", path);
     } else if (request->json) {
         char *text = cJSON_PrintUnformatted(json);
 
@@ -169,9 +188,10 @@ static int explain(struct request *request, const char *argv0)
     } else {
         print_story(json);
         if (request->sip || is_camera(json))
-            status = print_sip(http, request, argv0);
+            status = print_sip(http, request, argv0, NULL, &count);
     }
     cJSON_Delete(json);
+    hf_cli_http_answer_deinit(&answer);
     hf_cli_http_free(http);
     return status == HF_CLI_OK ? hf_cli_flush(argv0) : status;
 }

@@ -131,6 +131,8 @@ def test_the_last_messages_of_a_camera(gateways, camera):
     assert stranger.register(port) == 403
     assert "403" in api.get(f"/v1/devices/{stranger.device}/sip?limit=1")["messages"][0]["first_line"]
     assert api.do("GET", "/v1/devices/nobody/sip").status == 404
+    assert "was never let in" in explain(gw, stranger.device) and "SIP/2.0 403" in explain(gw, stranger.device)
+    assert "response=***" in explain(gw, "--sip", stranger.device)
     story = explain(gw, one.device)
     assert "the last SIP messages" in story and "401 Unauthorized" in story and "(3 times)" in story
     assert "response=***" in explain(gw, "--sip", one.device)

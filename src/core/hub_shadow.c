@@ -325,6 +325,16 @@ static enum hf_reason record_same(struct kept_document *kept, struct hf_call *ca
     return reason_of_append(hf_hub_record(kept->hub, &event, NULL, call));
 }
 
+static void say_over(struct hf_call *call, const struct hf_shadow_outcome *outcome,
+                     const struct hf_shadow_rules *rules)
+{
+    call->document.over = outcome->over;
+    call->document.over_section = outcome->over_section;
+    call->observed = outcome->over_bytes;
+    if (outcome->over != HF_SHADOW_OVER_OTHER)
+        call->limit = outcome->over == HF_SHADOW_OVER_BYTES ? rules->section_bytes_max : rules->depth_max;
+}
+
 static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
 {
     const struct hf_shadow_rules *rules = &hf_rules(kept->tenant)->shadow;
@@ -346,6 +356,8 @@ static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
                          kept->hub->utc_ms, &outcome, &shadow->next);
 
     call->document.refused = outcome.refused;
+    if (reason == HF_REASON_MESSAGE_TOO_BIG)
+        say_over(call, &outcome, rules);
     kept->hub->stats.shadow_operations_refused += outcome.refused_count;
     if (reason != HF_REASON_NONE || shadow->next.version == shadow->now.version) {
         free(outcome.taken);

@@ -141,8 +141,16 @@ static void limits_are_the_tenants(void **state)
     tk->rules.shadow.depth_max = 2;
     char json[400];
     (void)snprintf(json, sizeof(json), "{\"desired\":{\"a\":\"%0300d\"}}", 0);
-    assert_int_equal(change(tk, json).reason, HF_REASON_MESSAGE_TOO_BIG);
-    assert_int_equal(change(tk, "{\"desired\":{\"a\":{\"b\":{}}}}").reason, HF_REASON_MESSAGE_TOO_BIG);
+    struct told told = change(tk, json);
+    assert_int_equal(told.reason, HF_REASON_MESSAGE_TOO_BIG);
+    assert_int_equal(told.over, HF_SHADOW_OVER_BYTES);
+    assert_int_equal(told.over_section, 1); /* desired */
+    assert_int_equal(told.limit, 300);
+    assert_int_equal(told.observed, 308);
+    told = change(tk, "{\"desired\":{\"a\":{\"b\":{}}}}");
+    assert_int_equal(told.reason, HF_REASON_MESSAGE_TOO_BIG);
+    assert_int_equal(told.over, HF_SHADOW_OVER_DEPTH);
+    assert_int_equal(told.limit, 2);
     assert_int_equal(change(tk, "{\"desired\":{\"a\":{\"b\":1}}}").reason, HF_REASON_NONE);
 }
 

@@ -14,8 +14,8 @@ enum {
 struct told { /* what a call brought back */
     bool done;
     enum hf_reason reason;
-    uint64_t version, made, retry_ms, limit;
-    uint8_t labels;
+    uint64_t version, made, retry_ms, limit, observed;
+    uint8_t labels, over, over_section;
     char json[4096];
 };
 
@@ -31,7 +31,10 @@ static inline void answer_call(void *context, struct hf_call *call)
                           .made = call->document.made,
                           .labels = call->document.labels,
                           .retry_ms = call->retry_ms,
-                          .limit = call->limit};
+                          .limit = call->limit,
+                          .observed = call->observed,
+                          .over = call->document.over,
+                          .over_section = call->document.over_section};
     assert_true(call->result_bytes < sizeof(told->json));
     if (call->result_bytes > 0)
         memcpy(told->json, call->result, call->result_bytes);

@@ -107,8 +107,11 @@ def test_what_is_refused(gw):
 def test_limits_are_the_tenants(gateways):
     gw = gateways({"shadow": {"names_max": 1, "changes_capacity": 3, "changes_per_s": 1, "section_bytes": 256, "depth": 2}})
     name = known(gw, "limited")
-    assert change(gw, name, {"desired": {"a": "x" * 300}}, status=413).reason == "message_too_big"
-    assert change(gw, name, {"desired": {"a": {"b": {}}}}, status=413).reason == "message_too_big"
+    large = change(gw, name, {"desired": {"a": "x" * 300}}, status=413)
+    assert large.reason == "message_too_big" and large.json["field"] == "desired"
+    assert (large.json["limit"], large.json["observed"]) == (256, 308) and "shadow.section_bytes" in large.json["detail"]
+    deep = change(gw, name, {"desired": {"a": {"b": {}}}}, status=413)
+    assert deep.reason == "message_too_big" and deep.json["limit"] == 2 and "shadow.depth" in deep.json["detail"]
     assert change(gw, name, {"desired": {"a": 1}}, shadow="/one").json["name"] == "one"
     assert gw.api().get(f"/v1/devices/{name}/shadow/one/versions")["versions"], "the tables have it now"
     problem = change(gw, name, {"desired": {"a": 1}}, shadow="/two", status=429).json

@@ -130,18 +130,42 @@ void hf_api_shadow_reply(struct hf_api_request *request, const struct hf_call *w
     reply(request, &(struct answer){.device = wish->device, .name = wish->topic}, stored, 200);
 }
 
+/* A whole section is what mostly is too much: that one is named. */
+static void fail_too_big(struct hf_api_request *request)
+{
+    const struct hf_call *call = request->call;
+    const char *section = call->document.over_section < HF_SHADOW_SECTIONS
+                              ? hf_shadow_section_name(call->document.over_section)
+                              : "body";
+    struct hf_api_trouble trouble = {
+        .reason = HF_REASON_MESSAGE_TOO_BIG, .field = section, .has_limit = true, .limit = call->limit};
+
+    switch (call->document.over) {
+    case HF_SHADOW_OVER_BYTES:
+        trouble.has_observed = true;
+        trouble.observed = call->observed;
+        hf_api_fail(request, &trouble, "%s would have more bytes than a section may (shadow.section_bytes)",
+                    section);
+        return;
+    case HF_SHADOW_OVER_DEPTH:
+        hf_api_fail(request, &trouble, "%s would be nested deeper than a section may (shadow.depth)",
+                    section);
+        return;
+    default:
+        hf_api_fail(
+            request, &(struct hf_api_trouble){.reason = HF_REASON_MESSAGE_TOO_BIG, .field = "body"},
+            "the levels of the change (shadow.depth), the fields of all sections (%d), the members of one "
+            "object (%d) or their names are above their limit",
+            HF_SHADOW_FIELDS_MAX, HF_JSON_MEMBERS_MAX);
+    }
+}
+
 static void fail(struct hf_api_request *request)
 {
     const struct hf_call *call = request->call;
 
     switch (call->reason) {
-    case HF_REASON_MESSAGE_TOO_BIG:
-        hf_api_fail(
-            request, &(struct hf_api_trouble){.reason = HF_REASON_MESSAGE_TOO_BIG, .field = "body"},
-            "a section, its levels, its fields (%d), the members of one object (%d) or their names are above "
-            "their limit; see `shadow` in the configuration",
-            HF_SHADOW_FIELDS_MAX, HF_JSON_MEMBERS_MAX);
-        return;
+    case HF_REASON_MESSAGE_TOO_BIG: fail_too_big(request); return;
     case HF_REASON_BAD_REQUEST:
         (void)hf_api_bad(
             request, "body",

@@ -32,7 +32,8 @@ void hf_shadow_outcome_deinit(struct hf_shadow_outcome *outcome)
 {
     free(outcome->refused);
     free(outcome->taken);
-    *outcome = (struct hf_shadow_outcome){0};
+    outcome->refused = outcome->taken = NULL;
+    outcome->refused_count = 0;
 }
 
 /* ---- the change as trees ---- */
@@ -51,7 +52,15 @@ static hf_err parse_change(const struct hf_shadow_step *step, cJSON **ret_json)
     /* An operation has two levels more around its value, a merge patch one. */
     unsigned depth = step->limits->depth_max + (step->change->kind == HF_PATCH_JSON ? 2 : 1);
 
-    return text.bytes > HF_SHADOW_CHANGE_BYTES_MAX ? HF_ERR_LIMIT : hf_json_tree(text, depth, ret_json);
+    if (text.bytes > HF_SHADOW_CHANGE_BYTES_MAX)
+        return HF_ERR_LIMIT;
+    hf_err err = hf_json_tree(text, depth, ret_json);
+
+    if (err == HF_ERR_LIMIT && hf_json_scan(text.at, text.bytes, NULL, 0, depth) == HF_ERR_LIMIT) {
+        step->outcome->over = HF_SHADOW_OVER_DEPTH;
+        step->outcome->over_section = HF_SHADOW_SECTIONS;
+    }
+    return err;
 }
 
 static hf_err emptied(cJSON **section)
@@ -292,6 +301,7 @@ enum hf_reason hf_shadow_change(const struct hf_shadow *before, const struct hf_
                                   .after = ret_after,
                                   .base_version = change->base_version,
                                   .oplog = &oplog,
+                                  .outcome = ret_outcome,
                                   .rule = before->merge,
                                   .utc_ms = utc_ms};
 

@@ -170,6 +170,14 @@ static hf_err copy_text(struct hf_shadow_step *step)
     return step->after->text[step->section] ? HF_OK : HF_ERR_NOMEM;
 }
 
+static hf_err over(struct hf_shadow_step *step, enum hf_shadow_over what, size_t bytes)
+{
+    step->outcome->over = (uint8_t)what;
+    step->outcome->over_section = step->section;
+    step->outcome->over_bytes = (uint32_t)HF_MIN(bytes, (size_t)UINT32_MAX);
+    return HF_ERR_LIMIT;
+}
+
 static hf_err print(struct hf_shadow_step *step)
 {
     const cJSON *json = step->now[step->section];
@@ -182,9 +190,13 @@ static hf_err print(struct hf_shadow_step *step)
     size_t bytes = strlen(text);
     step->after->text[step->section] = text;
     step->after->bytes[step->section] = (uint32_t)bytes;
-    return bytes > step->limits->section_bytes_max || !hf_json_tree_is_narrow(json)
-               ? HF_ERR_LIMIT
-               : hf_json_scan(text, bytes, NULL, 0, step->limits->depth_max);
+    if (bytes > step->limits->section_bytes_max)
+        return over(step, HF_SHADOW_OVER_BYTES, bytes);
+    if (!hf_json_tree_is_narrow(json))
+        return HF_ERR_LIMIT;
+    hf_err err = hf_json_scan(text, bytes, NULL, 0, step->limits->depth_max);
+
+    return err == HF_ERR_LIMIT ? over(step, HF_SHADOW_OVER_DEPTH, 0) : err;
 }
 
 enum hf_reason hf_shadow_settle_section(struct hf_shadow_step *step, unsigned section)

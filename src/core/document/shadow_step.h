@@ -21,7 +21,8 @@ struct hf_shadow_step { /* a change on its way */
     cJSON *old[HF_SHADOW_SECTIONS], *now[HF_SHADOW_SECTIONS]; /* NULL: not touched */
     uint32_t room, removed_room;                              /* of after->fields, after->removed */
     struct hf_shadow_oplog
-        *oplog;    /* base_version 0: the rule is another one, or the change is from the present version */
+        *oplog; /* base_version 0: the rule is another one, or the change is from the present version */
+    struct hf_shadow_outcome *outcome;
     cJSON *parsed; /* the change */
     uint8_t rule;  /* enum hf_merge: that the shadow has afterwards */
     /* The section that is being compared. */

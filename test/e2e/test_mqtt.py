@@ -120,6 +120,24 @@ def test_a_wrong_password_is_told(tmp_path):
             assert set(powers(reader.wait(lambda messages: samples(messages)))) == {1, 2}
 
 
+def test_what_is_too_large_for_the_broker_is_told_and_holds_nothing_up(tmp_path):
+    """Mosquitto says so in a PUBACK, with a reason code that the standard gives to other packets only."""
+    with Mosquitto(tmp_path / "broker", options=["message_size_limit 100"]) as broker, Reader(broker, "#") as reader:
+        with Agent(broker.url(), "large", None, "--source", f"socket:{tmp_path / 's'}", "--queue", tmp_path / "q.db") as one:
+            source = driver(tmp_path / "s")
+            source.sendall(rows(0, 1))
+            reader.wait(lambda messages: powers(messages) == [0])
+            source.sendall(rows(1, 200))  # batches of up to 64: up to 936 bytes
+            one.wait(lambda row: "message_too_big" in row.get("text", ""))
+            one.wait_status("accepted", 200)
+            source.sendall(rows(200, 201))
+            reader.wait(lambda messages: powers(messages)[-1] == 200)
+            source.close()
+            status, end = one.end(signal.SIGTERM)
+    assert (end["batches_queued"], end["lost"]) == (0, 0)  # it may end the connection besides, each time
+    assert end["batches_failed"] >= 3
+
+
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pki")

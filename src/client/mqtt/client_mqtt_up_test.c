@@ -173,6 +173,24 @@ static void what_the_broker_never_takes_is_failed(void **state)
     }
 }
 
+/* Mosquitto answers what is above its message_size_limit so, though the standard gives PUBACK no such word. */
+static void a_no_in_a_word_that_puback_has_not_is_a_no(void **state)
+{
+    static const uint8_t too_large[] = {0x40, 0x03, 0x00, 0x02, 0x95};
+    static const uint8_t no_code_at_all[] = {0x40, 0x03, 0x00, 0x03, 0x05};
+    struct kit *kit = *state;
+
+    kit_publish(kit, "a");
+    kit_publish(kit, "b");
+    forget(kit);
+    kit_give(kit, too_large, sizeof(too_large));
+    expect(kit, "failed 1 message_too_big\n");
+    kit_give(kit, no_code_at_all, sizeof(no_code_at_all));
+    expect(
+        kit,
+        "> DISCONNECT 82\nclose\nclosed 130 protocol_error NONE: a reason code that this packet has not\n");
+}
+
 /* A commit that fails brings the message back: it may not count as sent then. */
 static void a_refusal_that_cannot_be_stored_is_tried_again(void **state)
 {
@@ -361,6 +379,7 @@ int main(void)
         OPEN(a_gap_longer_than_there_are_identifiers_makes_no_two_alike),
         OPEN(an_alarm_overtakes_the_backlog),
         cmocka_unit_test(what_the_broker_never_takes_is_failed),
+        OPEN(a_no_in_a_word_that_puback_has_not_is_a_no),
         OPEN(a_refusal_that_cannot_be_stored_is_tried_again),
         OPEN(a_quota_is_waited_for),
         OPEN(a_pause_that_ends_before_the_disk_is_well_waits_on),

@@ -194,6 +194,9 @@ static hf_err decode(struct hf_mc *mc, const uint8_t *data, size_t bytes, size_t
             0; /* it is not the text that it says it is: then it is just bytes */
         return HF_OK;
     }
+    if (err == HF_ERR_MALFORMED && ret_packet->rule == HF_MQTT_RULE_REASON &&
+        ret_packet->type == HF_MQTT_PUBACK && ret_packet->as.ack.reason >= HF_MQTT_REASON_FAILS)
+        return HF_OK; /* a no, in a word that PUBACK has not: Mosquitto says "packet too large" */
     return err;
 }
 

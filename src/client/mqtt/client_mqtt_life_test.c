@@ -174,6 +174,48 @@ static void a_broker_of_3_1_1_is_spoken_to_in_3_1_1(void **state)
     }
 }
 
+/* RabbitMQ 3.10 goes without a word when it is spoken to in 5.0; so does what stands before a broker that is down. */
+static void silence_instead_of_a_connack_is_asked_in_3_1_1(void **state)
+{
+    struct kit *kit = *state;
+
+    for (unsigned i = 0; i < 3; i++) { /* down: turn by turn, with one pause for both */
+        kit_open_as(kit, NULL);
+        assert_int_equal(kit->version, HF_MQTT_V5);
+        forget(kit);
+        kit_cut(kit);
+        expect(kit, "close\nclosed 0 none LOST: the broker ended the connection before it answered CONNECT: "
+                    "on with 3.1.1\n");
+        assert_int_equal(kit_until_attempt(kit), 0);
+        kit_open_as(kit, NULL);
+        assert_int_equal(kit->version, HF_MQTT_V311);
+        forget(kit);
+        if (i == 1)
+            kit_tick(kit, HF_CLIENT_MQTT_CONNECT_MS); /* or another trouble */
+        else
+            kit_cut(kit);
+        assert_non_null(strstr(kit->lines, "CONNECT"));
+        assert_true(kit_until_attempt(kit) > 0);
+    }
+    for (unsigned i = 0; i < HF_CLIENT_MQTT_GUESSES_MAX; i++) {
+        kit_open_as(kit, NULL);
+        assert_int_equal(kit->version, HF_MQTT_V5); /* it may have been passing */
+        kit_cut(kit);
+        (void)kit_until_attempt(kit);
+        forget(kit);
+        kit_established(kit);
+        expect(kit, "> CONNECT v4\nopened new MQTT 3.1.1\n");
+        kit_cut(kit);
+        (void)kit_until_attempt(kit);
+    }
+    kit_open_as(kit, NULL);
+    assert_int_equal(kit->version, HF_MQTT_V311); /* it was not */
+    kit_cut(kit);
+    (void)kit_until_attempt(kit);
+    kit_open_as(kit, NULL);
+    assert_int_equal(kit->version, HF_MQTT_V311);
+}
+
 static void limits_of_the_broker_are_kept(void **state)
 {
     struct kit *kit = *state;
@@ -449,6 +491,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_longest_texts_fit, kit_setup, kit_teardown),
         cmocka_unit_test(a_refusal_says_why_and_paces_the_next_attempt),
         cmocka_unit_test_setup_teardown(a_broker_of_3_1_1_is_spoken_to_in_3_1_1, kit_setup_started,
+                                        kit_teardown),
+        cmocka_unit_test_setup_teardown(silence_instead_of_a_connack_is_asked_in_3_1_1, kit_setup_started,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(limits_of_the_broker_are_kept, kit_setup_started, kit_teardown),
         cmocka_unit_test_setup_teardown(a_broker_without_qos_1_is_no_broker_for_us, kit_setup_started,

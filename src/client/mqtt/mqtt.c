@@ -145,6 +145,8 @@ void hf_mc_finish(struct hf_mc *mc, bool flush, enum hf_link_event event)
                                        .failure = ending->failure,
                                        .text = hf_slice_of(ending->text)};
     come_back(mc, connected_ms, &closed);
+    if (link->guess && mc->guesses < HF_CLIENT_MQTT_GUESSES_MAX)
+        mc->version = HF_MQTT_V5;
     link->opened_ms = 0;
     mc->ops->closed(mc->user, &closed);
 }
@@ -185,7 +187,8 @@ void hf_mc_attempt(struct hf_mc *mc)
 
     if (turn > 0)
         now.alternate = (struct hf_slice){mc->alternates[turn - 1], mc->alternate_bytes[turn - 1]};
-    mc->link = (struct hf_mc_link){.up = true, .out_ms = mc->now.now_ms};
+    mc->link = (struct hf_mc_link){.up = true, .out_ms = mc->now.now_ms, .guess = mc->guess};
+    mc->guess = false;
     mc->attempt++;
     mc->counts.attempts++;
     mc->state = HF_LINK_HANDSHAKING;

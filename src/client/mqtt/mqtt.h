@@ -3,7 +3,8 @@
  *     idle --start--> connecting --open--> greeting --CONNACK--> open --stop--> closing --> stopped
  *                     transport's stages   CONNECT                    \--DISCONNECT, loss, refusal--> waiting --> connecting ...
  *
- * Version. 5.0 first; a broker that refuses the version is spoken to in 3.1.1 from then on.
+ * Version. 5.0 first; a broker that refuses the version is spoken to in 3.1.1 from then on. One that ends the connection without a word for it (RabbitMQ 3.10) is asked in 3.1.1 at once; as that may have
+ * been a passing trouble, the next connection begins with 5.0 again, until it has happened HF_CLIENT_MQTT_GUESSES_MAX times.
  *
  * Uplink. PUBLISH with QoS 1 to {prefix}/{device}/up/{topic}, in the order of the queue's numbers. A PUBACK means durable: the broker's promise stands in for the gateway's log. The packet identifier
  * comes from the number, so that a message keeps it over reconnects and restarts (5.0, 4.4); what may have been sent before says DUP. Gaps of the queue are passed over.
@@ -33,6 +34,8 @@ enum {
         1024, /* a packet in pieces is put together here; a larger one takes memory while it comes */
     HF_CLIENT_MQTT_PACKET_SPARE =
         16 << 10, /* a packet may exceed the largest message by so much: topic and properties */
+    HF_CLIENT_MQTT_GUESSES_MAX =
+        2, /* connections in 3.1.1 after a silent no to 5.0; then 3.1.1 is remembered */
     HF_CLIENT_MQTT_PREFIX_BYTES_MAX = 255,
     HF_CLIENT_MQTT_USER_BYTES_MAX = 255,
 };

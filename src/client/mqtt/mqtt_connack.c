@@ -131,6 +131,19 @@ static void refused(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     hf_mc_finish(mc, false, HF_LINK_EV_HS_FAIL);
 }
 
+/* 3.1.1 wants a CONNACK for a version that is not known, too, but not all who speak it send one. */
+void hf_mc_unanswered(struct hf_mc *mc)
+{
+    bool guess = mc->version == HF_MQTT_V5;
+
+    hf_mc_text(mc, guess
+                       ? HF_SLICE("the broker ended the connection before it answered CONNECT: on with 3.1.1")
+                       : HF_SLICE("the broker ended the connection before it answered CONNECT"));
+    if (guess)
+        mc->version = HF_MQTT_V311;
+    mc->guess = mc->link.ending.at_once = guess;
+}
+
 static uint32_t number(const struct hf_mqtt_packet *packet, enum hf_mqtt_property id)
 {
     return hf_mqtt_property_number(&packet->properties, id);
@@ -174,6 +187,7 @@ void hf_mc_on_connack(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     mc->phase = HF_MC_OPEN;
     mc->phase_due_ms = UINT64_MAX;
     mc->attempt = 0;
+    mc->guesses += link->guess;
     mc->fresh_credentials = false;
     opened.epoch = ++mc->counts.opened;
     if (link->session_present)

@@ -149,9 +149,9 @@ static void engine_closed(struct hf_client_engine *engine, const struct hf_clien
     if (mc->link.up && mc->phase != HF_MC_CONNECTING) {
         if (mc->phase != HF_MC_CLOSING)
             mc->link.ending.failure = HF_CLIENT_FAILED_LOST;
-        hf_mc_text(mc, mc->phase == HF_MC_GREETING
-                           ? HF_SLICE("the broker ended the connection before it answered CONNECT")
-                           : HF_SLICE("the connection broke without a DISCONNECT"));
+        if (mc->phase == HF_MC_GREETING)
+            hf_mc_unanswered(mc);
+        hf_mc_text(mc, HF_SLICE("the connection broke without a DISCONNECT"));
         hf_mc_finish(mc, false, mc->phase == HF_MC_CLOSING ? HF_LINK_EV_CLOSED : HF_LINK_EV_LOST);
     }
     hf_mc_leave(mc);

@@ -100,7 +100,8 @@ struct hf_mc_link {
     } stream;
     bool ping_owed, subscribe_owed;
     bool session_present, probing, degraded;
-    bool up; /* there is a transport, or an attempt at one */
+    bool guess; /* see struct hf_mc */
+    bool up;    /* there is a transport, or an attempt at one */
 };
 
 struct hf_mc {
@@ -123,8 +124,10 @@ struct hf_mc {
     enum hf_mc_phase phase;
     enum hf_link_state state;
     enum hf_mqtt_version version; /* spoken at the next attempt */
-    uint64_t phase_due_ms;        /* deadline of the stage; when to try again; UINT64_MAX = none */
-    uint32_t attempt;             /* since the last established connection */
+    uint8_t guesses;       /* connections in 3.1.1 that came about because 5.0 was ended without a word */
+    bool guess;            /* the next attempt is in 3.1.1 for that reason */
+    uint64_t phase_due_ms; /* deadline of the stage; when to try again; UINT64_MAX = none */
+    uint32_t attempt;      /* since the last established connection */
     bool network_down, network_told, stopping, fresh_credentials;
     unsigned alternate_count;
     uint8_t alternate_bytes[HF_CLIENT_BOUNDS_ALTERNATES];
@@ -164,6 +167,7 @@ void hf_mc_link_event(struct hf_mc *mc, enum hf_link_event event);
 /* ---- mqtt_connack.c ---- */
 void hf_mc_connect(struct hf_mc *mc, struct hf_slice token);
 void hf_mc_on_connack(struct hf_mc *mc, const struct hf_mqtt_packet *packet);
+void hf_mc_unanswered(struct hf_mc *mc); /* the broker ended the connection instead of a CONNACK */
 void hf_mc_on_disconnect(struct hf_mc *mc, const struct hf_mqtt_packet *packet);
 
 /* ---- mqtt_reason.c ---- */

@@ -204,6 +204,7 @@ struct hf_client_counts {
     uint64_t frames_in, frames_out, bytes_in, bytes_out;
     uint64_t published, sent, resent, failed, received, duplicates, gaps, repeated_commands;
     uint64_t unknown_frames, corrupt_frames, invalid_beats, refused_events, early_dropped;
+    uint64_t blamed;   /* ends of connections that count against a message */
     uint64_t put_off;  /* times that a broker could not take a message now */
     uint64_t overruns; /* connections that ended because the peer sent more or larger messages than it may */
 };

@@ -1,231 +1,9 @@
 /* client/mqtt with a broker that keeps the rules, when connections are cut at any byte, either side crashes, the disk is slow or full and quotas run out. In the end: what was accepted is at the broker
- * at least once, and in order when what came twice is dropped (but where the broker itself put a message off); what was not accepted is not there; never more than the broker's window
+ * at least once, and in order when what came twice is dropped (but where the broker itself put a message off, or ends connections over one: that one is failed); what was not accepted is not there; never more than the broker's window
  * was out; every message down had its effect, once where it had an id. A failure names its seed. */
-#include "client/mqtt/broker_testkit.h"
+#include "client/mqtt/mqtt_world_testkit.h"
 
-#include "base/rng.h"
-
-enum { SEEDS = 1500, STEPS = 1500, LOG = 2000, ITEMS = 400, WAITS = 64, PENDING = 70, WIRE = 1 << 20 };
-
-struct item {           /* a message down */
-    uint8_t uuid[16];   /* all zero = none */
-    uint16_t packet_id; /* 0 = not sent, in this session */
-    bool dup, finished;
-    unsigned effects;
-};
-
-struct world {
-    struct hf_rng rng;
-    struct hf_client_engine *engine;
-    struct hf_store *store;
-    struct hf_client_ops ops;
-    struct hf_client_config config;
-    struct hf_client_mqtt_config mqtt;
-    struct hf_client_time now;
-    bool connecting, connected, sick, refuses, mild; /* refuses: quotas; mild: no more of them */
-    uint8_t *up, *down;
-    size_t up_bytes, down_bytes;
-    /* broker */
-    bool greeted, subscribed, session;
-    enum hf_mqtt_version version;
-    unsigned window;
-    uint16_t unacked[PENDING]; /* PUBLISH that came on this connection, no PUBACK yet */
-    unsigned unacked_count;
-    uint64_t highest_seq;
-    bool at_broker[LOG];
-    uint32_t last; /* of the messages that were new */
-    struct item items[ITEMS];
-    unsigned item_count;
-    uint16_t packet_id;
-    /* application */
-    uint32_t published;
-    bool accepted[LOG], refused[LOG];
-    struct {
-        uint64_t handle;
-        unsigned item;
-    } waits[WAITS];
-    unsigned wait_count;
-};
-
-static bool chance(struct world *world, unsigned percent)
-{
-    return hf_rng_below(&world->rng, 100) < percent;
-}
-
-/* ---- the broker ---- */
-
-static void say(struct world *world, const struct hf_mqtt_packet *packet)
-{
-    size_t bytes = hf_mqtt_encoded_bytes(world->version, packet);
-
-    assert_true(bytes > 0 && world->down_bytes + bytes <= WIRE);
-    (void)hf_mqtt_encode(world->version, packet, world->down + world->down_bytes);
-    world->down_bytes += bytes;
-}
-
-static void on_connect(struct world *world, const struct hf_mqtt_packet *packet)
-{
-    struct hf_mqtt_packet answer = {.type = HF_MQTT_CONNACK};
-
-    world->version = (enum hf_mqtt_version)packet->as.connect.version;
-    assert_false(packet->as.connect.clean_start);
-    answer.as.connack.session_present = world->session;
-    if (!world->session)
-        for (unsigned i = 0; i < world->item_count; i++)
-            world->items[i].packet_id = 0; /* told again, as new ones */
-    for (unsigned i = 0; i < world->item_count; i++)
-        world->items[i].dup = world->items[i].packet_id != 0;
-    world->session = world->greeted = true;
-    world->subscribed = false;
-    world->window = 1 + (unsigned)hf_rng_below(&world->rng, 20);
-    answer.properties.has = HF_MQTT_HAS(RECEIVE_MAXIMUM);
-    answer.properties.receive_maximum = world->window;
-    say(world, &answer);
-}
-
-static uint64_t seq_of(const struct hf_mqtt_packet *packet)
-{
-    struct hf_slice rest = packet->properties.repeated;
-    struct hf_mqtt_repeated one;
-    uint64_t seq = 0;
-
-    while (hf_mqtt_repeated_next(&rest, &one))
-        if (hf_slice_is(one.name, "seq"))
-            assert_true(hf_slice_to_u64(one.value, &seq));
-    assert_true(seq > 0);
-    return seq;
-}
-
-static void on_up(struct world *world, const struct hf_mqtt_packet *packet)
-{
-    const struct hf_mqtt_publish *publish = &packet->as.publish;
-    uint64_t seq = seq_of(packet), number;
-
-    assert_true(world->greeted && publish->qos == 1);
-    assert_true(world->unacked_count < world->window); /* [MQTT-3.3.4-9] */
-    for (unsigned i = 0; i < world->unacked_count; i++)
-        assert_int_not_equal(world->unacked[i], publish->packet_id);
-    assert_int_equal(publish->packet_id, 1 + seq % 65534); /* the same, whenever it comes */
-    if (world->refuses && chance(world, 3) && !world->mild) {
-        const struct hf_mqtt_packet no = {
-            .type = HF_MQTT_PUBACK,
-            .as.ack = {.packet_id = publish->packet_id, .reason = HF_MQTT_REASON_QUOTA}};
-
-        say(world, &no);
-        return;
-    }
-    world->unacked[world->unacked_count++] = publish->packet_id;
-    assert_true(hf_slice_to_u64((struct hf_slice){publish->payload.at, 8}, &number) && number < LOG);
-    if (world->at_broker[number])
-        return; /* came before */
-    world->at_broker[number] = true;
-    if (world->refuses)
-        return;
-    assert_true(seq > world->highest_seq && (number > world->last || world->highest_seq == 0));
-    world->highest_seq = seq;
-    world->last = (uint32_t)number;
-}
-
-static void on_down_acked(struct world *world, uint16_t packet_id)
-{
-    for (unsigned i = 0; i < world->item_count; i++)
-        if (!world->items[i].finished && world->items[i].packet_id == packet_id) {
-            assert_true(world->items[i].effects > 0); /* not before its effect is durable */
-            world->items[i].finished = true;
-            return;
-        }
-}
-
-static void on_subscribe(struct world *world, const struct hf_mqtt_packet *packet)
-{
-    static const char granted = 1;
-    const struct hf_mqtt_packet answer = {
-        .type = HF_MQTT_SUBACK,
-        .as.suback = {.packet_id = packet->as.subscribe.packet_id, .codes = {&granted, 1}}};
-
-    world->subscribed = true;
-    say(world, &answer);
-}
-
-static void broker_take(struct world *world, size_t bytes)
-{
-    size_t at = 0, taken = 0;
-
-    for (; at < bytes; at += taken) {
-        const struct hf_mqtt_packet pong = {.type = HF_MQTT_PINGRESP};
-        struct hf_mqtt_packet packet;
-        hf_err err = hf_mqtt_decode(world->up + at, bytes - at, world->version, 1 << 20, &taken, &packet);
-
-        if (err == HF_ERR_AGAIN)
-            break;
-        assert_int_equal(err, HF_OK);
-        switch (packet.type) {
-        case HF_MQTT_CONNECT: on_connect(world, &packet); break;
-        case HF_MQTT_PUBLISH: on_up(world, &packet); break;
-        case HF_MQTT_PUBACK: on_down_acked(world, packet.as.ack.packet_id); break;
-        case HF_MQTT_SUBSCRIBE: on_subscribe(world, &packet); break;
-        case HF_MQTT_PINGREQ: say(world, &pong); break;
-        case HF_MQTT_DISCONNECT: break;
-        default: fail_msg("%s", hf_mqtt_type_name(packet.type));
-        }
-    }
-    memmove(world->up, world->up + at, world->up_bytes - at);
-    world->up_bytes -= at;
-}
-
-static void broker_acks(struct world *world)
-{
-    unsigned count = (unsigned)hf_rng_below(&world->rng, world->unacked_count + 1);
-
-    for (unsigned i = 0; i < count; i++) {
-        const struct hf_mqtt_packet yes = {.type = HF_MQTT_PUBACK, .as.ack.packet_id = world->unacked[i]};
-
-        say(world, &yes);
-    }
-    world->unacked_count -= count;
-    memmove(world->unacked, world->unacked + count, world->unacked_count * sizeof(world->unacked[0]));
-}
-
-/* What waits for the device, as far as its receive maximum allows. */
-static void broker_sends(struct world *world)
-{
-    unsigned out = 0;
-
-    for (unsigned i = 0; i < world->item_count && world->subscribed; i++) {
-        struct item *item = &world->items[i];
-        char text[HF_UUID_TEXT_BYTES + 1], storage[128], payload[12];
-        struct hf_mqtt_packet packet = {.type = HF_MQTT_PUBLISH,
-                                        .as.publish = {.qos = 1, .topic = HF_SLICE("d/down/x")}};
-        struct hf_sb sb;
-
-        if (item->finished)
-            continue;
-        if (out++ == world->config.window_messages)
-            return;
-        if (item->packet_id != 0 && !item->dup)
-            continue; /* is on its way */
-        if (item->packet_id == 0)
-            item->packet_id = ++world->packet_id;
-        hf_sb_init(&sb, storage, sizeof(storage));
-        hf_uuid_text(item->uuid, text);
-        if (!hf_store_uuid_is_none(item->uuid))
-            hf_mqtt_put_user(&sb, HF_SLICE("id"), hf_slice_of(text));
-        packet.properties.repeated = hf_sb_done(&sb);
-        packet.as.publish.dup = item->dup;
-        packet.as.publish.packet_id = item->packet_id;
-        (void)snprintf(payload, sizeof(payload), "%04u", i);
-        packet.as.publish.payload = (struct hf_slice){payload, 4};
-        item->dup = false;
-        say(world, &packet);
-    }
-}
-
-static void broker_drop(struct world *world)
-{
-    world->greeted = world->subscribed = false;
-    world->unacked_count = 0;
-    world->up_bytes = world->down_bytes = 0;
-}
+enum { SEEDS = 1500, STEPS = 1500 };
 
 /* ---- operations ---- */
 
@@ -293,7 +71,8 @@ static void on_published(void *user, void *cookie, uint64_t id, hf_err err)
 {
     struct world *world = user;
 
-    (void)id;
+    if (err == HF_OK) /* else the store may give it again */
+        world->ids[(uintptr_t)cookie] = id;
     world->accepted[(uintptr_t)cookie] = err == HF_OK;
     world->refused[(uintptr_t)cookie] = err != HF_OK;
 }
@@ -306,8 +85,14 @@ static void on_sent(void *user, uint64_t id)
 
 static void on_failed(void *user, uint64_t id, enum hf_reason reason)
 {
-    (void)user;
-    fail_msg("message %llu failed: %s", U(id), hf_reason_name(reason));
+    struct world *world = user;
+    uint32_t number = 0;
+
+    while (number < world->published && world->ids[number] != id)
+        number++;
+    if (!is_poison(world, number) || reason != HF_REASON_ENDS_CONNECTION)
+        fail_msg("message %u failed: %s", number, hf_reason_name(reason));
+    world->failed[number] = true;
 }
 
 static void on_opened(void *user, const struct hf_client_opened *opened)
@@ -339,7 +124,10 @@ static void on_error(void *user, hf_err err, enum hf_reason reason, struct hf_sl
     struct world *world = user;
 
     (void)detail;
-    assert_true(reason == HF_REASON_STORAGE_FAILED ? err == HF_ERR_FULL : world->refuses);
+    if (reason == HF_REASON_ENDS_CONNECTION)
+        world->trials = true; /* also by bad luck; then it is tried, and found innocent */
+    else
+        assert_true(reason == HF_REASON_STORAGE_FAILED ? err == HF_ERR_FULL : world->refuses);
 }
 
 /* ---- steps ---- */
@@ -440,6 +228,10 @@ static void carry(struct world *world, bool all)
     if (!world->connected)
         return;
     broker_take(world, all ? world->up_bytes : hf_rng_below(&world->rng, world->up_bytes + 1));
+    if (world->kill) {
+        cut(world);
+        return;
+    }
     down = all ? world->down_bytes : hf_rng_below(&world->rng, world->down_bytes + 1);
     if (down > 0) {
         uint8_t *bytes = malloc(down);
@@ -512,6 +304,8 @@ static void heal(struct world *world)
             over &= world->items[n].finished;
         if (over && facts.messages == 0)
             return;
+        if (world->poison && i % 50 == 0)
+            publish(world); /* one that would be the last has nobody to be compared with */
     }
     fail_msg("it does not come to rest");
 }
@@ -519,7 +313,7 @@ static void heal(struct world *world)
 static void judge(const struct world *world)
 {
     for (uint32_t n = 0; n < world->published; n++) {
-        if (world->accepted[n] && !world->at_broker[n])
+        if (world->accepted[n] && !world->at_broker[n] && !world->failed[n])
             fail_msg("message %u was accepted and is not at the broker", n);
         if (world->refused[n] && world->at_broker[n])
             fail_msg("message %u was not accepted and is at the broker", n);
@@ -538,6 +332,7 @@ static void run(uint64_t seed)
 
     hf_rng_seed(&world->rng, seed);
     world->refuses = seed % 4 == 0;
+    world->poison = seed % 5 == 0;
     world->up = malloc(WIRE);
     world->down = malloc(WIRE);
     world->now = (struct hf_client_time){1000, 1700000000000};

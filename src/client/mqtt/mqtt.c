@@ -129,6 +129,8 @@ void hf_mc_finish(struct hf_mc *mc, bool flush, enum hf_link_event event)
     link->up = false;
     if (link->opened_ms != 0)
         hf_mc_up_forget(mc); /* what was acknowledged in the same read need not go again */
+    if (link->opened_ms != 0 && ending->by_message)
+        hf_mc_suspect_ended(mc);
     if (ending->code == 0 && link->opened_ms != 0)
         ending->code = ending->pace = LOST;
     mc->counts.losses += link->opened_ms != 0;

@@ -3,11 +3,13 @@
  *     idle --start--> connecting --open--> greeting --CONNACK--> open --stop--> closing --> stopped
  *                     transport's stages   CONNECT                    \--DISCONNECT, loss, refusal--> waiting --> connecting ...
  *
- * Version. 5.0 first; a broker that refuses the version is spoken to in 3.1.1 from then on. One that ends the connection without a word for it (RabbitMQ 3.10) is asked in 3.1.1 at once; as that may have
- * been a passing trouble, the next connection begins with 5.0 again, until it has happened HF_CLIENT_MQTT_GUESSES_MAX times.
+ * Version. 5.0 first; a broker that refuses the version is spoken to in 3.1.1 from then on. One that ends the connection instead of a CONNACK (RabbitMQ 3.10), HF_CLIENT_MQTT_UNANSWERED_MAX times in a row,
+ * is asked in 3.1.1. As that may have been a passing trouble, the next connection begins with 5.0 again, until the guess was right HF_CLIENT_MQTT_GUESSES_MAX times.
  *
  * Uplink. PUBLISH with QoS 1 to {prefix}/{device}/up/{topic}, in the order of the queue's numbers. A PUBACK means durable: the broker's promise stands in for the gateway's log. The packet identifier
  * comes from the number, so that a message keeps it over reconnects and restarts (5.0, 4.4); what may have been sent before says DUP. Gaps of the queue are passed over.
+ *
+ * A message that the broker never takes and has no word for (3.1.1 has none): mqtt_suspect.c.
  *
  * Downlink. With `listens` the client keeps a session at the broker and subscribes to {prefix}/{device}/down/#. PUBACKs go out in the order in which messages came (4.6.0-2), each when the application is
  * done, and what is remembered of it (its id, CQ-8) is durable. A message without an id may come twice.
@@ -34,6 +36,11 @@ enum {
         1024, /* a packet in pieces is put together here; a larger one takes memory while it comes */
     HF_CLIENT_MQTT_PACKET_SPARE =
         16 << 10, /* a packet may exceed the largest message by so much: topic and properties */
+    HF_CLIENT_MQTT_LOSSES_TRIAL =
+        4, /* connections that ended with the same message first out; then another goes first */
+    HF_CLIENT_MQTT_LOSSES_MAX =
+        8, /* ... and that ended though the other was taken: together so many, and it is failed */
+    HF_CLIENT_MQTT_UNANSWERED_MAX = 3,
     HF_CLIENT_MQTT_GUESSES_MAX =
         2, /* connections in 3.1.1 after a silent no to 5.0; then 3.1.1 is remembered */
     HF_CLIENT_MQTT_PREFIX_BYTES_MAX = 255,

@@ -134,14 +134,16 @@ static void refused(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
 /* 3.1.1 wants a CONNACK for a version that is not known, too, but not all who speak it send one. */
 void hf_mc_unanswered(struct hf_mc *mc)
 {
-    bool guess = mc->version == HF_MQTT_V5;
+    bool guess = mc->version == HF_MQTT_V5 && ++mc->unanswered >= HF_CLIENT_MQTT_UNANSWERED_MAX;
 
     hf_mc_text(mc, guess
                        ? HF_SLICE("the broker ended the connection before it answered CONNECT: on with 3.1.1")
                        : HF_SLICE("the broker ended the connection before it answered CONNECT"));
-    if (guess)
-        mc->version = HF_MQTT_V311;
-    mc->guess = mc->link.ending.at_once = guess;
+    if (!guess)
+        return;
+    mc->version = HF_MQTT_V311;
+    mc->unanswered = 0;
+    mc->guess = mc->link.ending.at_once = true;
 }
 
 static uint32_t number(const struct hf_mqtt_packet *packet, enum hf_mqtt_property id)
@@ -168,6 +170,7 @@ void hf_mc_on_connack(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     struct hf_client_opened opened = {.node = mc->version == HF_MQTT_V5 ? HF_SLICE("MQTT 5.0")
                                                                         : HF_SLICE("MQTT 3.1.1")};
 
+    mc->unanswered = 0;
     if (packet->as.connack.reason != HF_MQTT_REASON_SUCCESS) {
         refused(mc, packet);
         return;
@@ -206,6 +209,17 @@ void hf_mc_on_connack(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
 
 /* ---- DISCONNECT ---- */
 
+/* The others name a cause that is no message's: the time, the rate, another client ... */
+static bool is_of_a_message(uint8_t mqtt_reason)
+{
+    static const uint8_t reasons[] = {HF_MQTT_REASON_UNSPECIFIED,    HF_MQTT_REASON_MALFORMED,
+                                      HF_MQTT_REASON_PROTOCOL,       HF_MQTT_REASON_IMPLEMENTATION,
+                                      HF_MQTT_REASON_NOT_AUTHORIZED, HF_MQTT_REASON_TOPIC,
+                                      HF_MQTT_REASON_PAYLOAD_FORMAT};
+
+    return memchr(reasons, mqtt_reason, sizeof(reasons)) != NULL;
+}
+
 void hf_mc_on_disconnect(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
 {
     uint8_t mqtt_reason = packet->as.end.reason;
@@ -224,6 +238,7 @@ void hf_mc_on_disconnect(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     mc->fresh_credentials |= is_login(mqtt_reason);
     if (mqtt_reason == HF_MQTT_REASON_PACKET_BYTES && mc->phase == HF_MC_OPEN)
         hf_mc_up_too_big(mc);
+    mc->link.ending.by_message = is_of_a_message(mqtt_reason);
     if (mc->phase == HF_MC_OPEN)
         hf_mc_link_event(mc, event);
     hf_mc_finish(mc, false, mc->phase == HF_MC_OPEN ? HF_LINK_EV_CLOSED : event);

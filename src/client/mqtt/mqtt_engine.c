@@ -151,6 +151,7 @@ static void engine_closed(struct hf_client_engine *engine, const struct hf_clien
             mc->link.ending.failure = HF_CLIENT_FAILED_LOST;
         if (mc->phase == HF_MC_GREETING)
             hf_mc_unanswered(mc);
+        mc->link.ending.by_message = mc->phase == HF_MC_OPEN && !mc->network_down;
         hf_mc_text(mc, HF_SLICE("the connection broke without a DISCONNECT"));
         hf_mc_finish(mc, false, mc->phase == HF_MC_CLOSING ? HF_LINK_EV_CLOSED : HF_LINK_EV_LOST);
     }

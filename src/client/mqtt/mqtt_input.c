@@ -85,6 +85,7 @@ static void tick_open(struct hf_mc *mc)
     if (mc->phase == HF_MC_OPEN && stalls(mc) &&
         mc->now.now_ms >= link->progress_ms + HF_CLIENT_MQTT_STALL_MS) {
         link->ending.failure = HF_CLIENT_FAILED_LOST;
+        link->ending.by_message = true;
         hf_mc_text(mc, HF_SLICE("the broker lives and acknowledges nothing"));
         hf_mc_close(mc, HF_MQTT_REASON_UNSPECIFIED, HF_REASON_STALLED, HF_LINK_EV_SILENT);
     }

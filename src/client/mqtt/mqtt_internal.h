@@ -1,5 +1,5 @@
 /* client/mqtt/mqtt_internal.h - one struct for mqtt.c (life), mqtt_engine.c (engine.h), mqtt_input.c (time, transport, packets out of bytes), mqtt_connack.c (CONNECT, CONNACK, DISCONNECT), mqtt_reason.c (the broker's reasons in
- * our words), mqtt_up.c, mqtt_down.c, mqtt_topic.c and mqtt_out.c (bytes out). The queue is queue.h's. Private to them. */
+ * our words), mqtt_up.c, mqtt_suspect.c, mqtt_down.c, mqtt_topic.c and mqtt_out.c (bytes out). The queue is queue.h's. Private to them. */
 #ifndef HF_CLIENT_MQTT_INTERNAL_H
 #define HF_CLIENT_MQTT_INTERNAL_H
 
@@ -47,7 +47,7 @@ enum hf_mc_flight_state {
 struct hf_mc_flight {
     uint64_t seq, seq_to;
     uint64_t ticket; /* of REJECTED */
-    uint32_t bytes;
+    uint32_t bytes;  /* of the packet */
     uint8_t state, put_offs;
     uint16_t reason; /* of REFUSED, enum hf_reason */
 };
@@ -71,6 +71,7 @@ struct hf_mc_ending {
     enum hf_client_failure failure;
     bool at_once;      /* come back without a delay (HB-9; another version) */
     bool network_down; /* come back when the network is up */
+    bool by_message;   /* what was out may be the cause */
     char text[HF_MC_TEXT_BYTES];
 };
 
@@ -98,10 +99,20 @@ struct hf_mc_link {
         size_t at, bytes;
         bool on;
     } stream;
+    uint64_t control;          /* goes before the suspect, and is out; 0 = none */
+    bool trial, control_taken; /* a control is to go; one was taken */
     bool ping_owed, subscribe_owed;
     bool session_present, probing, degraded;
     bool guess; /* see struct hf_mc */
     bool up;    /* there is a transport, or an attempt at one */
+};
+
+/* The message that was first out when a connection ended, and again. */
+struct hf_mc_suspect {
+    uint64_t seq;                              /* 0 = none */
+    uint64_t alone_to;                         /* up to this number one message is out at a time */
+    uint64_t taken[HF_CLIENT_MQTT_LOSSES_MAX]; /* numbers behind it that the broker has: the last ones */
+    unsigned taken_at, losses, turn;
 };
 
 struct hf_mc {
@@ -124,6 +135,7 @@ struct hf_mc {
     enum hf_mc_phase phase;
     enum hf_link_state state;
     enum hf_mqtt_version version; /* spoken at the next attempt */
+    uint8_t unanswered;           /* CONNECTs of 5.0 in a row */
     uint8_t guesses;       /* connections in 3.1.1 that came about because 5.0 was ended without a word */
     bool guess;            /* the next attempt is in 3.1.1 for that reason */
     uint64_t phase_due_ms; /* deadline of the stage; when to try again; UINT64_MAX = none */
@@ -134,6 +146,7 @@ struct hf_mc {
     char alternates[HF_CLIENT_BOUNDS_ALTERNATES][HF_FRAME_TEXT_BYTES_MAX];
 
     struct hf_client_queue queue;
+    struct hf_mc_suspect suspect;
     uint64_t sent_through; /* numbers up to this one may have been sent before */
     uint64_t handle_last;
     struct hf_mc_hand *hands; /* owns; grows to HF_MC_HANDS_MAX */
@@ -192,6 +205,18 @@ void hf_mc_up_stored(struct hf_mc *mc, uint64_t through, hf_err err); /* of a co
 void hf_mc_on_puback(struct hf_mc *mc, const struct hf_mqtt_packet *packet);
 void hf_mc_up_too_big(struct hf_mc *mc); /* the broker ended the connection because of a packet's size */
 uint64_t hf_mc_up_due_ms(const struct hf_mc *mc);
+
+/* ---- mqtt_suspect.c ---- */
+void hf_mc_suspect_open(struct hf_mc *mc);
+void hf_mc_suspect_ended(struct hf_mc *mc);            /* a connection, by what may have been a message */
+unsigned hf_mc_suspect_window(const struct hf_mc *mc); /* how many may be out */
+/* The number to go out: the next one, a control in front of the suspect, or 0: not now. */
+uint64_t hf_mc_suspect_pick(struct hf_mc *mc);
+bool hf_mc_suspect_repick(
+    struct hf_mc *mc); /* it did not go out. True: it was a control, and another one goes */
+bool hf_mc_suspect_has(const struct hf_mc *mc, uint64_t seq); /* the broker has taken it before its turn */
+/* True: it was the control, and nothing is out any more. */
+bool hf_mc_suspect_answered(struct hf_mc *mc, uint64_t seq, bool taken);
 
 /* ---- mqtt_down.c ---- */
 void hf_mc_down_open(struct hf_mc *mc);

@@ -27,8 +27,9 @@ static uint16_t packet_id_of(uint64_t seq)
 void hf_mc_up_number(struct hf_mc *mc)
 {
     struct hf_mc_link *link = &mc->link;
+    unsigned window = link->trial ? HF_MC_WINDOW : link->window; /* a trial needs one behind the suspect */
 
-    while (mc->queue.facts.next < link->next + link->window - HF_MIN(link->flight_count, link->window) &&
+    while (mc->queue.facts.next < link->next + window - HF_MIN(link->flight_count, window) &&
            hf_client_queue_number(&mc->queue, &link->pace))
         continue;
 }
@@ -91,8 +92,8 @@ static void fill_properties(const struct hf_mc *mc, const struct hf_store_item *
 
 enum outcome { NOT_NOW, GONE_OUT, NEVER };
 
-/* dup: it may have gone before, and nobody has refused it since. */
-static enum outcome emit(struct hf_mc *mc, const struct hf_store_item *item, bool dup,
+/* dup: it may have gone before, and nobody has refused it since. *ret_bytes: of the packet. */
+static enum outcome emit(struct hf_mc *mc, const struct hf_store_item *item, bool dup, uint32_t *ret_bytes,
                          enum hf_reason *ret_reason)
 {
     struct hf_mqtt_packet packet = {
@@ -116,13 +117,14 @@ static enum outcome emit(struct hf_mc *mc, const struct hf_store_item *item, boo
         *ret_reason = HF_REASON_MESSAGE_TOO_BIG;
         return NEVER;
     }
+    *ret_bytes = (uint32_t)bytes;
     return hf_mc_emit_publish(mc, item->seq, &packet) ? GONE_OUT : NOT_NOW;
 }
 
 /* ---- sending ---- */
 
 static struct hf_mc_flight *push(struct hf_mc *mc, const struct hf_store_item *item,
-                                 enum hf_mc_flight_state state)
+                                 enum hf_mc_flight_state state, uint32_t bytes)
 {
     struct hf_mc_link *link = &mc->link;
     struct hf_mc_flight *flight = flight_of(mc, link->flight_count);
@@ -130,10 +132,8 @@ static struct hf_mc_flight *push(struct hf_mc *mc, const struct hf_store_item *i
     HF_ASSERT(link->flight_count < HF_MC_WINDOW);
     if (link->flight_count++ == 0)
         link->progress_ms = mc->now.now_ms;
-    *flight = (struct hf_mc_flight){.seq = item->seq,
-                                    .seq_to = item->seq_to,
-                                    .bytes = (uint32_t)item->message.payload.bytes,
-                                    .state = (uint8_t)state};
+    *flight = (struct hf_mc_flight){
+        .seq = item->seq, .seq_to = item->seq_to, .bytes = bytes, .state = (uint8_t)state};
     link->next = item->seq_to + 1;
     return flight;
 }
@@ -149,39 +149,47 @@ static bool may_go(struct hf_mc *mc)
     const struct hf_mc_link *link = &mc->link;
 
     return link->next < mc->queue.durable_next && !link->stream.on && !is_put_off(mc) &&
-           link->flight_count < link->window &&
+           link->flight_count < hf_mc_suspect_window(mc) &&
            (link->flight_count == 0 || link->next - flight_of(mc, 0)->seq < HF_MC_PUBLISH_IDS);
 }
 
 /* The next number goes out, or is passed over. False: not now. */
 static bool send_next(struct hf_mc *mc)
 {
+    uint64_t next = mc->link.next, seq = may_go(mc) ? hf_mc_suspect_pick(mc) : 0;
     enum hf_reason reason = HF_REASON_NONE;
     struct hf_store_item item;
+    uint32_t bytes = 0;
     bool dup;
     hf_err err;
 
-    if (!may_go(mc))
+    if (seq == 0)
         return false;
-    err = hf_client_queue_read(&mc->queue, mc->link.next, &item);
+    err = hf_client_queue_read(&mc->queue, seq, &item);
     if (err != HF_OK) {
         hf_client_queue_trouble(&mc->queue, err);
         return false;
     }
-    if (item.gap) {
-        item.seq = mc->link.next; /* the rest of one that began before is all that is left */
-        (void)push(mc, &item, HF_MC_FINISHED);
+    if (item.gap || hf_mc_suspect_has(mc, seq)) {
+        item.seq = seq; /* the rest of one that began before is all that is left */
+        (void)push(mc, &item, HF_MC_FINISHED, 0);
         hf_mc_up_forget(mc);
         return true;
     }
     dup = item.seq <= mc->sent_through;
-    switch (emit(mc, &item, dup, &reason)) {
-    case NOT_NOW: return false;
-    case NEVER: push(mc, &item, HF_MC_REFUSED)->reason = (uint16_t)reason; break;
+    switch (emit(mc, &item, dup, &bytes, &reason)) {
+    case NOT_NOW: hf_mc_suspect_repick(mc); return false;
+    case NEVER:
+        if (hf_mc_suspect_repick(mc)) /* a control that will never go: it is failed before its turn */
+            return hf_client_queue_reject(&mc->queue, seq, reason, NULL) == HF_OK;
+        push(mc, &item, HF_MC_REFUSED, 0)->reason = (uint16_t)reason;
+        break;
     case GONE_OUT:
         mc->counts.resent += dup;
         mc->sent_through = HF_MAX(mc->sent_through, item.seq);
-        (void)push(mc, &item, HF_MC_SENT);
+        (void)push(mc, &item, HF_MC_SENT, bytes);
+        if (mc->link.control != 0)
+            mc->link.next = next; /* the suspect is still to go */
         break;
     }
     mc->queue.busy |= reason != HF_REASON_NONE;
@@ -210,7 +218,7 @@ static bool send_again(struct hf_mc *mc)
             flight->state = HF_MC_FINISHED;
             return true;
         }
-        switch (emit(mc, &item, false, &reason)) {
+        switch (emit(mc, &item, false, &flight->bytes, &reason)) {
         case NOT_NOW: return false;
         case NEVER:
             flight->state = HF_MC_REFUSED;
@@ -360,6 +368,8 @@ void hf_mc_on_puback(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     }
     mc->link.progress_ms = mc->now.now_ms;
     mc->queue.busy = true;
+    if (hf_mc_suspect_answered(mc, flight->seq, mqtt_reason < HF_MQTT_REASON_FAILS))
+        return; /* a no to it comes again in its turn */
     if (mqtt_reason < HF_MQTT_REASON_FAILS) {
         flight->state = HF_MC_FINISHED;
         if (!is_put_off(mc))
@@ -393,4 +403,5 @@ void hf_mc_up_open(struct hf_mc *mc)
     link->next = mc->queue.facts.first;
     link->pace = (struct hf_client_pace){.backlog_id = mc->queue.facts.id_last,
                                          .payload_bytes_max = link->packet_bytes_max};
+    hf_mc_suspect_open(mc);
 }

@@ -222,10 +222,14 @@ def test_what_the_gateway_says_by_name_has_its_chinese(gw):
 
 def test_pages_are_chinese_and_fit_on_a_phone(admin, gw):
     with gw.connect("bike-1", path="/v1/connect/bike-1?format=samples&groups=trucks"):
+        admin.page.window(800, 600)
+        admin.go("/")
+        admin.says("Ledger since the start")
+        assert admin.run(BEYOND) == "", "English is longer"
         admin.run("document.querySelector('[title=中文]').click()")
         admin.until("document.documentElement.lang === 'zh-CN'")
         try:
-            for width, height in ((390, 844), (1280, 800)):
+            for width, height in ((390, 844), (800, 600), (1280, 800)):
                 admin.page.window(width, height)
                 for where in [*PAGES[:9], "reports", *("device/bike-1/" + tab for tab in TABS)]:
                     admin.go("/" + where)

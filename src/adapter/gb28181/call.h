@@ -84,14 +84,16 @@ const char *hf_gb_call_end_name(unsigned end);
 const char *hf_gb_call_end_by(unsigned end);
 
 /* What was forgiven of a device's SDP, beside what codec/sdp counts. */
-#define HF_GB_CALL_TOLERANCE_MAP(X)                                      \
-    X(NO_SDP, "no_sdp")         /* a 2xx without one that can be read */ \
-    X(NO_MEDIA, "no_media")     /* no m= */                              \
-    X(PORT_0, "port_0")         /* which refuses, by RFC 3264 */         \
-    X(NO_ADDRESS, "no_address") /* no c= nor o=: where it speaks from */ \
-    X(NO_SSRC, "no_ssrc")       /* no y= */                              \
-    X(OTHER_SSRC, "other_ssrc") /* not the one that was asked for */     \
-    X(NO_FORMAT, "no_format")   /* no payload type that anything is known of */
+#define HF_GB_CALL_TOLERANCE_MAP(X)                                                         \
+    X(NO_SDP, "no_sdp")                   /* a 2xx without one that can be read */          \
+    X(NO_MEDIA, "no_media")               /* no m= */                                       \
+    X(PORT_0, "port_0")                   /* which refuses, by RFC 3264 */                  \
+    X(NO_ADDRESS, "no_address")           /* no c= nor o=: where it speaks from */          \
+    X(NO_SSRC, "no_ssrc")                 /* no y= */                                       \
+    X(OTHER_SSRC, "other_ssrc")           /* not the one that was asked for */              \
+    X(NO_FORMAT, "no_format")             /* no payload type that anything is known of */   \
+    X(OTHER_TRANSPORT, "other_transport") /* UDP where TCP was asked for, or the reverse */ \
+    X(SAME_SETUP, "same_setup")           /* it waits for us to connect, as we do for it; or the reverse */
 #define HF_GB_CALL_TOLERANCE_ENUM(id, name) HF_GB_CALL_TOL_##id,
 enum { HF_GB_CALL_TOLERANCE_MAP(HF_GB_CALL_TOLERANCE_ENUM) HF_GB_CALL_TOLERANCES };
 #undef HF_GB_CALL_TOLERANCE_ENUM

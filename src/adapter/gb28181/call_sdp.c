@@ -162,6 +162,18 @@ static void take_ssrc(struct hf_gb_call *call, const struct hf_sdp *sdp)
         tolerate(call, HF_GB_CALL_TOL_OTHER_SSRC);
 }
 
+/* Whoever listens for nobody waits for media that will not come: it is said before the wait is over. */
+static void look_at_transport(struct hf_gb_call *call, const struct hf_sdp_media *media)
+{
+    bool tcp = call->transport != HF_GB_MEDIA_UDP;
+    unsigned same = call->transport == HF_GB_MEDIA_TCP_PASSIVE ? HF_SDP_PASSIVE : HF_SDP_ACTIVE;
+
+    if (media->transport == (tcp ? HF_SDP_UDP : HF_SDP_TCP))
+        tolerate(call, HF_GB_CALL_TOL_OTHER_TRANSPORT);
+    else if (tcp && media->setup == same)
+        tolerate(call, HF_GB_CALL_TOL_SAME_SETUP);
+}
+
 hf_err hf_gb_call_take_answer(struct hf_gb_call *call, const struct hf_sip_flow *flow, struct hf_slice body,
                               const char **ret_element)
 {
@@ -179,6 +191,7 @@ hf_err hf_gb_call_take_answer(struct hf_gb_call *call, const struct hf_sip_flow 
     else if (media->port == 0)
         tolerate(call, HF_GB_CALL_TOL_PORT_0);
     take_ssrc(call, &sdp);
+    look_at_transport(call, media);
     keep_host(call, &sdp, media, flow);
     call->from_port = media->port;
     call->setup = (uint8_t)media->setup;

@@ -52,6 +52,40 @@ static void answers_of_real_devices(void **state)
     }
 }
 
+/* A device that does not know TCP answers as if UDP had been asked for; some take our role for theirs. */
+static void the_way_of_the_media_is_compared(void **state)
+{
+    static const struct {
+        const char *transport, *sdp, *want;
+    } rows[] = {
+        {"udp", "TCP/RTP/AVP 96\r\na=setup:active", "\"tolerated\":[\"other_transport\"]"},
+        {"tcp_passive", "RTP/AVP 96", "\"tolerated\":[\"other_transport\"]"},
+        {"tcp_passive", "TCP/RTP/AVP 96\r\na=setup:passive", "\"tolerated\":[\"same_setup\"]"},
+        {"tcp_active", "TCP/RTP/AVP 96\r\na=setup:active", "\"tolerated\":[\"same_setup\"]"},
+        {"tcp_passive", "TCP/RTP/AVP 96\r\na=setup:active", NULL},
+        {"tcp_passive", "TCP/RTP/AVP 96", NULL},
+        {"tcp_active", "TCP/RTP/AVP 96\r\na=setup:passive", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        char json[256], sdp[512];
+
+        begin();
+        (void)snprintf(json, sizeof(json), "{\"channel\":\"" CHANNEL "\"," TO ",\"transport\":\"%s\"}",
+                       rows[i].transport);
+        command("Play", json);
+        read_invite();
+        (void)snprintf(sdp, sizeof(sdp), SDP_LINES("m=video 6000 %s\r\ny=0200000000\r\n"), rows[i].sdp);
+        answer_with(200, "cam", CONTACT, sdp);
+        read_method("ACK");
+        expect(rows[i].want != NULL ? rows[i].want : "\"format\":\"PS\"");
+        if (rows[i].want == NULL)
+            assert_null(strstr(result(), "tolerated"));
+        end();
+    }
+}
+
 static void a_contact_that_cannot_be_read(void **state)
 {
     (void)state;
@@ -212,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_of_real_devices),
+        cmocka_unit_test(the_way_of_the_media_is_compared),
         cmocka_unit_test(a_contact_that_cannot_be_read),
         cmocka_unit_test(wrong_members_are_named),
         cmocka_unit_test(an_ssrc_that_the_application_chose),

@@ -59,20 +59,42 @@ struct run {
 
 /* ---- devices, tokens, queues ---- */
 
+/* One a line. NULL: there are no more. */
+static char *next_token(char **rest)
+{
+    char *line;
+
+    while ((line = strsep(rest, "\n")) != NULL) {
+        line[strcspn(line, "\r \t")] = '\0';
+        if (*line != '\0')
+            return line;
+    }
+    return NULL;
+}
+
+/* Whoever renews it writes the file anew. What is there no more, or cannot be read now, stays as it was. */
+static void renew_token(struct run *run, unsigned at)
+{
+    char *text = hf_cli_read_secret(run->request->token_file), *rest = text;
+    char *line = next_token(&rest);
+
+    for (unsigned i = 0; i < at && line != NULL; i++)
+        line = next_token(&rest);
+    char *again = line != NULL ? strdup(line) : NULL;
+    if (again != NULL) {
+        free(run->tokens[at]);
+        run->tokens[at] = again;
+    }
+    free(text);
+}
+
 static bool token(void *context, unsigned device, bool fresh, char *out, size_t out_bytes)
 {
     struct run *run = context;
     unsigned at = run->token_count > 1 ? device : 0;
 
-    if (fresh && run->request->token_file != NULL &&
-        run->count == 1) { /* whoever renews it writes the file anew */
-        char *again = hf_cli_read_secret(run->request->token_file);
-
-        if (again != NULL) {
-            free(run->tokens[0]);
-            run->tokens[0] = again;
-        }
-    }
+    if (fresh && run->request->token_file != NULL)
+        renew_token(run, at);
     return snprintf(out, out_bytes, "%s", run->tokens[at]) < (int)out_bytes;
 }
 
@@ -88,15 +110,8 @@ static int read_tokens(struct run *run)
         return hf_cli_failed(run->argv0, "out of memory");
     if (text == NULL && request->token != NULL)
         run->tokens[run->token_count++] = strdup(request->token);
-    while (text != NULL && run->token_count < run->count) {
-        char *line = strsep(&rest, "\n");
-
-        if (line == NULL)
-            break;
-        line[strcspn(line, "\r \t")] = '\0';
-        if (*line != '\0')
-            run->tokens[run->token_count++] = strdup(line);
-    }
+    for (char *line; run->token_count < run->count && (line = next_token(&rest)) != NULL;)
+        run->tokens[run->token_count++] = strdup(line);
     free(text);
     for (unsigned i = 0; i < run->token_count; i++)
         if (run->tokens[i] == NULL)
@@ -498,8 +513,8 @@ const struct hf_cli_command hf_cli_agent = {
         "                       broker: mqtt://[user@]host[:port][/prefix] or mqtts://...; see below\n"
         "  -d, --device ID      who it is; with --bicycles what their names begin with (bicycle-)\n"
         "  -t, --token TOKEN    as this device (a command line can be seen by others, a file not)\n"
-        "  -T, --token-file F   the token in a file; read again when the gateway refuses it. With\n"
-        "                       --bicycles one a line\n"
+        "  -T, --token-file F   the token in a file; read again when it is refused. With --bicycles\n"
+        "                       one a line\n"
         "      --cert F --key F client certificate and its key, PEM\n"
         "  -C, --ca F           PEM certificates to trust instead of the system's\n"
         "      --insecure       do not check the gateway's certificate\n"

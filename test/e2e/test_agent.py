@@ -187,6 +187,19 @@ def test_many_bicycles_in_one_process(gw, tmp_path):
         assert one.process.wait(20 * PACE) == 1 and "has 1 tokens" in one.process.stderr.read()
 
 
+@pytest.mark.parametrize("args, names", [(["--source", "bicycle"], ["renewed"]), (["--bicycles", 3], ["renewed001", "renewed002", "renewed003"])])
+def test_a_refused_token_is_read_again_from_its_file(gw, tmp_path, args, names):
+    """The last one has expired until the file is written anew; also of a fleet it takes its own line."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("".join(gw.token(name) + "\n" for name in names[:-1]) + gw.token(names[-1], life_s=-10))
+    with Agent(gw.url().replace("http", "ws", 1), "renewed", None, *args, "--token-file", tokens) as one:
+        closed = one.wait(lambda row: row["type"] == "close")
+        assert "credentials_expired" in closed["text"]
+        tokens.write_text("".join(gw.token(name) + "\n" for name in names))
+        one.wait_status("connected", len(names))
+        assert one.end(signal.SIGTERM)[0] == 0
+
+
 def test_its_shadow_says_what_it_is_and_takes_wishes(gw):
     def shadow(method="GET", body=None, query=""):
         return gw.api().do(method, "/v1/devices/wished/shadow" + query, None if body is None else json.dumps(body).encode(), headers={"Content-Type": "application/merge-patch+json"}).json

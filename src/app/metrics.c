@@ -59,6 +59,7 @@ void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, str
         sum->moved_in += scratch->moved_in;
         sum->refused_no_descriptor += scratch->refused_no_descriptor;
         sum->accepted += scratch->accepted;
+        sum->accept_pauses += scratch->accept_pauses;
     }
 }
 
@@ -122,6 +123,9 @@ static void log_lines(struct hf_page *text, const struct hf_log_sink_file *sink)
 static const struct hf_page_row connection_rows[] = {
     ROW("connections_opened_total", "counter", "device connections let in", hub.connects),
     ROW("connections_accepted_total", "counter", "sockets accepted", accepted),
+    ROW("accept_pauses_total", "counter",
+        "times that a listener took nobody for 0.1 s: no descriptor or memory, or an error of the system",
+        accept_pauses),
     ROW("connections_admitted_total", "counter", "sockets that admission let in", admission.admitted),
 };
 

@@ -51,13 +51,14 @@ static void publish_stats(struct hf_worker *worker)
     stats->backlog = worker->backlog_total;
     stats->moved_in = worker->moved_in;
     stats->moved_out = worker->moved_out;
-    stats->refused_no_descriptor = stats->accepted = 0;
+    stats->refused_no_descriptor = stats->accepted = stats->accept_pauses = 0;
     for (unsigned i = 0; i < worker->gateway->listener_count; i++) {
         if (worker->listeners[i].listener == NULL)
             continue;
         struct hf_listener_stats listener = hf_listener_stats(worker->listeners[i].listener);
         stats->refused_no_descriptor += listener.refused_no_descriptor;
         stats->accepted += listener.accepted;
+        stats->accept_pauses += listener.pauses;
     }
     stats->cpu_ns = hf_clock_thread_ns();
     stats->updated_ms = worker->loop->now_ms;

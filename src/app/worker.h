@@ -81,7 +81,7 @@ struct hf_worker_stats {
     struct hf_twins_stats twins;
     struct hf_pusher_stats pushes;
     uint64_t journal_records, journal_batches, journal_refused, journal_in_flight_bytes, journal_held_bytes;
-    uint64_t backlog, moved_in, moved_out, refused_no_descriptor, accepted, cpu_ns;
+    uint64_t backlog, moved_in, moved_out, refused_no_descriptor, accepted, accept_pauses, cpu_ns;
     uint64_t updated_ms;
 };
 

@@ -270,6 +270,48 @@ static void without_memory_accepting_pauses(void **state)
     }
 }
 
+/* What accept(2) does not name, of the system's policy, say: nobody knows for how long, so it is not asked again at once. */
+static void an_unforeseen_error_pauses(void **state)
+{
+    static const int rows[] = {EACCES, ETIMEDOUT, ENOSYS};
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        struct door door = {0};
+
+        door_open(&door, "127.0.0.1:0", NULL);
+        int client = knock(&door);
+        accept_errno = rows[i];
+        kit_turns(door.loop, 5);
+        assert_int_equal(hf_listener_stats(door.listener).pauses, 1);
+        assert_int_equal(hf_listener_stats(door.listener).accept_errors, 1);
+        accept_errno = 0;
+        hf_wheel_run(&door.loop->wheel, door.loop->now_ms + 2 * HF_LISTENER_PAUSE_MS); /* time is handed in */
+        KIT_UNTIL(door.loop, door.accepted == 1);
+        close(client);
+        door_close(&door);
+    }
+}
+
+/* An error of the one that was to be accepted says nothing of those behind it. */
+static void an_error_of_the_peer_does_not_pause(void **state)
+{
+    struct door door = {0};
+    struct hf_listener_options options = {.budget = 3};
+
+    (void)state;
+    door_open(&door, "127.0.0.1:0", &options);
+    int client = knock(&door);
+    accept_errno = ECONNABORTED;
+    hf_loop_turn(door.loop, 0);
+    accept_errno = 0;
+    assert_int_equal(hf_listener_stats(door.listener).pauses, 0);
+    assert_int_equal(hf_listener_stats(door.listener).accept_errors, options.budget);
+    KIT_UNTIL(door.loop, door.accepted == 1);
+    close(client);
+    door_close(&door);
+}
+
 /* A request that lies unread must not turn the refusal into a RST. */
 static void a_refusal_reaches_who_has_sent_already(void **state)
 {
@@ -395,6 +437,8 @@ int main(void)
         cmocka_unit_test(no_descriptor_is_a_clean_refusal),
         cmocka_unit_test(without_reserve_accepting_pauses),
         cmocka_unit_test(without_memory_accepting_pauses),
+        cmocka_unit_test(an_unforeseen_error_pauses),
+        cmocka_unit_test(an_error_of_the_peer_does_not_pause),
         cmocka_unit_test(a_refusal_reaches_who_has_sent_already),
         cmocka_unit_test(opening_tells_what_is_wrong),
         cmocka_unit_test(addresses_read_and_write),

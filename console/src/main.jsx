@@ -21,7 +21,7 @@ import { Login } from "./pages/login.jsx";
 import { Orders } from "./pages/orders.jsx";
 import { Overview } from "./pages/overview.jsx";
 import { Reports } from "./pages/reports.jsx";
-import { Loading } from "./parts/ui.jsx";
+import { Guard, Loading } from "./parts/ui.jsx";
 
 // name, key behind g, title, page
 const PAGES = [
@@ -131,7 +131,7 @@ function App() {
     <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>{t("To the content")}</a>
     <Top page={page} />
     <Lost />
-    <main id="main" tabIndex={-1} key={tenantNow()}>{page === "device" && parts[1] ? <Device id={parts[1]} tab={parts[2]} part={parts[3]} /> : Page ? <Page params={params} /> : <div class="page"><div class="empty"><p><strong>{t("There is no such page")}</strong></p><p><a href="#/">{t("Overview")}</a></p></div></div>}</main>
+    <main id="main" tabIndex={-1} key={tenantNow()}><Guard at={parts.join("/")}>{page === "device" && parts[1] ? <Device id={parts[1]} tab={parts[2]} part={parts[3]} /> : Page ? <Page params={params} /> : <div class="page"><div class="empty"><p><strong>{t("There is no such page")}</strong></p><p><a href="#/">{t("Overview")}</a></p></div></div>}</Guard></main>
     <Nav page={page} />
     {help && <Help close={() => setHelp(false)} />}
   </>;

@@ -128,6 +128,38 @@ def test_what_is_wrong_is_said_with_what_is_right(admin, gw):
     forgive(admin, 404)  # of a group that has no context yet
 
 
+def test_what_cannot_be_drawn_takes_nothing_with_it(admin, gw, tmp_path):
+    """A file that looks like a report, and is none behind that."""
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"runs":[],"verdict":"measured","result":{"rate":null}}')
+    admin.go("/reports")
+    admin.until("document.querySelector('input[type=file]')")
+    root = admin.page.do("DOM.getDocument")["root"]["nodeId"]
+    node = admin.page.do("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
+    admin.page.do("DOM.setFileInputFiles", nodeId=node, files=[str(odd)])
+    admin.says("This cannot be shown", "main")
+    admin.press("Close", "main button")
+    admin.says("No report is open", "main")
+    admin.go("/health")
+    admin.says("Configuration", "main")
+    forgive(admin, "TypeError")
+
+
+def test_a_page_that_breaks_leaves_the_others(admin, gw):
+    admin.go("/devices")
+    admin.until("document.querySelector('.vbox .vrow')")
+    admin.run("Object.defineProperty(Intl, 'NumberFormat', {configurable: true, value: function () { throw new Error('broken'); }})")
+    try:
+        admin.run("document.querySelector('[title=中文]').click()")  # its formats are made anew
+        admin.says("无法显示", "main")
+        admin.go("/reports")
+        admin.says("没有打开的报告", "main")
+    finally:
+        admin.reload()
+        admin.run("document.querySelector('[title=English]').click()")
+    forgive(admin, "broken")
+
+
 def test_a_device_that_was_never_here_appears_when_it_comes(admin, gw):
     admin.go("/device/late-9")
     admin.says("No device of this id was here yet", "main")

@@ -25,7 +25,7 @@ export const details = {
   "the payload is above websocket.message_bytes_max": "内容超过上限 websocket.message_bytes_max",
   "it is {} already and cannot be canceled": "它已是 {}，不能再取消",
   "a document may have {} bytes, {} levels and {} members, and an object in it {} members": "文档最多 {} 字节、{} 层、{} 个成员，其中每个对象最多 {} 个成员",
-  "a section, its levels, its fields ({}), the members of one object ({}) or their names are above their limit; see `shadow` in the configuration": "影子的某个部分、层数、字段数({})、单个对象的成员数({})或名称超过上限，见配置项 shadow",
+  "the levels of the change (shadow.depth), the fields of all sections ({}), the members of one object ({}) or their names are above their limit": "更改的层数(shadow.depth)、各部分的字段总数({})、单个对象的成员数({})或名称超过上限",
   "a change of a shadow may have {} bytes": "对影子的一次更改最多 {} 字节",
   "what is desired may have {} bytes and {} levels": "期望最多 {} 字节、{} 层",
   "so many pushes are not done yet": "未完成的下发过多，请等它们完成",

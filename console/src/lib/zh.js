@@ -63,6 +63,7 @@ export const zh = {
   "For": "持续", "start": "启动", "your time zone": "你的时区", "The name of a group is 1 to 120 of A-Z a-z 0-9 . _ : @ -": "分组名称为 1 至 120 个字符：A-Z a-z 0-9 . _ : @ -", "No device of this id was here yet": "还没有此设备号的设备来过", "This page fills by itself when it connects.": "设备连接后本页会自动显示。",
   "No valid JSON: line {line}, column {column}.": "不是有效的 JSON：第 {line} 行，第 {column} 列。", "No valid JSON.": "不是有效的 JSON。", "from offset {n}": "自偏移 {n} 起", "An offset from 1 on, earliest or latest": "从 1 开始的偏移，或 earliest、latest", "{name}, each second": "{name}，每秒",
   "as text: it is no JSON": "按文本发送：不是 JSON", "as JSON": "按 JSON 发送",
+  "This cannot be shown": "无法显示",
   // by variable
   "new session": "新会话", "session resumed": "会话已恢复", "session rebuilt": "会话已重建",
   "queued": "排队", "sent": "已发送", "done": "完成", "failed": "失败", "expired": "过期", "canceled": "已取消",

@@ -2,9 +2,11 @@
 import { useState } from "preact/hooks";
 import { micros, num, short } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { Empty, Panel } from "../parts/ui.jsx";
+import { Empty, Guard, Panel } from "../parts/ui.jsx";
 
 const BYTES_MAX = 32 << 20, QUANTILES = ["p50", "p90", "p99", "p99.9", "max"];
+
+let numbers = 0;
 
 async function read(file) {
   if (file.size > BYTES_MAX) throw new Error(t("{name} is larger than a report is", { name: file.name }));
@@ -15,7 +17,7 @@ async function read(file) {
     throw new Error(t("{name} is no JSON", { name: file.name }));
   }
   if (!report || !Array.isArray(report.runs) || !("verdict" in report)) throw new Error(t("{name} is no report of holdfast bench --json", { name: file.name }));
-  return { name: file.name, report };
+  return { name: file.name, report, number: ++numbers };
 }
 
 export function Reports() {
@@ -25,6 +27,7 @@ export function Reports() {
     setProblems(all.filter((one) => one.status === "rejected").map((one) => one.reason.message));
     setReports((old) => [...all.filter((one) => one.status === "fulfilled").map((one) => one.value), ...old]);
   };
+  const close = (report) => setReports((old) => old.filter((one) => one !== report));
   const drop = (event) => {
     event.preventDefault();
     setOver(false);
@@ -36,7 +39,7 @@ export function Reports() {
       <p class="quiet">{t("Reports of load tests: holdfast bench ws … --archive DIR, then DIR/result.json. Several side by side. They stay in this page.")}</p>
     </div>
     {problems.map((text) => <p class="bad" role="alert" key={text}>{text}</p>)}
-    {!reports.length ? <Empty what={t("No report is open")} /> : <div class="grid">{reports.map((one, i) => <Report key={i} {...one} close={() => setReports(reports.filter((_, n) => n !== i))} />)}</div>}
+    {!reports.length ? <Empty what={t("No report is open")} /> : <div class="grid">{reports.map((one) => <Guard key={one.number} close={() => close(one)}><Report {...one} close={() => close(one)} /></Guard>)}</div>}
   </div>;
 }
 

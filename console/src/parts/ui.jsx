@@ -1,3 +1,4 @@
+import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useNow } from "../lib/cell.js";
 import { ago, num, span, utc, when } from "../lib/format.js";
@@ -65,6 +66,20 @@ export function Trouble({ problem, again }) {
     {!problem.offline && <p title={problem.message}>{(!missing || problem.detail) && problemText(problem)} {problem.reason && <code>{problem.reason}</code>}</p>}
     {again && <p><button onClick={again}>{t("Try again")}</button></p>}
   </div>;
+}
+
+// What cannot be drawn takes nothing else with it. at: another one is another try. close: removes it.
+export class Guard extends Component {
+  componentDidCatch(error) {
+    console.error(error);
+    this.setState({ error });
+  }
+  componentDidUpdate({ at }) {
+    if (at !== this.props.at && this.state.error) this.setState({ error: null });
+  }
+  render({ children, close }, { error }) {
+    return error ? <div class="empty bad" role="alert"><p><strong>{t("This cannot be shown")}</strong></p><p>{String(error)}</p><p><button onClick={() => this.setState({ error: null })}>{t("Try again")}</button> {close && <button onClick={close}>{t("Close")}</button>}</p></div> : children;
+  }
 }
 
 // What `load` promises: {data, problem, at, again()}; begins anew when `keys` change, and every `every` ms, which may depend on the data.

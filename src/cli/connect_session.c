@@ -49,8 +49,12 @@ static void on_open(void *user, const struct hf_client_open *open)
     char text[TEXT_BYTES];
 
     session->open = true;
-    (void)snprintf(text, sizeof(text), "connected as %s (holdfast.v1, session %s)", open->connection,
-                   results[open->result]);
+    (void)snprintf(text, sizeof(text),
+                   "connected as %s (holdfast.v1, session %s) in %u ms: name %u, TCP %u, TLS %u, upgrade %u, "
+                   "greeting %u",
+                   open->connection, results[open->result],
+                   open->dns_ms + open->tcp_ms + open->tls_ms + open->upgrade_ms + open->greeting_ms,
+                   open->dns_ms, open->tcp_ms, open->tls_ms, open->upgrade_ms, open->greeting_ms);
     hf_cli_print_note(&session->print, "open", text);
 }
 

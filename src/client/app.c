@@ -119,12 +119,19 @@ static void on_opened(void *user, const struct hf_client_opened *opened)
 {
     const struct hf_client *client = user;
     char connection[2 + 16 + 1] = "", node[TEXT_BYTES];
+    uint32_t last_ms = (uint32_t)(hf_client_now(client).now_ms - client->step_ms);
+    uint32_t greeting_ms = client->url.mqtt ? last_ms : HF_MIN(opened->greeting_ms, last_ms);
     const struct hf_client_open open = {.result = (int)opened->result,
                                         .reason = hf_reason_name(opened->reason),
                                         .epoch = opened->epoch,
                                         .connection = connection,
                                         .node = text_of(opened->node, node),
-                                        .time_ms = opened->time_ms};
+                                        .time_ms = opened->time_ms,
+                                        .dns_ms = client->dns_ms,
+                                        .tcp_ms = client->tcp_ms,
+                                        .tls_ms = client->tls_ms,
+                                        .upgrade_ms = last_ms - greeting_ms,
+                                        .greeting_ms = greeting_ms};
 
     if (opened->connection_id != 0) /* a broker's have no names */
         (void)snprintf(connection, sizeof(connection), "c_%016llx",

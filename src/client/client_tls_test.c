@@ -181,16 +181,24 @@ static void a_plain_server_is_a_failure_of_tls(void **state)
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void the_handshake_has_its_time(void **state)
+{
+    struct device *device = &((struct world *)*state)->device;
+    const struct hf_client_open *open = &device->last_open;
+
+    device->options.monotonic_ms = device_ticking;
+    device_open(device);
+    device_until(device, &device->opened, 1);
+    assert_true(open->tcp_ms > 0 && open->tls_ms > 0 && open->upgrade_ms > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(with_the_right_ca_and_pin),
-        ROW(a_ticket_saves_the_next_handshake),
-        ROW(another_key_is_told_as_interception),
-        ROW(another_ca_is_a_failure_of_tls),
-        ROW(a_ticket_that_the_server_chokes_on_is_shown_once),
-        ROW(its_certificate_is_shown),
-        ROW(a_server_that_demands_a_certificate_says_so),
+        ROW(the_handshake_has_its_time),         ROW(with_the_right_ca_and_pin),
+        ROW(a_ticket_saves_the_next_handshake),  ROW(another_key_is_told_as_interception),
+        ROW(another_ca_is_a_failure_of_tls),     ROW(a_ticket_that_the_server_chokes_on_is_shown_once),
+        ROW(its_certificate_is_shown),           ROW(a_server_that_demands_a_certificate_says_so),
         ROW(a_plain_server_is_a_failure_of_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,15 @@ static void stage(struct hf_client *client, enum hf_client_stage which)
     client->engine->ops->stage(client->engine, &now, which);
 }
 
+/* How long the step took that ends now; the next one begins. */
+static uint32_t step_over(struct hf_client *client)
+{
+    uint64_t now_ms = hf_client_now(client).now_ms, took_ms = now_ms - client->step_ms;
+
+    client->step_ms = now_ms;
+    return (uint32_t)HF_MIN(took_ms, (uint64_t)UINT32_MAX);
+}
+
 /* ---- TLS ---- */
 
 hf_err hf_client_tls_new(struct hf_client *client, struct hf_tls_client **ret_tls, char *error,
@@ -101,6 +110,7 @@ static void handshake(struct hf_client *client)
     if (err == HF_ERR_AGAIN)
         return;
     if (err == HF_OK) {
+        client->tls_ms = step_over(client);
         open_engine(client);
         return;
     }
@@ -172,6 +182,7 @@ static void connected(struct hf_client *client)
         return;
     }
     client->address_due_ms = 0;
+    client->tcp_ms = step_over(client);
     client->wire.wants_write = false;
     if (client->url_now.tls)
         start_tls(client);
@@ -185,6 +196,8 @@ void hf_client_dial_begin(struct hf_client *client)
 {
     HF_ASSERT(client->dial == HF_DIAL_WANTED);
     client->dial = HF_DIAL_NAME;
+    client->step_ms = hf_client_now(client).now_ms;
+    client->tls_ms = 0;
     client->url_now = client->url;
     if (client->alternate[0] != '\0' &&
         hf_client_url_alternate(&client->url, hf_slice_of(client->alternate), &client->url_now) != HF_OK) {
@@ -217,6 +230,7 @@ void hf_client_dial_lookup(struct hf_client *client)
         failed(client, HF_CLIENT_FAILED_DNS, text);
         return;
     }
+    client->dns_ms = step_over(client);
     client->dial = HF_DIAL_TCP;
     stage(client, HF_CLIENT_STAGE_TCP);
     next_address(client, 0);

@@ -67,8 +67,10 @@ struct hf_client {
     bool fresh;                        /* credentials and certificate are to be read again */
     char alternate[HF_FRAME_TEXT_BYTES_MAX + 1];
     struct hf_lookup *lookup;
-    const struct addrinfo *address; /* the next one to try */
-    uint64_t address_due_ms;        /* the one that is tried has until then; 0 = none */
+    const struct addrinfo *address;  /* the next one to try */
+    uint64_t address_due_ms;         /* the one that is tried has until then; 0 = none */
+    uint64_t step_ms;                /* when the step of this attempt began that is under way */
+    uint32_t dns_ms, tcp_ms, tls_ms; /* how long those before it took */
     struct hf_client_wire wire;
     uint32_t watched; /* epoll events of the wire; 0 = not in the set */
     struct hf_tls_client *tls;

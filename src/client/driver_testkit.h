@@ -371,6 +371,7 @@ struct device {
     int last_failure, last_code, last_error, last_ack;
     uint64_t last_retry_ms;
     char last_text[128];
+    struct hf_client_open last_open; /* its numbers */
     uint64_t handle;
     int answer;
     atomic_llong live_bytes, peak_bytes;
@@ -383,12 +384,19 @@ static uint64_t device_now(void *user)
     return atomic_load(&((struct device *)user)->now_ms);
 }
 
+/* Goes on by one each time it is read. */
+static inline uint64_t device_ticking(void *user)
+{
+    return atomic_fetch_add(&((struct device *)user)->now_ms, 1);
+}
+
 static void device_on_open(void *user, const struct hf_client_open *open)
 {
     struct device *device = user;
 
     assert_string_equal(open->connection, "c_0000000000000abc");
     assert_string_equal(open->node, "door");
+    device->last_open = *open;
     device->opened++;
 }
 

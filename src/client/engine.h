@@ -83,6 +83,7 @@ struct hf_client_opened {
     uint64_t epoch, connection_id, time_ms;
     uint8_t session_id[16], profile, durability;
     struct hf_slice node;
+    uint32_t greeting_ms; /* HELLO to WELCOME */
 };
 
 struct hf_client_closed {

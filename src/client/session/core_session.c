@@ -116,14 +116,16 @@ static void start_beat(struct hf_client_core *core, const struct hf_frame_welcom
 static void on_welcome(struct hf_client_core *core, const struct hf_frame_welcome *welcome)
 {
     struct hf_client_link *link = &core->link;
-    struct hf_client_opened opened = {.result = (enum hf_session_result)welcome->result,
-                                      .reason = (enum hf_reason)welcome->reason,
-                                      .epoch = welcome->epoch,
-                                      .connection_id = welcome->connection_id,
-                                      .time_ms = welcome->time_ms,
-                                      .profile = welcome->profile,
-                                      .durability = welcome->durability,
-                                      .node = welcome->node};
+    struct hf_client_opened opened = {
+        .result = (enum hf_session_result)welcome->result,
+        .reason = (enum hf_reason)welcome->reason,
+        .epoch = welcome->epoch,
+        .connection_id = welcome->connection_id,
+        .time_ms = welcome->time_ms,
+        .profile = welcome->profile,
+        .durability = welcome->durability,
+        .node = welcome->node,
+        .greeting_ms = (uint32_t)(core->now.now_ms + HF_CLIENT_GREETING_MS - core->phase_due_ms)};
 
     if (welcome->version != 1) {
         hf_core_close(core, CLOSE_TOO_OLD, HF_REASON_VERSION, HF_LINK_EV_LOCAL_CLOSE);

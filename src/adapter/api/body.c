@@ -1,11 +1,15 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "adapter/api/request.h"
 #include "base/base64.h"
+#include "codec/json/array.h"
 
 enum {
-    DEPTH_MAX = HF_JSON_DEPTH_MAX + 1
-}; /* a payload may be as deep as a device's message, inside its envelope */
+    DEPTH_MAX =
+        HF_JSON_DEPTH_MAX + 1, /* a payload may be as deep as a device's message, inside its envelope */
+    KNOWN_BYTES = 128,         /* names of a body's members, in a refusal */
+};
 
 bool hf_api_content_is(const struct hf_api_request *request, const char *type)
 {
@@ -29,6 +33,32 @@ bool hf_api_want_json(struct hf_api_request *request)
     return false;
 }
 
+/* A member that nobody reads is a slip: done without it, the request would mean something else ("ttl" instead of "ttl_ms"). */
+static bool knows_members(struct hf_api_request *request, const struct hf_json_field *fields, size_t count)
+{
+    struct hf_slice rest = hf_slice_trim(request->body);
+    struct hf_json_field member;
+    char name[HF_JSON_NAME_BYTES_MAX + 1], known[KNOWN_BYTES];
+    struct hf_sb sb;
+
+    while (hf_json_object_next(&rest, &member)) {
+        size_t i = 0;
+
+        while (i < count && !hf_slice_eq(fields[i].name, member.name))
+            i++;
+        if (i < count)
+            continue;
+        hf_sb_init(&sb, known, sizeof(known));
+        for (i = 0; i < count; i++)
+            hf_sb_printf(&sb, "%s%s", i > 0 ? ", " : "", fields[i].name.at);
+        (void)hf_sb_done(&sb);
+        (void)snprintf(name, sizeof(name), "%.*s", (int)member.name.bytes, member.name.at);
+        return hf_api_bad(request, member.name.bytes < sizeof(name) ? name : "body",
+                          "there is no such member here; there are %s", known);
+    }
+    return true;
+}
+
 bool hf_api_json(struct hf_api_request *request, struct hf_json_field *fields, size_t count)
 {
     hf_err err = hf_json_scan(request->body.at, request->body.bytes, fields, count, DEPTH_MAX);
@@ -39,7 +69,7 @@ bool hf_api_json(struct hf_api_request *request, struct hf_json_field *fields, s
         return hf_api_bad(request, "body", "the body is not one JSON object, or a member stands there twice");
     if (hf_json_type_of(request->body) != HF_JSON_OBJECT)
         return hf_api_bad(request, "body", "the body must be a JSON object");
-    return true;
+    return count == 0 || knows_members(request, fields, count);
 }
 
 static const char *name_of(const struct hf_json_field *field)

@@ -1,7 +1,43 @@
+#include <stdio.h>
+
 #include "adapter/api/request.h"
 #include "base/uuid.h"
 
-enum { TIME_CHARS_MAX = 40 };
+enum {
+    NAME_BYTES_MAX = 64, /* of a parameter, in a refusal */
+    TIME_CHARS_MAX = 40,
+};
+
+/* What routes of /v1 read of their query, `tenant` and `key` included. */
+static const char *const names[] = {
+    "at",    "base_version", "by",     "channel", "class",     "contains",   "cursor",   "device",
+    "event", "filter",       "follow", "from",    "from_time", "group",      "key",      "kind",
+    "last",  "limit",        "merge",  "name",    "parent",    "prefix",     "protocol", "reason",
+    "since", "state",        "status", "step",    "tenant",    "timeout_ms", "to",       "topic",
+    "tree",  "ttl_ms",       "type",   "types",   "until",     "version",    "wait",     "wait_ms",
+};
+
+bool hf_api_params_known(struct hf_api_request *request)
+{
+    struct hf_slice rest = request->query, key, value, plain;
+    char storage[NAME_BYTES_MAX + 1], name[NAME_BYTES_MAX + 1];
+
+    while (hf_uri_query_next(&rest, &key, &value)) {
+        size_t i = 0;
+
+        if (hf_uri_decode(key, HF_URI_QUERY, storage, NAME_BYTES_MAX, &plain) != HF_OK)
+            plain = (struct hf_slice){NULL, 0};
+        while (i < HF_COUNT_OF(names) && !hf_slice_is(plain, names[i]))
+            i++;
+        if (i < HF_COUNT_OF(names))
+            continue;
+        (void)snprintf(name, sizeof(name), "%.*s", (int)HF_MIN(key.bytes, NAME_BYTES_MAX),
+                       key.at); /* as spelled: ASCII */
+        return hf_api_bad(request, name,
+                          "no path has such a parameter; doc/openapi.yaml lists those of each");
+    }
+    return true;
+}
 
 bool hf_api_param(struct hf_api_request *request, const char *name, char *storage, size_t storage_bytes,
                   struct hf_slice *ret_value)

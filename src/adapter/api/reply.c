@@ -7,16 +7,44 @@
 
 enum { REPLY_BYTES_MAX = 64 << 20 };
 
+/* Of a refusal that came without a word: what is not there is named by the path, and a reader of the answer has only that. */
+static const struct hint {
+    enum hf_reason reason;
+    const char *path, *field, *detail; /* path: how the route's pattern begins; the first that fits counts */
+} hints[] = {
+    {HF_REASON_NOT_FOUND, "/v1/devices/{}/sip", "device", "no SIP message of this device is kept"},
+    {HF_REASON_NOT_FOUND, "/v1/devices/{}", "device", "no device with this id was ever connected"},
+    {HF_REASON_NOT_FOUND, "/v1/cameras/{}/channels/{}", "channel", "no camera with this id has this channel"},
+    {HF_REASON_NOT_FOUND, "/v1/cameras/{}", "camera", "no camera with this id was ever registered"},
+    {HF_REASON_NOT_FOUND, "/v1/messages/{}", "id", "there is no message with this id, or not any more"},
+    {HF_REASON_NOT_FOUND, "/v1/commands/{}", "id", "there is no command with this id, or not any more"},
+    {HF_REASON_NOT_FOUND, "/v1/broadcasts/{}", "id", "there is no broadcast with this id, or not any more"},
+    {HF_REASON_NOT_FOUND, "/v1/keys/{}", "id",
+     "no key with this id was made by POST /v1/keys; those of the configuration are removed there"},
+    {HF_REASON_ID_CONFLICT, "/v1/devices/{}", "Idempotency-Key",
+     "another request had this key; take a new key for each thing that is to happen once"},
+};
+
+static const struct hint *hint_of(const struct hf_api_request *request, enum hf_reason reason)
+{
+    for (size_t i = 0; request->route != NULL && i < HF_COUNT_OF(hints); i++)
+        if (hints[i].reason == reason &&
+            strncmp(request->route->pattern, hints[i].path, strlen(hints[i].path)) == 0)
+            return &hints[i];
+    return NULL;
+}
+
 static void fail(struct hf_api_request *request, const struct hf_api_trouble *trouble, struct hf_slice detail)
 {
     if (!hf_api_open(request))
         return;
+    const struct hint *hint = detail.bytes == 0 ? hint_of(request, trouble->reason) : NULL;
     hf_http_problem(request->exchange, &(struct hf_http1_problem_doc){
                                            .reason = trouble->reason,
                                            .status = trouble->status,
-                                           .detail = detail,
+                                           .detail = hint != NULL ? hf_slice_of(hint->detail) : detail,
                                            .check = trouble->check,
-                                           .field = trouble->field,
+                                           .field = hint != NULL ? hint->field : trouble->field,
                                            .has_limit = trouble->has_limit,
                                            .limit = trouble->limit,
                                            .has_observed = trouble->has_observed,

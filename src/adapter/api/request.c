@@ -315,6 +315,7 @@ static void on_head(void *context, struct hf_http_exchange *exchange, const stru
     }
     hf_api_enter(request);
     if (split_path(request, head) && choose_route(request, head) && hf_api_authenticate(request, head) &&
+        ((request->route->flags & HF_ROUTE_PUBLIC) || hf_api_params_known(request)) &&
         (request->route->flags & HF_ROUTE_EARLY)) {
         request->head = head;
         request->route->handle(request);

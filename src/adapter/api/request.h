@@ -138,6 +138,8 @@ void hf_api_reply_json(struct hf_api_request *request, const struct hf_api_reply
 size_t hf_api_made_headers(const char *collection, const uint8_t id[16], bool replayed, char storage[96],
                            struct hf_http1_header headers[2]);
 
+/* param.c: false, and answered, when the query names a parameter that no route reads: left out silently, a slip would be another question. */
+bool hf_api_params_known(struct hf_api_request *request);
 /* param.c: query parameters; absent ones leave the default. False: answered. */
 bool hf_api_param(struct hf_api_request *request, const char *name, char *storage, size_t storage_bytes,
                   struct hf_slice *ret_value); /* absent slice when it is not there */

@@ -115,6 +115,9 @@ static bool copy_options(struct hf_client *client)
     return true;
 }
 
+/* What a gateway takes in an id; an MQTT broker gets the others percent-encoded. */
+static const char id_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-";
+
 /* What is wrong with the options, or NULL. The core checks what is its own. */
 static const char *fault_of(const struct hf_client_options *options, struct hf_client_url *url)
 {
@@ -128,6 +131,9 @@ static const char *fault_of(const struct hf_client_options *options, struct hf_c
         return "mqtt:// needs a device: it is the client identifier, and in every topic";
     if (options->device != NULL && (device_bytes == 0 || device_bytes > HF_CLIENT_DEVICE_BYTES_MAX))
         return "device must have 1 to 128 characters";
+    if (options->device != NULL && !url->mqtt &&
+        options->device[strspn(options->device, id_characters)] != '\0')
+        return "device may have A-Z a-z 0-9 . _ : @ - only";
     if ((options->cert_file == NULL) != (options->key_file == NULL))
         return "cert_file and key_file belong together";
     if (options->pin_count > HF_TLS_PINS_MAX || (options->pin_count > 0 && options->pins == NULL))

@@ -103,6 +103,31 @@ static void http_refusals(void **state)
     }
 }
 
+static void a_refusal_is_told_in_the_words_that_say_most(void **state)
+{
+    struct kit *kit = *state;
+    static const struct {
+        const char *answer, *text;
+    } rows[] = {
+        {"HTTP/1.1 400 Bad Request\r\nContent-Length: 54\r\n\r\n"
+         "{\"title\":\"malformed\",\"detail\":\"a device id is \\\"d\\\"\"}\n",
+         "a device id is \"d\""},
+        {"HTTP/1.1 401 Unauthorized\r\nContent-Length: 26\r\n\r\n{\"title\":\"it has expired\"}",
+         "it has expired"},
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+         "the gateway did not answer 101 Switching Protocols"},
+    };
+
+    hf_client_core_start(kit->core, &kit->now);
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        kit_open(kit);
+        kit_give(kit, rows[i].answer, strlen(rows[i].answer));
+        assert_string_equal(kit->closed_text, rows[i].text);
+        kit_until_attempt(kit);
+        forget(kit);
+    }
+}
+
 static void a_wrong_accept_or_protocol_is_refused_before_any_frame(void **state)
 {
     struct kit *kit = *state;
@@ -376,6 +401,7 @@ int main(void)
         FRESH(each_stage_has_its_deadline),
         FRESH(a_transport_that_fails_is_tried_again),
         FRESH(http_refusals),
+        FRESH(a_refusal_is_told_in_the_words_that_say_most),
         FRESH(a_wrong_accept_or_protocol_is_refused_before_any_frame),
         FRESH(each_attempt_has_a_key_of_its_own),
         FRESH(close_codes),

@@ -73,21 +73,23 @@ static uint16_t code_of(unsigned status)
     }
 }
 
-/* A problem document (RFC 9457) names the reason. */
+/* A problem document (RFC 9457) names the reason; its detail says more than its title, which is the reason's own text. */
 static void refused(struct hf_client_core *core, const struct hf_http1_response *response,
                     struct hf_slice body)
 {
-    struct hf_json_field fields[] = {HF_JSON_FIELD("reason"), HF_JSON_FIELD("title")};
+    struct hf_json_field fields[] = {HF_JSON_FIELD("reason"), HF_JSON_FIELD("detail"),
+                                     HF_JSON_FIELD("title")};
     struct hf_ending *ending = &core->link.ending;
     struct hf_slice text;
-    char storage[64];
+    char storage[HF_CLIENT_TEXT_BYTES];
     bool auth = response->status == 401 || response->status == 403;
 
     if (hf_json_scan(body.at, body.bytes, fields, HF_COUNT_OF(fields), 0) == HF_OK) {
         if (hf_json_to_text(&fields[0], storage, sizeof(storage), &text) == HF_OK)
             ending->reason = hf_reason_by_name(text);
-        if (hf_json_to_text(&fields[1], storage, sizeof(storage), &text) == HF_OK)
-            hf_core_text(core, text);
+        for (size_t i = 1; i < HF_COUNT_OF(fields); i++)
+            if (hf_json_to_text(&fields[i], storage, sizeof(storage), &text) == HF_OK)
+                hf_core_text(core, text);
     }
     ending->code = code_of(response->status);
     ending->by_peer = true;

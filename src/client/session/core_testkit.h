@@ -33,7 +33,8 @@ struct kit {
     struct hf_client_config config;
     char lines[KIT_LINES_BYTES];
     struct hf_sb diary;
-    bool quiet; /* keeps no diary */
+    bool quiet;            /* keeps no diary */
+    char closed_text[256]; /* of the last end; not in the diary */
     /* the gateway's side */
     uint8_t *wire;           /* what the core wrote, not yet read */
     size_t wire_bytes, room; /* room: what the transport takes */
@@ -275,6 +276,8 @@ static inline void kit_opened(void *user, const struct hf_client_opened *opened)
 
 static inline void kit_closed(void *user, const struct hf_client_closed *closed)
 {
+    (void)snprintf(((struct kit *)user)->closed_text, sizeof(((struct kit *)NULL)->closed_text), "%.*s",
+                   (int)closed->text.bytes, closed->text.at);
     LINE((struct kit *)user, "closed %u %s %s%s\n", closed->code, hf_reason_name(closed->reason),
          hf_client_core_failure_name(closed->failure), closed->retry ? "" : " for good");
 }

@@ -375,6 +375,7 @@ static hf_err take_lock(struct sqlite_store *store, const char *path)
     char name[PATH_BYTES_MAX];
     int bytes = snprintf(name, sizeof(name), "%s-lock", path);
 
+    errno = ENAMETOOLONG;
     if (bytes < 0 || (size_t)bytes >= sizeof(name))
         return HF_ERR_INVALID;
     store->lock = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -494,6 +495,9 @@ hf_err hf_store_sqlite_open(const struct hf_store_sqlite_options *options, struc
     store->lock = -1;
     store->power_safe = !options->crash_safe;
     err = options->vfs == NULL ? take_lock(store, options->path) : HF_OK;
+    const char *why = err == HF_ERR_BUSY           ? "another process has it"
+                      : err != HF_OK && errno != 0 ? strerror(errno)
+                                                   : "";
     if (err == HF_OK && options->vfs == NULL)
         make_private(options->path);
     if (err == HF_OK)
@@ -514,9 +518,11 @@ hf_err hf_store_sqlite_open(const struct hf_store_sqlite_options *options, struc
         *ret_store = &store->base;
         return HF_OK;
     }
+    if (store->db != NULL)
+        why = sqlite3_errmsg(store->db);
     if (error != NULL)
         (void)snprintf(error, error_bytes, "queue '%s': %s%s%s", options->path, hf_err_text(err),
-                       store->db != NULL ? ": " : "", store->db != NULL ? sqlite3_errmsg(store->db) : "");
+                       why[0] != '\0' ? ": " : "", why);
     free_store(store);
     return err;
 }

@@ -51,7 +51,8 @@ static void print_gap(FILE *out, const cJSON *event)
     (void)fputc('\n', out);
 }
 
-static void print_payload(FILE *out, const cJSON *event)
+/* reason: what is printed of it already, or NULL. */
+static void print_payload(FILE *out, const cJSON *event, const char *reason)
 {
     const cJSON *payload = cJSON_GetObjectItemCaseSensitive(event, "payload");
     const char *text = text_of(event, "text"), *base64 = text_of(event, "payload_base64");
@@ -66,7 +67,7 @@ static void print_payload(FILE *out, const cJSON *event)
         (void)fputs("  ", out);
         print_safe(out, json != NULL ? json : "");
         free(json);
-    } else if (text != NULL) {
+    } else if (text != NULL && (reason == NULL || strcmp(text, reason) != 0)) {
         (void)fputs("  ", out);
         print_safe(out, text);
     } else if (base64 != NULL) {
@@ -81,6 +82,7 @@ void hf_cli_event_print(FILE *out, const cJSON *event)
                *device = text_of(event, "device");
     const char *reason = text_of(event, "reason"), *topic = text_of(event, "topic");
     const cJSON *time_ms = cJSON_GetObjectItemCaseSensitive(event, "time_ms"), *item;
+    const char *said = NULL;
 
     if (type != NULL && strcmp(type, "gap") == 0) {
         print_gap(out, event);
@@ -104,14 +106,16 @@ void hf_cli_event_print(FILE *out, const cJSON *event)
 
         (void)fputs("  ", out);
         print_safe(out, reason);
-        if (known != HF_REASON_NONE)
-            (void)fprintf(out, " (%s)", hf_reason_info(known)->text);
+        if (known != HF_REASON_NONE) {
+            said = hf_reason_info(known)->text;
+            (void)fprintf(out, " (%s)", said);
+        }
     }
     cJSON_ArrayForEach(item, event)
     {
         if (!is_shown_elsewhere(item->string))
             print_member(out, item->string, item);
     }
-    print_payload(out, event);
+    print_payload(out, event, said);
     (void)fputc('\n', out);
 }

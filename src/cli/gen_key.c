@@ -1,6 +1,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "adapter/api/scope.h"
 #include "base/sb.h"
 #include "cli/gen_parts.h"
 #include "codec/jwt/api_key.h"
@@ -21,13 +22,22 @@ static int parse(int argc, char **argv, struct request *request)
         {"overwrite", no_argument, NULL, 'f'},
         {0},
     };
+    struct hf_slice bad;
+    uint32_t mask;
     int option;
 
     while ((option = getopt_long(argc, argv, "o:t:s:f", options, NULL)) != -1)
         switch (option) {
         case 'o': request->out = optarg; break;
         case 't': request->tenant = optarg; break;
-        case 's': request->scopes = optarg; break;
+        case 's':
+            if (hf_scopes_parse(hf_slice_of(optarg), &mask, &bad) != HF_OK)
+                return hf_cli_usage_error(argv[0],
+                                          "--scopes: there is no scope '%.*s'; write read, write, command "
+                                          "or the fine ones of doc/api.md",
+                                          (int)bad.bytes, bad.at);
+            request->scopes = optarg;
+            break;
         case 'f': request->files.overwrite = true; break;
         default: return hf_cli_usage_error(argv[0], "wrong option");
         }

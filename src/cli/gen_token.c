@@ -5,6 +5,7 @@
 #include "app/jwt_files.h"
 #include "cli/gen_parts.h"
 #include "codec/jwt/jwt.h"
+#include "core/event.h"
 #include "io/clock.h"
 
 struct request {
@@ -99,6 +100,13 @@ static int parse(int argc, char **argv, struct request *request)
         return hf_cli_usage_error(argv[0], "it takes no argument, but '%s' is there", argv[optind]);
     if (request->key == NULL || request->claims.tenant.at == NULL || request->claims.device.at == NULL)
         return hf_cli_usage_error(argv[0], "--key, --tenant and --device are needed");
+    if (!hf_id_valid(request->claims.tenant, HF_TENANT_BYTES_MAX))
+        return hf_cli_usage_error(argv[0], "--tenant has 1 to %d of A-Z a-z 0-9 . _ : @ -",
+                                  HF_TENANT_BYTES_MAX);
+    if (!hf_id_valid(request->claims.device, HF_DEVICE_BYTES_MAX) &&
+        !hf_slice_is(request->claims.device, "*"))
+        return hf_cli_usage_error(argv[0], "--device has 1 to %d of A-Z a-z 0-9 . _ : @ -, or is * for any",
+                                  HF_DEVICE_BYTES_MAX);
     if (!request->alg_known) /* as `gen key` names its files */
         request->alg = strstr(request->key, ".secret") != NULL ? HF_JWT_HS256 : HF_JWT_ES256;
     return HF_CLI_OK;

@@ -66,6 +66,10 @@ static bool add_payload(cJSON *body, const struct request *request, struct hf_sl
     char *copy;
     bool added;
 
+    if (!is_json && !request->text && payload.bytes > 0 && strchr("{[", payload.at[0]) != NULL)
+        (void)fprintf(
+            stderr,
+            "holdfast send: what begins like JSON and is none goes as text (--text: without this line)\n");
     if (!is_json &&
         (!hf_ws_utf8_valid(payload.at, payload.bytes) || memchr(payload.at, '\0', payload.bytes) != NULL))
         return add_base64(body, payload);

@@ -32,7 +32,7 @@ static hf_err failed(const char *doing, const char *file, char *error, size_t er
 
 static hf_err exists(const char *file, char *error, size_t error_bytes)
 {
-    snprintf(error, error_bytes, "'%s' exists already; move it away or ask to overwrite it", file);
+    snprintf(error, error_bytes, "'%s' exists already; move it away, or say --overwrite", file);
     return HF_ERR_EXISTS;
 }
 

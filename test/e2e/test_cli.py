@@ -47,7 +47,12 @@ def test_help_has_examples(cli, command):
     (("connect", "ws://127.0.0.1:1"), 1, "REFUSED"), (("connect", "ws://h", "--cert", "c"), 2, "belong together"),
     (("connect", "ws://nowhere.invalid"), 1, "cannot find"), (("connect", "--auto-result", "{"), 2, "not JSON"),
     (("connect", "--token", "a", "--token-file", "b"), 2, "two answers"), (("connect", "--token-in", "hat", "ws://h"), 2, "header, query"),
-    (("connect", "--count", "0"), 2, "--count"),
+    (("connect", "--count", "0"), 2, "--count"), (("send", "never-seen", "1"), 1, "no device with this id was ever connected"),
+    (("gen", "key", "api", "--scopes", "read,reed"), 2, "there is no scope 'reed'"),
+    (("gen", "token", "--key", "k", "--tenant", "acme", "--device", "a b"), 2, "--device has 1 to 128 of"),
+    (("gen", "token", "--key", "k", "--tenant", "", "--device", "a"), 2, "--tenant has 1 to"),
+    (("agent", "ws://127.0.0.1:1", "--source", "bicycle", "--device", "a/b"), 2, "device may have A-Z a-z 0-9"),
+    (("agent", "ws://127.0.0.1:1", "--source", "bicycle", "--device", "a", "--queue", "/nowhere/q.db"), 1, "'/nowhere/q.db': not allowed: No such file or directory"),
 ])
 def test_wrong_inputs(cli, args, status, said):
     done = cli(*args)

@@ -140,7 +140,7 @@ function(hf_simulator)
   set(camera ask bodies call camera control info job message play quirk quirk_body reel register serve subscribe talk write)
   list(TRANSFORM camera REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/bench/gb/\\1.c")
   add_library(hf_sim STATIC EXCLUDE_FROM_ALL ${sources} ${client} ${camera} "${CMAKE_SOURCE_DIR}/src/app/journal.c"
-              "${CMAKE_SOURCE_DIR}/src/app/store_apply.c" "${CMAKE_SOURCE_DIR}/src/io/charset.c")
+              "${CMAKE_SOURCE_DIR}/src/app/store_apply.c" "${CMAKE_SOURCE_DIR}/src/app/log_damage.c" "${CMAKE_SOURCE_DIR}/src/io/charset.c")
   target_include_directories(hf_sim PUBLIC "${CMAKE_SOURCE_DIR}/test" "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(hf_sim PUBLIC hf_adapter hf_store hf_log hf_core hf_codec hf_base hf_test_support)
   add_executable(holdfast-sim EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/test/sim/sim_main.c")

@@ -239,7 +239,7 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = hf_gateway_series_init(gateway, config, error, error_bytes);
     gateway->log_thread.log = gateway->tail_thread.log = gateway->log;
     gateway->tail_thread.log_thread = &gateway->log_thread;
-    gateway->log_thread.logger = &gateway->logger;
+    gateway->log_thread.logger = gateway->tail_thread.logger = &gateway->logger;
     gateway->log_thread.workers = gateway->tail_thread.workers = gateway->worker_count;
     gateway->log_thread.group_wait_us = (uint32_t)config->log.group_wait_us;
     gateway->log_thread.group_pace_us = (uint32_t)config->log.group_pace_us;

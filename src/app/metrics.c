@@ -427,6 +427,9 @@ static void storage(struct hf_page *text, struct hf_gateway *gateway, const stru
                 (double)commits.failures);
     hf_page_one(text, "log_writable", "gauge", "1 while the event log takes data",
                 atomic_load(&gateway->log_thread.failing_since_ms) == 0);
+    hf_page_one(text, "log_gaps_damaged_total", "counter",
+                "damaged ranges that readers met, and holes that a repair left",
+                (double)log.gaps_damaged_total);
     hf_page_one(text, "log_readers", "gauge", "open readers", (double)log.readers);
     hf_page_one(text, "journal_in_flight_bytes", "gauge", "bytes on their way to the log",
                 (double)sum->journal_in_flight_bytes);

@@ -158,6 +158,7 @@ static void pass_gap(struct hf_series_thread *self)
 {
     struct hf_log_gap gap = hf_log_reader_gap(self->reader);
 
+    hf_log_damage_say(&self->damage, self->logger, "series", self->reader);
     hf_log(self->logger, HF_LOG_STORE_ERROR,
            HF_F_STR("what", "the log has a gap that the time series had not taken"),
            HF_F_U64("from", gap.from), HF_F_U64("to", gap.to), HF_F_REASON(gap.reason), HF_F_END);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "app/log_damage.h"
 #include "app/log_thread.h"
 #include "base/logger.h"
 #include "core/call.h"
@@ -29,6 +30,7 @@ struct hf_series_thread_stats { /* a copy under the mutex */
 
 struct hf_series_thread {
     struct hf_log *log; /* set by the caller, as far as kv_dir */
+    struct hf_log_damage damage;
     struct hf_logger *logger;
     unsigned workers;
     struct hf_archive_limits limits;

@@ -24,6 +24,7 @@ static void note_gap(struct hf_store_thread *self)
 {
     struct hf_log_gap gap = hf_log_reader_gap(self->reader);
 
+    hf_log_damage_say(&self->damage, self->logger, "tables", self->reader);
     /* The tables cannot know what the log has lost. They go on with what is there, and say so. */
     hf_log(self->logger, HF_LOG_STORE_ERROR,
            HF_F_STR("what", "the log has a gap that the tables had not applied"), HF_F_U64("from", gap.from),

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "app/log_damage.h"
 #include "base/logger.h"
 #include "core/kv.h"
 #include "core/positions.h"
@@ -18,6 +19,7 @@
 struct hf_store_thread {
     struct hf_log *log;
     struct hf_kv *kv;
+    struct hf_log_damage damage;
     struct hf_logger *logger;
     struct hf_sweep_ages ages;
     void (*on_applied)(void *context); /* after each step forward */

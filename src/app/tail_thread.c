@@ -189,6 +189,7 @@ static void add_gap(struct hf_tail *tail)
         return;
     }
     atomic_fetch_add(&tail->thread->gaps, 1);
+    hf_log_damage_say(&tail->thread->damage, tail->thread->logger, "events", tail->reader);
     tail->bytes += hf_gap_text(gap.from, gap.to, gap.reason, tail->request.form,
                                (char *)tail->data + tail->bytes, tail->room - tail->bytes);
     hf_log_reader_skip(tail->reader);

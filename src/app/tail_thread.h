@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "adapter/backend.h"
+#include "app/log_damage.h"
 #include "app/log_thread.h"
 #include "io/mailbox.h"
 #include "io/thread.h"
@@ -57,6 +58,8 @@ struct hf_tail_thread {
     _Atomic bool stopping;
     struct hf_thread thread;
     struct hf_list_node ready, parked;
+    struct hf_log_damage damage;
+    struct hf_logger *logger; /* may be NULL */
 };
 
 hf_err hf_tail_thread_init(struct hf_tail_thread *self);

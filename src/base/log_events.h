@@ -36,6 +36,7 @@
     X(HF_LOG_LOG_SEGMENT, "log_segment", DEBUG, "event log segment started or deleted")     \
     X(HF_LOG_LOG_CUT, "log_cut", WARN, "torn tail of the event log cut off")                \
     X(HF_LOG_LOG_DAMAGED, "log_damaged", ERROR, "event log segment damaged and refused")    \
+    X(HF_LOG_LOG_DAMAGE_FOUND, "log_damage_found", ERROR, "damage of the event log found while running") \
     X(HF_LOG_LOG_FULL, "log_full", ERROR, "event log has no space left")                    \
     X(HF_LOG_LOG_SPACE_AGAIN, "log_space_again", INFO, "event log has space again")         \
     X(HF_LOG_LOG_ERROR, "log_error", ERROR, "event log cannot be written")                  \

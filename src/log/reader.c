@@ -115,10 +115,18 @@ void hf_log_reader_skip(struct hf_log_reader *reader)
     }
 }
 
+hf_err hf_log_reader_gap_path(const struct hf_log_reader *reader, char *out, size_t out_bytes)
+{
+    return hf_log_path(out, out_bytes, reader->log->dir, reader->segment.first_offset, ".log");
+}
+
 static hf_err gap(struct hf_log_reader *reader, uint64_t to, enum hf_reason reason, uint64_t position)
 {
     HF_ASSERT(to >= reader->offset);
-    reader->gap = (struct hf_log_gap){reader->offset, to, reason};
+    reader->gap = (struct hf_log_gap){.from = reader->offset,
+                                      .to = to,
+                                      .reason = reason,
+                                      .live = reader->segment.end_offset == END_UNKNOWN};
     reader->gap_position = position;
     reader->gap_generation = reader->segment.generation;
     if (reason == HF_REASON_RETENTION) {
@@ -288,7 +296,9 @@ static hf_err step(struct hf_log_reader *reader, struct hf_log_record *ret_recor
     err = hf_log_window_head(&reader->window, reader->position, &head);
     if (err == HF_OK && head.offset > reader->offset && head.offset > reader->at_offset &&
         head.offset <= reader->trusted && head.offset < reader->segment.end_offset) {
-        return gap(reader, head.offset - 1, HF_REASON_LOG_DAMAGED, reader->position); /* repair left a hole */
+        err = gap(reader, head.offset - 1, HF_REASON_LOG_DAMAGED, reader->position);
+        reader->gap.hole = true;
+        return err;
     }
     if (err == HF_OK && (head.offset < reader->at_offset || head.offset > reader->trusted ||
                          head.offset >= reader->segment.end_offset))

@@ -6,6 +6,7 @@
 #ifndef HF_LOG_READER_H
 #define HF_LOG_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -30,6 +31,8 @@ struct hf_log_record {
 struct hf_log_gap { /* from..to, both included */
     uint64_t from, to;
     enum hf_reason reason; /* HF_REASON_RETENTION or HF_REASON_LOG_DAMAGED */
+    bool live;             /* in the segment that is being written: the next open looks at it */
+    bool hole;             /* nothing is damaged any more: a repair has left it */
 };
 
 uint32_t hf_log_key(uint64_t key_hash); /* what a record keeps of it: 32 bits, 0 only for 0 */
@@ -51,7 +54,9 @@ void hf_log_reader_filter(struct hf_log_reader *reader, uint64_t key_hash);
 hf_err hf_log_reader_next(struct hf_log_reader *reader, struct hf_log_record *ret_record);
 
 struct hf_log_gap hf_log_reader_gap(const struct hf_log_reader *reader); /* of the last such error */
-void hf_log_reader_skip(struct hf_log_reader *reader);                   /* goes on behind that gap */
-uint64_t hf_log_reader_offset(const struct hf_log_reader *reader);       /* the next it will look at */
+/* The file it lies in. HF_ERR_INVALID: out is too small. */
+hf_err hf_log_reader_gap_path(const struct hf_log_reader *reader, char *out, size_t out_bytes);
+void hf_log_reader_skip(struct hf_log_reader *reader);             /* goes on behind that gap */
+uint64_t hf_log_reader_offset(const struct hf_log_reader *reader); /* the next it will look at */
 
 #endif

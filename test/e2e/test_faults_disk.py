@@ -306,6 +306,40 @@ def test_damage_in_a_sealed_segment_is_told_to_readers(gateways):
     assert {e["offset"] for e in gw.api("operator").events() if e["type"] == "message"} == set(offsets) - {row[1]}
 
 
+def test_damage_found_while_running_names_file_effect_and_fix(gateways):
+    """In a file that is done with, and in the one that is being written: only the latter stands in the way of the next start."""
+    gw = gateways({"log": {"segment_bytes": "1MiB"}})
+    offsets = some_messages(gw, "d", 400, 6000)
+    files = [path for path in segments(gw) if any(row[1] in offsets for row in records(path))]
+    assert len(files) >= 3
+    damaged = {}
+    for path in (files[1], files[-1]):
+        rows = [row for row in records(path) if row[1] in offsets]
+        position, damaged[path], _, _ = rows[len(rows) // 2]
+        flip(path, position + HEAD + 1000)
+    for _ in range(2):  # whoever comes again is told again; the log is not
+        gaps = [event for event in gw.api("operator").events() if event["type"] == "gap"]
+        assert [(gap["from"], gap["to"], gap["reason"]) for gap in gaps] == [(offset, offset, "log_damaged") for offset in damaged.values()]
+    assert gw.metric("holdfast_log_gaps_damaged_total") >= 4
+    assert gw.api(None).get("/readyz", base=gw.admin_url)["ready"], "devices have nothing to fear"
+    some_messages(gw, "d2", 1)
+
+    def said():
+        return [line for line in gw.log().splitlines() if "event=log_damage_found" in line and " by=events " in line]
+    eventually(lambda: len(said()) == 2)
+    for line, (path, offset) in zip(said(), damaged.items()):
+        assert f" path={path} from={offset} to={offset} " in line and "are lost" in line and "smartctl" in line, line
+    assert "repair-log" not in said()[0] and "repair-log" in said()[1]
+    gw.stop()
+    start_refuses(gw, files[-1], damaged[files[-1]])
+    assert repair(gw).returncode == 0
+    gw.start()
+    gaps = [event for event in gw.api("operator").events() if event["type"] == "gap"]
+    assert [gap["from"] for gap in gaps] == list(damaged.values())
+    eventually(lambda: len(said()) == 1)
+    assert str(files[1]) in said()[0], "what was repaired is no damage any more"
+
+
 def test_a_damaged_segment_head_has_a_copy(gateways):
     gw = gateways()
     offsets = some_messages(gw, "d", 5)

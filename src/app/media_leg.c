@@ -250,6 +250,8 @@ void hf_media_leg_open(struct hf_media *media, struct hf_media_order *order)
     enter(leg);
     hf_media_tell(leg, HF_GB_MEDIA_OPENED, HF_OK);
     hf_media_views_attach(leg);
+    if (order->request.until_unwatched) /* who asked for it may have left meanwhile */
+        hf_media_leg_unwatched(leg);
 }
 
 /* ---- the answer ---- */

@@ -197,6 +197,7 @@ static inline void end(void)
 }
 
 static uint8_t leg_kind = HF_MEDIA_KIND_LIVE; /* of the next one, and of what is watched */
+static bool leg_until_unwatched;
 
 static inline uint64_t open_leg(uint8_t transport, const char *channel)
 {
@@ -206,7 +207,8 @@ static inline uint64_t open_leg(uint8_t transport, const char *channel)
                                           .ssrc = SSRC,
                                           .transport = transport,
                                           .family = 4,
-                                          .kind = leg_kind};
+                                          .kind = leg_kind,
+                                          .until_unwatched = leg_until_unwatched};
     uint64_t token = kit.token++;
 
     assert_int_equal(hf_media_ops.open(kit.media, token, &request), HF_OK);

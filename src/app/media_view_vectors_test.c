@@ -153,6 +153,10 @@ static void silence_and_absence_are_told(void **state)
     assert_null(find(leg, HF_GB_MEDIA_UNWATCHED)); /* nobody had watched */
     leave(&watcher);
     (void)await(leg, HF_GB_MEDIA_UNWATCHED);
+    leg_until_unwatched = true;
+    leg = open_leg(HF_GB_MEDIA_UDP, "left");
+    leg_until_unwatched = false;
+    (void)await(leg, HF_GB_MEDIA_UNWATCHED); /* whoever it was asked for did not come */
     /* A channel that nobody pulls: the watcher waits its time, not longer. */
     assert_int_equal(watch(&watcher, HF_VIEW_PS, "nobody"), HF_OK);
     until(has_ended, &watcher);

@@ -161,6 +161,16 @@ def test_two_watchers_are_one_call(gw, cameras):
     eventually(lambda: len(one.byes) == 1, timeout_s=20)
 
 
+def test_what_is_played_to_be_watched_ends_when_nobody_comes(gw, cameras):
+    one = cameras()
+    stays = gw.api().do("POST", path(one, H264, "play"), {"stream": 1}).json["result"]["call"]
+    watched = gw.api().do("POST", path(one, H264, "play"), {"until_unwatched": True}).json["result"]["call"]
+    over = gw.api().wait("message", device=one.device, where=lambda event: event["topic"] == "gb/call" and event["payload"]["event"] == "ended")
+    assert (over["payload"]["call"], over["payload"]["reason"]) == (watched, "unwatched")
+    assert [call["call"] for call in gw.api().do("GET", path(one, H264, "calls")).json["result"]["calls"]] == [stays]
+    assert gw.api().do("POST", path(one, H264, "stop"), {"call": stays}).status == 200
+
+
 def test_h265_has_no_place_in_flv(gw, cameras):
     one = cameras()
     answer = gw.api().do("GET", path(one, H265, "live.flv"))

@@ -149,8 +149,9 @@ static void who_watches_what_nobody_pulls_calls_the_camera(void **state)
     g.result = "{\"confirmed\":true,\"call\":\"0100000000000001\"}";
     assert_int_equal(request("GET", LIVE ".flv", NULL), 0);
     chunk("", true, false, HF_OK);
-    assert_string_equal(g.last_text,
-                        "acme|34020000001110000001|Play||{\"channel\":\"34020000001310000001\"}");
+    assert_string_equal(
+        g.last_text,
+        "acme|34020000001110000001|Play||{\"channel\":\"34020000001310000001\",\"until_unwatched\":true}");
     assert_int_equal(g.last.class, HF_CLASS_COMMAND);
     assert_true(g.last.wait);
     assert_int_equal(view.asked, 1); /* and waits */

@@ -190,11 +190,12 @@ static void play(struct hf_api_request *request)
 {
     struct hf_call wish = {
         .class = HF_CLASS_COMMAND, .topic = HF_SLICE("Play"), .format = HF_FORMAT_JSON, .wait = true};
-    char payload[ID_BYTES_MAX + 32];
+    char payload[ID_BYTES_MAX + 64];
 
     wish.device = hf_api_argument(request, 0);
     wish.wait_ms = wish.ttl_ms = HF_MIN((uint64_t)PLAY_WAIT_MS, request->api->limits.wait_ms_max);
-    snprintf(payload, sizeof(payload), "{\"channel\":\"%.*s\"}", (int)hf_api_argument(request, 1).bytes,
+    snprintf(payload, sizeof(payload), "{\"channel\":\"%.*s\",\"until_unwatched\":true}",
+             (int)hf_api_argument(request, 1).bytes,
              hf_api_argument(request, 1).at); /* an id: nothing to be escaped */
     wish.payload = hf_slice_of(payload);
     hf_api_new_id(request, wish.id);

@@ -143,6 +143,7 @@ struct hf_gb_call {
     hf_err err;           /* or what the flow or the relay said */
     uint8_t payload_type, setup, video_codec, audio_codec;
     bool recorded;         /* call_record.c: the log says that it stands */
+    bool until_unwatched;  /* it was asked for to be watched, through the relay */
     bool relayed;          /* the relay's leg is open, until the end */
     bool through_us;       /* media goes, or went, through the relay */
     bool asked;            /* the INVITE is out; incoming: has come */
@@ -196,7 +197,7 @@ struct hf_gb_call_args {
     uint16_t port;
     uint8_t stream, type, speed, transport, channel_bytes;
     uint8_t max_forwards; /* 0 = not said */
-    bool force;
+    bool force, until_unwatched;
     char channel[HF_GBID_DIGITS];
     char host[HF_SIP_FLOW_HOST_MAX];
     const char *wants; /* HF_ERR_INVALID: what the member may be, for people; static */
@@ -216,6 +217,7 @@ enum {
     HF_GB_ARG_RANGE,
     HF_GB_ARG_MAX_FORWARDS,
     HF_GB_ARG_FORCE,
+    HF_GB_ARG_UNTIL_UNWATCHED,
     HF_GB_ARGS
 };
 

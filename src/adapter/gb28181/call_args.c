@@ -48,6 +48,8 @@ static const struct row {
     [HF_GB_ARG_RANGE] = {"range", V(SEEK), V(SEEK), "0 to 2678400, seconds from the start, or now"},
     [HF_GB_ARG_MAX_FORWARDS] = {"max_forwards", V(PLAY) | HISTORY, 0, "1 to 70"},
     [HF_GB_ARG_FORCE] = {"force", V(STOP), 0, "true or false"},
+    [HF_GB_ARG_UNTIL_UNWATCHED] = {"until_unwatched", V(PLAY), 0,
+                                   "true or false; nobody watches here what goes to a media server"},
 };
 
 bool hf_gb_call_verb_of(struct hf_slice name, enum hf_gb_call_verb *ret_verb)
@@ -210,6 +212,7 @@ static bool read_member(enum hf_gb_call_verb verb, unsigned row, const struct hf
     case HF_GB_ARG_SCALE: return scale(field, args);
     case HF_GB_ARG_MAX_FORWARDS: return small(field, 1, HF_SIP_MAX_FORWARDS_DEFAULT, &args->max_forwards);
     case HF_GB_ARG_RANGE: return point(field, &args->range_start, &args->range_start_s);
+    case HF_GB_ARG_UNTIL_UNWATCHED: return hf_json_to_bool(field, &args->until_unwatched) == HF_OK;
     default: return hf_json_to_bool(field, &args->force) == HF_OK;
     }
 }
@@ -231,6 +234,8 @@ static const char *together(enum hf_gb_call_verb verb, const struct hf_gb_call_a
         return "call"; /* one of both */
     if (((1u << verb) & HISTORY) != 0 && args->until_ms / 1000 <= args->from_ms / 1000)
         return "until";
+    if (args->until_unwatched && (args->given >> HF_GB_ARG_TO & 1) != 0)
+        return "until_unwatched";
     return NULL;
 }
 
@@ -264,7 +269,8 @@ hf_err hf_gb_call_args_read(enum hf_gb_call_verb verb, struct hf_slice json, int
             return HF_ERR_INVALID;
         }
     *ret_element = hf_slice_of(together(verb, ret_args));
-    ret_args->wants =
-        verb == HF_GB_CALL_VERB_STOP ? "a call or a channel, one of both" : rows[HF_GB_ARG_UNTIL].wants;
+    ret_args->wants = verb == HF_GB_CALL_VERB_STOP   ? "a call or a channel, one of both"
+                      : verb == HF_GB_CALL_VERB_PLAY ? rows[HF_GB_ARG_UNTIL_UNWATCHED].wants
+                                                     : rows[HF_GB_ARG_UNTIL].wants;
     return ret_element->bytes > 0 ? HF_ERR_INVALID : HF_OK;
 }

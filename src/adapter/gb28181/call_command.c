@@ -75,6 +75,7 @@ static void fill(struct hf_gb_call *call, const struct hf_gb_call_args *args, st
     call->type = args->type;
     call->speed = args->speed;
     call->max_forwards = args->max_forwards;
+    call->until_unwatched = args->until_unwatched;
     if (hf_gb_call_is_history(call)) {
         call->from_s = args->from_ms / 1000;
         call->until_s = args->until_ms / 1000;
@@ -109,7 +110,8 @@ static hf_err open_leg(struct hf_gb_request *request, struct hf_gb_call *call)
                                       .ssrc = call->ssrc,
                                       .transport = talk ? HF_GB_MEDIA_ANY : call->transport,
                                       .family = call->device->flow.family,
-                                      .kind = call->kind};
+                                      .kind = call->kind,
+                                      .until_unwatched = call->until_unwatched};
 
     hf_gb_request_wait(request, HF_GB_WAIT_CALL);
     call->times.watched = !talk; /* nothing has to come of those */

@@ -126,6 +126,8 @@ static void wrong_members_are_named(void **state)
         {"Play", "{\"ssrc\":\"0000000000\"," TO "}", "ssrc"},
         {"Play", "{\"ssrc\":\"9999999999\"," TO "}", "ssrc"},
         {"Play", "{\"from\":1," TO "}", "from"},
+        {"Play", "{\"until_unwatched\":1," TO "}", "until_unwatched"},
+        {"Play", "{\"until_unwatched\":true," TO "}", "until_unwatched"},
         {"Play", "{\"nonsense\":1," TO "}", "nonsense"},
         {"Play", "{" TO "," TO "}", "to"},
         {"Playback", "{" TO ",\"until\":2}", "from"},

@@ -17,13 +17,14 @@ static void a_leg_is_opened_before_anything_is_said(void **state)
 {
     (void)state;
     begin_relayed();
-    command("Play", "{\"channel\":\"" CHANNEL "\",\"transport\":\"tcp_passive\"}");
+    command("Play", "{\"channel\":\"" CHANNEL "\",\"transport\":\"tcp_passive\",\"until_unwatched\":true}");
     kit_nothing();
     assert_int_equal(relay.opened, 1);
     assert_string_equal(relay.channel, CHANNEL);
     assert_int_equal(relay.request.ssrc, 200000000);
     assert_int_equal(relay.request.transport, HF_GB_MEDIA_TCP_PASSIVE);
     assert_int_equal(relay.request.family, 4);
+    assert_true(relay.request.until_unwatched);
     assert_int_equal(relay.token >> 56, kit.tk->hub.options.worker);
     relay_tells(HF_GB_MEDIA_OPENED);
     read_invite();

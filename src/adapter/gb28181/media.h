@@ -26,6 +26,7 @@ struct hf_gb_media_request {
     uint8_t transport;               /* enum hf_gb_media_transport; of a talk HF_GB_MEDIA_ANY */
     uint8_t family;                  /* 4 or 6: of the device's address */
     uint8_t kind;                    /* live, playback, download, talk: for names and metrics */
+    bool until_unwatched;            /* UNWATCHED is told of one that nobody came to watch, too */
 };
 
 /* What became of a leg, told on the site's thread by hf_gb_media_told(). */

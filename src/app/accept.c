@@ -199,14 +199,22 @@ hf_err hf_worker_listen(struct hf_worker *worker, struct hf_gateway_listener *sh
         .first = worker->index == 0,
         .budget = HF_WORKER_ACCEPTS_PER_TURN,
         .user_timeout_ms = (unsigned)worker->rules->config->heartbeat.dead_ms,
-        .refusal = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: "
-                   "close\r\nContent-Length: 0\r\n\r\n",
+        .refusal = ret_listener->refusal,
         .on_accept = on_accept,
         .user = ret_listener,
     };
 
-    if (shared->tls != NULL)
+    if (shared->tls != NULL) { /* nothing could be said before a handshake */
         options.refusal = NULL;
+    } else {
+        struct hf_sb sb;
+
+        hf_sb_init(&sb, ret_listener->refusal, sizeof(ret_listener->refusal));
+        (void)hf_http1_problem(
+            &sb, &(struct hf_http1_problem_doc){.reason = HF_REASON_DESCRIPTOR_LIMIT, .close = true});
+        hf_sb_char(&sb, '\0');
+        HF_ASSERT(!sb.overflow);
+    }
     ret_listener->worker = worker;
     ret_listener->shared = shared;
     hf_err err = hf_listener_open(worker->loop, &options, &ret_listener->listener);

@@ -9,6 +9,7 @@
 #include "app/gb.h"
 #include "app/idle.h"
 #include "app/refused.h"
+#include "codec/http1/problem.h"
 #include "core/admission.h"
 #include "core/fleet/pusher.h"
 #include "core/kvkey.h"
@@ -63,6 +64,7 @@ struct hf_worker_listener {
     struct hf_worker *worker;
     struct hf_gateway_listener *shared;
     struct hf_listener *listener;
+    char refusal[HF_HTTP1_PROBLEM_BYTES_MAX]; /* made before it is needed: then there is no descriptor left */
 };
 
 /* A copy of the counters for other threads, once a second. */

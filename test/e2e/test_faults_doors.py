@@ -142,6 +142,7 @@ def test_no_descriptor_left(gateways, tmp_path):
                 inside.append(gw.connect(f"in-{len(inside)}", timeout_s=5))
             except Refused as error:
                 assert error.status == 503 and "retry-after" in error.headers
+                assert json.loads(error.body)["reason"] == "descriptor_limit"
                 refused += 1
             assert len(inside) < 96
         assert len(inside) > 20

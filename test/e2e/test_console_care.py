@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.console import Console
+from lib.gateway import eventually
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = {"console": {"mode": "on"}}
@@ -235,6 +236,19 @@ def test_details_are_still_said_like_this():
     for english, chinese in ((json.loads(english), json.loads(chinese)) for english, chinese in table):
         assert english in said or english.removesuffix("{}") in said or english.split(": ")[0] + ": events:read" in said, english
         assert english.count("{}") >= chinese.count("{}") and re.search("[\u4e00-\u9fff]", chinese), english
+
+
+def test_when_it_was_slow(admin, gw):
+    def slots():
+        return sum(len(pair["slots"]) for pair in gw.api().get("/v1/heatmap/history")["pairs"] if pair["destination"] == "durable")
+    eventually(lambda: slots() > 0, timeout_s=30, every_s=0.2)  # of the 400 messages of the beginning; the slot that runs is left out
+    admin.go("/latency")
+    admin.says("one each 10 s", "#slow")
+    admin.until("document.querySelector('#slow canvas')")
+    admin.press("7 d", "#slow button")
+    admin.until("/Nothing was measured in that time|one each 5 min/.test(document.querySelector('#slow').innerText)")  # the first slot of 5 minutes mostly runs still
+    admin.press("1 h", "#slow button")
+    admin.says("one each 10 s", "#slow")
 
 
 # Letters too pale for their ground: [ratio, text], by WCAG 2.2, 1.4.3.

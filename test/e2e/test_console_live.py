@@ -111,6 +111,7 @@ def test_latencies_move(admin, gw):
         device.text('{"type":"data","id":1}')
         admin.go("/latency")
         count = int(admin.until(counted))
+        admin.until("!document.querySelector('#slow .spin')")
         before = len(asked(admin))
         device.text('{"type":"data","id":2}')
         admin.until(f"Number({counted}) > {count}")

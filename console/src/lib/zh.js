@@ -64,6 +64,7 @@ export const zh = {
   "No valid JSON: line {line}, column {column}.": "不是有效的 JSON：第 {line} 行，第 {column} 列。", "No valid JSON.": "不是有效的 JSON。", "from offset {n}": "自偏移 {n} 起", "An offset from 1 on, earliest or latest": "从 1 开始的偏移，或 earliest、latest", "{name}, each second": "{name}，每秒",
   "as text: it is no JSON": "按文本发送：不是 JSON", "as JSON": "按 JSON 发送",
   "This cannot be shown": "无法显示",
+  "When it was slow": "何时变慢", "Nothing was measured in that time": "该时段没有测量", "It begins with the start of the node.": "自节点启动起记录。",
   // by variable
   "new session": "新会话", "session resumed": "会话已恢复", "session rebuilt": "会话已重建",
   "queued": "排队", "sent": "已发送", "done": "完成", "failed": "失败", "expired": "过期", "canceled": "已取消",

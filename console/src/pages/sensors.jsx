@@ -17,7 +17,7 @@ const POINTS = 600, RAW_MS = 90000; // shorter: sample by sample
 const stepOf = (ms) => ms <= RAW_MS ? 0 : Math.ceil(ms / POINTS / 1000) * 1000;
 
 // Where nothing was heard the line has a hole.
-function holed(points, step) {
+export function holed(points, step) {
   const out = [], most = 1.5 * (step || 1000);
   for (const [i, one] of points.entries()) {
     if (i > 0 && one[0] - points[i - 1][0] > most) out.push([points[i - 1][0] + most / 2, null, null, null]);

@@ -66,16 +66,16 @@ def test_numbers_are_true(gateways):
 
 
 def test_descriptors_are_counted_as_the_kernel_does(gateways):
-    """Within a few: a request of the moment, a segment of the log that is being opened."""
+    """Within a few: requests of the moment, and the files of the log that its readers open when there is something in it."""
     gw = gateways()
 
     def off():
         return gw.metric("holdfast_process_descriptors") - len(list(Path(f"/proc/{gw.process.pid}/fd").iterdir()))
 
-    eventually(lambda: abs(off()) <= 3)
+    eventually(lambda: abs(off()) <= 8)
     devices = [gw.connect(f"fd-{n}") for n in range(30)]
     eventually(lambda: gw.metric("holdfast_connections", state="device") == 30)
-    eventually(lambda: abs(off()) <= 3)
+    eventually(lambda: abs(off()) <= 8)
     for ws in devices:
         ws.close()
 

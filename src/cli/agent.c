@@ -427,12 +427,14 @@ static int take_option(int option, const char *argv0, struct request *request)
     return HF_CLI_OK;
 }
 
+#define SOURCES "bicycle, csv:FILE, jsonl:FILE, socket:PATH, fifo:PATH, stdin, iio or iio:DIR"
+
 static int check(const char *argv0, struct request *request)
 {
     if (request->source == NULL && request->bicycles == 0)
-        return hf_cli_usage_error(argv0, "--source is missing; --help says what it may be");
+        return hf_cli_usage_error(argv0, "--source is missing; it is " SOURCES);
     if (request->source != NULL && !source_is_known(request->source))
-        return hf_cli_usage_error(argv0, "--source is '%s'; --help says what it may be", request->source);
+        return hf_cli_usage_error(argv0, "--source is '%s'; it is " SOURCES, request->source);
     if (request->bicycles > 0 && request->source != NULL && strcmp(request->source, "bicycle") != 0)
         return hf_cli_usage_error(argv0, "--bicycles is a source of its own");
     if (request->source == NULL)

@@ -51,6 +51,7 @@ def test_help_has_examples(cli, command):
     (("gen", "key", "api", "--scopes", "read,reed"), 2, "there is no scope 'reed'"),
     (("gen", "token", "--key", "k", "--tenant", "acme", "--device", "a b"), 2, "--device has 1 to 128 of"),
     (("gen", "token", "--key", "k", "--tenant", "", "--device", "a"), 2, "--tenant has 1 to"),
+    (("agent", "--source", "ride.csv"), 2, "--source is 'ride.csv'; it is bicycle, csv:FILE"),
     (("agent", "ws://127.0.0.1:1", "--source", "bicycle", "--device", "a/b"), 2, "device may have A-Z a-z 0-9"),
     (("agent", "ws://127.0.0.1:1", "--source", "bicycle", "--device", "a", "--queue", "/nowhere/q.db"), 1, "'/nowhere/q.db': not allowed: No such file or directory"),
 ])

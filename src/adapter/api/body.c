@@ -46,8 +46,8 @@ static bool knows_members(struct hf_api_request *request, const struct hf_json_f
 
         while (i < count && !hf_slice_eq(fields[i].name, member.name))
             i++;
-        if (i < count)
-            continue;
+        if (i < count || memchr(member.name.at, '\\', member.name.bytes) != NULL)
+            continue; /* spelled with escapes: whether it is one of them, the scan knows */
         hf_sb_init(&sb, known, sizeof(known));
         for (i = 0; i < count; i++)
             hf_sb_printf(&sb, "%s%s", i > 0 ? ", " : "", fields[i].name.at);

@@ -106,8 +106,7 @@ static void fail(struct hf_api_request *request)
     else if (call->reason == HF_REASON_BAD_REQUEST)
         (void)hf_api_bad(
             request, "body",
-            "the body is not a patch of its type, names a path that is not there, or would leave "
-            "something that is not an object");
+            "the body names a path that is not there, or would leave something that is not an object");
     else if (call->reason == HF_REASON_NOT_FOUND)
         hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_NOT_FOUND},
                     call->document.change ? "this device was never connected" : "it has no context");

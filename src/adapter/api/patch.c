@@ -1,5 +1,7 @@
 #include "adapter/api/patch.h"
 
+#include "codec/json/array.h"
+
 bool hf_api_etag_parse(struct hf_slice text, uint64_t *ret_version)
 {
     text = hf_slice_trim(text);
@@ -13,6 +15,66 @@ bool hf_api_take_base(struct hf_api_request *request, struct hf_call_document *d
         return true;
     return (hf_api_etag_parse(request->if_match, &document->base_version) && document->base_version > 0) ||
            hf_api_bad(request, "If-Match", "If-Match must be one ETag of this document, such as \"7\"");
+}
+
+static bool is_one_of(const struct hf_json_field *field, const char *const *names, size_t count)
+{
+    char storage[16];
+    struct hf_slice text;
+
+    if (hf_json_to_text(field, storage, sizeof(storage), &text) != HF_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (hf_slice_is(text, names[i]))
+            return true;
+    return false;
+}
+
+/* RFC 6902: one operation, as far as it can be judged without the document. */
+static bool take_operation(struct hf_api_request *request, struct hf_slice operation, unsigned at)
+{
+    enum { OP, PATH, FROM, VALUE, FIELDS };
+    static const char *const all[] = {"add", "replace", "test", "move", "copy", "remove"};
+    enum { WITH_VALUE = 3, WITH_FROM = 2 }; /* in their order */
+    struct hf_json_field fields[FIELDS] = {[OP] = HF_JSON_FIELD("op"),
+                                           [PATH] = HF_JSON_FIELD("path"),
+                                           [FROM] = HF_JSON_FIELD("from"),
+                                           [VALUE] = HF_JSON_FIELD("value")};
+
+    if (hf_json_type_of(operation) != HF_JSON_OBJECT ||
+        hf_json_scan(operation.at, operation.bytes, fields, FIELDS, HF_JSON_DEPTH_CEILING) != HF_OK)
+        return hf_api_bad(request, "body", "operation %u is no object, or has a member twice", at);
+    if (!is_one_of(&fields[OP], all, HF_COUNT_OF(all)))
+        return hf_api_bad(request, "op", "operation %u: op must be add, remove, replace, move, copy or test",
+                          at);
+    if (fields[PATH].type != HF_JSON_STRING)
+        return hf_api_bad(request, "path", "operation %u: path must be a text such as /desired/led", at);
+    if (!fields[VALUE].found && is_one_of(&fields[OP], all, WITH_VALUE))
+        return hf_api_bad(request, "value", "operation %u: add, replace and test need a value", at);
+    if (fields[FROM].type != HF_JSON_STRING && is_one_of(&fields[OP], all + WITH_VALUE, WITH_FROM))
+        return hf_api_bad(request, "from", "operation %u: move and copy need from, a path", at);
+    return true;
+}
+
+/* What the document's home would refuse without saying what is wrong. What is nested too deep is left to it. */
+static bool take_form(struct hf_api_request *request, enum hf_patch_kind kind)
+{
+    hf_err err = hf_json_scan(request->body.at, request->body.bytes, NULL, 0, HF_JSON_DEPTH_CEILING);
+    struct hf_slice rest = hf_slice_trim(request->body);
+    struct hf_json_field operation;
+
+    if (err == HF_ERR_LIMIT)
+        return true;
+    if (err != HF_OK)
+        return hf_api_bad(request, "body", "the body is not JSON");
+    if (kind == HF_PATCH_MERGE)
+        return true;
+    if (hf_json_type_of(request->body) != HF_JSON_ARRAY)
+        return hf_api_bad(request, "body", "a JSON Patch is an array of operations");
+    for (unsigned at = 0; hf_json_array_next(&rest, &operation); at++)
+        if (!take_operation(request, operation.raw, at))
+            return false;
+    return true;
 }
 
 bool hf_api_take_patch(struct hf_api_request *request, struct hf_call_document *document)
@@ -33,7 +95,7 @@ bool hf_api_take_patch(struct hf_api_request *request, struct hf_call_document *
                     "Content-Type must be application/merge-patch+json or application/json-patch+json");
         return false;
     }
-    return true;
+    return take_form(request, document->kind);
 }
 
 struct hf_http1_header hf_api_etag(const struct hf_call *call, char storage[HF_API_ETAG_BYTES])

@@ -1,7 +1,10 @@
 /* adapter/api/shadows.c - shadows of devices (TWIN-1 to TWIN-5): read, changed by a patch, waited for. The version is the ETag. What was is in shadows_history.c. */
 #include "adapter/api/shadows.h"
 
+#include <stdio.h>
+
 #include "adapter/api/patch.h"
+#include "codec/json/array.h"
 #include "core/document/json_tree.h"
 
 enum { WAIT_MS = 10000 }; /* when no timeout is named */
@@ -169,8 +172,8 @@ static void fail(struct hf_api_request *request)
     case HF_REASON_BAD_REQUEST:
         (void)hf_api_bad(
             request, "body",
-            "the body is not a patch of its type, names a path that is not there, or would leave "
-            "something else than the objects desired and tags");
+            "the body names a path that is not there, or would leave something else than the objects "
+            "desired and tags");
         return;
     case HF_REASON_FORBIDDEN:
         hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_FORBIDDEN, .field = "body"},
@@ -275,6 +278,33 @@ static bool take_label(struct hf_api_request *request, struct hf_call *wish)
            hf_api_bad(request, "wait", "wait must be stored, delivered or applied");
 }
 
+/* Of a merge patch: what a shadow has not. The home refuses it as well, and cannot say what it was. */
+static bool take_sections(struct hf_api_request *request, const struct hf_call_document *document)
+{
+    static const char *const names[] = {"reported", "desired", "tags", "version", "merge"};
+    struct hf_slice rest = hf_slice_trim(request->body);
+    struct hf_json_field member;
+    char name[HF_JSON_NAME_BYTES_MAX + 1];
+
+    if (document->kind != HF_PATCH_MERGE)
+        return true;
+    if (hf_json_type_of(rest) != HF_JSON_OBJECT)
+        return hf_api_bad(request, "body",
+                          "a change of a shadow is an object such as {\"desired\":{\"led\":\"on\"}}");
+    while (hf_json_object_next(&rest, &member)) {
+        size_t i = 0;
+
+        while (i < HF_COUNT_OF(names) && !hf_slice_is(member.name, names[i]))
+            i++;
+        if (i < HF_COUNT_OF(names) || memchr(member.name.at, '\\', member.name.bytes) != NULL)
+            continue; /* spelled with escapes: left to the home */
+        (void)snprintf(name, sizeof(name), "%.*s", (int)member.name.bytes, member.name.at);
+        return hf_api_bad(request, member.name.bytes < sizeof(name) ? name : "body",
+                          "a shadow has no such member; change desired and tags");
+    }
+    return true;
+}
+
 void hf_api_shadow_patch(struct hf_api_request *request)
 {
     struct hf_call wish = {
@@ -284,12 +314,6 @@ void hf_api_shadow_patch(struct hf_api_request *request)
     };
     char who[HF_API_WHO_BYTES_MAX];
 
-    if (!hf_api_shadow_take(request, &wish) || !hf_api_take_patch(request, &wish.document) ||
-        !hf_api_take_base(request, &wish.document) || !take_rule(request, &wish.document) ||
-        !take_label(request, &wish) ||
-        (request->if_match.at == NULL &&
-         !hf_api_param_u64(request, "base_version", 1, UINT64_MAX, &wish.document.base_version)))
-        return;
     if (request->body.bytes > HF_SHADOW_CHANGE_BYTES_MAX) {
         hf_api_fail(request,
                     &(struct hf_api_trouble){.reason = HF_REASON_MESSAGE_TOO_BIG,
@@ -301,6 +325,12 @@ void hf_api_shadow_patch(struct hf_api_request *request)
                     "a change of a shadow may have %d bytes", HF_SHADOW_CHANGE_BYTES_MAX);
         return;
     }
+    if (!hf_api_shadow_take(request, &wish) || !hf_api_take_patch(request, &wish.document) ||
+        !take_sections(request, &wish.document) || !hf_api_take_base(request, &wish.document) ||
+        !take_rule(request, &wish.document) || !take_label(request, &wish) ||
+        (request->if_match.at == NULL &&
+         !hf_api_param_u64(request, "base_version", 1, UINT64_MAX, &wish.document.base_version)))
+        return;
     wish.key = hf_api_who(request, who);
     hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DOCUMENT, &wish), on_patched);
 }

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from lib.mosquitto import Mosquitto
+from lib.old_broker import OldBroker
 from lib.pace import PACE
 from test_client import Example
 
@@ -156,4 +157,16 @@ def test_one_that_is_too_large_holds_nothing_up(broker, tmp_path):
         device.wait_payloads("after")
         publish(broker, "acme/small/down/x", "large", stdin=b"y" * (1 << 20))  # just at the limit
         device.wait_line(lambda line: f" {1 << 20} y" in line)
+        assert sum(line.startswith("open") for line in device.lines) == 1
+
+
+def test_one_that_is_too_large_is_passed_over_in_3_1_1(broker, tmp_path):
+    """Nobody can tell the broker the limit, and it would bring the message again for ever, before all others."""
+    with OldBroker(broker.port) as old, Device(old.url("/acme"), "old", tmp_path) as device:
+        publish(broker, "acme/old/down/x", "large", stdin=b"x" * (2 << 20))
+        publish(broker, "acme/old/down/x", "after")
+        device.wait_payloads("after")
+        device.wait_line(lambda line: line.startswith("error message_too_big"))
+        device.acknowledge("after")
+        acked(broker, "old", 2)
         assert sum(line.startswith("open") for line in device.lines) == 1

@@ -288,6 +288,79 @@ static void a_large_message_comes_in_pieces(void **state)
     free(payload);
 }
 
+/* Its PINGRESP waits behind the message: bytes are a sign of life themselves. */
+static void a_message_may_take_longer_than_the_keep_alive(void **state)
+{
+    enum { BYTES = 100000 };
+    struct hf_mqtt_packet packet = {
+        .type = HF_MQTT_PUBLISH,
+        .as.publish = {.qos = 1, .packet_id = 1, .topic = HF_SLICE("t1/bike-7/down/x")}};
+    struct kit *kit = *state;
+    uint8_t *encoded = malloc(2 * BYTES);
+    char *payload = calloc(1, BYTES);
+    size_t bytes;
+
+    packet.as.publish.payload = (struct hf_slice){payload, BYTES};
+    bytes = hf_mqtt_encode(HF_MQTT_V5, &packet, encoded);
+    for (size_t at = 0; at < bytes; at += 1000) {
+        kit_give(kit, encoded + at, HF_MIN(bytes - at, (size_t)1000));
+        kit_tick(kit, 5000);
+    }
+    assert_non_null(strstr(kit->lines, "message 00 x="));
+    assert_null(strstr(kit->lines, "closed"));
+    free(payload);
+    free(encoded);
+}
+
+static void to_3_1_1(struct kit *kit)
+{
+    kit_cut(kit);
+    (void)kit_until_attempt(kit);
+    kit_open_as(kit, NULL);
+    kit_connack(kit, false, HF_MQTT_REASON_VERSION);
+    (void)kit_until_attempt(kit);
+    kit_established(kit);
+    kit_suback(kit, 1);
+    forget(kit);
+}
+
+/* In 3.1.1 the broker cannot be told the limit. */
+static void what_is_too_large_is_passed_over_in_3_1_1(void **state)
+{
+    enum { BYTES = HF_CLIENT_MESSAGE_BYTES_MAX_DEFAULT + HF_CLIENT_MQTT_PACKET_SPARE + 1 };
+    static const size_t chunks[] = {1, 3, 20, 21, 22, 1000, 0};
+    struct hf_mqtt_packet packet = {.type = HF_MQTT_PUBLISH,
+                                    .as.publish = {.packet_id = 7, .topic = HF_SLICE("t1/bike-7/down/x")}};
+    struct kit *kit = *state;
+    uint8_t *encoded = malloc(2 * BYTES);
+    char *payload = calloc(1, BYTES);
+    size_t bytes;
+
+    to_3_1_1(kit);
+    packet.as.publish.payload = (struct hf_slice){payload, BYTES};
+    for (size_t i = 0; i < HF_COUNT_OF(chunks); i++)
+        for (uint8_t qos = 0; qos < 2; qos++) {
+            packet.as.publish.qos = qos;
+            packet.as.publish.packet_id = qos > 0 ? 7 : 0;
+            bytes = hf_mqtt_encode(HF_MQTT_V311, &packet, encoded);
+            for (size_t at = 0, some; at < bytes; at += some) {
+                some = HF_MIN(bytes - at, at < 100 && chunks[i] > 0 ? chunks[i] : bytes);
+                kit_give(kit, encoded + at, some);
+            }
+            kit_down(kit, 8, 0, "after");
+            expect(kit,
+                   qos > 0 ? "error HF_ERR_LIMIT message_too_big\n> PUBACK 7\nmessage 00 x=after format=0\n> "
+                             "PUBACK 8\n"
+                           : "error HF_ERR_LIMIT message_too_big\nmessage 00 x=after format=0\n> PUBACK 8\n");
+        }
+    assert_int_equal(kit_counts(kit).overruns, 2 * HF_COUNT_OF(chunks));
+    encoded[0] |= 0x06; /* QoS 3 is none that could be passed over */
+    kit_give(kit, encoded, 1000);
+    assert_non_null(strstr(kit->lines, "closed 149 message_too_big"));
+    free(payload);
+    free(encoded);
+}
+
 static void a_broker_of_3_1_1_brings_messages_too(void **state)
 {
     struct kit *kit = *state;
@@ -324,6 +397,8 @@ int main(void)
         LISTENING(much_in_one_read_is_taken),
         LISTENING(hands_have_an_end_over_several_connections),
         LISTENING(a_large_message_comes_in_pieces),
+        LISTENING(a_message_may_take_longer_than_the_keep_alive),
+        LISTENING(what_is_too_large_is_passed_over_in_3_1_1),
         LISTENING(a_broker_of_3_1_1_brings_messages_too),
     };
 

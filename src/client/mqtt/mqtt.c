@@ -106,7 +106,7 @@ static void come_back(struct hf_mc *mc, uint64_t connected_ms, struct hf_client_
 static void drop_link(struct hf_mc *mc)
 {
     mc->out_at = mc->out_bytes = 0;
-    mc->in_bytes = mc->in_need = 0;
+    mc->in_bytes = mc->in_need = mc->skip_bytes = 0;
     mc->owed_at = mc->owed_count = 0;
     mc->link.stream.on = false;
     mc->link.up = false;

@@ -289,6 +289,29 @@ static void overrun(struct hf_mc *mc, const char *text)
     hf_mc_close(mc, HF_MQTT_REASON_RECEIVE_MAXIMUM, HF_REASON_MEMORY_LIMIT, HF_LINK_EV_LOCAL_CLOSE);
 }
 
+/* False: the connection has ended. */
+static bool may_owe(struct hf_mc *mc)
+{
+    if (mc->owed_count == mc->window_messages) { /* much in one read: what is done may go now */
+        hf_client_queue_commit(&mc->queue, true);
+        emit_pubacks(mc);
+    }
+    if (mc->owed_count < mc->window_messages)
+        return true;
+    overrun(mc, "the broker sent more messages than it was told that we take");
+    return false;
+}
+
+/* A broker of 3.1.1 cannot be told the limit, and would bring it again for ever, before all others. */
+void hf_mc_down_passed(struct hf_mc *mc, uint16_t packet_id)
+{
+    mc->counts.overruns++;
+    if (packet_id != 0 && may_owe(mc))
+        owe_puback(mc, packet_id, 0);
+    mc->ops->error(mc->user, HF_ERR_LIMIT, HF_REASON_MESSAGE_TOO_BIG,
+                   HF_SLICE("a message above message_bytes_max was passed over"));
+}
+
 void hf_mc_on_publish(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
 {
     const struct hf_mqtt_publish *publish = &packet->as.publish;
@@ -307,14 +330,8 @@ void hf_mc_on_publish(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
         (void)give(mc, packet, uuid, 0);
         return;
     }
-    if (mc->owed_count == mc->window_messages) { /* much in one read: what is done may go now */
-        hf_client_queue_commit(&mc->queue, true);
-        emit_pubacks(mc);
-    }
-    if (mc->owed_count == mc->window_messages) {
-        overrun(mc, "the broker sent more messages than it was told that we take");
+    if (!may_owe(mc))
         return;
-    }
     known = find(mc, publish, uuid);
     if (known != NULL) {
         mc->counts.duplicates++;

@@ -128,6 +128,8 @@ uint64_t hf_mc_due_ms(const struct hf_mc *mc)
 
 /* ---- packets ---- */
 
+enum { PUBLISH_QOS_2 = 0x04 }; /* of the head's flags: QoS 2, or 3 */
+
 static void refuse(struct hf_mc *mc, uint8_t mqtt_reason, struct hf_slice text)
 {
     hf_mc_text(mc, text);
@@ -151,7 +153,6 @@ static void on_packet(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     bool greeting = mc->phase == HF_MC_GREETING;
 
     mc->counts.frames_in++;
-    lives(mc);
     if (greeting != (packet->type == HF_MQTT_CONNACK) && !(greeting && packet->type == HF_MQTT_DISCONNECT)) {
         refuse(mc, HF_MQTT_REASON_PROTOCOL,
                greeting ? HF_SLICE("the broker's first packet is no CONNACK") : HF_SLICE("a second CONNACK"));
@@ -234,24 +235,47 @@ static bool fit(struct hf_mc *mc, size_t bytes)
     return true;
 }
 
-/* Taken out while it is worked on: the connection may end within. */
-static void work_on(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
+static void hold_nothing(struct hf_mc *mc)
 {
-    uint8_t *held = mc->in;
-    size_t room = mc->in_room;
-
-    mc->in = NULL;
-    on_packet(mc, packet);
-    mc->in = held;
     mc->in_bytes = mc->in_need = 0;
-    if (room > HF_CLIENT_MQTT_IN_BYTES) {
-        uint8_t *smaller = mc->memory.resize(mc->memory.user, held, room, HF_CLIENT_MQTT_IN_BYTES);
+    if (mc->in_room > HF_CLIENT_MQTT_IN_BYTES) {
+        uint8_t *smaller = mc->memory.resize(mc->memory.user, mc->in, mc->in_room, HF_CLIENT_MQTT_IN_BYTES);
 
         if (smaller != NULL) {
             mc->in = smaller;
             mc->in_room = HF_CLIENT_MQTT_IN_BYTES;
         }
     }
+}
+
+/* Taken out while it is worked on: the connection may end within. */
+static void work_on(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
+{
+    uint8_t *held = mc->in;
+
+    mc->in = NULL;
+    on_packet(mc, packet);
+    mc->in = held;
+    hold_nothing(mc);
+}
+
+static bool can_be_passed_over(const struct hf_mc *mc, const uint8_t *data)
+{
+    return mc->phase == HF_MC_OPEN && mc->listens && mc->version == HF_MQTT_V311 &&
+           data[0] >> 4 == HF_MQTT_PUBLISH && (data[0] & PUBLISH_QOS_2) == 0;
+}
+
+/* A message that is too large, of which these are the first bytes, and `held` of them were taken. Returns how many must be there at least; no more than there are: the rest is passed over. */
+static size_t pass_over(struct hf_mc *mc, const uint8_t *data, size_t bytes, size_t held)
+{
+    uint16_t packet_id;
+    size_t whole, need = hf_mqtt_peek_publish(data, bytes, &whole, &packet_id);
+
+    if (need > bytes)
+        return need;
+    mc->skip_bytes = whole - held;
+    hf_mc_down_passed(mc, packet_id);
+    return need;
 }
 
 /* More of the packet whose beginning is held. Returns how many bytes of data it took. */
@@ -271,6 +295,10 @@ static size_t go_on(struct hf_mc *mc, const uint8_t *data, size_t bytes)
     if (err == HF_ERR_AGAIN) {
         mc->in_need = whole;
         (void)fit(mc, whole);
+    } else if (err == HF_ERR_LIMIT && can_be_passed_over(mc, mc->in)) {
+        mc->in_need = pass_over(mc, mc->in, mc->in_bytes, mc->in_bytes);
+        if (mc->in_need <= mc->in_bytes)
+            hold_nothing(mc);
     } else if (err != HF_OK) {
         refuse_rule(mc, err, &packet);
     } else {
@@ -283,15 +311,30 @@ void hf_mc_bytes(struct hf_mc *mc, const uint8_t *data, size_t bytes)
 {
     size_t taken;
 
+    if (bytes > 0 && listens(mc))
+        lives(mc); /* a large message may take longer than the keep alive, and a PINGRESP waits behind it */
     for (; bytes > 0 && listens(mc); data += taken, bytes -= taken) {
         struct hf_mqtt_packet packet;
         hf_err err;
 
+        if (mc->skip_bytes > 0) {
+            taken = HF_MIN(bytes, mc->skip_bytes);
+            mc->skip_bytes -= taken;
+            continue;
+        }
         if (mc->in_bytes > 0) {
             taken = go_on(mc, data, bytes);
             continue;
         }
         err = decode(mc, data, bytes, &taken, &packet);
+        if (err == HF_ERR_LIMIT && can_be_passed_over(mc, data)) {
+            taken = pass_over(mc, data, bytes, 0);
+            if (taken <= bytes) {
+                taken = 0;
+                continue;
+            }
+            err = HF_ERR_AGAIN;
+        }
         if (err == HF_ERR_AGAIN) {
             mc->in_need = taken;
             if (!fit(mc, HF_MAX(taken, bytes)))

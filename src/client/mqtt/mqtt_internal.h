@@ -159,7 +159,8 @@ struct hf_mc {
 
     uint8_t *out; /* owns HF_CLIENT_OUT_BYTES */
     size_t out_at, out_bytes;
-    uint8_t *in; /* owns in_room bytes: the beginning of a packet; NULL while it is being worked on */
+    uint8_t *in;       /* owns in_room bytes: the beginning of a packet; NULL while it is being worked on */
+    size_t skip_bytes; /* of a message that is passed over, still to come */
     size_t in_bytes, in_room, in_need; /* in_need: of the whole packet, 0 = its head is not whole */
 
     struct hf_mc_link link;
@@ -223,6 +224,8 @@ void hf_mc_down_open(struct hf_mc *mc);
 void hf_mc_down_subscribe(struct hf_mc *mc);
 void hf_mc_on_suback(struct hf_mc *mc, const struct hf_mqtt_packet *packet);
 void hf_mc_on_publish(struct hf_mc *mc, const struct hf_mqtt_packet *packet);
+void hf_mc_down_passed(struct hf_mc *mc,
+                       uint16_t packet_id); /* a message that is too large; 0 = none to acknowledge */
 void hf_mc_down_again(struct hf_mc *mc);
 void hf_mc_down_owed(struct hf_mc *mc);
 void hf_mc_down_stored(struct hf_client_queue *queue, uint64_t through, hf_err err);

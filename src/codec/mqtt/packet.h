@@ -120,6 +120,9 @@ struct hf_mqtt_packet {
  * HF_MQTT_RULE_PAYLOAD_FORMAT: then all is set as with HF_OK, and the connection may go on (3.3.2.3.2). After the other errors it may not. */
 hf_err hf_mqtt_decode(const void *data, size_t bytes, enum hf_mqtt_version version, size_t packet_bytes_max,
                       size_t *ret_taken, struct hf_mqtt_packet *ret_packet);
+/* A PUBLISH with QoS 0 or 1 that hf_mqtt_decode() found above packet_bytes_max, told by its first bytes: its length, and its identifier, 0 where it has none. Returns how many of
+ * them that takes; when those are more than `bytes`, nothing is known yet. */
+size_t hf_mqtt_peek_publish(const void *data, size_t bytes, size_t *ret_whole_bytes, uint16_t *ret_packet_id);
 
 /* Bytes of the whole packet; 0 when it cannot be said at all: a text above 65,535 bytes, or more than HF_MQTT_VARINT_MAX behind the head. What a packet may hold
  * is the caller's to keep to (a property that this packet has not, a QoS of 3, a packet identifier of 0 are asserted); in 3.1.1, properties, reasons of

@@ -72,6 +72,29 @@ void hf_mqtt_put_publish(struct hf_mqtt_out *out, const struct hf_mqtt_packet *p
         hf_mqtt_put(out, publish->payload.at, publish->payload.bytes);
 }
 
+size_t hf_mqtt_peek_publish(const void *data, size_t bytes, size_t *ret_whole_bytes, uint16_t *ret_packet_id)
+{
+    enum hf_mqtt_rule rule = HF_MQTT_RULE_NONE;
+    const uint8_t *at = data;
+    uint32_t body_bytes = 0;
+    int length_bytes = hf_mqtt_varint_read(at + 1, bytes - 1, &body_bytes, &rule);
+    size_t head_bytes = 1 + (size_t)length_bytes, need = head_bytes + sizeof(uint16_t);
+
+    HF_ASSERT(length_bytes > 0); /* it was decoded so far */
+    *ret_whole_bytes = head_bytes + body_bytes;
+    *ret_packet_id = 0;
+    if ((at[0] >> QOS_SHIFT & QOS_MASK) == 0 || need > *ret_whole_bytes)
+        return head_bytes;
+    if (need > bytes)
+        return need;
+    need += hf_get_u16(at + head_bytes) + sizeof(*ret_packet_id);
+    if (need > *ret_whole_bytes)
+        return head_bytes;
+    if (need <= bytes)
+        *ret_packet_id = hf_get_u16(at + need - sizeof(*ret_packet_id));
+    return need;
+}
+
 /* [u8 reason [| properties]]: what is left out means success, and none. */
 static bool take_reason(struct hf_mqtt_in *in, struct hf_mqtt_packet *ret, uint8_t *ret_reason)
 {

@@ -463,9 +463,6 @@ static void what_breaks_the_protocol_ends_it(void **state)
         const char *want;
     } rows[] = {
         {{0xd0, 0x01, 0x00}, 3, "closed 129 protocol_error NONE"}, /* PINGRESP with a body */
-        {{0x40, 0x02, 0x00, 0x09},
-         4,
-         "closed 130 protocol_error NONE: the broker acknowledged what was not sent"},
         {{0x20, 0x03, 0x00, 0x00, 0x00}, 5, "closed 130 protocol_error NONE: a second CONNACK"},
         {{0x30, 0x06, 0x00, 0x01, 'a', 0x00, 'x', 'y'},
          8,

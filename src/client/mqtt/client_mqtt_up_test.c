@@ -50,6 +50,43 @@ static void a_puback_is_the_end_of_it_in_order(void **state)
     assert_int_equal(kit_facts(kit).messages, 0);
 }
 
+static void a_puback_that_comes_twice_changes_nothing(void **state)
+{
+    struct kit *kit = *state;
+
+    kit_publish(kit, "a");
+    kit_publish(kit, "b");
+    forget(kit);
+    kit_puback(kit, 3, 0);
+    kit_puback(kit, 3, 0);
+    kit_puback(kit, 3, HF_MQTT_REASON_NOT_AUTHORIZED);
+    kit_puback(kit, 2, 0);
+    kit_puback(kit, 2, 0);
+    kit_puback(kit, 99, 0);
+    expect(kit, "sent 1\nsent 2\n");
+    assert_int_equal(kit_counts(kit).unknown_frames, 4);
+    kit_publish(kit, "c");
+    expect(kit, "> PUBLISH 4 t1/bike-7/up/t=c\n");
+}
+
+/* Half a message cannot have been taken. */
+static void a_puback_before_the_end_of_its_message_ends_it(void **state)
+{
+    struct kit *kit = *state;
+    size_t bytes = 3 * HF_CLIENT_OUT_BYTES;
+    char *large = malloc(bytes + 1);
+
+    memset(large, 'L', bytes);
+    large[bytes] = '\0';
+    kit->room = 700;
+    kit_publish(kit, large);
+    kit_puback(kit, 2, 0);
+    assert_non_null(
+        strstr(kit->lines, "closed 130 protocol_error NONE: the broker acknowledged what was not sent"));
+    assert_int_equal(kit_facts(kit).messages, 1);
+    free(large);
+}
+
 static void what_was_not_acknowledged_goes_again_with_dup(void **state)
 {
     struct kit *kit = *state;
@@ -373,6 +410,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OPEN(a_message_says_what_it_is),
         OPEN(a_puback_is_the_end_of_it_in_order),
+        OPEN(a_puback_that_comes_twice_changes_nothing),
+        OPEN(a_puback_before_the_end_of_its_message_ends_it),
         OPEN(what_was_not_acknowledged_goes_again_with_dup),
         OPEN(no_more_than_the_window_is_out),
         OPEN(gaps_are_passed_over),

@@ -361,7 +361,12 @@ void hf_mc_on_puback(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
         if (flight_of(mc, i)->state == HF_MC_SENT &&
             packet_id_of(flight_of(mc, i)->seq) == packet->as.ack.packet_id)
             flight = flight_of(mc, i);
-    if (flight == NULL || (mc->link.stream.on && mc->link.stream.seq == flight->seq)) {
+    if (flight ==
+        NULL) { /* said twice, perhaps: it changes nothing, and a new connection would bring no better */
+        mc->counts.unknown_frames++;
+        return;
+    }
+    if (mc->link.stream.on && mc->link.stream.seq == flight->seq) {
         hf_mc_text(mc, HF_SLICE("the broker acknowledged what was not sent"));
         hf_mc_close(mc, HF_MQTT_REASON_PROTOCOL, HF_REASON_PROTOCOL_ERROR, HF_LINK_EV_LOCAL_CLOSE);
         return;

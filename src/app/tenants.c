@@ -121,13 +121,14 @@ static enum hf_policy policy_of(enum hf_config_policy policy)
     }
 }
 
-static hf_err build_access(const struct hf_config_tenant *tenant, struct rules *made, char *error,
-                           size_t error_bytes)
+hf_err hf_tenants_access(const struct hf_config_tenant *tenant, struct hf_access_rules **ret_rules,
+                         char *error, size_t error_bytes)
 {
     struct hf_access_rule rules[HF_ACCESS_RULES_MAX];
     unsigned bad = 0;
     size_t count = tenant->access.count;
 
+    *ret_rules = NULL;
     if (count == 0)
         return HF_OK;
     if (count > HF_ACCESS_RULES_MAX) {
@@ -147,7 +148,7 @@ static hf_err build_access(const struct hf_config_tenant *tenant, struct rules *
             .allow = rule->allow,
         };
     }
-    hf_err err = hf_access_new(rules, (unsigned)count, &bad, &made->access);
+    hf_err err = hf_access_new(rules, (unsigned)count, &bad, ret_rules);
     if (err == HF_ERR_INVALID)
         snprintf(error, error_bytes,
                  "tenants.%s.access.%u: devices must be an id, a prefix that ends in * or *; topics a filter "
@@ -278,7 +279,7 @@ static hf_err build_rules(const struct hf_config *config, const struct hf_config
     };
     hf_err err = build_topics(tenant, made);
     if (err == HF_OK)
-        err = build_access(tenant, made, error, error_bytes);
+        err = hf_tenants_access(tenant, &made->access, error, error_bytes);
     made->rules.topics = made->topics;
     made->rules.access = made->access;
     return err;

@@ -20,5 +20,9 @@ hf_err hf_tenants_load(struct hf_tenants *tenants, const struct hf_config *confi
 const struct hf_auth_set *hf_tenants_set(const struct hf_tenants *tenants); /* in force; any thread */
 struct hf_tenant *hf_tenants_find(const struct hf_tenants *tenants,
                                   struct hf_slice name); /* also one that left; any thread */
+struct hf_access_rules;
+/* The access rules of one tenant of a configuration, the caller's to free; NULL: it has none. HF_ERR_INVALID, HF_ERR_LIMIT with an error; HF_ERR_NOMEM. */
+hf_err hf_tenants_access(const struct hf_config_tenant *tenant, struct hf_access_rules **ret_rules,
+                         char *error, size_t error_bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* `holdfast check token`: would this gateway let a device with this token in? */
+/* `holdfast check`, and `holdfast check token`: would this gateway let a device with this token in? */
 #include <getopt.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,18 +121,19 @@ const struct hf_cli_command hf_cli_check_token = {
 
 static int run_check(int argc, char **argv)
 {
-    static const struct hf_cli_command *const kinds[] = {&hf_cli_check_token};
+    static const struct hf_cli_command *const kinds[] = {&hf_cli_check_token, &hf_cli_check_access};
 
     if (argc < 2)
-        return hf_cli_usage_error(argv[0], "what shall it check? (token)");
+        return hf_cli_usage_error(argv[0], "what shall it check? (token, access)");
     return hf_cli_dispatch(kinds, HF_COUNT_OF(kinds), argc, argv);
 }
 
 const struct hf_cli_command hf_cli_check = {
     .name = "check",
-    .summary = "check a token",
-    .usage = "check token TOKEN|- [OPTIONS]",
-    .details = "`holdfast help check token` says more.\n",
+    .summary = "check a token, or who may use a topic",
+    .usage = "check token TOKEN|- [OPTIONS]\n"
+             "       holdfast check access DEVICE TOPIC up|down [OPTIONS]",
+    .details = "`holdfast help check token` and `holdfast help check access` say more.\n",
     .run = run_check,
     .has_commands = true,
 };

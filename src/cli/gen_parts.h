@@ -8,6 +8,7 @@
 
 extern const struct hf_cli_command hf_cli_gen_ca, hf_cli_gen_cert, hf_cli_gen_key, hf_cli_gen_token;
 extern const struct hf_cli_command hf_cli_check_token;
+extern const struct hf_cli_command hf_cli_check_access;
 
 enum { HF_CLI_PATH_BYTES_MAX = 1024 };
 

@@ -232,3 +232,21 @@ def test_top_shows_the_node(cli, gw):
         assert numbers["connections"] >= 1 and numbers["rss_bytes"] > 1e6 and numbers["difference"] == 0
     foreign = cli("top", "--once", key="reader")
     assert foreign.returncode == 1 and "forbidden" in foreign.stderr
+
+
+def test_check_access_names_the_rule(cli, tmp_path):
+    """What the compiled rules say, rule by rule; a test of the wire is in test_limits.py."""
+    rules = [{"devices": "*", "topics": "plant/+/secret", "direction": "up", "allow": False}, {"devices": "bike-*", "topics": "device/{device}/#"}]
+    two = tmp_path / "two.yaml"
+    two.write_text(json.dumps({"tenants": [{"name": "acme", "access": rules}, {"name": "open"}]}))
+
+    def ask(*args):
+        done = cli("check", "access", *args, "--config", str(two), url=False)
+        return done.returncode, done.stdout.strip() or done.stderr
+
+    assert ask("bike-3", "plant/7/secret", "up", "--tenant", "acme") == (1, "denied  rule 1 of 2: deny up for device * topic plant/+/secret")
+    assert ask("bike-3", "device/bike-3/x", "down", "--tenant", "acme") == (0, "allowed  rule 2 of 2: allow down for device bike-* topic device/{device}/#")
+    assert ask("bike-3", "device/bike-4/x", "up", "--tenant", "acme") == (1, "denied  none of 2 rules matches: denied")
+    assert ask("bike-3", "x", "up", "--tenant", "open") == (0, "allowed  tenant open has no rules: everything within it is allowed")
+    assert "--tenant" in ask("bike-3", "x", "up")[1] and "'nobody'" in ask("bike-3", "x", "up", "--tenant", "nobody")[1]
+    assert ask("bike-3", "x", "both", "--tenant", "acme")[0] == 2

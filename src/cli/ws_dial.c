@@ -370,8 +370,11 @@ static hf_err read_answer(struct hf_cli_dialed *dialed, struct hf_ws_client *cli
             return refused(&response, in + head_bytes, body_bytes, failure);
         if (ended)
             return fail(failure, err == HF_ERR_TIMEOUT ? HF_CLI_WS_TIMEOUT : HF_CLI_WS_HTTP_REFUSED,
-                        err == HF_ERR_TIMEOUT ? "the server did not answer the upgrade in time"
-                                              : "the server closed the connection instead of an answer");
+                        err == HF_ERR_TIMEOUT      ? "the server did not answer the upgrade in time"
+                        : dialed->wire.ssl != NULL ? "the server closed the connection instead of an answer; "
+                                                     "it may not take this certificate, or want one"
+                                                   : "the server closed the connection instead of an answer; "
+                                                     "where it speaks TLS, write wss://");
     }
     hf_err err = judge(client, &response, dialed, failure);
     memmove(dialed->in, dialed->in + head_bytes, dialed->in_bytes - head_bytes);

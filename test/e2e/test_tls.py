@@ -101,6 +101,14 @@ def test_certificates_that_are_none(tls_gw, pki, name, cause):
             and words[cause] in line and "peer=127.0.0.1:" in line]
 
 
+def test_connect_says_what_a_closed_door_may_mean(tls_gw, pki):
+    def connect(url, *args):
+        return subprocess.run([str(BINARY), "connect", url, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20).stderr
+    secure = tls_gw.url("tls").replace("https", "wss")
+    assert "where it speaks TLS, write wss://" in connect(secure.replace("wss", "ws"), "--token", "a.b.c")
+    assert "it may not take this certificate, or want one" in connect(secure, "--ca", str(pki / "ca.pem"), "--cert", str(pki / "stranger.pem"), "--key", str(pki / "stranger.key"))
+
+
 def test_the_end_of_the_gateway_s_own_certificate_is_known(tls_gw, pki):
     enter(tls_gw, pki, "good").abort()
     expires = ssl.cert_time_to_seconds(ssl._ssl._test_decode_cert(str(pki / "server.pem"))["notAfter"])

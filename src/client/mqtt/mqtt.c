@@ -163,10 +163,9 @@ void hf_mc_close(struct hf_mc *mc, uint8_t mqtt_reason, enum hf_reason reason, e
 
     if (mc->phase != HF_MC_GREETING && mc->phase != HF_MC_OPEN)
         return;
-    if (opened &&
-        event != HF_LINK_EV_SILENT) /* [MQTT-3.14.0-1]: before CONNACK there is nothing to disconnect */
-        (void)hf_mc_emit(mc, &packet, true); /* without room the end comes without it */
-    if (event == HF_LINK_EV_SILENT)          /* nobody is there to answer */
+    if (opened && event != HF_LINK_EV_SILENT) /* before CONNACK there is nothing to disconnect */
+        (void)hf_mc_emit(mc, &packet, true);  /* without room the end comes without it */
+    if (event == HF_LINK_EV_SILENT)           /* nobody is there to answer */
         ending->code = ending->pace = LOST;
     else if (ending->code == 0 && mqtt_reason >= HF_MQTT_REASON_FAILS)
         ending->code = mqtt_reason;

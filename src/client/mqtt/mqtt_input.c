@@ -172,7 +172,7 @@ static void on_packet(struct hf_mc *mc, const struct hf_mqtt_packet *packet)
     }
 }
 
-/* A broker that knows 3.1.1 alone answers in 3.1.1 (its 6.1.2 of the version): two bytes, where 5.0 has three. */
+/* A broker that knows 3.1.1 alone answers in 3.1.1 (its 3.1.2.2): two bytes, where 5.0 has three. */
 static hf_err decode(struct hf_mc *mc, const uint8_t *data, size_t bytes, size_t *ret_taken,
                      struct hf_mqtt_packet *ret_packet)
 {

@@ -111,7 +111,7 @@ static void on_up(struct world *world, const struct hf_mqtt_packet *packet)
     uint64_t seq = seq_of(packet, world->version), number;
 
     assert_true(world->greeted && publish->qos == 1);
-    assert_true(world->unacked_count < world->window); /* [MQTT-3.3.4-9] */
+    assert_true(world->unacked_count < world->window); /* [MQTT-3.3.4-7] */
     for (unsigned i = 0; i < world->unacked_count; i++)
         assert_int_not_equal(world->unacked[i], publish->packet_id);
     assert_true(seq == 0 || publish->packet_id == 1 + seq % 65534); /* the same, whenever it comes */

@@ -15,7 +15,7 @@
     X(HF_MQTT_RULE_LENGTH, 0x81, "length", "1.5.5", "2.2.3", "a length of more than four bytes")             \
     X(HF_MQTT_RULE_LENGTH_NOT_SHORTEST, 0x81, "length_not_shortest", "MQTT-1.5.5-1", "2.2.3",                \
       "a length is not in its shortest form")                                                                \
-    X(HF_MQTT_RULE_PACKET_BYTES, 0x95, "packet_bytes", "MQTT-3.1.2-24", "4.13",                              \
+    X(HF_MQTT_RULE_PACKET_BYTES, 0x95, "packet_bytes", "MQTT-3.1.2-24", "",                                  \
       "the packet is above the size that was agreed")                                                        \
     X(HF_MQTT_RULE_CUT, 0x81, "cut", "1.2", "4.8", "the packet ends within a field")                         \
     X(HF_MQTT_RULE_REST, 0x81, "rest", "2.1.4", "2.2.3", "bytes behind the last field")                      \

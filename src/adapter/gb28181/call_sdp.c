@@ -213,19 +213,30 @@ hf_err hf_gb_call_take_answer(struct hf_gb_call *call, const struct hf_sip_flow 
     return HF_OK;
 }
 
+/* G.711 A, then U, then PS as some devices ask for: 96 is what its map says, and what we answer. */
+static const struct hf_sdp_payload *wanted_of(const struct hf_sdp_media *media)
+{
+    static const uint8_t wanted[] = {8, 0, 96};
+
+    for (size_t i = 0; i < sizeof(wanted); i++)
+        for (unsigned j = 0; j < media->payload_count; j++) {
+            struct hf_slice encoding = media->payloads[j].encoding;
+
+            if (media->payloads[j].type == wanted[i] &&
+                (wanted[i] != 96 || encoding.bytes == 0 || hf_slice_eq_nocase(encoding, HF_SLICE("PS"))))
+                return &media->payloads[j];
+        }
+    return NULL;
+}
+
 hf_err hf_gb_call_take_offer(struct hf_gb_call *call, const struct hf_sip_flow *flow, struct hf_slice body)
 {
-    static const uint8_t wanted[] = {8, 0, 96}; /* G.711 A, then U, then PS as some devices ask for */
     struct hf_sdp sdp;
     const struct hf_sdp_media *media = hf_sdp_parse(body, &sdp) == HF_OK ? media_of(&sdp) : NULL;
-    const struct hf_sdp_payload *payload = NULL;
+    const struct hf_sdp_payload *payload = media != NULL ? wanted_of(media) : NULL;
 
     if (media == NULL || media->transport > HF_SDP_TCP)
         return HF_ERR_INVALID;
-    for (size_t i = 0; payload == NULL && i < sizeof(wanted); i++)
-        for (unsigned j = 0; payload == NULL && j < media->payload_count; j++)
-            if (media->payloads[j].type == wanted[i])
-                payload = &media->payloads[j];
     /* Who listens has to say where: over UDP, and when we are to connect. */
     bool tcp = media->transport == HF_SDP_TCP, connects = tcp && media->setup != HF_SDP_PASSIVE;
     if (payload == NULL || (media->port == 0 && !connects))

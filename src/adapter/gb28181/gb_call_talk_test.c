@@ -342,7 +342,8 @@ static void over_tcp_who_connects(void **state)
 static void what_cannot_be_played_is_488(void **state)
 {
     static const char *const media[] = {"", "m=audio 16000 RTP/AVP 18\r\n", "m=audio 0 RTP/AVP 8\r\n",
-                                        "m=audio 16000 SRTP 8\r\n"};
+                                        "m=audio 16000 SRTP 8\r\n",
+                                        "m=audio 16000 RTP/AVP 96\r\na=rtpmap:96 OPUS/48000\r\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++) {

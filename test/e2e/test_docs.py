@@ -209,3 +209,29 @@ def test_the_walk_through_the_api(tmp_path):
         dev.process.terminate()
         dev.process.wait(30)
         dev.process.stdout.close()
+
+
+# ---- README.md: the first device ----
+
+def test_the_first_device_of_the_readme(tmp_path):
+    (tmp_path / "build").symlink_to(BINARY.parent)
+    dev = Dev(tmp_path / "data", "--fleet", "0", cameras=False)
+    rows = [row for row in docs.sessions(docs.section("README.md", "First device, first command")) if re.match(r"\./build/holdfast (?!gb-device)", row[0])]
+    first, shell = rows.pop(0)[0], Shell(tmp_path)
+    device = subprocess.Popen(["bash", "-c", f"exec {first}"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        assert "connected" in device.stderr.readline()
+        asked = [row for row in rows if " connect " not in row[0]]
+        for command, said in asked:
+            *answer, status = shell(f"{command}; echo $?").strip().splitlines()
+            shown = said.splitlines()[0].split()[0]
+            assert status == "0" and (answer[0].split()[0] == shown or ":" in shown), f"{command}\n{answer}"
+        assert [row[0].split()[1] for row in asked] == ["send", "devices", "tail", "explain"]
+    finally:
+        shell.end()
+        device.kill()
+        device.wait()
+        device.stderr.close()
+        dev.process.terminate()
+        dev.process.wait(30)
+        dev.process.stdout.close()

@@ -46,8 +46,12 @@ static void node(struct hf_json_out *out, const struct hf_gateway *gateway)
     hf_json_out_end(out);
 }
 
-static void connections(struct hf_json_out *out, const struct hf_worker_stats *sum)
+static void connections(struct hf_json_out *out, struct hf_gateway *gateway,
+                        const struct hf_worker_stats *sum)
 {
+    struct hf_kv_stats tables;
+
+    hf_kv_stats(gateway->kv, &tables);
     hf_json_out_object(out, "connections");
     hf_json_out_u64(out, "devices_now", sum->hub.connections);
     hf_json_out_u64(out, "others_now",
@@ -62,6 +66,7 @@ static void connections(struct hf_json_out *out, const struct hf_worker_stats *s
     for (unsigned i = 0; i < HF_PRESENCES; i++)
         hf_json_out_u64(out, hf_presence_name(i), sum->hub.presence[i]);
     hf_json_out_end(out);
+    hf_json_out_u64(out, "known_now", tables.tables[HF_KV_DEVICES].rows);
 }
 
 static void messages(struct hf_json_out *out, const struct hf_worker_stats *sum)
@@ -192,7 +197,7 @@ size_t hf_gateway_overview(struct hf_gateway *gateway, char **ret_json)
     hf_json_out_u64(&out, "time_ms", hf_clock_utc_ms());
     node(&out, gateway);
     ready(&out, gateway);
-    connections(&out, &sum);
+    connections(&out, gateway, &sum);
     messages(&out, &sum);
     storage(&out, gateway);
     machine(&out, gateway, &sum, &scratch);

@@ -80,6 +80,21 @@ def test_descriptors_are_counted_as_the_kernel_does(gateways):
         ws.close()
 
 
+def test_the_overview_counts_who_has_not_come_back(gateways):
+    """By state are those in memory; after a restart that is not everybody."""
+    gw = gateways()
+    devices = [gw.connect(name) for name in ("back", "away")]
+    for name in ("back", "away"):
+        gw.api().wait("online", device=name)
+    for ws in devices:
+        ws.close()
+    gw.stop()
+    gw.start()
+    with gw.connect("back"):
+        overview = eventually(lambda: (one := gw.api().get("/v1/overview"))["devices_now"]["online"] == 1 and one)
+    assert sum(overview["devices_now"].values()) == 1 and overview["known_now"] == 2
+
+
 def test_metrics_need_a_key_on_the_api_listener(gw):
     assert gw.api(None).do("GET", "/metrics").status == 401
     assert gw.api("reader").do("GET", "/metrics").status == 403

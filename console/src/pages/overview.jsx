@@ -8,7 +8,7 @@ import { checkText, poolText, reasonText } from "../lib/names.js";
 import { Chart } from "../parts/chart.jsx";
 import { Counts, Fresh, Loading, NoPermission, Panel, Reason, Since, Stat, Bar } from "../parts/ui.jsx";
 
-const MINUTE_MS = 60000;
+const MINUTE_MS = 60000, AWAY = "not here lately";
 
 function minuteAgo(past) {
   const last = past[past.length - 1];
@@ -38,12 +38,13 @@ function Numbers({ now }) {
   const stall = quantile(old.loop.stall_us, data.loop.stall_us, 0.99), devices = data.connections.devices_now;
   const ended = grown(data.connections.ended, old.connections.ended), seconds = Math.min(MINUTE_MS, past[past.length - 1].ms - past[0].ms) / 1000;
   const cpu = rate(past, (d) => d.process.cpu_us);
+  const here = Object.values(data.devices_now).reduce((a, b) => a + b, 0), known = Math.max(here, data.known_now); // the tables follow a moment later
   const wrong = Object.values(data.ledger).reduce((sum, book) => sum + Math.abs(book.difference), 0);
   const lag = data.log.lag_records_now;
   return <div class="page"><Fresh at={now.at}>
     {!data.health.ready && <div class="alert bad" role="alert"><strong>{t("This node is not ready")}</strong> {data.health.checks.filter((one) => !one.ok).map((one) => checkText(one.reason)).join("; ")}</div>}
     <div class="stats">
-      <Stat label={t("Devices online")} value={num(devices)} note={t("of {n} known", { n: num(Object.values(data.devices_now).reduce((a, b) => a + b, 0)) })} href="#/devices?state=online" />
+      <Stat label={t("Devices online")} value={num(devices)} note={t("of {n} known", { n: num(known) })} href="#/devices?state=online" />
       <Stat label={t("Messages in")} value={short(rate(past, (d) => d.messages.in))} unit="/s" note={bytes(rate(past, (d) => d.messages.in_bytes)) + "/s"} />
       <Stat label={t("Messages out")} value={short(rate(past, (d) => d.messages.out))} unit="/s" note={t("{n} waiting", { n: num(data.messages.pending_now) })} />
       <Stat label={t("Durable lag")} value={num(lag)} unit={t("records")} tone={lag > 100000 ? "warn" : ""} note={data.log.writable ? t("log writable") : t("log takes nothing")} help={t("Records that are durable but not yet in the tables")} />
@@ -58,7 +59,7 @@ function Numbers({ now }) {
       <Panel title={t("Loop stall P99")}><Chart data={charts.stall} format={micros} label={t("Loop stall P99")} series={[{ label: "P99", color: "--c4" }]} /></Panel>
     </div>
     <div class="stack">
-      <Panel title={t("Devices by state")}><Counts rows={sorted(data.devices_now)} name={(state) => t(state)} href={(name) => "#/devices?state=" + name} empty={t("No device was here yet")} /></Panel>
+      <Panel title={t("Devices by state")}><Counts rows={sorted(known > here ? { ...data.devices_now, [AWAY]: known - here } : data.devices_now)} name={(state) => t(state)} href={(name) => "#/devices" + (name === AWAY ? "" : "?state=" + name)} empty={t("No device was here yet")} /></Panel>
       <Panel title={t("Disconnects, last {span}", { span: span(seconds * 1000) })} tools={<span class="quiet">{t("{n} since the start", { n: num(Object.values(data.connections.ended).reduce((a, b) => a + b, 0)) })}</span>}>
         <Counts rows={ended} name={reasonText} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} />
       </Panel>

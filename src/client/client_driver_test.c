@@ -31,7 +31,7 @@ static void a_message_goes_there_and_back(void **state)
     assert_string_equal(device->door.last, "hello");
     assert_int_equal(device->queued, 1);
     assert_int_equal(device->opened, 1);
-    assert_memory_equal(device->door.request, "GET /v1/connect/bike%207 HTTP/1.1\r\n", 35);
+    assert_memory_equal(device->door.request, "GET /v1/connect/bike%3A7 HTTP/1.1\r\n", 35);
     hf_client_stats(device->client, &stats);
     assert_true(stats.sent == 1 && stats.queued == 0 && stats.connections == 1 &&
                 stats.state == HOLDFAST_CONNECTED);

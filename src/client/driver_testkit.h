@@ -492,7 +492,7 @@ static inline void device_init(struct device *device)
     device->now_ms = 1000000;
     device->options = (struct hf_client_options)HOLDFAST_OPTIONS_INIT;
     device->options.url = device->url;
-    device->options.device = "bike 7";
+    device->options.device = "bike:7";
     device->options.user = device;
     device->options.resize = device_resize;
     device->options.monotonic_ms = device_now;

@@ -54,13 +54,13 @@ hf_err hf_client_tls_new(struct hf_client *client, struct hf_tls_client **ret_tl
     return hf_tls_client_new(&config, ret_tls, error, error_bytes);
 }
 
-/* Refused credentials: the certificate on the disk may be a newer one. */
+/* Refused credentials, or a handshake that failed on either side: what is on the disk may be newer. */
 static bool renew_tls(struct hf_client *client)
 {
     struct hf_tls_client *fresh = NULL;
     char error[256];
 
-    if (!client->url_now.tls || (client->tls != NULL && !client->fresh))
+    if (!client->url_now.tls || (client->tls != NULL && !client->fresh && !client->tls_stale))
         return true;
     if (hf_client_tls_new(client, &fresh, error, sizeof(error)) != HF_OK) {
         failed(client, HF_CLIENT_FAILED_LOCAL, error);
@@ -68,6 +68,7 @@ static bool renew_tls(struct hf_client *client)
     }
     hf_tls_client_free(client->tls);
     client->tls = fresh;
+    client->tls_stale = false;
     SSL_SESSION_free(client->session);
     client->session = NULL;
     return true;
@@ -118,6 +119,7 @@ static void handshake(struct hf_client *client)
     SSL_SESSION_free(
         client->session); /* should it be the ticket that the server chokes on, it is not shown twice */
     client->session = NULL;
+    client->tls_stale = true;
     failed(client, verdict == HF_TLS_CLIENT_INTERCEPTED ? HF_CLIENT_FAILED_INTERCEPTED : HF_CLIENT_FAILED_TLS,
            verdict == HF_TLS_CLIENT_FAILED && client->wire.alert != NULL
                ? client->wire.alert

@@ -123,6 +123,7 @@ static void wire_ended(struct hf_client *client, const struct hf_client_time *no
         (void)snprintf(text, sizeof(text),
                        "the server refuses TLS: %s; is the right client certificate shown?",
                        client->wire.alert);
+        client->tls_stale = true;
         client->engine->ops->failed(client->engine, now, HF_CLIENT_FAILED_TLS, hf_slice_of(text));
     }
     if (client->dial == HF_DIAL_OPEN)

@@ -74,6 +74,8 @@ struct hf_client {
     struct hf_client_wire wire;
     uint32_t watched; /* epoll events of the wire; 0 = not in the set */
     struct hf_tls_client *tls;
+    bool
+        tls_stale; /* the last handshake failed: certificate and trust are read again, they may be newer on the disk */
     SSL_SESSION *session;
     BIO_METHOD *bio_method;
 

@@ -250,6 +250,21 @@ static void a_refusal_that_cannot_be_stored_is_tried_again(void **state)
     assert_int_equal(kit_facts(kit).messages, 0);
 }
 
+/* All in one read, and the end with it: what was acknowledged behind a refused one does not go again. */
+static void an_end_right_behind_a_refusal_costs_nothing(void **state)
+{
+    static const uint8_t all[] = {0x40, 0x03, 0x00, 0x02, 0x87, 0x40, 0x02, 0x00, 0x03, 0xe0, 0x00};
+    struct kit *kit = *state;
+
+    kit_publish(kit, "a");
+    kit_publish(kit, "b");
+    forget(kit);
+    kit_give(kit, all, sizeof(all));
+    assert_non_null(strstr(kit->lines, "failed 1 forbidden\n"));
+    assert_non_null(strstr(kit->lines, "sent 2\n"));
+    assert_int_equal(kit_facts(kit).messages, 0);
+}
+
 static void a_quota_is_waited_for(void **state)
 {
     struct kit *kit = *state;
@@ -420,6 +435,7 @@ int main(void)
         cmocka_unit_test(what_the_broker_never_takes_is_failed),
         OPEN(a_no_in_a_word_that_puback_has_not_is_a_no),
         OPEN(a_refusal_that_cannot_be_stored_is_tried_again),
+        OPEN(an_end_right_behind_a_refusal_costs_nothing),
         OPEN(a_quota_is_waited_for),
         OPEN(a_pause_that_ends_before_the_disk_is_well_waits_on),
         OPEN(an_error_without_a_cause_is_tried_so_often),

@@ -20,10 +20,9 @@ static void work(struct hf_mc *mc)
 
         mc->queue.busy = false;
         hf_mc_down_again(mc);
-        if (mc->phase == HF_MC_OPEN) {
-            hf_mc_up_forget(mc);
+        hf_mc_up_forget(mc); /* also behind the end of a connection: what it brought becomes durable then */
+        if (mc->phase == HF_MC_OPEN)
             hf_mc_up_number(mc);
-        }
         hf_client_queue_commit(&mc->queue, false);
         if (mc->phase == HF_MC_OPEN)
             hf_mc_down_owed(mc);

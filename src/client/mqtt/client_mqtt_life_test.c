@@ -463,6 +463,7 @@ static void what_breaks_the_protocol_ends_it(void **state)
         const char *want;
     } rows[] = {
         {{0xd0, 0x01, 0x00}, 3, "closed 129 protocol_error NONE"}, /* PINGRESP with a body */
+        {{0x10, 0x06, 0x00, 0x04, 'M', 'Q', 'T', 'X'}, 8, "closed 130 protocol_error NONE"}, /* CONNECT */
         {{0x20, 0x03, 0x00, 0x00, 0x00}, 5, "closed 130 protocol_error NONE: a second CONNACK"},
         {{0x30, 0x06, 0x00, 0x01, 'a', 0x00, 'x', 'y'},
          8,

@@ -132,6 +132,9 @@ enum { PUBLISH_QOS_2 = 0x04 }; /* of the head's flags: QoS 2, or 3 */
 
 static void refuse(struct hf_mc *mc, uint8_t mqtt_reason, struct hf_slice text)
 {
+    if (!hf_mqtt_reason_may(mqtt_reason, HF_MQTT_DISCONNECT))
+        mqtt_reason =
+            HF_MQTT_REASON_PROTOCOL; /* what is wrong with a CONNECT is said in a CONNACK: not here */
     hf_mc_text(mc, text);
     hf_mc_close(mc, mqtt_reason, hf_mc_reason_of(mqtt_reason).reason, HF_LINK_EV_LOCAL_CLOSE);
 }

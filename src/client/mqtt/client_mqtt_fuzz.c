@@ -1,5 +1,5 @@
 /* client/mqtt/client_mqtt_fuzz.c - whatever a broker says, in whatever pieces: the client does not break, and its application is told the same.
- * Byte 0: bits 0, 1 what the rest is (0: the answer to CONNECT; 1: packets of 5.0 behind CONNACK, with messages out; 2: the same of 3.1.1; 3: packets of 5.0 behind SUBSCRIBE), bits 2..7 seed of
+ * Byte 0: bits 0, 1 what the rest is (0: the answer to CONNECT; 1: packets of 5.0 behind CONNACK, with messages out; 2: the same of 3.1.1, behind SUBSCRIBE, too; 3: packets of 5.0 behind SUBSCRIBE), bits 2..7 seed of
  * the chunk size. Two diaries: what is told with a commit of the queue comes at the end of a call, so its place among the rest depends on the pieces; its order does not. */
 #include <stdlib.h>
 
@@ -173,7 +173,7 @@ static char *live(const uint8_t *data, size_t bytes, unsigned kind, size_t chunk
                                             .seed = 1,
                                             .message_bytes_max = 100,
                                             .memory = {.resize = resize}};
-    const struct hf_client_mqtt_config mqtt = {.listens = kind == 3};
+    const struct hf_client_mqtt_config mqtt = {.listens = kind >= 2};
     const struct hf_store_message message = {
         .class = HF_STORE_MESSAGE, .topic = HF_SLICE("t"), .payload = HF_SLICE("p")};
     struct life life = {.storage = malloc(2 * DIARY_BYTES)};

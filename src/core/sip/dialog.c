@@ -265,7 +265,6 @@ hf_err hf_sip_dialog_restore(struct hf_sip_dialog *dialog, struct hf_sip_keep *k
 
 void hf_sip_dialog_end(struct hf_sip_dialog *dialog)
 {
-    HF_ASSERT(!dialog->tabled);
     free_text(dialog);
     *dialog = (struct hf_sip_dialog){.state = HF_SIP_DIALOG_NONE};
 }

@@ -4,14 +4,12 @@
 #ifndef HF_CORE_SIP_DIALOG_H
 #define HF_CORE_SIP_DIALOG_H
 
-#include "base/map.h"
 #include "core/sip/keep.h"
 #include "core/sip/tx.h"
 
 enum {
     HF_SIP_DIALOG_ROUTES_MAX = 8,
     HF_SIP_DIALOG_BYTES_MAX = 4096, /* of all texts of one */
-    HF_SIP_DIALOGS_MAX = 65536,     /* default of a table */
     HF_SIP_DIALOG_PARTS = 6 + HF_SIP_DIALOG_ROUTES_MAX,
 };
 
@@ -25,8 +23,6 @@ enum hf_sip_dialog_tolerance {
 
 /* Embedded; zero it. Fields are the module's, reading them is fine. */
 struct hf_sip_dialog {
-    struct hf_map_node node; /* in a table of dialogs, or not */
-    uint64_t check;
     struct hf_sip_keep *keep; /* borrows; NULL in NONE */
     char *text; /* owns: Call-ID, local tag, remote tag, local URI, remote URI, target, routes, end to end */
     uint32_t local_cseq;  /* last one used; 0 = none */
@@ -36,7 +32,7 @@ struct hf_sip_dialog {
     uint8_t routes;
     uint8_t state;     /* enum hf_sip_dialog_state */
     uint8_t tolerated; /* enum hf_sip_dialog_tolerance */
-    bool has_remote_cseq, tabled;
+    bool has_remote_cseq;
 };
 
 /* --- making and ending --- */
@@ -67,7 +63,7 @@ void hf_sip_dialog_save(const struct hf_sip_dialog *dialog,
 /* dialog: NONE; CONFIRMED afterwards. HF_ERR_MALFORMED: no dialog can have been like that. HF_ERR_LIMIT, HF_ERR_NOMEM. */
 hf_err hf_sip_dialog_restore(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
                              const struct hf_sip_dialog_saved *saved);
-/* Back to NONE; harmless in NONE. Asserts that it is in no table. */
+/* Back to NONE; harmless in NONE. */
 void hf_sip_dialog_end(struct hf_sip_dialog *dialog);
 
 /* --- messages --- */
@@ -95,23 +91,5 @@ struct hf_slice hf_sip_dialog_call_id(const struct hf_sip_dialog *dialog);
 struct hf_slice hf_sip_dialog_local_tag(const struct hf_sip_dialog *dialog);
 struct hf_slice hf_sip_dialog_remote_tag(const struct hf_sip_dialog *dialog);
 struct hf_slice hf_sip_dialog_target(const struct hf_sip_dialog *dialog);
-
-/* --- a table of them, by Call-ID and local tag --- */
-
-struct hf_sip_dialogs {
-    struct hf_map map;
-    uint8_t secret[HF_SIP_TX_SECRET_BYTES];
-    uint32_t max;
-    uint64_t refused; /* at max */
-};
-void hf_sip_dialogs_init(struct hf_sip_dialogs *dialogs, const uint8_t secret[HF_SIP_TX_SECRET_BYTES],
-                         uint32_t max);
-void hf_sip_dialogs_deinit(struct hf_sip_dialogs *dialogs); /* asserts that it is empty */
-/* HF_ERR_LIMIT: max; HF_ERR_EXISTS; HF_ERR_NOMEM. The dialog is not NONE and must not move. */
-hf_err hf_sip_dialogs_add(struct hf_sip_dialogs *dialogs, struct hf_sip_dialog *dialog);
-void hf_sip_dialogs_remove(struct hf_sip_dialogs *dialogs,
-                           struct hf_sip_dialog *dialog); /* harmless when not there */
-/* The dialog of a message, both tags compared; or NULL. */
-struct hf_sip_dialog *hf_sip_dialogs_find(const struct hf_sip_dialogs *dialogs, const struct hf_sip_msg *msg);
 
 #endif

@@ -381,40 +381,6 @@ static void what_cannot_have_been_is_refused(void **state)
     assert_int_equal(hf_sip_dialog_restore(&dialog, &keep, &good), HF_OK); /* a peer without a tag */
 }
 
-static void a_table_of_them(void **state)
-{
-    static const uint8_t secret[HF_SIP_TX_SECRET_BYTES] = "0123456789abcdef";
-    struct hf_sip_msg invite = kit_parse(INVITE_TEXT);
-    char text[KIT_TEXT_MAX];
-    struct hf_sip_msg msg = answer(text, 200, "d1", "");
-    struct hf_sip_dialogs dialogs;
-    struct hf_sip_dialog same = {0}, other = {0};
-
-    (void)state;
-    hf_sip_dialogs_init(&dialogs, secret, 1);
-    assert_null(hf_sip_dialogs_find(&dialogs, &msg));
-    assert_int_equal(hf_sip_dialog_uac(&dialog, &keep, &invite, &msg), HF_OK);
-    assert_int_equal(hf_sip_dialog_uac(&same, &keep, &invite, &msg), HF_OK);
-    assert_int_equal(hf_sip_dialogs_add(&dialogs, &dialog), HF_OK);
-    assert_int_equal(hf_sip_dialogs_add(&dialogs, &same), HF_ERR_EXISTS);
-    msg = request(text, "INVITE", 1, "x", "", "Contact: <sip:a@h>\r\n");
-    assert_int_equal(hf_sip_dialog_uas(&other, &keep, &msg, HF_SLICE("else"), true), HF_OK);
-    assert_int_equal(hf_sip_dialogs_add(&dialogs, &other), HF_ERR_LIMIT);
-    assert_int_equal(dialogs.refused, 1);
-    msg = request(text, "BYE", 8, "d1", "mine", "");
-    assert_ptr_equal(hf_sip_dialogs_find(&dialogs, &msg), &dialog);
-    msg = request(text, "BYE", 8, "d2", "mine", "");
-    assert_null(hf_sip_dialogs_find(&dialogs, &msg));
-    msg = answer(text, 200, "d1", "");
-    assert_ptr_equal(hf_sip_dialogs_find(&dialogs, &msg), &dialog);
-    hf_sip_dialogs_remove(&dialogs, &dialog);
-    hf_sip_dialogs_remove(&dialogs, &dialog);
-    assert_null(hf_sip_dialogs_find(&dialogs, &msg));
-    hf_sip_dialogs_deinit(&dialogs);
-    hf_sip_dialog_end(&same);
-    hf_sip_dialog_end(&other);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,7 +394,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_dialog_of_one_invite_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(it_outlives_its_process, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_have_been_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_table_of_them, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,11 +43,6 @@ hf_err hf_sdnotify_ready(const struct hf_sdnotify *notify, const char *status)
     return tell(notify, "READY=1\n", status);
 }
 
-hf_err hf_sdnotify_status(const struct hf_sdnotify *notify, const char *status)
-{
-    return tell(notify, "", status);
-}
-
 hf_err hf_sdnotify_watchdog(const struct hf_sdnotify *notify)
 {
     return tell(notify, "WATCHDOG=1\n", NULL);

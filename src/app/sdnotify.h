@@ -17,7 +17,6 @@ void hf_sdnotify_init(struct hf_sdnotify *notify, char *const *env, uint64_t pid
 
 /* `status` is a line for `systemctl status`, at most 200 bytes of it; NULL for none. */
 hf_err hf_sdnotify_ready(const struct hf_sdnotify *notify, const char *status);
-hf_err hf_sdnotify_status(const struct hf_sdnotify *notify, const char *status);
 /* A reload on HUP begins; hf_sdnotify_ready() ends it. `now_us` is CLOCK_MONOTONIC (Type=notify-reload asks for it). */
 hf_err hf_sdnotify_reloading(const struct hf_sdnotify *notify, uint64_t now_us);
 /* Drain begins; it may take `drain_ms`, so the manager's stop timeout is moved that far and 5 s more. */

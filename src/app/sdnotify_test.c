@@ -57,8 +57,8 @@ static void says_what_happens(void **state)
     expect(manager, "STOPPING=1\nEXTEND_TIMEOUT_USEC=15000000\n");
     memset(long_status, 'x', sizeof(long_status));
     long_status[sizeof(long_status) - 1] = '\0';
-    assert_int_equal(hf_sdnotify_status(&notify, long_status), HF_OK);
-    assert_int_equal(recv(manager, long_status, sizeof(long_status), MSG_DONTWAIT), 7 + 200 + 1);
+    assert_int_equal(hf_sdnotify_ready(&notify, long_status), HF_OK);
+    assert_int_equal(recv(manager, long_status, sizeof(long_status), MSG_DONTWAIT), 8 + 7 + 200 + 1);
     close(manager);
     assert_int_equal(hf_sdnotify_watchdog(&notify), HF_ERR_IO); /* nobody listens any more */
 }

@@ -9,15 +9,6 @@ void hf_uuid7(uint8_t ret_uuid[HF_UUID_BYTES], uint64_t utc_ms, const uint8_t ra
     ret_uuid[8] = (uint8_t)(0x80 | (ret_uuid[8] & 0x3f)); /* variant */
 }
 
-uint64_t hf_uuid7_utc_ms(const uint8_t uuid[HF_UUID_BYTES])
-{
-    uint64_t utc_ms = 0;
-
-    for (int i = 0; i < 6; i++)
-        utc_ms = utc_ms << 8 | uuid[i];
-    return utc_ms;
-}
-
 static bool dash_before(int byte)
 {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;

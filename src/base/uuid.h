@@ -12,7 +12,6 @@ enum { HF_UUID_BYTES = 16, HF_UUID_TEXT_BYTES = 36, HF_UUID_RANDOM_BYTES = 10 };
 
 /* utc_ms: its low 48 bits count (until the year 10889). Six of the random bits are not used. */
 void hf_uuid7(uint8_t ret_uuid[HF_UUID_BYTES], uint64_t utc_ms, const uint8_t random[HF_UUID_RANDOM_BYTES]);
-uint64_t hf_uuid7_utc_ms(const uint8_t uuid[HF_UUID_BYTES]); /* meaningful for version 7 only */
 
 /* 8-4-4-4-12 lower-case digits and a NUL. */
 void hf_uuid_text(const uint8_t uuid[HF_UUID_BYTES], char ret_text[HF_UUID_TEXT_BYTES + 1]);

@@ -123,7 +123,7 @@ static void a_group_that_is_too_large_is_refused(void **state)
     fixture_fill(&f, 200, 0);
     f.batch.bytes = FIXTURE_BATCH_BYTES; /* it is refused before it is read */
     assert_int_equal(hf_log_append(f.log, batches, BATCHES, 1, &first_offset), HF_ERR_LIMIT);
-    assert_int_equal(hf_log_write_state(f.log), HF_OK);
+    assert_int_equal(fixture_write_state(&f), HF_OK);
     fixture_deinit(&f);
 }
 

@@ -257,11 +257,6 @@ uint64_t hf_log_reserved_bytes(const struct hf_log *log)
     return atomic_load(&log->reserved_bytes);
 }
 
-hf_err hf_log_write_state(const struct hf_log *log)
-{
-    return (hf_err)atomic_load(&log->write_state);
-}
-
 void hf_log_set_retention(struct hf_log *log, uint64_t bytes_max, uint64_t age_ms)
 {
     atomic_store(&log->retain_bytes_max, bytes_max ? bytes_max : HF_LOG_RETAIN_BYTES_DEFAULT);

@@ -114,7 +114,6 @@ uint64_t hf_log_oldest_offset(const struct hf_log *log);   /* durable_through + 
  * reading from devices and refuses with HF_REASON_STORAGE_FULL. Where the file system cannot reserve, its
  * free space at the last tick. 0 while the log cannot be written at all. */
 uint64_t hf_log_reserved_bytes(const struct hf_log *log);
-hf_err hf_log_write_state(const struct hf_log *log); /* HF_OK, or why the last write failed */
 void hf_log_set_retention(struct hf_log *log, uint64_t bytes_max, uint64_t age_ms); /* 0 = default */
 
 /* The first offset, in log order, whose record has time >= time_ms: no record that young lies before it.

@@ -79,7 +79,7 @@ static void calls_fail(struct fixture *f, struct hf_rng *rng)
     files_mem_heal(f->mem);
     for (int i = 0; i < 2; i++) /* it recovers alone */
         hf_log_tick(f->log, f->now_ms);
-    assert_int_equal(hf_log_write_state(f->log), HF_OK);
+    assert_int_equal(fixture_write_state(f), HF_OK);
     one_group(f, rng);
 }
 

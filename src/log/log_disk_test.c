@@ -18,7 +18,7 @@ static void a_full_disk_is_told_early_and_gets_over_it(void **state)
         hf_log_tick(f.log, f.now_ms);
     } while (err == HF_OK);
     assert_int_equal(err, HF_ERR_FULL);
-    assert_int_equal(hf_log_write_state(f.log), HF_ERR_FULL);
+    assert_int_equal(fixture_write_state(&f), HF_ERR_FULL);
     assert_int_equal(hf_log_reserved_bytes(f.log), 0);
     assert_int_equal(f.told[HF_LOG_WRITE_FAILED], 1);
     kept = f.next - 1;
@@ -30,7 +30,7 @@ static void a_full_disk_is_told_early_and_gets_over_it(void **state)
     assert_int_equal(fixture_read_all(&f, 1, 500), kept);
     files_mem_heal(f.mem);
     hf_log_tick(f.log, f.now_ms);
-    assert_int_equal(hf_log_write_state(f.log), HF_OK);
+    assert_int_equal(fixture_write_state(&f), HF_OK);
     assert_int_equal(f.told[HF_LOG_RECOVERED], 1);
     assert_true(hf_log_reserved_bytes(f.log) > 0);
     assert_int_equal(fixture_group(&f, 10, 500), HF_OK);
@@ -82,11 +82,11 @@ static void a_failed_sync_moves_on_to_a_new_segment(void **state)
     assert_int_equal(hf_log_reader_open(f.log, 1, &reader), HF_OK);
     files_mem_fail(f.mem, FILES_MEM_FDATASYNC, 1, 1, HF_ERR_IO);
     assert_int_equal(fixture_group(&f, 3, 50), HF_ERR_IO);
-    assert_int_equal(hf_log_write_state(f.log), HF_ERR_IO);
+    assert_int_equal(fixture_write_state(&f), HF_ERR_IO);
     assert_int_equal(hf_log_durable_through(f.log), 0);
     assert_int_equal(hf_log_reader_next(reader, &record), HF_ERR_AGAIN);
     assert_int_equal(fixture_group(&f, 3, 50), HF_OK);
-    assert_int_equal(hf_log_write_state(f.log), HF_OK);
+    assert_int_equal(fixture_write_state(&f), HF_OK);
     hf_log_stats(f.log, &stats);
     assert_int_equal(stats.segments, 1);
     assert_int_equal(stats.sync_failures_total, 1);
@@ -178,13 +178,13 @@ static void a_read_only_disk_can_be_read(void **state)
     assert_int_equal(fixture_group(&f, 10, 100), HF_ERR_DENIED);
     fixture_close(&f);
     assert_int_equal(fixture_open(&f), HF_OK);
-    assert_int_equal(hf_log_write_state(f.log), HF_ERR_DENIED);
+    assert_int_equal(fixture_write_state(&f), HF_ERR_DENIED);
     assert_int_equal(fixture_read_all(&f, 1, 100), 10);
     assert_int_equal(fixture_group(&f, 10, 100), HF_ERR_DENIED);
     assert_int_equal(hf_log_reserved_bytes(f.log), 0);
     files_mem_read_only(f.mem, false);
     hf_log_tick(f.log, f.now_ms);
-    assert_int_equal(hf_log_write_state(f.log), HF_OK);
+    assert_int_equal(fixture_write_state(&f), HF_OK);
     assert_int_equal(fixture_group(&f, 10, 100), HF_OK);
     assert_int_equal(fixture_read_all(&f, 1, 100), 20);
     fixture_deinit(&f);
@@ -306,7 +306,7 @@ static void options_and_batches_out_of_range_are_refused(void **state)
     hf_log_batch_init(&empty, storage, sizeof(storage));
     batches[1] = &empty;
     assert_int_equal(hf_log_append(f.log, batches, 2, 1, &first_offset), HF_ERR_INVALID);
-    assert_int_equal(hf_log_write_state(f.log), HF_OK);
+    assert_int_equal(fixture_write_state(&f), HF_OK);
     assert_int_equal(hf_log_sync(f.log), HF_OK); /* nothing to do */
     assert_int_equal(hf_log_durable_through(f.log), 0);
     fixture_deinit(&f);

@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "log/format.h"
 #include "log/log.h"
+#include "log/log_internal.h"
 #include "log/reader.h"
 #include "support/files_mem.h"
 
@@ -54,6 +55,12 @@ static inline void fixture_init(struct fixture *fixture, uint64_t seed)
                                                .report = fixture_on_report,
                                                .report_context = fixture};
     hf_log_batch_init(&fixture->batch, malloc(FIXTURE_BATCH_BYTES), FIXTURE_BATCH_BYTES);
+}
+
+/* HF_OK, or why the last write failed. */
+static inline hf_err fixture_write_state(const struct fixture *fixture)
+{
+    return (hf_err)atomic_load(&fixture->log->write_state);
 }
 
 static inline hf_err fixture_open(struct fixture *fixture)

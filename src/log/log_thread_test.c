@@ -65,7 +65,6 @@ static void *look_on(void *context)
         HF_ASSERT(hf_log_oldest_offset(shared->f->log) <= hf_log_durable_through(shared->f->log) + 1);
         HF_ASSERT(hf_log_offset_at_time(shared->f->log, 1000000 + stats.groups_total * 5, &offset) == HF_OK);
         (void)hf_log_reserved_bytes(shared->f->log);
-        (void)hf_log_write_state(shared->f->log);
         hf_log_set_retention(shared->f->log, 6 * FIXTURE_SEGMENT_BYTES, 0);
     }
     return NULL;

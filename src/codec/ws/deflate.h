@@ -22,7 +22,6 @@
 enum {
     HF_WS_DEFLATE_BITS_MIN = 8,
     HF_WS_DEFLATE_BITS_MAX = 15,
-    HF_WS_DEFLATE_MESSAGE_BYTES_MIN = 512, /* below that a message goes as it is */
     HF_WS_DEFLATE_SAVING_PERCENT_MIN = 10, /* kept only if it saves that much */
     HF_WS_DEFLATE_ROOM_BYTES = 8,          /* room that a compressor's output needs beyond what it returns */
     HF_WS_DEFLATE_LEVEL = 6,               /* defaults for hf_ws_deflater_new */
@@ -61,12 +60,6 @@ void hf_ws_deflate_write_offer(const struct hf_ws_deflate *offered, struct hf_sb
  * fail the connection. */
 hf_err hf_ws_deflate_check_answer(struct hf_slice value, const struct hf_ws_deflate *offered,
                                   struct hf_ws_deflate *agreed);
-
-/* Is it worth trying: at least HF_WS_DEFLATE_MESSAGE_BYTES_MIN. */
-static inline bool hf_ws_deflate_worth(size_t message_bytes)
-{
-    return message_bytes >= HF_WS_DEFLATE_MESSAGE_BYTES_MIN;
-}
 
 /* The largest compressed size that still saves HF_WS_DEFLATE_SAVING_PERCENT_MIN. */
 static inline size_t hf_ws_deflate_kept_bytes_max(size_t message_bytes)

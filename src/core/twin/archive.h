@@ -9,7 +9,7 @@
  *   row of HF_KV_SERIES: key tenant 00 device 00 [u64 tier << 60 | first us] [u64 log offset << 6 | place in the batch, of the sample that began it], value: the block
  *   row "\0": what the table holds, by tier: u64 blocks, u64 bytes (whole pages where a value takes some), u64 points
  *
- * One thread. Errors of the store are passed on: the caller calls hf_archive_forget() and reads the log again from hf_archive_through() + 1. */
+ * One thread. Errors of the store are passed on: the caller calls hf_archive_forget() and reads the log again from `through` + 1. */
 #ifndef HF_CORE_TWIN_ARCHIVE_H
 #define HF_CORE_TWIN_ARCHIVE_H
 
@@ -73,10 +73,6 @@ struct hf_archive { /* fields are its own but stats */
 hf_err hf_archive_init(struct hf_archive *archive, struct hf_kv *kv, const struct hf_archive_limits *limits);
 void hf_archive_deinit(
     struct hf_archive *archive); /* what was not committed is forgotten; twice is harmless */
-static inline uint64_t hf_archive_through(const struct hf_archive *archive)
-{
-    return archive->through;
-}
 static inline bool hf_archive_due(const struct hf_archive *archive) /* a commit, by what waits for it */
 {
     return archive->rows_uncommitted >= HF_ARCHIVE_ROWS_UNCOMMITTED;

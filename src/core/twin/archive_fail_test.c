@@ -6,7 +6,7 @@ static struct kit kit;
 
 static hf_err work(void)
 {
-    for (uint64_t offset = hf_archive_through(&kit.archive) + 1; offset <= kit.records; offset++) {
+    for (uint64_t offset = kit.archive.through + 1; offset <= kit.records; offset++) {
         hf_err err = kit_take_one(&kit, offset);
 
         if (err == HF_OK && offset % 8 == 0)

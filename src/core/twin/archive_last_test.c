@@ -26,7 +26,7 @@ static void say(struct kit *kit, uint64_t at_us, unsigned step_us, unsigned coun
 
 static void reopen(struct kit *kit)
 {
-    kit_take(kit, hf_archive_through(&kit->archive) + 1);
+    kit_take(kit, kit->archive.through + 1);
     kit_commit(kit);
     hf_archive_deinit(&kit->archive);
     kit_open(kit);

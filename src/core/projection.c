@@ -58,7 +58,7 @@ static hf_err apply_presence(struct hf_kv_txn *txn, const struct hf_event *event
 {
     struct hf_device_row row;
     struct hf_kvkey key;
-    char protocol[64]; /* the row's texts borrow from the value that put() replaces */
+    char protocol[64]; /* what does not fit is cut: it is for people, and a row has a bound */
     struct hf_sb sb;
 
     hf_err err = hf_kvkey_device(&key, event->tenant, event->device);

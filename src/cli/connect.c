@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/reason.h"
 #include "cli/args.h"
 #include "cli/commands.h"
@@ -272,6 +273,30 @@ static int take_wait(const char *argv0, struct request *request)
     return strcmp(optarg, "forever") == 0 ? HF_CLI_OK : hf_cli_ms(argv0, "--wait", optarg, &request->wait_ms);
 }
 
+/* A name that is misspelled would be offered, declined, and the connection would be a raw one. */
+static int take_protocols(const char *argv0, struct request *request)
+{
+    static const char *const known[] = {"holdfast.v1", "holdfast.v1.json", "holdfast.raw"};
+
+    request->protocols = optarg;
+    if (strcmp(optarg, "session") == 0)
+        return HF_CLI_OK;
+    for (const char *at = optarg, *end = NULL; end == NULL || *end == ','; at = end + 1) {
+        end = at + strcspn(at, ",");
+        struct hf_slice name = hf_slice_trim((struct hf_slice){at, (size_t)(end - at)});
+        bool found = false;
+
+        for (size_t i = 0; i < HF_COUNT_OF(known); i++)
+            found = found || hf_slice_is(name, known[i]);
+        if (!found)
+            return hf_cli_usage_error(argv0,
+                                      "--protocol has '%.*s'; it is session, or a list of holdfast.v1, "
+                                      "holdfast.v1.json and holdfast.raw",
+                                      (int)name.bytes, name.at);
+    }
+    return HF_CLI_OK;
+}
+
 static int take_option(int option, const char *argv0, struct request *request)
 {
     switch (option) {
@@ -279,7 +304,7 @@ static int take_option(int option, const char *argv0, struct request *request)
     case 'T': request->token_file = optarg; break;
     case 'i': return take_place(argv0, optarg, &request->place);
     case 'd': request->device = optarg; break;
-    case 'p': request->protocols = optarg; break;
+    case 'p': return take_protocols(argv0, request);
     case 'Q': request->queue = optarg; break;
     case 'S': request->shadow = true; break;
     case 'E': request->ws.cert_file = optarg; break;
@@ -455,8 +480,9 @@ const struct hf_cli_command hf_cli_connect = {
         "  -t, --token TOKEN      of the device; -T, --token-file FILE reads it from a file\n"
         "      --token-in PLACE   header (default), query, protocol or message\n"
         "  -d, --device ID        for the path, when the URL has none\n"
-        "  -p, --protocol LIST    sub-protocols to offer; `session`: holdfast.v1 by libholdfast, which comes "
-        "back by itself\n"
+        "  -p, --protocol LIST    sub-protocols to offer (holdfast.v1, holdfast.v1.json, holdfast.raw); "
+        "`session`:\n"
+        "                         holdfast.v1 by libholdfast, which comes back by itself\n"
         "      --queue FILE       with it: lines wait in this file until the gateway has them (default: in "
         "memory)\n"
         "      --shadow           with it: show what the device is wanted to be; a line `report JSON` says "

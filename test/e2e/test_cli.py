@@ -47,6 +47,8 @@ def test_help_has_examples(cli, command):
     (("connect", "ws://127.0.0.1:1"), 1, "REFUSED"), (("connect", "ws://h", "--cert", "c"), 2, "belong together"),
     (("connect", "ws://nowhere.invalid"), 1, "cannot find"), (("connect", "--auto-result", "{"), 2, "not JSON"),
     (("connect", "--token", "a", "--token-file", "b"), 2, "two answers"), (("connect", "--token-in", "hat", "ws://h"), 2, "header, query"),
+    (("connect", "--protocol", "sesion"), 2, "'sesion'; it is session, or a list of holdfast.v1"),
+    (("connect", "--protocol", "holdfast.raw, session"), 2, "has 'session'"), (("connect", "--protocol", "holdfast.raw,"), 2, "has ''"),
     (("connect", "--count", "0"), 2, "--count"), (("send", "never-seen", "1"), 1, "no device with this id was ever connected"),
     (("gen", "key", "api", "--scopes", "read,reed"), 2, "there is no scope 'reed'"),
     (("gen", "token", "--key", "k", "--tenant", "acme", "--device", "a b"), 2, "--device has 1 to 128 of"),
@@ -101,6 +103,11 @@ def test_connect_shows_its_token_anywhere(cli, gw, place):
     token = gw.token("cli-2")
     done = cli("connect", gw.url(), "--token", token, "--token-in", place)
     assert done.returncode == 0 and token not in done.stdout + done.stderr
+
+
+def test_connect_offers_raw_by_its_name(cli, gw):
+    done = cli("connect", gw.url(), "-t", gw.token("cli-9"), "--protocol", " holdfast.raw", "-n", "1", stdin='{"type":"ping"}')
+    assert done.returncode == 0 and "pong" in done.stdout, done.stderr
 
 
 def test_connect_in_the_first_message(cli, gw):

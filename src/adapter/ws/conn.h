@@ -66,7 +66,7 @@ struct hf_ws_conn {
     uint32_t acks_open; /* waiters in the journal that point here */
     uint8_t state,
         stage; /* stage: heartbeat steps taken in this silence; in AUTH: times that it was given more time */
-    uint8_t reason; /* why it ended */
+    uint8_t reason; /* why it ended; at last, that our Close was not answered */
     uint8_t mode;   /* enum hf_ws_mode */
     bool quiet, tls;
     bool shadow;          /* raw mode: it has subscribed to its shadows */

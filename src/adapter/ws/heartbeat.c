@@ -159,7 +159,11 @@ void hf_ws_on_timer(struct hf_timer *timer, uint64_t now_ms)
     switch (conn->state) {
     case HF_WS_STATE_AUTH: no_message_yet(conn, now_ms); return;
     case HF_WS_STATE_OPEN: break;
-    default: /* the peer's Close, or the end of its socket, did not come in time */ hf_ws_abort(conn); return;
+    case HF_WS_STATE_CLOSING:
+        conn->reason = HF_REASON_CLOSE_TIMEOUT;
+        hf_ws_abort(conn);
+        return;
+    default: /* ENDING: the end of its socket did not come in time */ hf_ws_abort(conn); return;
     }
     if (conn->expires_ms != 0 && conn->site->hub->utc_ms >= conn->expires_ms) {
         hf_ws_close(conn, HF_REASON_CREDENTIALS_EXPIRED, 0, none);

@@ -358,6 +358,14 @@ static void bye_ends_it(void **state)
     kit_expect_close(link, 1000, "reason=normal;retry_ms=0");
     sk_run(5100); /* the peer's Close does not come */
     assert_true(link->aborted);
+    link = sk_device("d1");
+    sk_say(link, &bye);
+    kit_expect_close(link, 1000, "reason=normal;retry_ms=0");
+    sk_run(5100);
+    assert_true(link->aborted);
+    assert_int_equal(sk.states[sk.state_count - 1].event, HF_LINK_EV_CLOSED);
+    assert_int_equal(sk.states[sk.state_count - 1].reason, HF_REASON_CLOSE_TIMEOUT);
+    assert_int_equal(kit_last(&kit, HF_EVENT_OFFLINE)->reason, HF_REASON_NORMAL); /* why it was closed */
 }
 
 static void a_full_journal_ends_it(void **state)

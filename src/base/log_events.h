@@ -11,7 +11,6 @@
     X(HF_LOG_STOPPING, "stopping", INFO, "gateway is stopping")                             \
     X(HF_LOG_STOPPED, "stopped", INFO, "gateway stopped")                                   \
     X(HF_LOG_LISTENING, "listening", INFO, "accepting connections")                         \
-    X(HF_LOG_CONFIG_LOADED, "config_loaded", INFO, "configuration loaded")                  \
     X(HF_LOG_CONFIG_REJECTED, "config_rejected", ERROR, "configuration rejected")           \
     X(HF_LOG_RELOAD, "reload", INFO, "configuration reloaded")                              \
     X(HF_LOG_TLS_RELOADED, "tls_reloaded", INFO, "certificates reloaded")                   \

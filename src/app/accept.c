@@ -424,6 +424,19 @@ static void ws_state(void *context, const struct hf_ws_conn *conn, enum hf_link_
            HF_F_REASON(reason), HF_F_END);
 }
 
+static void ws_message(void *context, const struct hf_ws_conn *conn, size_t payload_bytes)
+{
+    struct hf_worker *worker = context;
+    struct hf_logger *logger = &worker->gateway->logger;
+    struct hf_ws_conn_info info;
+
+    if (!hf_log_enabled(logger, HF_LOG_CONN_MSG))
+        return;
+    hf_ws_conn_info(conn, &info);
+    hf_log(logger, HF_LOG_CONN_MSG, HF_F_CONN(info.conn_id), HF_F_DEVICE(info.device),
+           HF_F_TENANT(info.tenant), HF_F_PAYLOAD_BYTES(payload_bytes), HF_F_END);
+}
+
 static void ws_log(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
                    uint16_t code, enum hf_err err)
 {
@@ -508,6 +521,7 @@ const struct hf_ws_site_ops hf_worker_ws_ops = {
     .may_take = ws_may_take,
     .on_log = ws_log,
     .on_state = ws_state,
+    .on_message = ws_message,
     .random = random_bytes,
     .call = ws_call,
 };

@@ -484,3 +484,25 @@ def test_compression_of_the_socket_is_understood(gateways):
         session.ws.send(BINARY, deflate(pack(f), 12), rsv=4)
         session.durable(1)
     assert messages(gw, "small")[0]["text"] == "x" * 5000
+
+
+def test_messages_are_logged_by_their_size_at_debug(gateways, tmp_path):
+    path = tmp_path / "holdfast.log"
+    gw = gateways({"logging": {"file": str(path), "level": "debug"}})
+    with gw.connect("logged") as ws:
+        ws.text('{"type":"data","topic":"t","id":1,"payload":"gr\u00fcn"}')
+        assert json.loads(ws.recv_text())["type"] == "ack"
+    with Session(gw, Device("logged-too")) as session:
+        session.welcomed()
+        seq = session.data("x" * 300)
+        again = session.device.queue[seq]
+        session.durable(seq)
+        session.send(again)  # a repeat is no message
+        session.durable(session.data("y" * 10))
+        session.send({"type": "bye"})
+        session.closed()
+    eventually(lambda: path.read_text().count("event=conn_close") == 2)
+    said = [line for line in path.read_text().splitlines() if "event=conn_msg" in line]
+    assert [line.split("device=")[1] for line in said] == ["logged tenant=acme payload_bytes=7", "logged-too tenant=acme payload_bytes=300",
+                                                           "logged-too tenant=acme payload_bytes=10"], said
+    assert all("level=debug" in line and " conn=c_" in line for line in said)

@@ -106,6 +106,11 @@ void hf_ws_finish(struct hf_ws_conn *conn); /* both sides are done: the gateway 
 extern const struct hf_link_handler hf_ws_link_handler;
 void hf_ws_log(struct hf_ws_conn *conn, const char *event, enum hf_reason reason, uint16_t code,
                enum hf_err err);
+static inline void hf_ws_message_taken(struct hf_ws_conn *conn, size_t payload_bytes)
+{
+    if (conn->site->ops->on_message != NULL)
+        conn->site->ops->on_message(conn->site->context, conn, payload_bytes);
+}
 void hf_ws_linger(struct hf_ws_conn *conn); /* on site->lingering: the hub does not have it */
 hf_err hf_ws_extra_take(struct hf_ws_conn *conn, const struct hf_ws_admit *admit,
                         const struct hf_identity *identity);

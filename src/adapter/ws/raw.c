@@ -85,6 +85,8 @@ static hf_err submit(struct hf_ws_conn *conn, const struct hf_incoming *incoming
     uint32_t wait_ms = 0;
     hf_err err = hf_hub_message(conn->site->hub, &conn->dev, incoming, ack ? &ack->waiter : NULL, &wait_ms);
 
+    if (err == HF_OK)
+        hf_ws_message_taken(conn, incoming->payload.bytes);
     if (err == HF_OK && ack != NULL) {
         conn->acks_open++;
         hf_list_push_back(&conn->site->acks_open, &ack->node);

@@ -177,10 +177,11 @@ static enum outcome on_data(struct input *in, const struct hf_frame *frame)
     }
     if (!log_keeps_up(in))
         return WAIT;
-    return obey(
-        in,
-        hf_hub_session_message(conn->site->hub, &conn->dev, data->seq, &incoming, in->whole, &in->wait_ms),
-        data->seq);
+    enum hf_session_verdict verdict =
+        hf_hub_session_message(conn->site->hub, &conn->dev, data->seq, &incoming, in->whole, &in->wait_ms);
+    if (verdict == HF_SESSION_VERDICT_OK)
+        hf_ws_message_taken(conn, data->payload.bytes);
+    return obey(in, verdict, data->seq);
 }
 
 static enum outcome on_result(struct input *in, const struct hf_frame *frame)

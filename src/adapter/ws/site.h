@@ -81,6 +81,8 @@ struct hf_ws_site_ops {
     bool (*may_take)(void *context);
     void (*on_log)(void *context, const struct hf_ws_conn *conn, const char *event, enum hf_reason reason,
                    uint16_t code, enum hf_err err);
+    /* A message of the device became a record. May be NULL. */
+    void (*on_message)(void *context, const struct hf_ws_conn *conn, size_t payload_bytes);
     void (*random)(void *context, void *out, size_t bytes);
     /* As hf_backend_ops.call. NULL: sessions have no documents. */
     hf_err (*call)(void *context, struct hf_call *call);

@@ -495,6 +495,20 @@ static const struct hf_page_row api_rows[] = {
     ROW("api_unauthorized_total", "counter", "API requests without a valid key", api.unauthorized),
 };
 
+static void mailboxes(struct hf_page *text, const struct hf_gateway *gateway)
+{
+    uint64_t workers = 0;
+
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        workers += hf_inbox_full_total(gateway->workers[i]->inbox);
+    hf_page_head(
+        text, "mailbox_full_total", "counter",
+        "posts that found the mailbox of that thread full, each try: what waits, or is refused as busy");
+    hf_page_add(text, "holdfast_mailbox_full_total{to=\"worker\"} %llu\n", (unsigned long long)workers);
+    hf_page_add(text, "holdfast_mailbox_full_total{to=\"log\"} %llu\n",
+                (unsigned long long)hf_inbox_full_total(gateway->log_thread.inbox));
+}
+
 static void loops(struct hf_page *text, const struct hf_worker_stats *sum)
 {
     hf_page_one(text, "loop_turns_total", "counter", "turns of all event loops", (double)sum->loop.turns);
@@ -533,6 +547,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     hf_pools_measure(gateway, &scratch, use);
     pools(&text, use);
     loops(&text, &sum);
+    mailboxes(&text, gateway);
     hf_gateway_heatmap_metrics(&text, gateway);
     hf_gateway_series_metrics(&text, gateway);
     hf_gateway_media_metrics(&text, gateway);

@@ -153,9 +153,13 @@ unsigned hf_mailbox_free_entries(const struct hf_mailbox *mailbox)
     return mailbox->entries - (tail - atomic_load_explicit(&mailbox->head, memory_order_acquire));
 }
 
-uint64_t hf_mailbox_full_total(const struct hf_mailbox *mailbox)
+uint64_t hf_inbox_full_total(const struct hf_inbox *inbox)
 {
-    return atomic_load_explicit(&mailbox->full_total, memory_order_relaxed);
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < inbox->count; i++)
+        total += atomic_load_explicit(&inbox->mailboxes[i]->full_total, memory_order_relaxed);
+    return total;
 }
 
 static bool take(struct hf_mailbox *mailbox, void **ret_message)

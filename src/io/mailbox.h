@@ -38,12 +38,13 @@ void hf_mailbox_tell(struct hf_mailbox *mailbox, struct hf_inbox *writer);
  * is the caller's business. */
 hf_err hf_mailbox_post(struct hf_mailbox *mailbox, void *message);
 unsigned hf_mailbox_free_entries(const struct hf_mailbox *mailbox); /* at least so many posts will succeed */
-uint64_t hf_mailbox_full_total(const struct hf_mailbox *mailbox);   /* any thread: posts refused so far */
 
 /* The receiving thread. Calls back for at most budget messages, taking turns between mailboxes. Returns how many. */
 typedef void hf_inbox_fn(void *context, unsigned mailbox, void *message);
 size_t hf_inbox_drain(struct hf_inbox *inbox, hf_inbox_fn *on_message, void *context, size_t budget);
 bool hf_inbox_empty(const struct hf_inbox *inbox);
+uint64_t hf_inbox_full_total(
+    const struct hf_inbox *inbox); /* any thread: posts refused so far by all its mailboxes */
 
 /* For threads without a loop: waits until there is a message or hf_inbox_wake(). false: on timeout, rarely for nothing.
  * timeout_ms < 0 waits for ever. */

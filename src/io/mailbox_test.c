@@ -36,7 +36,7 @@ static void is_bounded_and_in_order(void **state)
     for (uintptr_t i = 1; i <= 4; i++)
         assert_int_equal(hf_mailbox_post(mailbox, (void *)i), HF_OK);
     assert_int_equal(hf_mailbox_post(mailbox, (void *)5), HF_ERR_LIMIT);
-    assert_int_equal(hf_mailbox_full_total(mailbox), 1);
+    assert_int_equal(hf_inbox_full_total(inbox), 1);
     assert_int_equal(hf_mailbox_free_entries(mailbox), 0);
     assert_int_equal(hf_inbox_drain(inbox, collect, &sum, 3), 3); /* a budget */
     assert_int_equal(sum, 123);

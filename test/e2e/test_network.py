@@ -69,7 +69,7 @@ class Fleet:
 
     def command_all(self):
         for name in self.names:
-            self.gw.api().command(name, "count", self.ordered[name] + 1, ttl="1h")
+            self.gw.api().command(name, "count", self.ordered[name] + 1, ttl_ms=3600000)
             self.ordered[name] += 1
 
     def drain(self):

@@ -7,7 +7,7 @@
 #include "codec/sip/judge.h"
 #include "codec/sip/sip_testkit.h"
 
-enum { FILE_BYTES_MAX = 64 * 1024 };
+enum { FILE_BYTES_MAX = 256 * 1024 };
 
 /* What the platform serves (doc/gb28181.md). */
 static const char *const no_extensions[] = {NULL};

@@ -56,6 +56,8 @@ static void every_mistake_names_its_option_and_the_fix(void **state)
         {ABOVE("address: 192.0.2.1, server_id: '34'"), "upstreams.city.server_id '34' is not 20 digits"},
         {ABOVE("address: 192.0.2.1, server_id: '34020000002000000001'"), "is our own gb28181.server_id"},
         {ABOVE(THEM) ", devices: [{id: '34010000002000000001', open: true}]", "cannot be above and below"},
+        {DOMAIN ", password_env: P, upstreams: [{name: 'ci\"ty', " THEM "}]",
+         "the name 'ci\"ty' has other characters"}, /* it is the value of a label on /metrics as it is */
         {ABOVE("server_id: '34010000002000000001', address: city"),
          "upstreams.city.address 'city' is no numeric address"},
         {ABOVE(THEM ", device_id: '3'"), "upstreams.city.device_id '3'"},

@@ -11,6 +11,7 @@
 struct hf_auth {
     struct hf_kv *kv; /* borrows: revocations */
     const struct hf_auth_set *set;
+    struct hf_auth_fetched fetched;
     struct hf_token_cache **caches; /* owns: one per tenant, made when its first token comes */
     unsigned cache_count;
 };
@@ -48,6 +49,11 @@ void hf_auth_use(struct hf_auth *auth, const struct hf_auth_set *set)
     auth->caches = calloc(set->tenant_count ? set->tenant_count : 1, sizeof(struct hf_token_cache *));
     auth->cache_count =
         auth->caches ? set->tenant_count : 0; /* without memory every token is verified anew */
+}
+
+void hf_auth_use_fetched(struct hf_auth *auth, const struct hf_auth_fetched *fetched)
+{
+    auth->fetched = *fetched;
 }
 
 const struct hf_auth_set *hf_auth_set(const struct hf_auth *auth)
@@ -96,15 +102,24 @@ static bool revoked(struct hf_auth *auth, struct hf_slice tenant, const char *ki
     return err != HF_ERR_NOT_FOUND;
 }
 
+/* Where the token's key is, and whose it is. NULL: nowhere, or not in force; *ret_unknown: no key has its kid. */
 static const struct hf_auth_tenant *tenant_of_token(const struct hf_auth *auth, struct hf_slice token,
-                                                    unsigned *ret_index)
+                                                    unsigned *ret_index, const struct hf_jwt_keys **ret_keys,
+                                                    bool *ret_unknown)
 {
     char scratch[HF_JWT_SCRATCH_BYTES];
     struct hf_slice kid;
 
+    *ret_unknown = false;
     if (hf_jwt_peek_kid(token, scratch, sizeof(scratch), &kid) != HF_OK)
         return NULL;
+    *ret_keys = auth->set->keys;
     const struct hf_jwt_key *key = hf_jwt_keys_find(auth->set->keys, kid);
+    if (key == NULL && auth->fetched.keys != NULL) {
+        *ret_keys = auth->fetched.keys;
+        key = hf_jwt_keys_find(auth->fetched.keys, kid);
+    }
+    *ret_unknown = key == NULL;
     const struct hf_auth_tenant *tenant = key ? hf_auth_tenant_find(auth, hf_jwt_key_tenant(key)) : NULL;
     if (tenant != NULL)
         *ret_index = (unsigned)(tenant - auth->set->tenants);
@@ -149,18 +164,24 @@ static enum hf_reason by_token(struct hf_auth *auth, struct hf_slice token, stru
     char scratch[HF_JWT_SCRATCH_BYTES];
     struct hf_jwt_claims claims = {0};
     unsigned index = 0;
-    const struct hf_auth_tenant *tenant = tenant_of_token(auth, token, &index);
+    bool unknown = false;
+    const struct hf_jwt_keys *keys = NULL;
+    const struct hf_auth_tenant *tenant = tenant_of_token(auth, token, &index, &keys, &unknown);
 
+    if (unknown && auth->fetched.unknown_kid != NULL && auth->fetched.unknown_kid(auth->fetched.context)) {
+        *ret_check = "kid";
+        return HF_REASON_TRY_LATER;
+    }
     if (tenant == NULL) {
         *ret_check = hf_jwt_error_check(HF_JWT_KEY_UNKNOWN);
         return HF_REASON_CREDENTIALS_INVALID;
     }
     struct hf_token_cache *cache = cache_of(auth, index);
     enum hf_jwt_error error =
-        cache != NULL ? hf_token_cache_verify(cache, auth->set->generation, auth->set->keys, &tenant->policy,
-                                              token, utc_ms / 1000, scratch, sizeof(scratch), &claims)
-                      : hf_jwt_verify(auth->set->keys, &tenant->policy, token, utc_ms / 1000, scratch,
-                                      sizeof(scratch), &claims);
+        cache != NULL
+            ? hf_token_cache_verify(cache, auth->set->generation + auth->fetched.generation, keys,
+                                    &tenant->policy, token, utc_ms / 1000, scratch, sizeof(scratch), &claims)
+            : hf_jwt_verify(keys, &tenant->policy, token, utc_ms / 1000, scratch, sizeof(scratch), &claims);
     if (error != HF_JWT_OK) {
         *ret_check = hf_jwt_error_check(error);
         return error == HF_JWT_EXPIRED ? HF_REASON_CREDENTIALS_EXPIRED : HF_REASON_CREDENTIALS_INVALID;

@@ -24,6 +24,14 @@ struct hf_auth_set {          /* shared by workers, made by app/ */
     uint64_t generation; /* grows with each set */
 };
 
+/* Keys that come by URL: exchanged while the set stays. A kid that is in the set's own keys is looked for there only. */
+struct hf_auth_fetched {
+    const struct hf_jwt_keys *keys;     /* NULL: none yet */
+    uint64_t generation;                /* grows with each exchange */
+    bool (*unknown_kid)(void *context); /* true: the kid may be known soon. NULL: no key comes by URL */
+    void *context;
+};
+
 struct hf_identity {
     struct hf_tenant *tenant;
     const struct hf_auth_tenant
@@ -53,6 +61,8 @@ struct hf_auth *hf_auth_new(struct hf_kv *kv); /* NULL on no memory */
 void hf_auth_free(struct hf_auth *auth);       /* NULL is harmless */
 /* From now on this set; the old one may be freed once every worker has done so. */
 void hf_auth_use(struct hf_auth *auth, const struct hf_auth_set *set);
+/* From now on these, copied; the old keys may be freed once every worker has done so. */
+void hf_auth_use_fetched(struct hf_auth *auth, const struct hf_auth_fetched *fetched);
 const struct hf_auth_set *hf_auth_set(const struct hf_auth *auth);
 const struct hf_auth_tenant *hf_auth_tenant_find(const struct hf_auth *auth,
                                                  struct hf_slice name); /* or NULL */
@@ -60,7 +70,7 @@ const struct hf_auth_tenant *hf_auth_tenant_find(const struct hf_auth *auth,
 /* token and certificate: at least one is there, otherwise HF_REASON_CREDENTIALS_MISSING. wanted: the device named in the path, absent
  * = none; a token whose device claim is "*" may be any device of its tenant, and needs it. HF_REASON_NONE: *ret_identity is filled.
  * *ret_check gets the failing check for the 401 document ("exp", "signature", ...), which tells an honest developer what to fix
- * and an attacker nothing. For refusals of an identified device (revoked, expired) the identity is filled as far as known. */
+ * and an attacker nothing. TRY_LATER: no key has the token's kid, but key sets that are being fetched may. For refusals of an identified device (revoked, expired) the identity is filled as far as known. */
 enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,
                               const struct hf_auth_certificate *certificate, struct hf_slice wanted,
                               uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check);

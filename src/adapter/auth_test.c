@@ -309,15 +309,79 @@ static void new_set_forgets_what_the_old_one_had_verified(void **state)
     hf_auth_free(NULL);
 }
 
+static unsigned asked;
+static bool hope;
+
+static bool unknown_kid(void *context)
+{
+    (void)context;
+    asked++;
+    return hope;
+}
+
+static void keys_that_are_fetched_come_after_the_own_ones_and_may_yet_come(void **state)
+{
+    struct hf_auth_fetched fetched = {.generation = 1, .unknown_kid = unknown_kid};
+    struct hf_jwt_keys *own = kit.set.keys, *keys = hf_jwt_keys_new();
+    char error[128], token[2048], elsewhere[2048], own_token[2048];
+
+    (void)state;
+    asked = 0;
+    assert_int_equal(hf_jwt_keys_add_secret(keys, HF_SLICE("k1"), HF_SLICE("umbrella"),
+                                            HF_SLICE("what another server calls k1, 32 bytes"), error,
+                                            sizeof(error)),
+                     HF_OK);
+    assert_int_equal(hf_jwt_keys_add_secret(keys, HF_SLICE("f1"), HF_SLICE("umbrella"),
+                                            HF_SLICE("fetched, and long enough for HS256"), error,
+                                            sizeof(error)),
+                     HF_OK);
+    snprintf(own_token, sizeof(own_token), "%s", kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000));
+    kit.set.keys = keys; /* kit_token() signs with them */
+    snprintf(token, sizeof(token), "%s", kit_token(&kit, "f1", "d1", NULL, KIT_UTC + 60000));
+    snprintf(elsewhere, sizeof(elsewhere), "%s", kit_token(&kit, "k1", "d1", NULL, KIT_UTC + 60000));
+    kit.set.keys = own;
+
+    hf_auth_use_fetched(kit.auth, &fetched);
+    hope = true;
+    assert_int_equal(ask(token, NULL, NULL), HF_REASON_TRY_LATER);
+    assert_string_equal(check, "kid");
+    hope = false;
+    assert_int_equal(ask(token, NULL, NULL), HF_REASON_CREDENTIALS_INVALID);
+    assert_int_equal(asked, 2);
+    fetched.keys = keys;
+    fetched.generation = 2;
+    hf_auth_use_fetched(kit.auth, &fetched);
+    for (unsigned again = 0; again < 2; again++) {
+        assert_int_equal(ask(token, NULL, NULL), HF_REASON_NONE);
+        assert_ptr_equal(identity.tenant, &kit.tenant[1]);
+    }
+    assert_int_equal(ask(own_token, NULL, NULL), HF_REASON_NONE);
+    assert_ptr_equal(identity.tenant, &kit.tenant[0]);
+    assert_int_equal(ask(elsewhere, NULL, NULL), HF_REASON_CREDENTIALS_INVALID); /* k1 is ours */
+    assert_int_equal(ask("no.token.atall", NULL, NULL), HF_REASON_CREDENTIALS_INVALID);
+    assert_int_equal(asked, 2);
+    fetched.keys = NULL; /* gone, and with it what it had verified */
+    fetched.generation = 3;
+    hf_auth_use_fetched(kit.auth, &fetched);
+    assert_int_equal(ask(token, NULL, NULL), HF_REASON_CREDENTIALS_INVALID);
+    hf_jwt_keys_free(keys);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, done)
     const struct CMUnitTest tests[] = {
-        ROW(token_names_tenant_and_device),       ROW(a_device_may_name_itself_later),
-        ROW(bad_tokens_say_which_check_failed),   ROW(token_within_the_leeway_lives_to_its_end),
-        ROW(scopes_must_allow_connecting),        ROW(certificates_alone_and_beside_a_token),
-        ROW(a_denied_certificate_lets_nobody_in), ROW(revoked_is_revoked),
-        ROW(what_was_revoked_since_is_found),     ROW(new_set_forgets_what_the_old_one_had_verified),
+        ROW(token_names_tenant_and_device),
+        ROW(a_device_may_name_itself_later),
+        ROW(bad_tokens_say_which_check_failed),
+        ROW(token_within_the_leeway_lives_to_its_end),
+        ROW(scopes_must_allow_connecting),
+        ROW(certificates_alone_and_beside_a_token),
+        ROW(a_denied_certificate_lets_nobody_in),
+        ROW(revoked_is_revoked),
+        ROW(what_was_revoked_since_is_found),
+        ROW(new_set_forgets_what_the_old_one_had_verified),
+        ROW(keys_that_are_fetched_come_after_the_own_ones_and_may_yet_come),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include <ctype.h>
 
 #include "app/config_check.h"
+#include "app/jwks.h"
 #include "base/assert.h"
 #include "core/fleet/fleet.h"
 
@@ -12,22 +13,54 @@ static bool name_is_valid(const char *name)
     return true;
 }
 
+/* A key set names its own. */
+static bool names_its_kid(const struct hf_config_jwt_key *key)
+{
+    return key->jwks_file == NULL && key->jwks_url == NULL;
+}
+
+static void check_jwks_url(const struct hf_config_tenant *tenant, size_t i, struct hf_config_errors *errors)
+{
+    const struct hf_config_jwt_key *key = &tenant->jwt_keys.at[i];
+    const char *wrong = key->jwks_url != NULL ? hf_jwks_url_wrong(key->jwks_url) : NULL;
+
+    if (wrong != NULL)
+        hf_config_error(errors, NULL, "tenants.%s.jwt_keys.%zu.jwks_url: %s", tenant->name, i, wrong);
+    if (key->jwks_ca_file != NULL && key->jwks_url == NULL)
+        hf_config_error(errors, NULL,
+                        "tenants.%s.jwt_keys.%zu.jwks_ca_file is for jwks_url, which is not there",
+                        tenant->name, i);
+}
+
+static void check_jwks_count(const struct hf_config *config, struct hf_config_errors *errors)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->tenants.count; i++)
+        for (size_t k = 0; k < config->tenants.at[i].jwt_keys.count; k++)
+            count += config->tenants.at[i].jwt_keys.at[k].jwks_url != NULL;
+    if (count > HF_JWKS_SOURCES_MAX)
+        hf_config_error(errors, NULL, "tenants: %zu keys have a jwks_url; %d are taken at most", count,
+                        HF_JWKS_SOURCES_MAX);
+}
+
 static void check_jwt_key(const struct hf_config_tenant *tenant, size_t i, struct hf_config_errors *errors)
 {
     const struct hf_config_jwt_key *key = &tenant->jwt_keys.at[i];
     bool symmetric = key->alg == HF_CONFIG_JWT_HS256;
     unsigned secrets = (key->secret_file != NULL) + (key->secret_env != NULL);
-    unsigned publics = (key->public_key_file != NULL) + (key->jwks_file != NULL);
+    unsigned publics = (key->public_key_file != NULL) + (key->jwks_file != NULL) + (key->jwks_url != NULL);
     const char *kid = key->kid != NULL ? key->kid : "";
 
     if (symmetric ? secrets != 1 || publics != 0 : publics != 1 || secrets != 0)
-        hf_config_error(
-            errors, NULL, "tenants.%s.jwt_keys.%zu (kid '%s') needs exactly one of %s and nothing else",
-            tenant->name, i, kid, symmetric ? "secret_file, secret_env" : "public_key_file, jwks_file");
+        hf_config_error(errors, NULL,
+                        "tenants.%s.jwt_keys.%zu (kid '%s') needs exactly one of %s and nothing else",
+                        tenant->name, i, kid,
+                        symmetric ? "secret_file, secret_env" : "public_key_file, jwks_file, jwks_url");
     for (size_t k = 0; k < i; k++) {
         const char *other = tenant->jwt_keys.at[k].kid;
 
-        if (key->jwks_file == NULL && tenant->jwt_keys.at[k].jwks_file == NULL &&
+        if (names_its_kid(key) && names_its_kid(&tenant->jwt_keys.at[k]) &&
             strcmp(kid, other != NULL ? other : "") == 0)
             hf_config_error(errors, NULL, "tenants.%s.jwt_keys: the kid '%s' stands twice; kids must differ",
                             tenant->name, kid);
@@ -116,8 +149,10 @@ static void check_tenant(const struct hf_config *config, size_t i, struct hf_con
         if (strcmp(tenant->name, config->tenants.at[k].name) == 0)
             hf_config_error(errors, NULL, "tenants: the name '%s' stands twice; names must differ",
                             tenant->name);
-    for (size_t k = 0; k < tenant->jwt_keys.count; k++)
+    for (size_t k = 0; k < tenant->jwt_keys.count; k++) {
         check_jwt_key(tenant, k, errors);
+        check_jwks_url(tenant, k, errors);
+    }
     check_topics(tenant, errors);
     check_shadow_index(tenant, errors);
     bool cameras = config->gb28181.enabled &&
@@ -160,6 +195,7 @@ void hf_config_check_tenants(const struct hf_config *config, struct hf_config_er
             "`holdfast default-config`), or try `holdfast dev`, which makes one");
     for (size_t i = 0; i < config->tenants.count; i++)
         check_tenant(config, i, errors);
+    check_jwks_count(config, errors);
     for (size_t i = 0; i < config->api.api_keys.count; i++)
         check_api_key(config, i, errors);
 }

@@ -62,6 +62,7 @@ static void check_jwt_key(const struct hf_config_tenant *tenant, size_t i, char 
     check_file(option, key->secret_file, true, errors);
     check_file(option, key->public_key_file, false, errors);
     check_file(option, key->jwks_file, false, errors);
+    check_file(option, key->jwks_ca_file, false, errors);
     if (key->secret_env != NULL && !env_has(env, key->secret_env))
         hf_config_error(errors, NULL, "%s: the environment variable %s is not set", option, key->secret_env);
 }

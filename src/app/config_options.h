@@ -177,7 +177,9 @@
     X(TEXT, _, secret_file, "", 0, 1024, LIVE, "File with the HS256 secret, 32 bytes or more.") \
     X(TEXT, _, secret_env, "", 0, 128, LIVE, "Environment variable with the HS256 secret, instead of a file.") \
     X(TEXT, _, public_key_file, "", 0, 1024, LIVE, "PEM public key of ES256, EdDSA or RS256.") \
-    X(TEXT, _, jwks_file, "", 0, 1024, LIVE, "JSON Web Key Set (RFC 7517); its keys must be of this alg.")
+    X(TEXT, _, jwks_file, "", 0, 1024, LIVE, "JSON Web Key Set (RFC 7517) in a file; each key's kind says its algorithm.") \
+    X(TEXT, _, jwks_url, "", 0, 1024, LIVE, "JSON Web Key Set at an https URL (http on loopback only): fetched at start, every 10 minutes, and for a kid that is in no key set, then at most once in 30 s. When a fetch fails the last good set stays. A kid that another key has already is not taken from it.") \
+    X(TEXT, _, jwks_ca_file, "", 0, 1024, LIVE, "PEM certificates of the CAs that jwks_url's server is verified with. Empty: the system's.")
 
 #define HF_CONFIG_ROWS_topic_rule(X) \
     X(TEXT, _, type, "", 1, 128, LIVE, "The `type` of a raw JSON message, such as location_update.") \

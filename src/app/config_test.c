@@ -169,6 +169,8 @@ static void mistakes_of_tenants_are_named(void **state)
          "exactly one of secret_file, secret_env"},
         {"tenants: [{name: a, jwt_keys: [{alg: ES256}]}]", "exactly one of public_key_file, jwks_file"},
         {"tenants: [{name: a, jwt_keys: [{kid: x, jwks_file: j, public_key_file: k}]}]", "exactly one of"},
+        {"tenants: [{name: a, jwt_keys: [{jwks_file: j, jwks_url: 'https://a/'}]}]", "exactly one of"},
+        {"tenants: [{name: a, jwt_keys: [{jwks_url: 'http://10.0.0.1/'}]}]", "http is for loopback only"},
         {"tenants: [{name: a, jwt_keys: [{kid: x, public_key_file: j}, {kid: x, public_key_file: k}]}]",
          "the kid 'x' stands twice"},
         {"tenants: [{name: a, topics: [{type: t, topic: 'x/#'}]}]", "'x/#' is a filter"},

@@ -210,6 +210,15 @@ static hf_err open_workers(struct hf_gateway *gateway, char *error, size_t error
     return err;
 }
 
+/* Other keys came by URL: each worker takes them with its next turn. */
+static void on_keys(void *context)
+{
+    struct hf_gateway *gateway = context;
+
+    for (unsigned i = 0; i < gateway->worker_count; i++)
+        hf_loop_wake(gateway->workers[i]->loop);
+}
+
 static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *error, size_t error_bytes)
 {
     hf_err err = open_logging(gateway, config, error, error_bytes);
@@ -225,6 +234,8 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
         err = gateway->tenants ? hf_tenants_load(gateway->tenants, config, gateway->env, error, error_bytes)
                                : HF_ERR_NOMEM;
     }
+    if (err == HF_OK)
+        err = hf_jwks_new(&gateway->logger, on_keys, gateway, &gateway->jwks);
     if (err == HF_OK)
         err = open_log(gateway, config, error, error_bytes);
     if (err == HF_OK)
@@ -302,6 +313,8 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_series_thread_start(gateway->series);
     if (err == HF_OK && gateway->media != NULL)
         err = hf_media_start(gateway->media);
+    if (err == HF_OK)
+        err = hf_jwks_use(gateway->jwks, gateway->rules->config);
     hf_pools_begin(gateway);
     /* Before its worker runs the journal is still ours. At once: the first record of this start comes before all others. */
     hf_node_record(gateway, HF_EVENT_NODE_STARTED);
@@ -377,6 +390,7 @@ static void answer_callers(struct hf_gateway *gateway)
 void hf_gateway_stop(struct hf_gateway *gateway)
 {
     hf_log(&gateway->logger, HF_LOG_STOPPING, HF_F_END);
+    hf_jwks_stop(gateway->jwks); /* it wakes workers */
     for (unsigned i = 0; i < gateway->worker_count; i++) {
         atomic_store(&gateway->workers[i]->stop, true);
         hf_loop_wake(gateway->workers[i]->loop);
@@ -424,6 +438,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     hf_kv_close(gateway->kv);
     hf_log_close(gateway->log);
     hf_gateway_listeners_free(gateway);
+    hf_jwks_free(gateway->jwks);
     hf_tenants_free(gateway->tenants);
     hf_latency_history_free(gateway->latency_history);
     for (struct hf_gateway_rules *rules = gateway->rules, *older; rules != NULL; rules = older) {

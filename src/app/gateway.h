@@ -7,6 +7,7 @@
 #include "app/config.h"
 #include "app/gb.h"
 #include "app/gb_accounts.h"
+#include "app/jwks.h"
 #include "app/log_sink.h"
 #include "app/log_thread.h"
 #include "app/login.h"
@@ -51,6 +52,7 @@ struct hf_gateway {
     struct hf_log_sink_file sink;
     struct hf_gateway_rules *_Atomic rules; /* in force; exchanged by the main thread, read by all */
     struct hf_tenants *tenants;
+    struct hf_jwks *jwks; /* owns: keys of tokens that come by URL */
     struct hf_log *log;
     struct hf_kv *kv;
     struct hf_log_thread log_thread;

@@ -134,6 +134,8 @@ static hf_err add_key(struct hf_jwt_keys *keys, const struct hf_config_tenant *t
     enum hf_jwt_alg alg = alg_of(key->alg);
     const char *secret;
 
+    if (key->jwks_url != NULL)
+        return HF_OK; /* app/jwks.h */
     if (key->jwks_file != NULL)
         return add_file(keys, alg, kid, name, key->jwks_file, true, error, error_bytes);
     if (key->secret_env == NULL)

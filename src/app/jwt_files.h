@@ -14,7 +14,7 @@ enum { HF_JWT_FILE_BYTES_MAX = HF_JWT_JWKS_BYTES_MAX };
 hf_err hf_jwt_files_add(struct hf_jwt_keys *keys, enum hf_jwt_alg alg, struct hf_slice kid,
                         struct hf_slice tenant, const char *file, char *error, size_t error_bytes);
 
-/* The keys of all tenants, each bound to its own. Gives *ret_keys (hf_jwt_keys_free()). `env` as hf_config_load(). */
+/* The keys of all tenants but those that come by URL, each bound to its own. Gives *ret_keys (hf_jwt_keys_free()). `env` as hf_config_load(). */
 hf_err hf_jwt_files_load(const struct hf_config *config, char *const *env, struct hf_jwt_keys **ret_keys,
                          char *error, size_t error_bytes);
 

@@ -536,6 +536,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     log_lines(&text, &gateway->sink);
     connections(&text, &sum);
     hf_gateway_tls_metrics(&text, gateway);
+    hf_jwks_metrics(&text, gateway->jwks, hf_clock_ms());
     close_codes(&text, &sum);
     hf_page_rows(&text, message_rows, HF_COUNT_OF(message_rows), &sum);
     sessions(&text, &sum);

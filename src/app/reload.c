@@ -142,6 +142,8 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
         hf_config_free(config);
         return;
     }
+    if (hf_jwks_use(gateway->jwks, config) != HF_OK)
+        reject(gateway, "tenants: no memory or thread to fetch key sets; those before stay");
     log_changes(gateway, gateway->rules->config, config);
     reload_tls(gateway, config);
     hf_logger_set_level(&gateway->logger, hf_gateway_log_level(config->logging.level));

@@ -211,6 +211,10 @@ static void drain_step(struct hf_worker *worker)
 
 static void take_orders(struct hf_worker *worker)
 {
+    uint64_t in_use = worker->fetched_keys != NULL ? worker->fetched_keys->generation : 0;
+
+    if (hf_jwks_generation(worker->gateway->jwks) != in_use)
+        hf_worker_use_fetched_keys(worker);
     if (atomic_exchange_explicit(&worker->reload, false, memory_order_acquire)) {
         (void)hf_worker_use_rules(worker, worker->gateway->rules);
         worker->deny_generation = UINT64_MAX; /* CRL and CA files may have changed with it */
@@ -490,6 +494,7 @@ void hf_worker_free(struct hf_worker *worker)
     free(worker->to);
     free(worker->listeners);
     hf_auth_free(worker->auth);
+    hf_jwks_give(worker->gateway->jwks, worker->fetched_keys);
     hf_inbox_free(worker->inbox);
     pthread_mutex_destroy(&worker->stats_mutex);
     free(worker);

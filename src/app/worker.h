@@ -121,6 +121,7 @@ struct hf_worker {
     uint64_t conn_seed, conn_count;
     uint64_t moved_in, moved_out;
     const struct hf_auth_set *auth_set; /* in use here */
+    struct hf_jwks_set *fetched_keys;   /* taken; NULL: none came yet */
     struct hf_gateway_rules *rules;     /* in use here */
     uint64_t deny_generation;           /* of the deny-list when certificates were last looked at */
     uint64_t alive_offset, alive_ms;    /* the first worker: when the log last moved (app/node_life.h) */
@@ -158,6 +159,8 @@ void hf_worker_stats(struct hf_worker *worker, struct hf_worker_stats *ret_stats
 /* metrics.c: of all workers, as they published them last. scratch is only room, and both are large. */
 void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, struct hf_worker_stats *scratch);
 
+/* worker_rules.c: the newest keys that came by URL. */
+void hf_worker_use_fetched_keys(struct hf_worker *worker);
 /* worker_rules.c: at start, and on the worker with each reload. HF_ERR_NOMEM only at start. */
 hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *rules);
 

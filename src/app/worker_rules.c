@@ -104,3 +104,20 @@ hf_err hf_worker_use_rules(struct hf_worker *worker, struct hf_gateway_rules *ru
     hf_auth_use(worker->auth, worker->auth_set);
     return HF_OK;
 }
+
+static bool unknown_kid(void *context)
+{
+    struct hf_worker *worker = context;
+
+    return hf_jwks_unknown_kid(worker->gateway->jwks, worker->loop->now_ms);
+}
+
+void hf_worker_use_fetched_keys(struct hf_worker *worker)
+{
+    worker->fetched_keys = hf_jwks_take(worker->gateway->jwks, worker->fetched_keys);
+    hf_auth_use_fetched(worker->auth,
+                        &(struct hf_auth_fetched){.keys = worker->fetched_keys->keys,
+                                                  .generation = worker->fetched_keys->generation,
+                                                  .unknown_kid = unknown_kid,
+                                                  .context = worker});
+}

@@ -56,6 +56,15 @@ static enum hf_jwt_error verify(const struct hf_config *config, const struct hf_
     return hf_jwt_verify(keys, &policy, token, now_s, scratch, HF_JWT_SCRATCH_BYTES, ret_claims);
 }
 
+static bool has_urls(const struct hf_config *config)
+{
+    for (size_t i = 0; i < config->tenants.count; i++)
+        for (size_t k = 0; k < config->tenants.at[i].jwt_keys.count; k++)
+            if (config->tenants.at[i].jwt_keys.at[k].jwks_url != NULL)
+                return true;
+    return false;
+}
+
 static int check_token(const char *argv0, const struct hf_config *config, struct hf_slice token)
 {
     char scratch[HF_JWT_SCRATCH_BYTES], error[768] = "";
@@ -72,8 +81,11 @@ static int check_token(const char *argv0, const struct hf_config *config, struct
         print_claims(&claims);
         status = hf_cli_flush(argv0);
     } else {
-        status =
-            hf_cli_failed(argv0, "refused (%s): %s", hf_jwt_error_check(verdict), hf_jwt_error_text(verdict));
+        status = hf_cli_failed(argv0, "refused (%s): %s%s", hf_jwt_error_check(verdict),
+                               hf_jwt_error_text(verdict),
+                               verdict == HF_JWT_KEY_UNKNOWN && has_urls(config)
+                                   ? "; key sets by URL (jwks_url) are not fetched for this check"
+                                   : "");
     }
     hf_jwt_keys_free(keys);
     return status;

@@ -81,6 +81,7 @@ def test_who_scrolls_back_reads_and_misses_nothing(admin, gw):
 def test_a_list_is_found_as_it_was_left(admin, gw):
     many = [f"back-{n:03}" for n in range(80)]
     gw.known(*many)
+    eventually(lambda: len(gw.api().get("/v1/devices?contains=back-&limit=100")["devices"]) == 80)
     admin.page.window(1280, 500)
     try:
         admin.go("/devices?contains=back-")
@@ -274,7 +275,7 @@ def test_letters_stand_out_from_their_ground(admin, gw, dark):
                 admin.go("/" + where)
                 admin.until("document.querySelector('main .page') && !document.querySelector('main .spin')")
                 if where == "latency":
-                    admin.until("document.querySelector('.heat .cell')?.innerText.includes('%')")
+                    admin.until("[...document.querySelectorAll('.heat .cell')].some(one => one.innerText.includes('%'))")
                 assert admin.run(PALE) == [], where
     finally:
         admin.page.window(1280, 800)

@@ -48,7 +48,7 @@ def test_a_device_moves_without_a_request(admin, gw):
 
 def test_sensors_move_without_a_request(admin, gw):
     with gw.connect("bike-5", path="/v1/connect/bike-5?format=samples") as bike:
-        gw.api().wait("online", device="bike-5")
+        gw.in_tables("bike-5")
         samples.ride(bike, 100)
         admin.go("/device/bike-5/sensors")
         admin.until(f"{POWER} === '100 W'")
@@ -63,7 +63,7 @@ def test_sensors_move_without_a_request(admin, gw):
 def test_a_hidden_page_watches_nothing(admin, gw):
     hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s}); document.dispatchEvent(new Event('visibilitychange'))"
     with gw.connect("bike-6", path="/v1/connect/bike-6?format=samples") as bike:
-        gw.api().wait("online", device="bike-6")
+        gw.in_tables("bike-6")
         samples.ride(bike, 100)
         admin.go("/device/bike-6/sensors")
         admin.until(f"{POWER} === '100 W'")

@@ -144,7 +144,7 @@ def test_a_camera_is_played_back(admin, gw, tmp_path):
         admin.until("document.querySelector('video').videoWidth === 320 && document.querySelector('video').currentTime > 0.2")
         admin.release()
         camera.wait("hung_up", count=2)
-        assert admin.run("!document.querySelector('video').hidden && !document.querySelector('main [role=alert]')")
+        admin.until("!document.querySelector('video').hidden && !document.querySelector('main [role=alert]')")
         admin.run("(() => { const real = window.fetch; window.fetch = async (...all) => { const answer = await real(...all); window.steered = answer.status; window.fetch = real; return answer; }; })()")
         admin.press("Pause")  # the one that is shown
         assert admin.until("window.steered") == 200

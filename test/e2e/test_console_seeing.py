@@ -19,7 +19,7 @@ def gw(shared_gateway):
 def test_sensors_are_live(admin, gw):
     power = "document.querySelector('[data-live=power]')?.innerText"
     with gw.connect("bike-7", path="/v1/connect/bike-7?format=samples") as bike:
-        gw.api().wait("online", device="bike-7")
+        gw.in_tables("bike-7")
         samples.ride(bike, 210)
         admin.go("/device/bike-7/sensors")
         admin.until(f"{power} === '210 W'")
@@ -34,7 +34,7 @@ def test_sensors_are_live(admin, gw):
         admin.says("two clocks", "table.heat")
         assert admin.run("[...document.querySelectorAll('table.heat th[scope=row]')].map(one => one.innerText)")[:2] == ["capture", "gateway"]
     with gw.connect("mute-7"):
-        gw.api().wait("online", device="mute-7")
+        gw.in_tables("mute-7")
         admin.go("/device/mute-7/sensors")
         admin.says("No sensor spoke", "main")
 

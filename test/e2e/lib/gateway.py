@@ -175,6 +175,10 @@ class Gateway:
             self.connect(device).close()
         return self
 
+    def in_tables(self, device):
+        """Until they know it; GET /v1/devices/... knows it before, from memory."""
+        eventually(lambda: self.api().get(f"/v1/devices?contains={device}&limit=1")["devices"])
+
     def metrics(self):
         """{("name", (("label", "value"), ...)): number}"""
         from lib.metrics import parse

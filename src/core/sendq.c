@@ -106,7 +106,7 @@ static bool can_fit(const struct hf_sendq *sendq, const struct node *older, cons
     if (left + item->frame->bytes <= bytes_max)
         return true;
     for (struct hf_list_node *at = sendq->nodes.next; droppable(item) && at != &sendq->nodes; at = at->next) {
-        if (node_of(at) == older || !droppable(&node_of(at)->item))
+        if ((older != NULL && node_of(at) == older) || !droppable(&node_of(at)->item))
             continue;
         left -= node_of(at)->item.frame->bytes;
         if (left + item->frame->bytes <= bytes_max)

@@ -276,6 +276,9 @@ def test_letters_stand_out_from_their_ground(admin, gw, dark):
                 admin.until("document.querySelector('main .page') && !document.querySelector('main .spin')")
                 if where == "latency":
                     admin.until("[...document.querySelectorAll('.heat .cell')].some(one => one.innerText.includes('%'))")
+                if where.startswith("events"):
+                    admin.press("Pause")
+                    admin.until("[...document.querySelectorAll('button')].some(one => one.innerText === 'Resume')")
                 assert admin.run(PALE) == [], where
     finally:
         admin.page.window(1280, 800)

@@ -26,7 +26,7 @@ export const zh = {
   "As it was read last; {n} options. Tenants, keys and cameras are left out.": "最近一次读取的内容，共 {n} 项；不含租户、密钥和摄像机。",
   "That login link was used already, or is too old. Log in with the API key; holdfast dev printed it, too.": "此登录链接已用过或已过期。请用 API 密钥登录；holdfast dev 也打印了它。", "This key is not valid: unknown, revoked or expired.": "密钥无效：未知、已吊销或已过期。",
   "The key was revoked.": "密钥已被吊销。", "Log in with an API key. What you see and may do is what the key may.": "请用 API 密钥登录。密钥的权限决定你能看到和操作的内容。", "API key": "API 密钥", "Logging in…": "登录中…", "Log in": "登录",
-  "The key stays in this tab and goes with it. holdfast gen key makes one.": "密钥只保存在此标签页，关闭即消失。可用 holdfast gen key 生成。", "This node is not ready": "此节点未就绪", "Devices online": "在线设备", "of {n} known": "共知 {n} 台", "not here lately": "近期未出现",
+  "The key stays in this tab and goes with it. holdfast gen key makes one.": "密钥只保存在此标签页，关闭即消失。可用 holdfast gen key 生成。", "This node is not ready": "此节点未就绪", "Devices online": "在线设备", "of {n} known": "共知 {n} 台", "offline or not back yet": "离线或尚未重连",
   "Messages in": "上行消息", "Messages out": "下行消息", "{n} waiting": "{n} 条等待", "Durable lag": "落盘滞后", "records": "条", "log writable": "日志可写", "log takes nothing": "日志不可写", "Records that are durable but not yet in the tables": "已落盘但尚未进入表的记录",
   "Loop stall P99": "循环停顿 P99", "last minute": "最近一分钟", "By how much one turn of an event loop delays what is ready": "事件循环的一轮让就绪事件延迟多久", "Memory": "内存", "{n} per device": "每台设备 {n}", "resident": "常驻",
   "All of the process by devices online; shown from 100 on": "进程内存除以在线设备数，100 台起显示", "CPU": "CPU", "{n} workers": "{n} 个工作线程", "Of one core": "相对一个核", "Ledger": "账本", 

@@ -99,7 +99,7 @@ function Tail({ params }) {
   const last = rows[rows.length - 1], late = last && !paused && state === "open" ? now - last.time_ms : 0;
   return <div class="page fill">
     <div class="filters">
-      <button class={paused ? "main" : ""} onClick={pause} aria-pressed={paused} title="p">{paused ? t("Resume") : t("Pause")}</button>
+      <button class={paused ? "main" : ""} onClick={pause} title="p">{paused ? t("Resume") : t("Pause")}</button>
       <select aria-label={t("Type")} value={params.type ?? ""} onChange={(event) => setQuery({ type: event.target.value })}>
         <option value="">{t("all types")}</option>{GROUPS.map(([name, types]) => <option key={name} value={types}>{t(name)}</option>)}
         {params.type && !GROUPS.some(([, types]) => types === params.type) && <option value={params.type}>{params.type.split(",").map(typeText).join(", ")}</option>}

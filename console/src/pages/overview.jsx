@@ -8,7 +8,7 @@ import { checkText, poolText, reasonText } from "../lib/names.js";
 import { Chart } from "../parts/chart.jsx";
 import { Counts, Fresh, Loading, NoPermission, Panel, Reason, Since, Stat, Bar } from "../parts/ui.jsx";
 
-const MINUTE_MS = 60000, AWAY = "not here lately";
+const MINUTE_MS = 60000, AWAY = "offline or not back yet";
 
 function minuteAgo(past) {
   const last = past[past.length - 1];
@@ -17,6 +17,9 @@ function minuteAgo(past) {
 
 const grown = (now, before) => Object.entries(now).map(([name, n]) => [name, n - (before[name] ?? 0)]).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
 const sorted = (counts) => Object.entries(counts).sort((a, b) => b[1] - a[1]);
+
+// By state are those in memory. Of the others the tables know: offline since long, or, soon after a start, not back yet.
+const byState = ({ offline = 0, ...others }, away) => ({ ...others, [away > 0 ? AWAY : "offline"]: offline + away });
 
 export function Overview() {
   const now = useCell(overview);
@@ -59,7 +62,7 @@ function Numbers({ now }) {
       <Panel title={t("Loop stall P99")}><Chart data={charts.stall} format={micros} label={t("Loop stall P99")} series={[{ label: "P99", color: "--c4" }]} /></Panel>
     </div>
     <div class="stack">
-      <Panel title={t("Devices by state")}><Counts rows={sorted(known > here ? { ...data.devices_now, [AWAY]: known - here } : data.devices_now)} name={(state) => t(state)} href={(name) => "#/devices" + (name === AWAY ? "" : "?state=" + name)} empty={t("No device was here yet")} /></Panel>
+      <Panel title={t("Devices by state")}><Counts rows={sorted(byState(data.devices_now, known - here))} name={(state) => t(state)} href={(name) => "#/devices?state=" + (name === AWAY ? "offline" : name)} empty={t("No device was here yet")} /></Panel>
       <Panel title={t("Disconnects, last {span}", { span: span(seconds * 1000) })} tools={<span class="quiet">{t("{n} since the start", { n: num(Object.values(data.connections.ended).reduce((a, b) => a + b, 0)) })}</span>}>
         <Counts rows={ended} name={reasonText} href={(name) => "#/devices?reason=" + name} empty={t("Nobody left")} />
       </Panel>

@@ -14,6 +14,9 @@ struct hf_auth {
     struct hf_auth_fetched fetched;
     struct hf_token_cache **caches; /* owns: one per tenant, made when its first token comes */
     unsigned cache_count;
+    uint64_t (*clock_us)(void); /* NULL: checks are not timed */
+    struct hf_hist *us;         /* borrows */
+    uint64_t spent_us;
 };
 
 struct hf_auth *hf_auth_new(struct hf_kv *kv)
@@ -23,6 +26,17 @@ struct hf_auth *hf_auth_new(struct hf_kv *kv)
     if (auth != NULL)
         auth->kv = kv;
     return auth;
+}
+
+void hf_auth_time(struct hf_auth *auth, uint64_t (*clock_us)(void), struct hf_hist *us)
+{
+    auth->clock_us = clock_us;
+    auth->us = us;
+}
+
+uint64_t hf_auth_spent_us(const struct hf_auth *auth)
+{
+    return auth->spent_us;
 }
 
 static void caches_free(struct hf_auth *auth)
@@ -247,10 +261,9 @@ static enum hf_reason by_certificate(struct hf_auth *auth, const struct hf_auth_
                                                 : HF_REASON_NONE;
 }
 
-static enum hf_reason decide(struct hf_auth *auth, struct hf_slice token,
-                             const struct hf_auth_certificate *certificate, struct hf_slice wanted,
-                             bool later, uint64_t utc_ms, struct hf_identity *ret_identity,
-                             const char **ret_check)
+static enum hf_reason judge(struct hf_auth *auth, struct hf_slice token,
+                            const struct hf_auth_certificate *certificate, struct hf_slice wanted, bool later,
+                            uint64_t utc_ms, struct hf_identity *ret_identity, const char **ret_check)
 {
     bool has_certificate = certificate != NULL && certificate->tenant.bytes > 0;
     enum hf_reason reason = HF_REASON_NONE;
@@ -270,6 +283,24 @@ static enum hf_reason decide(struct hf_auth *auth, struct hf_slice token,
         return HF_REASON_REVOKED;
     }
     return HF_REASON_NONE;
+}
+
+/* What was shown, and is it good? That is timed; that nothing was shown is not. */
+static enum hf_reason decide(struct hf_auth *auth, struct hf_slice token,
+                             const struct hf_auth_certificate *certificate, struct hf_slice wanted,
+                             bool later, uint64_t utc_ms, struct hf_identity *ret_identity,
+                             const char **ret_check)
+{
+    uint64_t begun_us = auth->clock_us != NULL ? auth->clock_us() : 0;
+    enum hf_reason reason = judge(auth, token, certificate, wanted, later, utc_ms, ret_identity, ret_check);
+
+    if (auth->clock_us != NULL && reason != HF_REASON_CREDENTIALS_MISSING) {
+        uint64_t us = auth->clock_us() - begun_us;
+
+        auth->spent_us += us;
+        hf_hist_record(auth->us, us);
+    }
+    return reason;
 }
 
 enum hf_reason hf_auth_device(struct hf_auth *auth, struct hf_slice token,

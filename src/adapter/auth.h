@@ -4,6 +4,7 @@
 #ifndef HF_ADAPTER_AUTH_H
 #define HF_ADAPTER_AUTH_H
 
+#include "base/hist.h"
 #include "base/reason.h"
 #include "codec/jwt/jwt.h"
 #include "core/kv.h"
@@ -59,6 +60,9 @@ struct hf_auth; /* opaque */
 
 struct hf_auth *hf_auth_new(struct hf_kv *kv); /* NULL on no memory */
 void hf_auth_free(struct hf_auth *auth);       /* NULL is harmless */
+/* From now on each check of a device's credentials is timed into us (borrowed). */
+void hf_auth_time(struct hf_auth *auth, uint64_t (*clock_us)(void), struct hf_hist *us);
+uint64_t hf_auth_spent_us(const struct hf_auth *auth); /* in checks so far; 0 = they are not timed */
 /* From now on this set; the old one may be freed once every worker has done so. */
 void hf_auth_use(struct hf_auth *auth, const struct hf_auth_set *set);
 /* From now on these, copied; the old keys may be freed once every worker has done so. */

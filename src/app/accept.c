@@ -111,7 +111,7 @@ static void on_tls_ready(struct hf_link *link)
 
     hf_tls_timing(hf_stream_ssl(stream), &timing);
     if (timing.finished_us > timing.handshake_start_us)
-        hf_hist_record(&worker->tls_handshake_us, timing.finished_us - timing.handshake_start_us);
+        hf_hist_record(&worker->stages.tls, timing.finished_us - timing.handshake_start_us);
     hf_http_secured(link);
 }
 
@@ -141,6 +141,14 @@ static bool proxy_allowed(const struct hf_worker *worker, const struct hf_gatewa
                 return true;
     }
     return false;
+}
+
+/* The kernel knows how long it waited, but by ticks: within one, it counts from the begin of this turn. */
+static void time_accept(struct hf_worker *worker, int fd)
+{
+    uint64_t waited_us = (uint64_t)hf_socket_waited_ms(fd) * 1000;
+
+    hf_hist_record(&worker->stages.accept, HF_MAX(waited_us, hf_clock_us() - worker->loop->now_us));
 }
 
 /* HF_REASON_NONE: the descriptor is the stream's. */
@@ -179,6 +187,7 @@ static void on_accept(struct hf_listener *listener, int fd, const struct sockadd
         refuse(worker, fd, shared->tls != NULL, reason);
         return;
     }
+    time_accept(worker, fd);
     struct hf_http_options http = {.roles = shared->roles,
                                    .tls = shared->tls != NULL,
                                    .proxy_protocol = shared->proxy_protocol,
@@ -299,12 +308,21 @@ static bool still_good(struct hf_worker *worker, struct hf_link *link, const str
     return certificate_good(link) && !hf_auth_revoked(worker->auth, identity);
 }
 
+static void time_upgrade(struct hf_worker *worker, const struct hf_ws_admit *admit)
+{
+    hf_hist_record(&worker->stages.upgrade, hf_clock_us() - admit->upgrade_from_us - admit->auth_us);
+}
+
 static bool let_in(struct hf_worker *worker, struct hf_link *link, const struct hf_ws_admit *admit,
                    enum hf_reason *ret_reason)
 {
     *ret_reason = HF_REASON_REVOKED;
-    return still_good(worker, link, &admit->identity) &&
-           hf_ws_open(&worker->ws, link, admit, ret_reason) == HF_OK;
+    if (!still_good(worker, link, &admit->identity) ||
+        hf_ws_open(&worker->ws, link, admit, ret_reason) != HF_OK)
+        return false;
+    if (!admit->upgraded) /* else that was before it moved */
+        time_upgrade(worker, admit);
+    return true;
 }
 
 void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move)
@@ -359,6 +377,7 @@ static bool http_connect(void *context, struct hf_link *link, const struct hf_ws
             hf_hub_refused(&worker->hub, identity->tenant->name, device, *ret_reason);
         return false;
     }
+    time_upgrade(worker, admit);
     if (unread_bytes > 0)
         link->handler->on_data(link, (uint8_t *)unread, unread_bytes); /* frames that came with the request */
     return true;

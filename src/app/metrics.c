@@ -38,7 +38,10 @@ void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, str
         hf_gbw_stats_add(&sum->gb, &scratch->gb);
         hf_ledger_add(&sum->ledger, &scratch->ledger);
         hf_hist_merge(&sum->loop.stall_us, &scratch->loop.stall_us);
-        hf_hist_merge(&sum->tls_handshake_us, &scratch->tls_handshake_us);
+        hf_hist_merge(&sum->stages.accept, &scratch->stages.accept);
+        hf_hist_merge(&sum->stages.tls, &scratch->stages.tls);
+        hf_hist_merge(&sum->stages.upgrade, &scratch->stages.upgrade);
+        hf_hist_merge(&sum->stages.auth, &scratch->stages.auth);
         sum->loop.turns += scratch->loop.turns;
         sum->loop.rests += scratch->loop.rests;
         sum->loop.streams_now += scratch->loop.streams_now;
@@ -163,8 +166,15 @@ static void connections(struct hf_page *text, const struct hf_worker_stats *sum)
     hf_page_rows(text, handshake_rows, HF_COUNT_OF(handshake_rows), sum);
     hf_page_one(text, "tls_handshakes_waiting", "gauge", "handshakes that wait for CPU",
                 (double)sum->loop.handshakes_waiting);
-    hf_page_histogram(text, "tls_handshake_seconds", "accept to the client's Finished",
-                      &sum->tls_handshake_us);
+    hf_page_histogram(text, "accept_seconds",
+                      "from a connection that the kernel has completed to one that is ours, by its ticks",
+                      &sum->stages.accept);
+    hf_page_histogram(text, "tls_handshake_seconds", "accept to the client's Finished", &sum->stages.tls);
+    hf_page_histogram(text, "upgrade_seconds",
+                      "from there, or from the accept without TLS, to a device's 101; its credentials aside",
+                      &sum->stages.upgrade);
+    hf_page_histogram(text, "auth_seconds", "check of a device's credentials, at the upgrade or in-band",
+                      &sum->stages.auth);
 }
 
 static void close_codes(struct hf_page *text, const struct hf_worker_stats *sum)

@@ -39,7 +39,7 @@ static void publish_stats(struct hf_worker *worker)
     stats->ledger = worker->hub.ledger.counts;
     stats->echo = worker->echo.stats;
     hf_gbw_stats_copy(&worker->gb, &stats->gb);
-    stats->tls_handshake_us = worker->tls_handshake_us;
+    stats->stages = worker->stages;
     stats->latencies = worker->latencies;
     stats->twins = worker->hub.twins.stats;
     stats->pushes = worker->pusher.stats;
@@ -330,6 +330,8 @@ static hf_err begin_sites(struct hf_worker *worker)
     if (err == HF_OK)
         err = hf_echo_site_init(&worker->echo, HF_WORKER_CONNECTIONS_MAX);
     worker->http.wheel = &worker->loop->wheel;
+    worker->http.clock_us = hf_clock_us;
+    hf_auth_time(worker->auth, hf_clock_us, &worker->stages.auth);
     worker->http.ops = &hf_worker_http_ops;
     worker->http.context = worker;
     worker->http.auth = worker->auth;

@@ -67,6 +67,14 @@ struct hf_worker_listener {
     char refusal[HF_HTTP1_PROBLEM_BYTES_MAX]; /* made before it is needed: then there is no descriptor left */
 };
 
+/* How long the steps of a connection took, in microseconds (OBS-7): each begins where the one before ended, but for the check of credentials, which is no part of the upgrade around it. */
+struct hf_stages {
+    struct hf_hist accept; /* since the kernel completed it, until it is ours */
+    struct hf_hist tls;
+    struct hf_hist upgrade; /* until the 101 of a device; its network is in it */
+    struct hf_hist auth;    /* a device's credentials, wherever they were shown */
+};
+
 /* A copy of the counters for other threads, once a second. */
 struct hf_worker_stats {
     struct hf_loop_stats loop;
@@ -78,7 +86,7 @@ struct hf_worker_stats {
     struct hf_ledger_snapshot ledger;
     struct hf_echo_stats echo;
     struct hf_gbw_worker_stats gb;
-    struct hf_hist tls_handshake_us;
+    struct hf_stages stages;
     struct hf_latencies latencies;
     struct hf_twins_stats twins;
     struct hf_pusher_stats pushes;
@@ -116,7 +124,7 @@ struct hf_worker {
     struct hf_turn_hook hook;
     struct hf_timer second;
     struct hf_worker_listener *listeners;
-    struct hf_hist tls_handshake_us;
+    struct hf_stages stages;
     struct hf_latencies latencies;
     uint64_t conn_seed, conn_count;
     uint64_t moved_in, moved_out;

@@ -50,6 +50,8 @@ struct hf_socket_info {    /* of TCP_INFO and SIOCINQ */
 };
 /* Leaves zeroes where the kernel does not know (before 4.1, or no TCP socket). socket_info.c */
 struct hf_socket_info hf_socket_info(int fd);
+/* How long ago the kernel completed this accepted connection; asked before anything was sent on it. By the kernel's ticks: 4 ms at worst of those in use (CONFIG_HZ). */
+uint32_t hf_socket_waited_ms(int fd);
 
 /* Says no: sends what the kernel takes at once, closes the write side, reads once what is there, so that the close
  * is not a RST that destroys the answer, and closes fd. Never blocks. data may be NULL with 0 bytes. */

@@ -1,11 +1,15 @@
 """/metrics: the format, the names, and that the numbers are true."""
 import re
+import signal
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from lib.gateway import eventually
 from lib.metrics import parse
+from lib.rawws import Refused
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,40 @@ def test_numbers_are_true(gateways):
     eventually(lambda: gw.metric("holdfast_disconnects_total") == 7)
     assert gw.metric("holdfast_disconnects_total", reason="normal") == 7, "reasons sum to disconnects"
     eventually(lambda: gw.metric("holdfast_ledger_messages_total", stream="uplink", fate="delivered") == 21)
+
+
+def test_stages_of_connections_are_timed_apart(gateways):
+    gw = gateways()
+
+    def stage(name, part):
+        return gw.metric(f"holdfast_{name}_seconds_{part}")
+
+    for n in range(8):  # wherever their home is
+        gw.connect(f"s-{n}").close()
+    eventually(lambda: stage("upgrade", "count") == stage("auth", "count") == 8)
+    assert stage("accept", "count") >= 8 and stage("tls_handshake", "count") == 0
+    with pytest.raises(Refused):
+        gw.connect("s-1", token="x.y.z")
+    eventually(lambda: stage("auth", "count") == 9)
+    assert stage("upgrade", "count") == 8
+
+    # The kernel completes connections of a process that does not run.
+    accepts, upgrades = stage("accept", "sum"), stage("upgrade", "sum")
+    gw.signal(signal.SIGSTOP)
+    with socket.create_connection(gw.address()) as slow:
+        time.sleep(0.3)
+        gw.signal(signal.SIGCONT)
+        eventually(lambda: stage("accept", "sum") - accepts > 0.25)
+        assert stage("upgrade", "sum") == upgrades
+        seen = time.monotonic()
+        eventually(lambda: time.monotonic() - seen > 0.2)
+        slow.sendall((f"GET /v1/connect/slow HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                      f"Authorization: Bearer {gw.token('slow')}\r\n\r\n").encode())
+        assert slow.recv(64).startswith(b"HTTP/1.1 101")
+        eventually(lambda: stage("upgrade", "count") == 9)
+    assert stage("upgrade", "sum") - upgrades > 0.2
+    assert stage("auth", "sum") < 0.2
 
 
 def test_descriptors_are_counted_as_the_kernel_does(gateways):

@@ -35,6 +35,7 @@ struct hf_http_conn {
     uint64_t due_ms;      /* of PROXY and HEAD */
     uint64_t begun_ms;    /* of BODY, CLOSING */
     uint64_t progress_ms; /* of BODY */
+    uint64_t upgrade_from_us;
     uint8_t state, depth; /* depth: calls of ours under way, the object may not be freed */
     bool keep_alive, http_1_0, body_pending, discard, has_app;
     bool later;                              /* not the first request */
@@ -46,6 +47,11 @@ struct hf_http_conn {
 static inline struct hf_http_conn *hf_http_conn_of(const struct hf_http_exchange *exchange)
 {
     return (struct hf_http_conn *)(uintptr_t)exchange;
+}
+
+static inline uint64_t hf_http_clock_us(const struct hf_http_site *site)
+{
+    return site->clock_us != NULL ? site->clock_us() : 0;
 }
 
 /* server.c */

@@ -236,8 +236,10 @@ static bool authenticate(struct hf_http_conn *conn, const struct wish *wish, str
             memcpy(identity->device, wish->device.at, wish->device.bytes);
         return true;
     }
+    uint64_t spent_us = hf_auth_spent_us(site->auth);
     enum hf_reason reason = (admit->mode == HF_WS_RAW ? hf_auth_device : hf_auth_device_later)(
         site->auth, wish->token, &certificate, wish->device, site->utc_ms, identity, &check);
+    admit->auth_us = hf_auth_spent_us(site->auth) - spent_us;
     if (reason == HF_REASON_NONE)
         return true;
     if (identity->tenant != NULL && identity->device_bytes > 0 && site->ops->refused != NULL)
@@ -290,6 +292,7 @@ static bool judge(struct hf_http_conn *conn, const struct hf_http1_request *requ
         return false;
     }
     admit->conn_id = conn->exchange.conn_id;
+    admit->upgrade_from_us = conn->upgrade_from_us;
     admit->protocol = upgrade.protocol;
     admit->mode = mode_of(hf_slice_of(upgrade.protocol));
     admit->deflate = upgrade.deflate;

@@ -25,6 +25,8 @@ static struct {
     enum hf_reason refuse_with, refused_reason;
     unsigned told; /* to whom it may concern: */
     char told_text[256];
+    uint64_t us; /* what the clock says */
+    struct hf_hist auth_us;
 } t;
 
 static bool connect_device(void *context, struct hf_link *link, const struct hf_ws_admit *admit,
@@ -103,6 +105,11 @@ static void sign(const char *device, uint64_t expires_s, const char *jti, char o
                      HF_OK);
 }
 
+static uint64_t clock_us(void)
+{
+    return t.us += 10; /* each look costs so much */
+}
+
 static int setup(void **state)
 {
     char error[256];
@@ -139,6 +146,8 @@ static int setup(void **state)
     t.site.deflate = HF_WS_DEFLATE_DEFAULT;
     t.site.ws_origins = origins;
     t.site.ws_origin_count = 1;
+    t.site.clock_us = clock_us;
+    hf_auth_time(t.auth, clock_us, &t.auth_us);
     return 0;
 }
 
@@ -473,6 +482,46 @@ static void a_revoked_device_is_recorded(void **state)
     done();
 }
 
+/* The upgrade begins when its request may come, and the check of credentials is timed beside it. */
+static void stages_are_timed_apart(void **state)
+{
+    static const char *const upgrade = "GET /v1/connect?token=$T HTTP/1.1\r\n" UP "\r\n";
+
+    (void)state;
+    assert_true(ask(upgrade)); /* opened at 10, checked from 20 to 30 */
+    assert_int_equal(t.admit.upgrade_from_us, 10);
+    assert_int_equal(t.admit.auth_us, 10);
+    done();
+    assert_false(ask("GET /v1/connect HTTP/1.1\r\n" UP "\r\n")); /* nothing to check */
+    done();
+    assert_int_equal(hf_hist_count(&t.auth_us), 1);
+    assert_false(ask("GET /v1/connect?token=$O HTTP/1.1\r\n" UP "\r\n"));
+    done();
+    assert_int_equal(hf_hist_count(&t.auth_us), 2);
+
+    open_link(HF_HTTP_DEVICES, true);
+    t.us = 5000; /* the TLS handshake took that long */
+    hf_http_secured(&t.link.link);
+    assert_int_equal(t.us, 5010);
+    fake_feed(&t.link, "GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n");
+    t.us = 90000; /* and here it did not ask for an upgrade yet */
+    char request[sizeof(t.token) + 512];
+    snprintf(request, sizeof(request), "GET /v1/connect?token=%s HTTP/1.1\r\n" UP "\r\n", t.token);
+    fake_feed_bytes(&t.link, request, 40);
+    t.us = 95000; /* from its first byte on */
+    fake_feed(&t.link, request + 40);
+    assert_null(t.link.link.handler);
+    assert_int_equal(t.admit.upgrade_from_us, 90010);
+    done();
+
+    open_link(HF_HTTP_DEVICES, true);
+    t.us = 100000;
+    hf_http_secured(&t.link.link);
+    fake_feed(&t.link, request);
+    assert_int_equal(t.admit.upgrade_from_us, 100010);
+    done();
+}
+
 static void the_handshake_does_not_depend_on_cuts(void **state)
 {
     char request[sizeof(t.token) + 512];
@@ -502,6 +551,7 @@ int main(void)
         TEST(the_gateway_may_refuse),
         TEST(each_refusal_is_told),
         TEST(a_revoked_device_is_recorded),
+        TEST(stages_are_timed_apart),
         TEST(the_handshake_does_not_depend_on_cuts),
     };
 

@@ -171,6 +171,8 @@ static size_t in_head(struct hf_http_conn *conn, const uint8_t *data, size_t byt
         have = conn->buffer_bytes;
     } else {
         conn->scan = (struct hf_http1_scan){0};
+        if (conn->later) /* what it asked for before is no part of an upgrade */
+            conn->upgrade_from_us = hf_http_clock_us(conn->site);
     }
     hf_err err = hf_http1_parse_head(head, have, limits, &conn->scan, &request, &head_bytes);
     if (err == HF_ERR_AGAIN) {

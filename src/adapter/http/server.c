@@ -66,6 +66,7 @@ hf_err hf_http_open(struct hf_http_site *site, struct hf_link *link, const struc
     conn->link = link;
     conn->state = options->proxy_protocol ? HF_HTTP_PROXY : HF_HTTP_HEAD;
     conn->due_ms = site->now_ms + site->limits.head_timeout_ms;
+    conn->upgrade_from_us = hf_http_clock_us(site);
     hf_timer_init(&conn->timer, on_timer);
     hf_list_init(&conn->node);
     hf_list_push_back(&site->connections, &conn->node);
@@ -79,8 +80,12 @@ hf_err hf_http_open(struct hf_http_site *site, struct hf_link *link, const struc
 
 void hf_http_secured(struct hf_link *link)
 {
-    if (link->handler == &link_handler)
-        ((struct hf_http_conn *)link->user)->handshaking = false;
+    struct hf_http_conn *conn = link->user;
+
+    if (link->handler != &link_handler)
+        return;
+    conn->handshaking = false;
+    conn->upgrade_from_us = hf_http_clock_us(conn->site);
 }
 
 /* ---- the object ---- */

@@ -104,6 +104,7 @@ struct
     hf_http_site { /* one per worker; the owner sets the fields before the first open and the times each turn */
     struct hf_wheel *wheel;
     uint64_t now_ms, utc_ms;
+    uint64_t (*clock_us)(void); /* for how long a device's upgrade took; NULL: it is not timed */
     struct hf_http_limits limits;
     const struct hf_http_ops *ops;
     void *context; /* of ops */

@@ -154,6 +154,8 @@ struct hf_ws_admit {
     bool
         upgraded; /* 101 was sent before: the connection authenticated in-band and moved here; answer with auth_ok */
     bool tls;
+    uint64_t upgrade_from_us,
+        auth_us; /* since when the request was awaited, and how long its credentials took; 0 = not timed */
     char trace[HF_WS_TRACE_BYTES_MAX + 1];
     char topic[HF_TOPIC_BYTES_MAX]; /* of the connect request: default for this connection */
     uint16_t topic_bytes;

@@ -161,31 +161,34 @@ void hf_gb_call_tell_relay(struct hf_gb_call *call)
         site->options.media->answered(site->options.media_context, call->token, &answer);
 }
 
-/* A 2xx for which there is a session: it stands, or is ended in good order. */
+/* A 2xx for which there is a session: it stands, or is ended in good order: acknowledged, whatever it says (RFC 3261 13.2.2.4), and BYE. */
 static void accepted(struct hf_gb_call *call, const struct hf_sip_tx_event *event)
 {
     struct hf_gb_site *site = call->device->site;
     bool late = hf_gb_call_state(&call->state) == HF_GB_CALL_DISCONNECTED;
-    const char *element = NULL;
-    hf_err err = hf_sip_dialog_uac(&call->dialog, &site->dialog_keep, NULL, event->msg);
+    const char *element = "Contact";
+    hf_err err = hf_sip_dialog_uac(&call->dialog, &site->dialog_keep, NULL, event->msg), made = err;
 
-    if (err == HF_OK)
+    if (err == HF_ERR_MALFORMED || err == HF_ERR_LIMIT)
+        made = hf_sip_dialog_uac_bare(&call->dialog, &site->dialog_keep, event->msg);
+    if (made == HF_OK)
         acknowledge(call);
-    if (err != HF_OK || late) { /* without a dialog there is nothing to say; its repeats are strays */
+    call->pins++;                /* whatever the events lead to, it is not gone before the last line */
+    if (made != HF_OK || late) { /* without a dialog there is nothing to say; its repeats are strays */
         site->stats.calls_late += late;
-        call->err = err;
+        call->err = made;
         if (!late)
-            keep_text(call, HF_SLICE("Contact"));
-        call->pins++;
+            keep_text(call, hf_slice_of(element));
         (void)hf_gb_call_happens(call, late ? HF_GB_CALL_2XX : HF_GB_CALL_LOST, /* late: BYE */
-                                 err == HF_ERR_NOMEM ? HF_GB_CALL_END_NO_MEMORY : HF_GB_CALL_END_BAD_ANSWER);
+                                 made == HF_ERR_NOMEM ? HF_GB_CALL_END_NO_MEMORY : HF_GB_CALL_END_BAD_ANSWER);
         leave_invite(call);
         hf_gb_call_unpin(call);
         return;
     }
-    err = hf_gb_call_take_answer(call, event->flow, event->msg->body, &element);
+    call->err = err;
+    if (err == HF_OK)
+        err = hf_gb_call_take_answer(call, event->flow, event->msg->body, &element);
     take_session_timer(call, event->msg);
-    call->pins++; /* whatever the event leads to, it is not gone before the next line */
     (void)hf_gb_call_happens(call, HF_GB_CALL_2XX, HF_GB_CALL_END_NONE);
     if (err != HF_OK) {
         keep_text(call, hf_slice_of(element));

@@ -93,6 +93,25 @@ static hf_err routes_of(const struct hf_sip_msg *msg, bool reverse, struct parts
     return HF_OK;
 }
 
+/* The side that asked. parts: with target and routes. */
+static hf_err from_response(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
+                            const struct hf_sip_msg *response, struct parts *parts)
+{
+    parts->at[CALL_ID] = response->call_id;
+    parts->at[LOCAL_TAG] = response->from.tag;
+    parts->at[REMOTE_TAG] = response->to.tag;
+    parts->at[LOCAL_URI] = response->from.uri.text;
+    parts->at[REMOTE_URI] = response->to.uri.text;
+    hf_err err = store(dialog, keep, parts);
+    if (err != HF_OK)
+        return err;
+    if (dialog->state == HF_SIP_DIALOG_NONE)
+        dialog->local_cseq = dialog->invite_cseq = response->cseq.number;
+    if (dialog->state != HF_SIP_DIALOG_CONFIRMED)
+        dialog->state = response->status >= 200 ? HF_SIP_DIALOG_CONFIRMED : HF_SIP_DIALOG_EARLY;
+    return HF_OK;
+}
+
 hf_err hf_sip_dialog_uac(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
                          const struct hf_sip_msg *request, const struct hf_sip_msg *response)
 {
@@ -121,20 +140,19 @@ hf_err hf_sip_dialog_uac(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
         err = routes_of(response, true, &parts);
     if (err != HF_OK)
         return err;
-    parts.at[CALL_ID] = response->call_id;
-    parts.at[LOCAL_TAG] = response->from.tag;
-    parts.at[REMOTE_TAG] = response->to.tag;
-    parts.at[LOCAL_URI] = response->from.uri.text;
-    parts.at[REMOTE_URI] = response->to.uri.text;
-    err = store(dialog, keep, &parts);
-    if (err != HF_OK)
-        return err;
-    if (dialog->state == HF_SIP_DIALOG_NONE)
-        dialog->local_cseq = dialog->invite_cseq = response->cseq.number;
-    dialog->tolerated |= tolerated;
-    if (dialog->state != HF_SIP_DIALOG_CONFIRMED)
-        dialog->state = response->status >= 200 ? HF_SIP_DIALOG_CONFIRMED : HF_SIP_DIALOG_EARLY;
-    return HF_OK;
+    err = from_response(dialog, keep, response, &parts);
+    if (err == HF_OK)
+        dialog->tolerated |= tolerated;
+    return err;
+}
+
+hf_err hf_sip_dialog_uac_bare(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
+                              const struct hf_sip_msg *response)
+{
+    struct parts parts = {.at = {[TARGET] = response->to.uri.text}};
+
+    HF_ASSERT(dialog->state != HF_SIP_DIALOG_CONFIRMED && response->status / 100 == 2);
+    return from_response(dialog, keep, response, &parts);
 }
 
 /* The side that is asked: everything mirrored. */

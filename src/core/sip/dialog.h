@@ -43,6 +43,10 @@ struct hf_sip_dialog {
  * hf_sip_dialog_refuse, when it is 2xx. HF_ERR_MALFORMED: a Contact or Record-Route that cannot be read. HF_ERR_LIMIT: too many routes or bytes. HF_ERR_NOMEM. After an error the dialog is as it was. */
 hf_err hf_sip_dialog_uac(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
                          const struct hf_sip_msg *request, const struct hf_sip_msg *response);
+/* For a 2xx of which that took nothing (MALFORMED, LIMIT): To is the target, by no route. Every 2xx to INVITE is acknowledged (13.2.2.4), and this one can be ended, too.
+ * HF_ERR_LIMIT: its tag alone is too long. HF_ERR_NOMEM. */
+hf_err hf_sip_dialog_uac_bare(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
+                              const struct hf_sip_msg *response);
 /* A NOTIFY for our SUBSCRIBE came before its answer: CONFIRMED. The same errors; NOT_FOUND: it is none for this SUBSCRIBE. Its CSeq counts as seen. */
 hf_err hf_sip_dialog_notified(struct hf_sip_dialog *dialog, struct hf_sip_keep *keep,
                               const struct hf_sip_msg *subscribe, const struct hf_sip_msg *notify);

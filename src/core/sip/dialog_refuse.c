@@ -26,6 +26,8 @@ hf_err hf_sip_dialog_refuse(struct hf_sip_layer *layer, struct hf_sip_keep *keep
     struct hf_sb sb;
     hf_err err = hf_sip_dialog_uac(&dialog, keep, NULL, response);
 
+    if (err == HF_ERR_MALFORMED || err == HF_ERR_LIMIT)
+        err = hf_sip_dialog_uac_bare(&dialog, keep, response);
     if (err != HF_OK)
         return err;
     hf_sb_init(&sb, text, sizeof(text));

@@ -312,6 +312,34 @@ static void a_second_dialog_of_one_invite_is_refused(void **state)
     kit_end();
 }
 
+/* Whatever its Contact and Record-Route say, it is acknowledged and ended (13.2.2.4): To is the target then. */
+static void what_cannot_be_read_is_refused_all_the_same(void **state)
+{
+    static const char *const rows[] = {
+        "Contact: *\r\n",
+        "Contact: nonsense\r\n",
+        "Contact: <sip:cam@h>\r\nRecord-Route: nonsense\r\n",
+        "Contact: <sip:cam@h>\r\nRecord-Route: "
+        "<sip:1>,<sip:2>,<sip:3>,<sip:4>,<sip:5>,<sip:6>,<sip:7>,<sip:8>,<sip:9>\r\n",
+    };
+    struct hf_sip_msg got, sent;
+    char text[KIT_TEXT_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        kit_begin(HF_SIP_UDP, NULL);
+        got = answer(text, 200, "d1", rows[i]);
+        assert_true(hf_sip_dialog_uac(&dialog, &keep, NULL, &got) != HF_OK);
+        assert_int_equal(dialog.state, HF_SIP_DIALOG_NONE);
+        assert_int_equal(hf_sip_dialog_refuse(kit.layer, &keep, &kit.flow, &got, &via, kit.now_ms), HF_OK);
+        kit_expect("> ACK, > BYE");
+        sent = kit_parse(kit.sent);
+        assert_true(hf_slice_is(sent.uri.text, "sip:34020000001320000001@3402000000"));
+        assert_true(hf_slice_is(sent.to.tag, "d1"));
+        kit_end();
+    }
+}
+
 /* Written down, and taken up by another process. */
 static void it_outlives_its_process(void **state)
 {
@@ -392,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_was_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_notify_that_is_faster_than_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_dialog_of_one_invite_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_is_refused_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(it_outlives_its_process, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_have_been_is_refused, setup, teardown),
     };

@@ -204,7 +204,10 @@ static void ended(struct hf_gb_call *call, enum hf_gb_call_state before, enum hf
     hf_gb_call_tell(call);
     if (call->invite != NULL &&
         (call->incoming || before == HF_GB_CALL_CONNECTED)) { /* SIP repeats what is due */
-        hf_sip_tx_forget(call->invite);
+        if (call->incoming && end == HF_GB_CALL_END_BYE)
+            hf_sip_tx_forget_arrived(call->invite, hf_gb_now(site));
+        else
+            hf_sip_tx_forget(call->invite);
         call->invite = NULL;
     }
     hf_gb_call_arm(call);

@@ -261,6 +261,30 @@ static void the_device_may_end_what_it_began(void **state)
     end();
 }
 
+/* The BYE says that our 200 has arrived, though its ACK did not (RFC 3261 13.3.1.4): it is not said any more. */
+static void the_device_may_end_it_before_its_ack(void **state)
+{
+    (void)state;
+    begin();
+    ask();
+    agree("OK");
+    assert_int_equal(invite_us(SPEAKER, source, OFFER), 200);
+    (void)snprintf(tag, sizeof(tag), "%.*s", (int)kit.msg.to.tag.bytes, kit.msg.to.tag.at);
+    kit_pass(600);
+    assert_int_equal(kit_status(), 200); /* again */
+    cseq++;
+    calls_us("BYE", SPEAKER, source, tag, "", "");
+    assert_int_equal(kit_status(), 200);
+    assert_true(hf_slice_is(kit.msg.cseq.method_text, "BYE"));
+    expect("failed {\"confirmed\":false,\"reason\":\"bye\"");
+    for (unsigned i = 0; i < 33; i++) {
+        kit_pass(1000);
+        kit_nothing();
+    }
+    assert_int_equal(kit_stats()->calls_now, 0);
+    end();
+}
+
 static void a_channel_may_end_it(void **state)
 {
     (void)state;
@@ -446,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_relay_that_has_no_way),
         cmocka_unit_test(stopped_while_its_way_opens),
         cmocka_unit_test(the_device_may_end_what_it_began),
+        cmocka_unit_test(the_device_may_end_it_before_its_ack),
         cmocka_unit_test(a_channel_may_end_it),
         cmocka_unit_test(the_source_is_at_home_where_the_device_is),
         cmocka_unit_test(it_may_call_before_it_agrees),

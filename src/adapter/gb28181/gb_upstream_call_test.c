@@ -254,6 +254,23 @@ static void bye_from_above(void **state)
     kit_end();
 }
 
+/* Our 200 has arrived, or it would not know of the session: it is not repeated. */
+static void bye_from_above_before_its_ack(void **state)
+{
+    (void)state;
+    begin();
+    answered();
+    say("BYE", 0, 2, answer_tag, ABOVE, "Max-Forwards: 70\r\n", "");
+    assert_int_equal(kit_status(), 200);
+    assert_true(hf_slice_is(kit.msg.cseq.method_text, "BYE"));
+    stopped_below();
+    for (unsigned i = 0; i < 8; i++) {
+        kit_pass(500);
+        kit_nothing();
+    }
+    kit_end();
+}
+
 static void the_end_below(void **state)
 {
     (void)state;
@@ -491,6 +508,7 @@ int main(void)
         cmocka_unit_test(the_devices_answer_is_ours),
         cmocka_unit_test(why_a_device_does_not_play),
         cmocka_unit_test(bye_from_above),
+        cmocka_unit_test(bye_from_above_before_its_ack),
         cmocka_unit_test(the_end_below),
         cmocka_unit_test(a_cancel_while_the_device_rings),
         cmocka_unit_test(no_ack),

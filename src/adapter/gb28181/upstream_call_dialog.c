@@ -24,6 +24,9 @@ void hf_gb_up_on_bye(struct hf_gb_upstream *up, const struct hf_sip_tx_event *ev
     if (call == NULL || call->unwanted)
         return;
     up->stats.calls_ended_above++;
+    if (call->invite != NULL)
+        hf_sip_tx_forget_arrived(call->invite, hf_gb_up_now(up));
+    call->invite = NULL;
     hf_gb_up_call_end(call, false);
 }
 

@@ -179,6 +179,8 @@ hf_err hf_sip_tx_answer_plain(struct hf_sip_tx *tx, const struct hf_sip_msg *req
                               uint64_t now_ms);
 /* The user goes: nothing more is told of tx, and it ends by its own timers. A 2xx to an INVITE that was left becomes STRAY. */
 void hf_sip_tx_forget(struct hf_sip_tx *tx);
+/* The same, where the peer has shown without an ACK that it has our 2xx (BYE in its dialog): that is not repeated any more (13.3.1.4). */
+void hf_sip_tx_forget_arrived(struct hf_sip_tx *tx, uint64_t now_ms);
 
 void hf_sip_tx_set_user(struct hf_sip_tx *tx, void *user);
 const struct hf_sip_flow *hf_sip_tx_flow(const struct hf_sip_tx *tx);

@@ -188,3 +188,13 @@ void hf_sip_tx_forget(struct hf_sip_tx *tx)
 {
     hf_sip_tx_done(tx);
 }
+
+void hf_sip_tx_forget_arrived(struct hf_sip_tx *tx, uint64_t now_ms)
+{
+    struct hf_sip_tx_input input = {.now_ms = now_ms};
+
+    HF_ASSERT(!hf_sip_tx_is_client(tx));
+    hf_sip_tx_done(tx);
+    if (tx->state == HF_SIP_TX_ACCEPTED)
+        (void)hf_sip_tx_step(tx, HF_SIP_EV_ACK, &input);
+}

@@ -45,6 +45,8 @@ static void print_counts(const struct hf_bench_result *result, FILE *out)
     for (unsigned i = 0; i < HF_BENCH_CAUSES; i++)
         if (result->cause[i] > 0)
             fprintf(out, ", %" PRIu64 " %s", result->cause[i], hf_bench_cause_info(i)->name);
+    if (result->undialled > 0)
+        fprintf(out, ", %" PRIu64 " more not tried: all --connections were in use", result->undialled);
     fprintf(out, "\n");
     if (result->sent + result->unsent > 0)
         fprintf(out,

@@ -34,6 +34,7 @@ const struct hf_bench_cause_info *hf_bench_cause_info(enum hf_bench_cause cause)
 /* Counters over the whole run unless they say `measured`. */
 #define HF_BENCH_COUNTER_MAP(X)                                                        \
     X(attempted, "connections tried")                                                  \
+    X(undialled, "meant to be tried, but every connection was in use until the end")   \
     X(opened, "connections opened")                                                    \
     X(closed, "connections closed in good order at the end")                           \
     X(sent, "messages sent")                                                           \

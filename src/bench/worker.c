@@ -167,6 +167,15 @@ static void dial_due(struct hf_bench_worker *worker, uint64_t now_ns)
     }
 }
 
+/* At the end of the measured time: who still waited for an idle connection. */
+static void count_undialled(struct hf_bench_worker *worker)
+{
+    if (worker->ops->dials_in_run)
+        worker->result->undialled +=
+            hf_bench_schedule_due(&worker->dials, worker->measure_end_ns - 1 - worker->dial_zero_ns) -
+            worker->dial_next;
+}
+
 static uint64_t dial_due_ns(const struct hf_bench_worker *worker)
 {
     bool in_run = worker->ops->dials_in_run;
@@ -218,6 +227,7 @@ static void phase_step(struct hf_bench_worker *worker, uint64_t now_ns)
         if (now_ns < worker->measure_end_ns)
             break;
         cpu_mark(worker, false);
+        count_undialled(worker);
         if (write(worker->control_fd, "D", 1) != 1) {
             worker->phase = HF_BENCH_PHASE_OVER; /* the parent is gone */
             break;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/fleet_index.h"
+#include "app/heap.h"
 #include "app/heatmap.h"
 #include "app/metrics_page.h"
 #include "app/tls_metrics.h"
@@ -102,6 +103,13 @@ static void process(struct hf_page *text, struct hf_gateway *gateway, const stru
                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
     hf_page_one(text, "process_resident_memory_bytes", "gauge", "resident memory",
                 (double)hf_gateway_resident_bytes());
+    if (hf_heap_bytes != NULL) {
+        struct hf_heap_bytes heap = hf_heap_bytes();
+
+        hf_page_one(text, "heap_allocated_bytes_total", "counter",
+                    "bytes that malloc gave out, in the whole process", (double)heap.allocated);
+        hf_page_one(text, "heap_freed_bytes_total", "counter", "bytes that it got back", (double)heap.freed);
+    }
     hf_page_one(text, "process_descriptors", "gauge",
                 "open files: those before the first connection, sockets of connections and of media",
                 (double)hf_pools_descriptors(gateway, sum->loop.streams_now));

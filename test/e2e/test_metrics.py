@@ -103,6 +103,35 @@ def test_stages_of_connections_are_timed_apart(gateways):
     assert stage("auth", "sum") < 0.2
 
 
+def test_what_malloc_gives_and_gets_back_is_counted(gateways):
+    """And by that: a message allocates nothing, from the socket to its durable record and its ack (MEM-2)."""
+    gw = gateways()
+
+    def heap():
+        rows = gw.metrics()
+        if ("holdfast_heap_allocated_bytes_total", ()) not in rows:
+            pytest.skip("a sanitizer stands before malloc")
+        return [rows[f"holdfast_heap_{what}_bytes_total", ()] for what in ("allocated", "freed")]
+
+    def say(count):
+        for i in range(count):
+            ws.text('{"type":"data","id":%d,"payload":1}' % i)
+            ws.recv_text()
+
+    with gw.connect("heap-1") as ws:
+        say(200)
+        first, second = heap(), heap()
+        looks = [after - before for before, after in zip(first, second)]
+        assert min(looks) > 10000, "the page itself is made in memory, which it gives back"
+        say(3000)
+        third = heap()
+    assert third[0] - second[0] - looks[0] < 3000 * 24, "24 is the least that malloc gives out"
+    for n in range(20):
+        gw.connect(f"heap-{n}").close()
+    allocated, freed = heap()
+    assert allocated - third[0] > 20 * 100 and freed > third[1] and allocated > freed
+
+
 def test_descriptors_are_counted_as_the_kernel_does(gateways):
     """Within a few: requests of the moment, and the files of the log that its readers open when there is something in it."""
     gw = gateways()

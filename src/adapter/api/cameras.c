@@ -82,10 +82,10 @@ static void on_live(struct hf_api_request *request)
 
 void hf_api_camera_get(struct hf_api_request *request)
 {
-    struct hf_call wish = {0};
+    struct hf_slice device;
 
-    if (hf_api_device_argument(request, &wish.device))
-        hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_live);
+    if (hf_api_device_argument(request, &device))
+        hf_api_ask_device(request, device, on_live);
 }
 
 /* ---- subscriptions ---- */
@@ -116,7 +116,7 @@ static void on_subscriptions(struct hf_api_request *request)
         hf_api_reply_json(request, &(struct hf_api_reply){.status = 200}, write_subscriptions, &field);
         return;
     }
-    hf_err err = hf_api_device_row(request->api, request->tenant, call->device, &txn, &row);
+    hf_err err = hf_api_device_known(request, call->device, &txn, &row);
     if (err == HF_OK && !hf_slice_is(row.protocol, HF_API_CAMERA_PROTOCOL))
         err = HF_ERR_NOT_FOUND;
     hf_kv_end(txn);
@@ -130,8 +130,8 @@ static void on_subscriptions(struct hf_api_request *request)
 
 void hf_api_camera_subscriptions(struct hf_api_request *request)
 {
-    struct hf_call wish = {0};
+    struct hf_slice device;
 
-    if (hf_api_device_argument(request, &wish.device))
-        hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_subscriptions);
+    if (hf_api_device_argument(request, &device))
+        hf_api_ask_device(request, device, on_subscriptions);
 }

@@ -172,7 +172,7 @@ static hf_err open_camera(struct hf_api_request *request, struct hf_slice device
                           struct hf_catalog_row *ret_catalog, enum hf_presence *ret_presence)
 {
     struct hf_device_row row;
-    hf_err err = hf_api_device_row(request->api, request->tenant, device, ret_txn, &row);
+    hf_err err = hf_api_device_known(request, device, ret_txn, &row);
 
     if (err != HF_OK)
         return err;
@@ -184,7 +184,8 @@ static hf_err open_camera(struct hf_api_request *request, struct hf_slice device
         *ret_catalog = (struct hf_catalog_row){0};
         err = HF_OK;
     }
-    *ret_presence = hf_api_device_state(request->api, &row, NULL).presence;
+    const struct hf_live *live = request->call->live.epoch != 0 ? &request->call->live : NULL;
+    *ret_presence = hf_api_device_state(request->api, &row, live).presence;
     if (err == HF_OK)
         return HF_OK;
     hf_kv_end(*ret_txn);
@@ -192,7 +193,7 @@ static hf_err open_camera(struct hf_api_request *request, struct hf_slice device
     return err == HF_ERR_CONFLICT ? HF_ERR_NOT_FOUND : err;
 }
 
-static void on_list_applied(struct hf_api_request *request)
+static void on_list(struct hf_api_request *request)
 {
     struct list list;
 
@@ -208,6 +209,11 @@ static void on_list_applied(struct hf_api_request *request)
                       &(struct hf_api_reply){.status = 200, .bytes_hint = 512 + items * CHANNEL_JSON_BYTES},
                       write_list, &list);
     hf_kv_end(list.txn);
+}
+
+static void on_list_applied(struct hf_api_request *request)
+{
+    hf_api_ask_device(request, hf_api_argument(request, 0), on_list);
 }
 
 void hf_api_channels_list(struct hf_api_request *request)
@@ -238,7 +244,7 @@ static void write_one(struct hf_api_request *request, struct hf_json_out *out, v
     hf_json_out_end(out);
 }
 
-static void on_one_applied(struct hf_api_request *request)
+static void on_one(struct hf_api_request *request)
 {
     struct one one = {.device = hf_api_argument(request, 0), .channel = hf_api_argument(request, 1)};
     struct hf_kv_txn *txn = NULL;
@@ -252,6 +258,11 @@ static void on_one_applied(struct hf_api_request *request)
     else
         hf_api_fail_err(request, err);
     hf_kv_end(txn);
+}
+
+static void on_one_applied(struct hf_api_request *request)
+{
+    hf_api_ask_device(request, hf_api_argument(request, 0), on_one);
 }
 
 void hf_api_channel_get(struct hf_api_request *request)

@@ -346,9 +346,6 @@ void hf_api_camera_command(struct hf_api_request *request)
     wish->ttl_ms = HF_MIN((uint64_t)(action->list ? LIST_TTL_MS : TTL_MS), limits->ttl_ms_max);
     wish->wait_ms = wait_ms;
     wish->wait = wait_ms > 0;
-    if (hf_api_send_prepare(request, wish)) {
-        struct hf_call ask = {.device = device};
-
-        hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &ask), on_live);
-    }
+    if (hf_api_send_prepare(request, wish))
+        hf_api_ask_device(request, device, on_live);
 }

@@ -292,10 +292,10 @@ static void on_live(struct hf_api_request *request)
 
 void hf_api_device_get(struct hf_api_request *request)
 {
-    struct hf_call wish = {0};
+    struct hf_slice device;
 
-    if (hf_api_device_argument(request, &wish.device))
-        hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_live);
+    if (hf_api_device_argument(request, &device))
+        hf_api_ask_device(request, device, on_live);
 }
 
 /* ---- disconnect ---- */

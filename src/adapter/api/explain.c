@@ -133,9 +133,7 @@ static void on_live(struct hf_api_request *request)
 
 static void on_applied(struct hf_api_request *request)
 {
-    struct hf_call wish = {.device = hf_api_argument(request, 0)};
-
-    hf_api_call_raw(request, hf_api_call_new(request, HF_CALL_DEVICE, &wish), on_live);
+    hf_api_ask_device(request, hf_api_argument(request, 0), on_live);
 }
 
 void hf_api_device_explain(struct hf_api_request *request)

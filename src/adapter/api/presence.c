@@ -70,7 +70,7 @@ static void on_presence(struct hf_api_request *request)
 
     if (!take_presence(request, &presence))
         return;
-    hf_err err = hf_api_device_row(request->api, request->tenant, presence.device, &presence.txn, &row);
+    hf_err err = hf_api_device_known(request, presence.device, &presence.txn, &row);
     if (err != HF_OK)
         hf_api_fail_err(request, err);
     else
@@ -81,10 +81,15 @@ static void on_presence(struct hf_api_request *request)
     hf_kv_end(presence.txn);
 }
 
+static void on_applied(struct hf_api_request *request)
+{
+    hf_api_ask_device(request, hf_api_argument(request, 0), on_presence);
+}
+
 void hf_api_device_presence(struct hf_api_request *request)
 {
     struct presence presence = {.limit = 0};
 
     if (take_presence(request, &presence))
-        hf_api_barrier(request, on_presence);
+        hf_api_barrier(request, on_applied);
 }

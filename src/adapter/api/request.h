@@ -213,6 +213,12 @@ struct hf_message_row;
 /* HF_OK: *ret_txn is to be ended. */
 hf_err hf_api_device_row(struct hf_api *api, struct hf_slice tenant, struct hf_slice device,
                          struct hf_kv_txn **ret_txn, struct hf_device_row *ret_row);
+/* HF_CALL_DEVICE, and then next. */
+void hf_api_ask_device(struct hf_api_request *request, struct hf_slice device, hf_api_handler *next);
+/* Behind that. One that is live has no row until its first record is in the tables: HF_OK, too, with its protocol and nothing else in *ret_row. HF_ERR_BUSY: no row, and its
+ * worker did not answer. */
+hf_err hf_api_device_known(struct hf_api_request *request, struct hf_slice device, struct hf_kv_txn **ret_txn,
+                           struct hf_device_row *ret_row);
 hf_err hf_api_message_row(struct hf_api *api, const uint8_t id[16], struct hf_kv_txn **ret_txn,
                           struct hf_message_row *ret_row);
 

@@ -105,35 +105,60 @@ static void write_series(struct hf_api_request *request, struct hf_json_out *out
     hf_json_out_end(out);
 }
 
-static void on_series(struct hf_api_request *request)
+/* NULL: no memory; that was answered. */
+static struct hf_call *call_with(struct hf_api_request *request, enum hf_call_type type,
+                                 struct hf_slice device, const struct hf_call_series *series)
 {
-    struct hf_call *call = request->call;
+    struct hf_call *call = hf_call_new(type, sizeof(*series) + request->tenant.bytes + device.bytes);
+
+    if (call == NULL) {
+        hf_api_fail_err(request, HF_ERR_NOMEM);
+        return NULL;
+    }
+    char *texts = (char *)call->storage + sizeof(*series);
+    call->series = call->storage;
+    *call->series = *series;
+    call->tenant = hf_api_copy(&texts, request->tenant);
+    call->device = hf_api_copy(&texts, device);
+    return call;
+}
+
+static void reply(struct hf_api_request *request)
+{
+    hf_api_reply_json(
+        request,
+        &(struct hf_api_reply){.status = 200,
+                               .bytes_hint = 512 + (size_t)request->call->series->count * POINT_JSON_BYTES},
+        write_series, NULL);
+}
+
+static void on_known(struct hf_api_request *request)
+{
     struct hf_device_row row;
     struct hf_kv_txn *txn = NULL;
+    hf_err err = hf_api_device_known(request, request->call->device, &txn, &row);
 
-    if (call->reason == HF_REASON_MESSAGE_TOO_BIG) {
-        hf_api_bad(
-            request, "step",
-            "not even one step can be made of so many blocks; ask for whole seconds, or for shorter steps");
-        return;
-    }
-    if (call->reason != HF_REASON_NONE) {
-        hf_api_fail_call(request, call);
-        return;
-    }
-    /* Nothing found may mean that there is no such device. Its series may be older than what the tables remember of it. */
-    hf_err err = call->series->count > 0
-                     ? HF_OK
-                     : hf_api_device_row(request->api, request->tenant, call->device, &txn, &row);
     hf_kv_end(txn);
     if (err != HF_OK)
         hf_api_fail_err(request, err);
     else
-        hf_api_reply_json(
-            request,
-            &(struct hf_api_reply){.status = 200,
-                                   .bytes_hint = 512 + (size_t)call->series->count * POINT_JSON_BYTES},
-            write_series, NULL);
+        reply(request);
+}
+
+static void on_series(struct hf_api_request *request)
+{
+    struct hf_call *call = request->call;
+
+    if (call->reason == HF_REASON_MESSAGE_TOO_BIG)
+        hf_api_bad(
+            request, "step",
+            "not even one step can be made of so many blocks; ask for whole seconds, or for shorter steps");
+    else if (call->reason != HF_REASON_NONE)
+        hf_api_fail_call(request, call);
+    else if (call->series->count > 0) /* they may be older than what the tables remember of it */
+        reply(request);
+    else /* is there such a device? */
+        hf_api_call_raw(request, call_with(request, HF_CALL_DEVICE, call->device, call->series), on_known);
 }
 
 void hf_api_device_series(struct hf_api_request *request)
@@ -141,17 +166,6 @@ void hf_api_device_series(struct hf_api_request *request)
     struct hf_call_series series = {0};
     struct hf_slice device;
 
-    if (!hf_api_device_argument(request, &device) || !take_wishes(request, &series))
-        return;
-    struct hf_call *call = hf_call_new(HF_CALL_SERIES, sizeof(series) + request->tenant.bytes + device.bytes);
-    if (call == NULL) {
-        hf_api_fail_err(request, HF_ERR_NOMEM);
-        return;
-    }
-    char *texts = (char *)call->storage + sizeof(series);
-    call->series = call->storage;
-    *call->series = series;
-    call->tenant = hf_api_copy(&texts, request->tenant);
-    call->device = hf_api_copy(&texts, device);
-    hf_api_call_raw(request, call, on_series);
+    if (hf_api_device_argument(request, &device) && take_wishes(request, &series))
+        hf_api_call_raw(request, call_with(request, HF_CALL_SERIES, device, &series), on_series);
 }

@@ -211,7 +211,7 @@ static hf_err find_shadow(struct hf_api_request *request, struct list *list)
     if (err != HF_ERR_NOT_FOUND)
         return err;
     hf_kv_end(list->txn);
-    return hf_api_device_row(request->api, request->tenant, wish->device, &list->txn, &row);
+    return hf_api_device_known(request, wish->device, &list->txn, &row);
 }
 
 static void on_list(struct hf_api_request *request)
@@ -232,12 +232,17 @@ static void on_list(struct hf_api_request *request)
     hf_kv_end(list.txn);
 }
 
+static void on_list_applied(struct hf_api_request *request)
+{
+    hf_api_ask_device(request, hf_api_argument(request, 0), on_list);
+}
+
 void hf_api_shadow_versions(struct hf_api_request *request)
 {
     struct list list = {.cursor = 0};
 
     if (take_list(request, &list))
-        hf_api_barrier(request, on_list);
+        hf_api_barrier(request, on_list_applied);
 }
 
 /* ---- the list of names ---- */
@@ -295,7 +300,7 @@ static void on_names(struct hf_api_request *request)
     if (!hf_api_device_argument(request, &names.device) ||
         !hf_api_page_take(request, HF_SHADOW_NAME_BYTES_MAX, &names.page))
         return;
-    hf_err err = hf_api_device_row(request->api, request->tenant, names.device, &names.txn, &row);
+    hf_err err = hf_api_device_known(request, names.device, &names.txn, &row);
     if (err != HF_OK)
         hf_api_fail_err(request, err);
     else
@@ -306,11 +311,16 @@ static void on_names(struct hf_api_request *request)
     hf_kv_end(names.txn);
 }
 
+static void on_names_applied(struct hf_api_request *request)
+{
+    hf_api_ask_device(request, hf_api_argument(request, 0), on_names);
+}
+
 void hf_api_shadow_list(struct hf_api_request *request)
 {
     struct names names = {.txn = NULL};
 
     if (hf_api_device_argument(request, &names.device) &&
         hf_api_page_take(request, HF_SHADOW_NAME_BYTES_MAX, &names.page))
-        hf_api_barrier(request, on_names);
+        hf_api_barrier(request, on_names_applied);
 }

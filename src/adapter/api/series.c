@@ -150,9 +150,11 @@ static void on_series(struct hf_api_request *request)
     struct hf_call *call = request->call;
 
     if (call->reason == HF_REASON_MESSAGE_TOO_BIG)
-        hf_api_bad(
-            request, "step",
-            "not even one step can be made of so many blocks; ask for whole seconds, or for shorter steps");
+        hf_api_bad(request, "step",
+                   call->series->step_us == 0
+                       ? "more samples have one time than an answer takes; ask for steps"
+                       : "not even one step can be made of so many blocks; ask for whole seconds, or for "
+                         "shorter steps");
     else if (call->reason != HF_REASON_NONE)
         hf_api_fail_call(request, call);
     else if (call->series->count > 0) /* they may be older than what the tables remember of it */

@@ -97,8 +97,9 @@ struct hf_archive_query {
     enum hf_series_channel channel;
     uint64_t from_us, to_us; /* to is not in it; with a step both are taken to whole steps, outwards */
     uint64_t step_us;        /* 0: each sample. A multiple of a second is made from that tier */
-    uint32_t points_max;     /* 1 or more */
-    uint32_t blocks_max;     /* unpacked; 0 = HF_ARCHIVE_BLOCKS_PER_QUERY */
+    uint32_t
+        points_max; /* 1 or more. Samples of one time are not parted: they may be more, up to HF_ARCHIVE_POINTS_MAX */
+    uint32_t blocks_max; /* unpacked; 0 = HF_ARCHIVE_BLOCKS_PER_QUERY */
 };
 struct hf_archive_point {
     uint64_t t_us;
@@ -112,7 +113,7 @@ struct hf_archive_answer {
     uint8_t tier;
     uint32_t blocks, heads; /* unpacked; looked at */
 };
-/* What was taken, committed or not. HF_ERR_LIMIT: not even the first step can be made of so many blocks. HF_ERR_NOMEM, and those of the store. */
+/* What was taken, committed or not. HF_ERR_LIMIT: not even the first step can be made of so many blocks, or of one time are more samples than HF_ARCHIVE_POINTS_MAX. HF_ERR_NOMEM, and those of the store. */
 hf_err hf_archive_query(struct hf_archive *archive, const struct hf_archive_query *query,
                         struct hf_archive_answer *ret_answer);
 

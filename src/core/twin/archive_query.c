@@ -155,8 +155,8 @@ static hf_err take_rows(struct work *work, struct hf_kv_txn *txn, const struct h
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;
 }
 
-hf_err hf_archive_query(struct hf_archive *archive, const struct hf_archive_query *query,
-                        struct hf_archive_answer *ret_answer)
+static hf_err query_once(struct hf_archive *archive, const struct hf_archive_query *query,
+                         struct hf_archive_answer *ret_answer)
 {
     struct hf_archive_answer answer = {
         .tier = query->step_us > 0 && query->step_us % US_PER_SECOND == 0 ? HF_SERIES_SECOND : HF_SERIES_RAW};
@@ -200,4 +200,33 @@ hf_err hf_archive_query(struct hf_archive *archive, const struct hf_archive_quer
     }
     *ret_answer = answer;
     return HF_OK;
+}
+
+/* More samples than a page has points may have one time, of a clock that stands still perhaps: they go together, or no query from there would ever come behind them. */
+static hf_err query_time(struct hf_archive *archive, const struct hf_archive_query *query,
+                         struct hf_archive_answer *ret_answer)
+{
+    struct hf_archive_query one = *query;
+
+    one.to_us = one.from_us + 1;
+    one.points_max = HF_ARCHIVE_POINTS_MAX;
+    hf_err err = query_once(archive, &one, ret_answer);
+    if (err != HF_OK)
+        return err;
+    if (ret_answer->next_us != 0)
+        return HF_ERR_LIMIT; /* and no points: they all had this time */
+    ret_answer->next_us = one.to_us;
+    return HF_OK;
+}
+
+hf_err hf_archive_query(struct hf_archive *archive, const struct hf_archive_query *query,
+                        struct hf_archive_answer *ret_answer)
+{
+    hf_err err = query_once(archive, query, ret_answer);
+
+    if (err != HF_OK || ret_answer->next_us == 0 || ret_answer->next_us > query->from_us)
+        return err;
+    HF_ASSERT(ret_answer->count ==
+              0); /* all that there was room for had the time of what there was none for */
+    return query_time(archive, query, ret_answer);
 }

@@ -73,6 +73,49 @@ static void pages_go_on_where_they_ended(void **state)
     assert_int_equal(seen, 6000);
 }
 
+/* A clock that stands still: a page of two cannot part five samples of one time, and must come behind them. */
+static void samples_of_one_time_go_together(void **state)
+{
+    static const unsigned want[] = {2, 5, 1};
+    uint64_t from_us = 0;
+
+    (void)state;
+    kit_say(&kit, "a", 10000000, 10000, 2, 0);
+    kit_say(&kit, "a", 20000000, 0, 5, 0);
+    kit_say(&kit, "a", 30000000, 0, 1, 0);
+    kit_take(&kit, 1);
+    for (unsigned i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        struct hf_archive_answer answer = kit_ask(&kit, "a", from_us, 100000000, 0, 2);
+
+        assert_int_equal(answer.count, want[i]);
+        from_us = answer.next_us ? answer.next_us - KIT_US : 0;
+        free(answer.points);
+    }
+    assert_int_equal(from_us, 0);
+}
+
+static void more_of_one_time_than_an_answer_takes_are_an_error(void **state)
+{
+    struct hf_archive_query query = {.tenant = HF_SLICE("acme"),
+                                     .device = HF_SLICE("a"),
+                                     .channel = HF_SERIES_POWER,
+                                     .from_us = KIT_US + 10000000,
+                                     .to_us = KIT_US + 20000000,
+                                     .points_max = 100};
+    struct hf_archive_answer answer;
+
+    (void)state;
+    for (unsigned i = 0; i <= HF_ARCHIVE_POINTS_MAX / HF_SAMPLES_MAX; i++)
+        kit_say(&kit, "a", 10000000, 0, HF_SAMPLES_MAX, 0);
+    kit_take(&kit, 1);
+    assert_int_equal(hf_archive_query(&kit.archive, &query, &answer), HF_ERR_LIMIT);
+    answer = kit_ask(&kit, "a", 10000000, 20000000, 1000, 100);
+    assert_int_equal(answer.count, 1);
+    assert_int_equal(answer.points[0].stat.count,
+                     (HF_ARCHIVE_POINTS_MAX / HF_SAMPLES_MAX + 1) * HF_SAMPLES_MAX);
+    free(answer.points);
+}
+
 static void steps_add_up_to_what_was_said(void **state)
 {
     static const uint64_t steps_us[] = {20000, 500000, 1000000, 7000000, 60000000, 3600000000, 86400000000};
@@ -368,6 +411,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(samples_are_had_back_one_by_one),
         T(pages_go_on_where_they_ended),
+        T(samples_of_one_time_go_together),
+        T(more_of_one_time_than_an_answer_takes_are_an_error),
         T(steps_add_up_to_what_was_said),
         T(a_crash_loses_and_doubles_nothing),
         T(time_that_goes_back_begins_another_block),

@@ -314,8 +314,9 @@ HOLDFAST_API void hf_client_network(struct hf_client *client, bool up);
 /* ---- messages ---- */
 
 struct hf_client_publication {
-    size_t size;       /* sizeof(struct hf_client_publication) */
-    const char *topic; /* at most 256 bytes of UTF-8; NULL = the device's default topic */
+    size_t size; /* sizeof(struct hf_client_publication) */
+    const char *
+        topic; /* at most 256 bytes of UTF-8, for a gateway without control characters, + and #; NULL = the device's default topic */
     const void *payload;
     size_t payload_bytes;
     int class;       /* HOLDFAST_TELEMETRY, _MESSAGE, _ALARM */

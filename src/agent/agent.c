@@ -290,6 +290,11 @@ bool hf_agent_source_ended(struct hf_agent *agent)
     return agent->state == HF_AGENT_RUNNING && hf_capture_ended(&agent->capture);
 }
 
+bool hf_agent_source_broke(const struct hf_agent *agent)
+{
+    return agent->source->broke;
+}
+
 const struct hf_source_counters *hf_agent_source_counters(const struct hf_agent *agent)
 {
     return &agent->source->counters;

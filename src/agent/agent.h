@@ -80,6 +80,8 @@ bool hf_agent_woken(const struct hf_agent *agent); /* in the last turn `wake_fd`
 /* Captures no more. linger_ms: how long the queues may go on to the gateway. Once more: no waiting any longer. */
 void hf_agent_stop(struct hf_agent *agent, uint64_t linger_ms);
 bool hf_agent_source_ended(struct hf_agent *agent);
+/* Once it has ended: it broke off, and is not what there was to read. */
+bool hf_agent_source_broke(const struct hf_agent *agent);
 const struct hf_source_counters *hf_agent_source_counters(const struct hf_agent *agent);
 void hf_agent_status(struct hf_agent *agent, struct hf_agent_status *ret_status);
 

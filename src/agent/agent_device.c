@@ -9,6 +9,8 @@
 #include "agent/agent_internal.h"
 #include "agent/queue_file.h"
 #include "base/assert.h"
+#include "core/event.h"
+#include "core/topic.h"
 
 static void note(struct hf_agent_device *device, enum hf_agent_note what, const char *text)
 {
@@ -199,6 +201,11 @@ hf_err hf_agent_device_open(struct hf_agent *agent, unsigned index, const uint8_
     if (given->device_count == 1) { /* of many, all have the same */
         device->shadow.period_min_ms = HF_AGENT_PERIOD_MIN_MS;
         device->shadow.period_max_ms = HF_AGENT_PERIOD_MAX_MS;
+    }
+    if (!hf_agent_url_is_broker(given->url) && !hf_topic_valid(hf_slice_of(given->topic))) {
+        (void)snprintf(error, HF_AGENT_ERROR_BYTES, "topic must be 1 to %d bytes of text without + and #",
+                       HF_TOPIC_BYTES_MAX);
+        return HF_ERR_INVALID;
     }
     options.url = given->url;
     options.device = given->devices[index];

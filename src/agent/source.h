@@ -50,6 +50,7 @@ struct hf_source {
     void *context;
     unsigned complaints;
     bool ended;       /* no more will come */
+    bool broke;       /* ... because what it reads from failed */
     uint64_t last_ns; /* of the newest sample */
 };
 

@@ -109,6 +109,10 @@ static bool read_some(struct drivers *all, struct driver *driver, uint64_t now_n
         if (bytes < 0 && (errno == EINTR || errno == EAGAIN))
             return errno == EINTR;
         if (bytes <= 0) {
+            if (bytes < 0 && all->ends) {
+                hf_source_complain(&all->source, "cannot read on: %s", strerror(errno));
+                all->source.broke = true;
+            }
             detach(all, driver, now_ns);
             return false;
         }

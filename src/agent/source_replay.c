@@ -94,8 +94,10 @@ static void read_row(struct replay *replay)
             ssize_t bytes = read(replay->fd, replay->chunk, sizeof(replay->chunk));
             if (bytes < 0 && errno == EINTR)
                 break;
-            if (bytes < 0)
+            if (bytes < 0) {
                 hf_source_complain(&replay->source, "cannot read on: %s", strerror(errno));
+                replay->source.broke = true;
+            }
             replay->in = (struct hf_slice){replay->chunk, bytes > 0 ? (size_t)bytes : 0};
             replay->at_end = bytes <= 0;
         }

@@ -340,6 +340,15 @@ static void what_a_killed_process_left_is_taken_over(void **state)
     assert_false(w.source->ended); /* the next driver may come */
 }
 
+static void a_recording_that_cannot_be_read_on_broke(void **state)
+{
+    (void)state;
+    use(hf_source_replay(w.ring, w.folder, 1, 100, w.error)); /* a folder can be opened */
+    assert_int_equal(turn(MS), HF_SOURCE_NEVER);
+    assert_true(w.source->ended && w.source->broke);
+    assert_non_null(strstr(w.said, "cannot read on: Is a directory"));
+}
+
 static void complaints_are_bounded(void **state)
 {
     int fds[2];
@@ -438,6 +447,7 @@ int main(void)
         TEST(without_descriptors_drivers_wait_and_nothing_spins),
         TEST(a_given_descriptor_stays_as_it_is),
         TEST(what_a_killed_process_left_is_taken_over),
+        TEST(a_recording_that_cannot_be_read_on_broke),
         TEST(complaints_are_bounded),
         TEST(bicycles_do_not_make_up_for_hours),
         TEST(sensors_are_read_in_their_units),

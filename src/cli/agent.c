@@ -258,8 +258,8 @@ static int live(struct run *run)
         request->status_ms > 0 && request->status_ms < TURN_MS ? (unsigned)request->status_ms : TURN_MS));
     print_status(run, true);
     hf_agent_status(run->agent, &status);
-    if (status.given_up == status.devices)
-        return HF_CLI_FAILED; /* the note said why */
+    if (status.given_up == status.devices || hf_agent_source_broke(run->agent))
+        return HF_CLI_FAILED; /* a note, or the source, said why */
     bool gone = status.samples_accepted + status.samples_lost < status.samples_captured ||
                 (request->queue == NULL && status.queued > 0);
     return gone || status.samples_lost > 0 || status.batches_failed > 0 || status.batches_dropped > 0
@@ -560,8 +560,9 @@ const struct hf_cli_command hf_cli_agent = {
         "password, the user is user@ of the URL or the device. A broker has no shadows: --uplink stays as it "
         "is.\n"
         "\n"
-        "Exit status: 0 it ended, and everything is at the gateway or in the queue's file; 1 it failed, or\n"
-        "the gateway refused it for good; 2 the command line was wrong; 3 it ended, and samples were lost.\n"
+        "Exit status: 0 it ended, and everything is at the gateway or in the queue's file; 1 it failed, its\n"
+        "recording broke off, or the gateway refused it for good; 2 the command line was wrong; 3 it ended, "
+        "and samples were lost.\n"
         "\n"
         "Examples:\n"
         "  holdfast agent --source bicycle\n"

@@ -464,6 +464,10 @@ static void publications_are_checked(void **state)
                      HOLDFAST_OK); /* it is the queue that looks */
     device_until(device, &device->refused, 1);
     assert_int_equal(device->last_error, HOLDFAST_ERR_INVALID);
+    rows[0].topic = "a+b"; /* a filter's, not a topic's: no gateway takes it */
+    assert_int_equal(hf_client_publish(device->client, &rows[0]), HOLDFAST_OK);
+    device_until(device, &device->refused, 2);
+    assert_int_equal(device->last_error, HOLDFAST_ERR_INVALID);
     assert_int_equal(hf_client_subscribe(device->client, "", true), HOLDFAST_ERR_INVALID);
     assert_int_equal(hf_client_renew(device->client), HOLDFAST_ERR_INVALID);
     assert_int_equal(hf_client_answer(device->client, 1, &(struct hf_client_reply){.status = 4}),

@@ -2,6 +2,7 @@
 #include "client/session/core_internal.h"
 #include "codec/session/binary.h"
 #include "core/session/serial.h"
+#include "core/topic.h"
 
 enum { FORMAT_JSON = 1 /* DLV-1 */ };
 
@@ -10,6 +11,8 @@ hf_err hf_client_core_publish(struct hf_client_core *core, const struct hf_clien
 {
     hf_err err;
 
+    if (message->topic.bytes > 0 && !hf_topic_valid(message->topic))
+        return HF_ERR_INVALID; /* no gateway takes it; at a broker it is spelled with percent signs */
     hf_core_enter(core, now);
     err = hf_client_queue_publish(&core->queue, message, cookie);
     hf_core_leave(core);

@@ -39,7 +39,7 @@ def test_events_are_read_from_an_offset_on(admin, gw):
         admin.type("input[name=offset]", str(first))
         admin.press("Go")
         admin.says(f"from offset {first}", ".filters")
-        admin.until(f"Number(document.querySelector('.vlist').getAttribute('aria-rowcount')) > 300 && {OFFSETS}[0] === {first}")
+        admin.until(f"Number(document.querySelector('.vlist').getAttribute('aria-rowcount')) > 301 && {OFFSETS}[0] === {first}")
         seen = admin.run(OFFSETS)
         assert seen == list(range(first, first + len(seen)))
         assert admin.run("document.querySelector('.vbox').scrollTop") == 0
@@ -85,18 +85,71 @@ def test_a_list_is_found_as_it_was_left(admin, gw):
     admin.page.window(1280, 500)
     try:
         admin.go("/devices?contains=back-")
-        admin.until("document.querySelector('.vlist')?.getAttribute('aria-rowcount') === '80'")
+        admin.until("document.querySelector('.vlist')?.getAttribute('aria-rowcount') === '81'")
         admin.run("document.querySelector('.vbox').scrollTop = 32 * 60")
         admin.until("[...document.querySelectorAll('.vrow')].some(one => one.innerText.includes('back-062'))")
         admin.run("[...document.querySelectorAll('.vrow')].find(one => one.innerText.includes('back-062')).click()")
         admin.says("back-062", ".title")
         admin.run("history.back()")
         admin.until("document.querySelector('.vrow.at')?.innerText.includes('back-062') && document.querySelector('.vbox').scrollTop === 32 * 60")
-        admin.until("document.activeElement.className === 'vbox'")
+        admin.until("document.activeElement.role === 'row' && document.activeElement.innerText.includes('back-062')")
         admin.key("Enter")
         admin.says("back-062", ".title")
     finally:
         admin.page.window(1280, 800)
+
+
+def test_a_list_is_walked_row_by_row(admin, gw):
+    """By keys alone, as a screen reader does: one row has the focus, says which of how many it is, and keeps it when it is scrolled out of sight."""
+    gw.known(*[f"walk-{n:03}" for n in range(80)])
+    eventually(lambda: len(gw.api().get("/v1/devices?contains=walk-&limit=100")["devices"]) == 80)
+    here = "[document.activeElement.role, Number(document.activeElement.ariaRowIndex), document.activeElement.querySelector('.id')?.innerText]"
+    seen = "(() => { const box = document.querySelector('.vbox').getBoundingClientRect(), row = document.activeElement.getBoundingClientRect(); return row.top > box.top - 1 && row.bottom < box.bottom + 1; })()"
+
+    def at(n):
+        """The head is row 1."""
+        admin.until(f"JSON.stringify({here}) === JSON.stringify(['row', {n + 2}, 'walk-{n:03}']) && {seen}")
+
+    admin.page.window(1280, 500)
+    try:
+        admin.go("/devices?contains=walk-")
+        admin.until("document.querySelector('[role=grid]')?.ariaRowCount === '81' && !document.querySelector('.spin')")
+        assert admin.run("[...document.querySelectorAll('.vbox [role=row]')].every(row => [...row.children].every(one => one.role === 'gridcell'))")
+        admin.run("document.querySelector('.filters a.button').focus()")
+        admin.key("Tab")
+        at(0)
+        for key, n in (("ArrowDown", 1), ("j", 2), ("ArrowUp", 1), ("End", 79), ("ArrowDown", 79), ("Home", 0), ("k", 0), ("ArrowDown", 1)):
+            admin.key(key)
+            at(n)
+        admin.key("PageDown")
+        page = admin.until(f"{here}[1] > 3 && {here}[1]") - 3
+        at(1 + page)
+        admin.key("PageUp")
+        at(1)
+        admin.run("document.querySelector('.vbox').scrollTop = 32 * 60")
+        admin.until("[...document.querySelectorAll('.vrow')].some(one => one.innerText.includes('walk-062'))")
+        assert admin.run(here) == ["row", 3, "walk-001"] and not admin.run(seen)
+        assert admin.run("document.querySelectorAll('.vbox [tabindex=\"0\"]').length") == 1
+        admin.key("ArrowDown")
+        at(2)
+        admin.key("Enter")
+        admin.says("walk-002", ".title")
+    finally:
+        admin.page.window(1280, 800)
+
+
+def test_a_row_that_goes_leaves_the_focus_in_its_list(admin, gw):
+    """The oldest events leave the page as new ones come, with whoever stands on them."""
+    admin.go("/events?device=long-1")
+    admin.says("live", ".filters")
+    with gw.connect("long-1") as device:
+        admin.until("document.querySelector('.vbox [role=row]')")
+        admin.run("document.querySelector('.vbox [role=row]').focus()")
+        first = admin.run(OFFSETS + "[0]")
+        for n in range(5100):
+            device.text(json.dumps({"type": "data", "id": n}))
+        admin.until(f"{OFFSETS}[0] > {first} && document.querySelector('.vlist').ariaRowCount === '5001'")
+        assert admin.run("[document.activeElement.role, document.activeElement.ariaRowIndex]") == ["row", "2"]
 
 
 def test_escape_closes_and_help_has_the_focus(admin, gw):

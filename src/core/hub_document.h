@@ -64,7 +64,7 @@ void hf_shadow_answer(struct kept_document *kept, struct hf_call *call, enum hf_
 
 /* hub_shadow_labels.c */
 bool hf_shadow_is_idle(const struct kept_document *kept); /* nobody waits for a label */
-/* The change that made `version` is stored: answers, or waits for the label that is wanted. */
+/* The change that made `version` is stored, or (0) changed nothing: answers, or waits for the label that is wanted. */
 void hf_shadow_answer_stored(struct kept_document *kept, struct hf_call *call, uint64_t version);
 void hf_shadow_look_at_waits(struct kept_document *kept); /* something has come that a label may hang on */
 void hf_shadow_seen(struct kept_document *kept,

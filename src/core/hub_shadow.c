@@ -407,7 +407,7 @@ void hf_shadow_take(struct kept_document *kept, struct hf_call *call)
             return;
     }
     if (reason == HF_REASON_NONE) /* it is so already */
-        hf_shadow_answer_stored(kept, call, shadow->now.version);
+        hf_shadow_answer_stored(kept, call, 0);
     else
         hf_shadow_answer(kept, call, reason);
 }

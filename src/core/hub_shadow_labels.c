@@ -2,6 +2,7 @@
  * is recorded for the pushes that count it. */
 #include <stdlib.h>
 
+#include "core/document/shadow_wish.h"
 #include "core/hub_document.h"
 
 struct label_wait {           /* a change that is stored, whose maker waits for more */
@@ -9,7 +10,7 @@ struct label_wait {           /* a change that is stored, whose maker waits for 
     struct hf_timer timer;
     struct kept_document *kept;
     struct hf_call *call;
-    uint64_t version; /* that the change made */
+    uint64_t version; /* that the change made; 0: it changed nothing */
 };
 
 bool hf_shadow_is_idle(const struct kept_document *kept)
@@ -17,14 +18,18 @@ bool hf_shadow_is_idle(const struct kept_document *kept)
     return hf_list_empty(&kept->shadow->waits);
 }
 
-static uint8_t labels_of(const struct kept_shadow *shadow, uint64_t version)
+/* What is wanted already has no version of its own: it counts by its values, so that a change whose answer was lost can be sent again and waited for. */
+static uint8_t labels_of(const struct kept_shadow *shadow, const struct hf_call *call, uint64_t version)
 {
     uint8_t labels = 1 << HF_LABEL_STORED;
     enum hf_shadow_applied applied;
+    hf_err err = version != 0
+                     ? hf_shadow_applied(&shadow->now, version, &applied)
+                     : hf_shadow_wish(&shadow->now, call->document.kind, call->payload, &version, &applied);
 
     if (shadow->seen_version >= version)
         labels |= 1 << HF_LABEL_DELIVERED;
-    if (hf_shadow_applied(&shadow->now, version, &applied) != HF_OK)
+    if (err != HF_OK)
         return labels; /* it cannot be said now; the next change asks again */
     if (applied == HF_SHADOW_APPLIED)
         labels |= 1 << HF_LABEL_DELIVERED | 1 << HF_LABEL_APPLIED;
@@ -42,7 +47,7 @@ static void end_wait(struct label_wait *wait)
     hf_wheel_cancel(kept->hub->options.wheel, &wait->timer);
     kept->shadow->wait_count--;
     kept->hub->stats.shadow_waits--;
-    call->document.labels = labels_of(kept->shadow, wait->version);
+    call->document.labels = labels_of(kept->shadow, call, wait->version);
     if ((call->document.labels & 1 << call->document.label) == 0)
         kept->hub->stats.shadow_labels_missed++;
     free(wait);
@@ -61,19 +66,19 @@ static void on_wait_over(struct hf_timer *timer, uint64_t now_ms)
     kept->held = held;
 }
 
-/* The change that made `version` is stored. */
+/* The change that made `version` is stored, or (0) is so already. */
 void hf_shadow_answer_stored(struct kept_document *kept, struct hf_call *call, uint64_t version)
 {
     struct hf_hub *hub = kept->hub;
     struct kept_shadow *shadow = kept->shadow;
 
-    call->document.made = version;
+    call->document.made = version != 0 ? version : shadow->now.version;
     call->document.labels = 1 << HF_LABEL_STORED;
     if (call->document.label == HF_LABEL_STORED) {
         hf_shadow_answer(kept, call, HF_REASON_NONE);
         return;
     }
-    call->document.labels = labels_of(shadow, version);
+    call->document.labels = labels_of(shadow, call, version);
     bool reached = (call->document.labels & 1 << call->document.label) != 0;
     struct label_wait *wait = !reached && call->wait_ms > 0 && shadow->wait_count < HF_HUB_SHADOW_WAITS_MAX
                                   ? calloc(1, sizeof(*wait))
@@ -103,7 +108,7 @@ void hf_shadow_look_at_waits(struct kept_document *kept)
         struct label_wait *wait = HF_CONTAINER_OF(at, struct label_wait, node);
 
         next = at->next;
-        if (labels_of(kept->shadow, wait->version) & 1 << wait->call->document.label)
+        if (labels_of(kept->shadow, wait->call, wait->version) & 1 << wait->call->document.label)
             end_wait(wait);
     }
 }

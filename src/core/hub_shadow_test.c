@@ -223,6 +223,82 @@ static void labels_are_waited_for(void **state)
     assert_int_equal(tk->hub.stats.shadow_labels_missed, 0);
 }
 
+/* A change that is sent again, because its answer was lost perhaps, waits for what the first one waits for. */
+static void what_is_wanted_already_is_waited_for(void **state)
+{
+    static const struct {
+        const char *json;
+        enum hf_shadow_label label;
+        uint8_t labels; /* at once; 0: it waits */
+    } rows[] = {
+        {"{\"desired\":{\"a\":1}}", HF_LABEL_APPLIED, 7},
+        {"{\"desired\":{\"a\":1}}", HF_LABEL_DELIVERED, 7},
+        {"{\"desired\":{\"o\":{\"x\":1},\"a\":1,\"gone\":null}}", HF_LABEL_APPLIED, 7},
+        {"{\"desired\":{\"o\":{}}}", HF_LABEL_APPLIED, 7},
+        {"{\"desired\":{\"gone\":null}}", HF_LABEL_APPLIED, 7}, /* the device knows all that is desired */
+        {"{\"tags\":{}}", HF_LABEL_DELIVERED, 7},
+        {"{\"desired\":{\"o\":{\"y\":2}}}", HF_LABEL_APPLIED, 0},
+        {"{\"desired\":{\"a\":1,\"b\":2}}", HF_LABEL_APPLIED, 0},
+    };
+    struct tk *tk = *state;
+    struct told told, waits[2];
+
+    tk->rules.shadow.changes = (struct hf_rate_limit){1000, 1000};
+    (void)change(tk, "{\"desired\":{\"a\":1,\"b\":2,\"o\":{\"x\":1,\"y\":2}}}");
+    (void)device_says(tk, "{\"reported\":{\"a\":1,\"o\":{\"x\":1}}}", 1); /* makes version 2 */
+    for (unsigned i = 0, waiting = 0; i < HF_COUNT_OF(rows); i++) {
+        struct told *one = rows[i].labels != 0 ? &told : &waits[waiting++];
+
+        ask(tk, (struct ask){.json = rows[i].json, .label = rows[i].label, .wait_ms = 1000}, one);
+        tk_run(tk);
+        if (one->done != (rows[i].labels != 0) || one->labels != rows[i].labels)
+            fail_msg("%s: done %d, labels %u", rows[i].json, one->done, one->labels);
+    }
+    assert_int_equal(told.made, 2);
+    (void)device_says(tk, "{\"reported\":{\"o\":{\"y\":2}}}", 0);
+    assert_true(waits[0].done && !waits[1].done);
+    (void)device_says(tk, "{\"reported\":{\"b\":2}}", 0);
+    assert_true(waits[1].done);
+    assert_int_equal(waits[0].labels & waits[1].labels, 7);
+    assert_int_equal(tk->hub.stats.shadow_labels_missed, 0);
+}
+
+static void a_wish_that_others_changed_is_over_when_the_device_knows(void **state)
+{
+    struct tk *tk = *state;
+    struct told told;
+
+    (void)change(tk, "{\"desired\":{\"a\":1}}");
+    ask(tk, (struct ask){.json = "{\"desired\":{\"a\":1}}", .label = HF_LABEL_APPLIED, .wait_ms = 1000},
+        &told);
+    (void)change(tk, "{\"desired\":{\"a\":2}}");
+    (void)device_says(tk, NULL, 1);
+    assert_false(told.done);
+    (void)device_says(tk, NULL, 2);
+    assert_true(told.done);
+    assert_int_equal(told.labels, 7);
+}
+
+static void operations_that_change_nothing_wait_for_all_that_is_desired(void **state)
+{
+    struct tk *tk = *state;
+    struct told told;
+
+    (void)change(tk, "{\"desired\":{\"a\":1,\"b\":2}}");
+    (void)device_says(tk, "{\"reported\":{\"a\":1}}", 1);
+    ask(tk,
+        (struct ask){.json = "[{\"op\":\"replace\",\"path\":\"/desired/a\",\"value\":1}]",
+                     .operations = true,
+                     .label = HF_LABEL_APPLIED,
+                     .wait_ms = 1000},
+        &told);
+    tk_run(tk);
+    assert_false(told.done);
+    (void)device_says(tk, "{\"reported\":{\"b\":2}}", 0);
+    assert_true(told.done);
+    assert_int_equal(told.labels, 7);
+}
+
 static void a_deadline_names_what_is_missing(void **state)
 {
     struct tk *tk = *state;
@@ -312,6 +388,9 @@ int main(void)
         T(an_older_connection_is_fenced),
         T(a_device_reads_its_delta),
         T(labels_are_waited_for),
+        T(what_is_wanted_already_is_waited_for),
+        T(a_wish_that_others_changed_is_over_when_the_device_knows),
+        T(operations_that_change_nothing_wait_for_all_that_is_desired),
         T(a_deadline_names_what_is_missing),
         T(those_who_wait_are_bounded),
         T(a_restart_keeps_what_was_durable),

@@ -72,6 +72,7 @@ struct ask {
     uint64_t base, conn, epoch, wait_ms;
     enum hf_shadow_label label;
     enum hf_merge merge;
+    bool operations; /* json is a JSON Patch */
 };
 
 static inline void ask(struct tk *tk, struct ask ask, struct told *told)
@@ -89,7 +90,7 @@ static inline void ask(struct tk *tk, struct ask ask, struct told *told)
     call->wait_ms = ask.wait_ms;
     call->document = (struct hf_call_document){.change = !ask.read,
                                                .shadow = true,
-                                               .kind = HF_PATCH_MERGE,
+                                               .kind = ask.operations ? HF_PATCH_JSON : HF_PATCH_MERGE,
                                                .sections = (uint8_t)(ask.sections ? ask.sections : ALL),
                                                .base_version = ask.base,
                                                .merge = (uint8_t)ask.merge,

@@ -153,6 +153,8 @@ def test_labels_are_reached(gw, form):
     twin.ask({"reported": {"b": {"c": 1}}})
     answer = applied()
     assert answer["labels"] == ["stored", "delivered", "applied"] and "missing" not in answer
+    again = want(gw, name, {"b": {"c": 1}}, "?wait=applied&timeout_ms=20000")  # its answer may have been lost
+    assert again["labels"] == answer["labels"] and again["version"] == answer["version"]
     answer = want(gw, name, {"a": 2}, "?wait=applied&timeout_ms=50", status=202)
     assert answer["labels"] == ["stored"] and answer["missing"] == ["delivered", "applied"]
     twin.close()

@@ -1,6 +1,6 @@
-/* app/holdfast_heap_main.c - the functions of malloc, counted and handed on to glibc (heap.h). glibc lets a program bring its own ("Replacing malloc" of its manual); all that allocate
- * must be there, as whatever one gives out free() counts back. A thread counts in a cell that nobody else writes, so an allocation costs two more loads and a store.
- * Linked into holdfast alone: no library, and no other program, is changed by it. */
+/* app/holdfast_heap_main.c - the functions of malloc, counted and handed on to whoever is next: glibc, or an allocator that is preloaded (heap.h). glibc lets a program bring its own
+ * ("Replacing malloc" of its manual); all that allocate must be there, as whatever one gives out free() counts back. A thread counts in a cell that nobody else writes, so an allocation
+ * costs a few loads and a store. Linked into holdfast alone: no library, and no other program, is changed by it. */
 #include "app/heap.h"
 
 #include <features.h>
@@ -15,6 +15,7 @@
 
 #if defined(__GLIBC__) && !defined(SANITIZED)
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
@@ -22,14 +23,40 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* glibc's own, by the names that it exports for this (GLIBC_2.2.5). */
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *at, size_t bytes);
-void *__libc_memalign(size_t align, size_t bytes);
-void *__libc_valloc(size_t bytes);
-void *__libc_pvalloc(size_t bytes);
-void __libc_free(void *at);
+/* Sizes are asked of the same one that gave the block out: glibc's malloc_usable_size() of a block of jemalloc's, or the other way round, reads foreign memory. */
+#define NEXT_MAP(X)                                   \
+    X(malloc, void *, (size_t))                       \
+    X(calloc, void *, (size_t, size_t))               \
+    X(realloc, void *, (void *, size_t))              \
+    X(aligned_alloc, void *, (size_t, size_t))        \
+    X(memalign, void *, (size_t, size_t))             \
+    X(posix_memalign, int, (void **, size_t, size_t)) \
+    X(valloc, void *, (size_t))                       \
+    X(pvalloc, void *, (size_t))                      \
+    X(malloc_usable_size, size_t, (void *))           \
+    X(free, void, (void *))
+
+static struct {
+#define NEXT_MEMBER(name, result, arguments) result(*name) arguments;
+    NEXT_MAP(NEXT_MEMBER)
+#undef NEXT_MEMBER
+} next;
+
+/* At the first allocation, which the C library makes before there is a second thread. What dlsym() itself would allocate meanwhile (a text, of an error) it can do without. False: for it. */
+static bool ready(void)
+{
+    static bool looking;
+
+    if (next.free != NULL)
+        return true;
+    if (looking)
+        return false;
+    looking = true;
+#define NEXT_FIND(name, result, arguments) *(void **)&next.name = dlsym(RTLD_NEXT, #name);
+    NEXT_MAP(NEXT_FIND)
+#undef NEXT_FIND
+    return true;
+}
 
 enum {
     CELLS =
@@ -65,7 +92,7 @@ static void *took(void *at)
     struct cell *cell = mine != NULL ? mine : take_cell();
 
     if (at != NULL)
-        count(&cell->allocated, malloc_usable_size(at), cell == &cells[CELLS]);
+        count(&cell->allocated, next.malloc_usable_size(at), cell == &cells[CELLS]);
     return at;
 }
 
@@ -89,27 +116,29 @@ struct hf_heap_bytes hf_heap_bytes(void)
 
 void *malloc(size_t bytes)
 {
-    return took(__libc_malloc(bytes));
+    return ready() ? took(next.malloc(bytes)) : NULL;
 }
 
 void *calloc(size_t count_of, size_t bytes)
 {
-    return took(__libc_calloc(count_of, bytes));
+    return ready() ? took(next.calloc(count_of, bytes)) : NULL;
 }
 
 void free(void *at)
 {
-    if (at == NULL)
+    if (at == NULL || !ready())
         return;
-    gave(malloc_usable_size(at)); /* before: it is somebody else's afterwards */
-    __libc_free(at);
+    gave(next.malloc_usable_size(at)); /* before: it is somebody else's afterwards */
+    next.free(at);
 }
 
 /* A block that stays where it is counts as given back and taken anew, whether it grows or shrinks: what it is now is known, what it was is not, once it moved. */
 void *realloc(void *at, size_t bytes)
 {
-    size_t before = at != NULL ? malloc_usable_size(at) : 0;
-    void *now = __libc_realloc(at, bytes);
+    if (!ready())
+        return NULL;
+    size_t before = at != NULL ? next.malloc_usable_size(at) : 0;
+    void *now = next.realloc(at, bytes);
 
     if (now == NULL && bytes > 0)
         return NULL; /* at is as it was */
@@ -119,37 +148,31 @@ void *realloc(void *at, size_t bytes)
 
 void *memalign(size_t align, size_t bytes)
 {
-    return took(__libc_memalign(align, bytes));
+    return ready() ? took(next.memalign(align, bytes)) : NULL;
 }
 
 void *aligned_alloc(size_t align, size_t bytes)
 {
-    return took(__libc_memalign(align, bytes));
+    return ready() ? took(next.aligned_alloc(align, bytes)) : NULL;
 }
 
 int posix_memalign(void **ret_at, size_t align, size_t bytes)
 {
-    int before = errno; /* which this function does not set */
-    void *at;
+    int err = ready() ? next.posix_memalign(ret_at, align, bytes) : ENOMEM;
 
-    if (align % sizeof(void *) != 0 || align == 0 || (align & (align - 1)) != 0)
-        return EINVAL;
-    at = took(__libc_memalign(align, bytes));
-    errno = before;
-    if (at == NULL)
-        return ENOMEM;
-    *ret_at = at;
-    return 0;
+    if (err == 0)
+        (void)took(*ret_at);
+    return err;
 }
 
 void *valloc(size_t bytes)
 {
-    return took(__libc_valloc(bytes));
+    return ready() ? took(next.valloc(bytes)) : NULL;
 }
 
 void *pvalloc(size_t bytes)
 {
-    return took(__libc_pvalloc(bytes));
+    return ready() ? took(next.pvalloc(bytes)) : NULL;
 }
 
 #endif

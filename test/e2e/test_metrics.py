@@ -1,13 +1,15 @@
 """/metrics: the format, the names, and that the numbers are true."""
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from lib.gateway import eventually
+from lib.gateway import BINARY, eventually
 from lib.metrics import parse
 from lib.rawws import Refused
 
@@ -175,3 +177,14 @@ def test_health(gw, path):
     for base in (gw.admin_url, None):
         answer = gw.api(None).do("GET", path, base=base)
         assert answer.status == 200
+
+
+def test_a_preloaded_allocator_keeps_its_blocks(tmp_path):
+    """What counts the bytes stands before it, and asks nobody else about its blocks."""
+    if {"ASAN_OPTIONS", "TSAN_OPTIONS"} & os.environ.keys():
+        pytest.skip("a sanitizer wants to be the first")
+    library = tmp_path / "allocator.so"
+    subprocess.run(["cc", "-std=gnu11", "-O1", "-shared", "-fPIC", "-o", library, Path(__file__).parent / "lib" / "allocator.c"], check=True)
+    for command, status in ((["version"], 0), (["serve", "--config", tmp_path / "none.yaml"], 1)):
+        done = subprocess.run([BINARY, *command], env={**os.environ, "LD_PRELOAD": str(library)}, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status and ("none.yaml" in done.stderr) == (status == 1), done

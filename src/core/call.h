@@ -165,7 +165,8 @@ struct hf_call {
             push; /* a change that a push to a group wants, whose id is the call's: recorded also when it changes nothing */
         uint8_t sections, label /* enum hf_shadow_label */, labels;
         uint8_t over,
-            over_section; /* out, of MESSAGE_TOO_BIG: core/document/shadow.h; limit and observed are set */
+            over_section;   /* out, of MESSAGE_TOO_BIG: core/document/shadow.h; limit and observed are set */
+        uint16_t operation; /* out, of a JSON Patch that is refused: core/document/shadow.h */
         uint64_t epoch, made;
         char *
             refused; /* out: a JSON array of what was refused alone (core/document/shadow.h); owned by the call, NULL: nothing */

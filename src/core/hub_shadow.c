@@ -356,6 +356,7 @@ static enum hf_reason change(struct kept_document *kept, struct hf_call *call)
                          kept->hub->utc_ms, &outcome, &shadow->next);
 
     call->document.refused = outcome.refused;
+    call->document.operation = outcome.operation;
     if (reason == HF_REASON_MESSAGE_TOO_BIG)
         say_over(call, &outcome, rules);
     kept->hub->stats.shadow_operations_refused += outcome.refused_count;

@@ -92,6 +92,11 @@ def test_what_is_refused(gw):
                                        (b" " * 100000, MERGE, 413, "message_too_big")):
         assert change(gw, name, body, kind=kind, status=status).reason == reason, body
     assert change(gw, name, {"desired": {}}, headers={"If-Match": "7"}, status=400).json["field"] == "If-Match"
+    for body, status, detail in (([{"op": "add", "path": "/tags/a", "value": 1}, {"op": "remove", "path": "/tags/b"}], 400, "operation 1: path"),
+                                 ([{"op": "test", "path": "/desired/a", "value": 2}], 409, "operation 0: the test failed")):
+        assert change(gw, name, body, kind=PATCH, status=status).json["detail"].startswith(detail)
+    for field, value in (("version", 0), ("merge", "best"), ("tags", [])):
+        assert change(gw, name, {field: value}, status=400).json["field"] == field
     for query in ("?merge=best", "?wait=done", "?timeout_ms=x", "?base_version=0"):
         change(gw, name, {"desired": {"b": 1}}, query=query, status=400)
     assert change(gw, "never-here", {"desired": {"a": 1}}, status=404).reason == "not_found"

@@ -25,6 +25,7 @@ static void on_document(struct hf_call *call)
 
         call->reason = (uint16_t)hf_shadow_change(&shadow, &change, &limits, g.http.utc_ms, &outcome, &after);
         asked->refused = outcome.refused;
+        asked->operation = outcome.operation;
         free(outcome.taken);
         if (call->reason == HF_REASON_NONE) {
             hf_shadow_deinit(&shadow);
@@ -140,6 +141,22 @@ static void wrong_requests_say_what_is_wrong(void **state)
          "\"field\":\"value\""},
         {"/v1/devices/d1/shadow", JSON, "[{\"op\":\"move\",\"path\":\"/tags/a\",\"value\":1}]", 400,
          "\"field\":\"from\""},
+        {"/v1/devices/d1/shadow", JSON,
+         "[{\"op\":\"add\",\"path\":\"/tags/a\",\"value\":1},{\"op\":\"remove\",\"path\":\"/tags/b\"}]", 400,
+         "operation 1: path, or from,"},
+        {"/v1/devices/d1/shadow", JSON,
+         "[{\"op\":\"add\",\"path\":\"/tags/a\",\"value\":1},{\"op\":\"test\",\"path\":\"/tags/"
+         "a\",\"value\":2}]",
+         409, "operation 1: the test failed; `document` is what there is"},
+        {"/v1/devices/d1/shadow", JSON, "[{\"op\":\"add\",\"path\":\"/tags\",\"value\":1}]", 400,
+         "something else would be left"},
+        {"/v1/devices/d1/shadow", MERGE, "{\"tags\":[]}", 400, "tags must be an object, or null"},
+        {"/v1/devices/d1/shadow", MERGE, "{\"tags\":{\"a\":1e999}}", 400, "a number is too large"},
+        {"/v1/devices/d1/shadow", MERGE, "{\"version\":0}", 400, "\"field\":\"version\""},
+        {"/v1/devices/d1/shadow", MERGE, "{\"version\":\"1\"}", 400, "\"field\":\"version\""},
+        {"/v1/devices/d1/shadow", MERGE, "{\"merge\":\"best\"}", 400, "\"field\":\"merge\""},
+        {"/v1/devices/d1/shadow", MERGE, "{\"merge\":\"keep\"}", 400, "\"field\":\"merge\""},
+        {"/v1/devices/d1/shadow", MERGE, "{\"merge\":7}", 400, "\"field\":\"merge\""},
         {"/v1/devices/d1/shadow", MERGE "If-Match: 7\r\n", "{}", 400, "\"field\":\"If-Match\""},
         {"/v1/devices/d1/shadow?merge=best", MERGE, "{}", 400, "\"field\":\"merge\""},
         {"/v1/devices/d1/shadow?wait=done", MERGE, "{}", 400, "\"field\":\"wait\""},

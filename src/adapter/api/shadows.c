@@ -67,10 +67,17 @@ static void write_answer(struct hf_api_request *request, struct hf_json_out *out
     (void)request;
     hf_json_out_object(out, NULL);
     if (answer->conflict) {
+        char failed[64];
+
+        (void)snprintf(failed, sizeof(failed), "operation %u: the test failed; `document` is what there is",
+                       answer->call != NULL ? answer->call->document.operation - 1 : 0);
         hf_http1_problem_members(
-            out, &(struct hf_http1_problem_doc){
-                     .reason = HF_REASON_VERSION_CONFLICT,
-                     .detail = HF_SLICE("change `document` instead, and send If-Match with its version")});
+            out,
+            &(struct hf_http1_problem_doc){
+                .reason = HF_REASON_VERSION_CONFLICT,
+                .detail = answer->call != NULL && answer->call->document.operation > 0
+                              ? hf_slice_of(failed)
+                              : HF_SLICE("change `document` instead, and send If-Match with its version")});
         hf_json_out_u64(out, "version", answer->shadow->version);
         hf_json_out_object(out, "document");
     } else {
@@ -170,10 +177,14 @@ static void fail(struct hf_api_request *request)
     switch (call->reason) {
     case HF_REASON_MESSAGE_TOO_BIG: fail_too_big(request); return;
     case HF_REASON_BAD_REQUEST:
-        (void)hf_api_bad(
-            request, "body",
-            "the body names a path that is not there, or would leave something else than the objects "
-            "desired and tags");
+        if (call->document.operation > 0)
+            (void)hf_api_bad(request, "path",
+                             "operation %u: path, or from, is no JSON Pointer, or names what is not there",
+                             call->document.operation - 1);
+        else
+            (void)hf_api_bad(request, "body",
+                             "a text has a zero character, a number is too large, or something else would be "
+                             "left than the objects desired and tags");
         return;
     case HF_REASON_FORBIDDEN:
         hf_api_fail(request, &(struct hf_api_trouble){.reason = HF_REASON_FORBIDDEN, .field = "body"},
@@ -278,30 +289,59 @@ static bool take_label(struct hf_api_request *request, struct hf_call *wish)
            hf_api_bad(request, "wait", "wait must be stored, delivered or applied");
 }
 
-/* Of a merge patch: what a shadow has not. The home refuses it as well, and cannot say what it was. */
+static bool take_version(struct hf_api_request *request, const struct hf_json_field *member)
+{
+    uint64_t version = 0;
+
+    return (hf_json_to_u64(member, &version) == HF_OK && version > 0) ||
+           hf_api_bad(request, "version", "version must be a whole number, 1 or more");
+}
+
+static bool take_own_rule(struct hf_api_request *request, const struct hf_json_field *member)
+{
+    char storage[16];
+    struct hf_slice text;
+
+    return member->type == HF_JSON_NULL ||
+           (hf_json_to_text(member, storage, sizeof(storage), &text) == HF_OK &&
+            hf_merge_by_name(text) != HF_MERGES && hf_merge_by_name(text) != HF_MERGE_KEEP) ||
+           hf_api_bad(request, "merge", "merge must be version, conflict_free, lww or oplog, or null");
+}
+
+static bool take_member(struct hf_api_request *request, const struct hf_json_field *member)
+{
+    char name[HF_JSON_NAME_BYTES_MAX + 1];
+
+    if (hf_slice_is(member->name, "version"))
+        return take_version(request, member);
+    if (hf_slice_is(member->name, "merge"))
+        return take_own_rule(request, member);
+    for (unsigned i = 0; i < HF_SHADOW_SECTIONS; i++)
+        if (hf_slice_is(member->name, hf_shadow_section_name(i)))
+            return member->type == HF_JSON_OBJECT || member->type == HF_JSON_NULL ||
+                   hf_api_bad(request, hf_shadow_section_name(i),
+                              "%s must be an object, or null, which empties it", hf_shadow_section_name(i));
+    if (memchr(member->name.at, '\\', member->name.bytes) != NULL)
+        return true; /* spelled with escapes: left to the home */
+    (void)snprintf(name, sizeof(name), "%.*s", (int)member->name.bytes, member->name.at);
+    return hf_api_bad(request, member->name.bytes < sizeof(name) ? name : "body",
+                      "a shadow has no such member; change desired and tags");
+}
+
+/* Of a merge patch: what a shadow has not, or not so. The home refuses it as well, and cannot say what it was. */
 static bool take_sections(struct hf_api_request *request, const struct hf_call_document *document)
 {
-    static const char *const names[] = {"reported", "desired", "tags", "version", "merge"};
     struct hf_slice rest = hf_slice_trim(request->body);
     struct hf_json_field member;
-    char name[HF_JSON_NAME_BYTES_MAX + 1];
 
     if (document->kind != HF_PATCH_MERGE)
         return true;
     if (hf_json_type_of(rest) != HF_JSON_OBJECT)
         return hf_api_bad(request, "body",
                           "a change of a shadow is an object such as {\"desired\":{\"led\":\"on\"}}");
-    while (hf_json_object_next(&rest, &member)) {
-        size_t i = 0;
-
-        while (i < HF_COUNT_OF(names) && !hf_slice_is(member.name, names[i]))
-            i++;
-        if (i < HF_COUNT_OF(names) || memchr(member.name.at, '\\', member.name.bytes) != NULL)
-            continue; /* spelled with escapes: left to the home */
-        (void)snprintf(name, sizeof(name), "%.*s", (int)member.name.bytes, member.name.at);
-        return hf_api_bad(request, member.name.bytes < sizeof(name) ? name : "body",
-                          "a shadow has no such member; change desired and tags");
-    }
+    while (hf_json_object_next(&rest, &member))
+        if (!take_member(request, &member))
+            return false;
     return true;
 }
 

@@ -278,14 +278,13 @@ static hf_err apply_one(cJSON **document, const cJSON *entry)
     return HF_ERR_INVALID;
 }
 
-static hf_err patch_all(cJSON **document, const cJSON *operations)
+hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations, unsigned *ret_at)
 {
-    unsigned count = 0;
-
+    *ret_at = 0;
     if (!cJSON_IsArray(operations))
         return HF_ERR_INVALID;
     for (const cJSON *entry = operations->child; entry != NULL; entry = entry->next) {
-        if (++count > HF_JSON_PATCH_OPS_MAX)
+        if (++*ret_at > HF_JSON_PATCH_OPS_MAX)
             return HF_ERR_LIMIT;
         hf_err err = apply_one(document, entry);
         if (err != HF_OK)
@@ -294,9 +293,9 @@ static hf_err patch_all(cJSON **document, const cJSON *operations)
     return HF_OK;
 }
 
-hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations)
+static hf_err patch_all(cJSON **document, const cJSON *operations)
 {
-    return patch_all(document, operations);
+    return hf_json_patch_in_place(document, operations, &(unsigned){0});
 }
 
 hf_err hf_json_patch_step(cJSON **document, const cJSON *operation)

@@ -23,7 +23,8 @@ hf_err hf_json_patch(cJSON **document, const cJSON *operations);
 
 /* The same on a tree that the caller can do without after an error: no copy is made, and what is left is half changed. */
 hf_err hf_json_merge_patch_in_place(cJSON **document, const cJSON *patch);
-hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations);
+/* *ret_at, also after an error: how many operations were begun, so the number of the one that failed, from 1 on. */
+hf_err hf_json_patch_in_place(cJSON **document, const cJSON *operations, unsigned *ret_at);
 
 /* One operation of such a list, as the last two; NOT_FOUND, CONFLICT and LIMIT leave the document as it was. */
 hf_err hf_json_patch_step(cJSON **document, const cJSON *operation);

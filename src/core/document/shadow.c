@@ -209,9 +209,14 @@ static hf_err operate_sections(struct hf_shadow_step *step, cJSON *operations)
             err = HF_ERR_NOMEM;
         }
     }
-    if (err == HF_OK)
+    if (err == HF_OK) {
+        unsigned at = 0;
+
         err = begin_oplog(step, step->oplog) ? hf_shadow_oplog_operations(step->oplog, &document, operations)
-                                             : hf_json_patch_in_place(&document, operations);
+                                             : hf_json_patch_in_place(&document, operations, &at);
+        if (err != HF_OK && step->oplog->refused_count <= HF_SHADOW_REFUSED_MAX)
+            step->outcome->operation = (uint16_t)HF_MAX(at, step->oplog->at);
+    }
     if (err == HF_OK)
         err = take_sections(step, document);
     cJSON_Delete(document);
@@ -263,8 +268,10 @@ static enum hf_reason run(struct hf_shadow_step *step)
     if (reason == HF_REASON_NONE || reason == HF_REASON_BAD_REQUEST) {
         enum hf_reason conflict = judge_base(step);
 
-        if (conflict != HF_REASON_NONE)
+        if (conflict != HF_REASON_NONE) {
+            step->outcome->operation = 0;
             return conflict;
+        }
     }
     if (reason == HF_REASON_NONE)
         reason = hf_json_reason(hf_shadow_keep_removed(step));

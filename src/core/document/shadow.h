@@ -63,13 +63,14 @@ struct hf_shadow_change {
 /* Of MESSAGE_TOO_BIG: what is too much of one section, or (DEPTH, over_section HF_SHADOW_SECTIONS) of the change. */
 enum hf_shadow_over { HF_SHADOW_OVER_OTHER, HF_SHADOW_OVER_BYTES, HF_SHADOW_OVER_DEPTH };
 
-struct hf_shadow_outcome { /* but for `over` of a change by the rule oplog; the caller's to free */
+struct hf_shadow_outcome { /* what OPLOG refused, and what else says why; the caller's to free */
     char *
         refused; /* JSON: [{"index":1,"path":"/desired/a","version":7},...]; NULL: nothing was refused alone */
     char *taken; /* the change without that, and without what was removed already; NULL: as it came */
     unsigned refused_count;
     uint8_t over, over_section; /* enum hf_shadow_over */
-    uint32_t over_bytes;        /* that the section would have; of BYTES */
+    uint16_t operation;  /* of a JSON Patch: the one that cannot be made, or whose test failed, from 1 on */
+    uint32_t over_bytes; /* that the section would have; of BYTES */
 };
 
 void hf_shadow_deinit(struct hf_shadow *shadow); /* zeroes it */

@@ -225,6 +225,7 @@ hf_err hf_shadow_oplog_operations(struct hf_shadow_oplog *log, cJSON **document,
     for (cJSON *operation = operations->child, *next; operation != NULL && err == HF_OK;
          operation = next, index++) {
         next = operation->next;
+        log->at = (unsigned)index + 1;
         err = index < HF_JSON_PATCH_OPS_MAX ? take_operation(log, document, operations, operation, index)
                                             : HF_ERR_LIMIT;
     }

@@ -21,6 +21,7 @@ struct hf_shadow_oplog { /* zeroed but for the first two */
     cJSON *dropped;                                    /* owned: the operations themselves */
     struct hf_slice arrays[2 * HF_JSON_PATCH_OPS_MAX]; /* in which one was refused; into dropped */
     unsigned array_count, judged, refused_count;
+    unsigned at; /* how many operations were begun, so the number of the one that failed, from 1 on */
 };
 
 void hf_shadow_oplog_deinit(struct hf_shadow_oplog *log);

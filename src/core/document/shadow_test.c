@@ -21,6 +21,7 @@ enum {
 };
 
 static const struct hf_shadow_limits limits = {HF_SHADOW_SECTION_BYTES_MAX, HF_SHADOW_DEPTH_MAX};
+static unsigned operation; /* of the last outcome */
 
 static enum hf_reason make(struct hf_shadow *shadow, const struct hf_shadow_change *change, uint64_t utc_ms)
 {
@@ -28,6 +29,7 @@ static enum hf_reason make(struct hf_shadow *shadow, const struct hf_shadow_chan
     struct hf_shadow after;
     enum hf_reason reason = hf_shadow_change(shadow, change, &limits, utc_ms, &outcome, &after);
 
+    operation = outcome.operation;
     assert_null(outcome.refused); /* that is what the rule oplog does: shadow_oplog_test.c */
 
     if (reason != HF_REASON_NONE)
@@ -416,12 +418,57 @@ static void what_was_stored_comes_back(void **state)
             fail_msg("taken: %s", broken[i]);
 }
 
+/* By its number from 1 on; what is wrong with all of it, or a version from before, names none. */
+static void the_operation_that_cannot_be_made_is_named(void **state)
+{
+    static const struct {
+        const char *json;
+        uint64_t base;
+        uint8_t rule;
+        enum hf_reason reason;
+        unsigned operation;
+    } rows[] = {
+        {"[{\"op\":\"remove\",\"path\":\"/desired/z\"}]", 0, 0, HF_REASON_BAD_REQUEST, 1},
+        {"[{\"op\":\"add\",\"path\":\"/desired/c\",\"value\":1},{\"op\":\"test\",\"path\":\"/desired/c\","
+         "\"value\":2}]",
+         0, 0, HF_REASON_VERSION_CONFLICT, 2},
+        {"[{\"op\":\"add\",\"path\":\"/desired/c\",\"value\":1},{\"op\":\"add\",\"path\":\"/desired/~2\","
+         "\"value\":2}]",
+         0, 0, HF_REASON_BAD_REQUEST, 2},
+        {"[{\"op\":\"add\",\"path\":\"/desired/c\",\"value\":1},{\"op\":\"test\",\"path\":\"/desired/c\","
+         "\"value\":2}]",
+         1, HF_MERGE_OPLOG, HF_REASON_VERSION_CONFLICT, 2},
+        {"[{\"op\":\"remove\",\"path\":\"/desired/z\"}]", 1, HF_MERGE_VERSION, HF_REASON_VERSION_CONFLICT, 0},
+        {"[{\"op\":\"add\",\"path\":\"/desired\",\"value\":7}]", 0, 0, HF_REASON_BAD_REQUEST, 0},
+        {"[{\"op\":\"add\",\"path\":\"/desired/a\",\"value\":2}]", 0, 0, HF_REASON_NONE, 0},
+    };
+    struct hf_shadow s = {0};
+
+    (void)state;
+    assert_int_equal(merge(&s, "{\"desired\":{\"a\":1}}", 0, 1), HF_REASON_NONE);
+    assert_int_equal(merge(&s, "{\"desired\":{\"a\":2}}", 0, 2), HF_REASON_NONE);
+    for (size_t i = 0; i < HF_COUNT_OF(rows); i++) {
+        enum hf_reason reason = make(&s,
+                                     &(struct hf_shadow_change){.kind = HF_PATCH_JSON,
+                                                                .merge = rows[i].rule,
+                                                                .sections = ALL,
+                                                                .base_version = rows[i].base,
+                                                                .json = hf_slice_of(rows[i].json)},
+                                     3);
+
+        if (reason != rows[i].reason || operation != rows[i].operation)
+            fail_msg("%s: %s of operation %u", rows[i].json, hf_reason_name(reason), operation);
+    }
+    hf_shadow_deinit(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_field_knows_who_wrote_it_when),
         cmocka_unit_test(null_deletes_and_nothing_new_is_no_version),
         cmocka_unit_test(refusals_leave_it_alone),
+        cmocka_unit_test(the_operation_that_cannot_be_made_is_named),
         cmocka_unit_test(a_stale_change_may_still_be_taken),
         cmocka_unit_test(sections_have_limits),
         cmocka_unit_test(the_delta_is_what_reported_lacks),

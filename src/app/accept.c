@@ -241,7 +241,17 @@ static bool certificate_good(struct hf_link *link)
     return ssl == NULL || hf_tls_recheck(ssl, &reject) == HF_OK;
 }
 
-/* A deny-list, CRL or CA set has changed: live sessions it names end within a second (TLS-3). */
+/* From here on it is a session with its certificate. One that the CA set of today does not take, because that came in the middle of its handshake, ends with the next
+ * sweep. */
+static void session_begun(struct hf_worker *worker, struct hf_link *link, uint64_t conn_id)
+{
+    struct ssl_st *ssl = hf_stream_ssl(hf_stream_of(link));
+
+    if (ssl != NULL && hf_tls_session_begin(ssl, conn_id) != HF_OK)
+        worker->deny_generation = UINT64_MAX;
+}
+
+/* A deny-list or CRL has changed, or a CA set and it was seen whom it ends (app/trust.h): live sessions end within a second (TLS-3). */
 void hf_worker_recheck_certificates(struct hf_worker *worker)
 {
     uint64_t generation = hf_gateway_deny_generation(worker->gateway);
@@ -322,6 +332,7 @@ static bool let_in(struct hf_worker *worker, struct hf_link *link, const struct 
         return false;
     if (!admit->upgraded) /* else that was before it moved */
         time_upgrade(worker, admit);
+    session_begun(worker, link, admit->conn_id);
     return true;
 }
 
@@ -378,6 +389,7 @@ static bool http_connect(void *context, struct hf_link *link, const struct hf_ws
         return false;
     }
     time_upgrade(worker, admit);
+    session_begun(worker, link, admit->conn_id);
     if (unread_bytes > 0)
         link->handler->on_data(link, (uint8_t *)unread, unread_bytes); /* frames that came with the request */
     return true;

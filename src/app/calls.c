@@ -200,6 +200,7 @@ static hf_err backend_call(struct hf_backend *backend, struct hf_call *call)
     case HF_CALL_LEDGER:
     case HF_CALL_REVOKE: spread(worker, call); return HF_OK;
     case HF_CALL_RECORD: hf_worker_on_call(worker, call); return HF_OK;
+    case HF_CALL_TRUST: return hf_trust_ask(&worker->gateway->trust, call);
     case HF_CALL_SERIES:
         if (worker->gateway->series != NULL)
             return hf_series_ask(worker->gateway->series, call);

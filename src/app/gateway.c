@@ -285,6 +285,7 @@ hf_err hf_gateway_open(struct hf_config *config, char *const *env, struct hf_gat
     gateway->rules = rules;
     gateway->env = env;
     hf_login_init(&gateway->login);
+    hf_trust_init(&gateway->trust, gateway);
     gateway->boot = hf_entropy_u64() >> 1 | 1;
     /* Once: each thread has room for so many, and which CPUs are ours may change. */
     gateway->worker_count = HF_MIN(config->node.workers ? (unsigned)config->node.workers : hf_thread_cpus(),
@@ -315,6 +316,8 @@ hf_err hf_gateway_start(struct hf_gateway *gateway)
         err = hf_media_start(gateway->media);
     if (err == HF_OK)
         err = hf_jwks_use(gateway->jwks, gateway->rules->config);
+    if (err == HF_OK)
+        err = hf_trust_start(&gateway->trust);
     hf_pools_begin(gateway);
     /* Before its worker runs the journal is still ours. At once: the first record of this start comes before all others. */
     hf_node_record(gateway, HF_EVENT_NODE_STARTED);
@@ -377,6 +380,7 @@ static void close_workers(struct hf_gateway *gateway)
  * freed before. */
 static void answer_callers(struct hf_gateway *gateway)
 {
+    hf_trust_finish(&gateway->trust);
     for (unsigned i = 0; i < gateway->worker_count; i++)
         if (gateway->workers[i] != NULL)
             hf_app_journal_close(&gateway->workers[i]->journal);
@@ -391,6 +395,7 @@ void hf_gateway_stop(struct hf_gateway *gateway)
 {
     hf_log(&gateway->logger, HF_LOG_STOPPING, HF_F_END);
     hf_jwks_stop(gateway->jwks); /* it wakes workers */
+    hf_trust_stop(&gateway->trust);
     for (unsigned i = 0; i < gateway->worker_count; i++) {
         atomic_store(&gateway->workers[i]->stop, true);
         hf_loop_wake(gateway->workers[i]->loop);
@@ -428,6 +433,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     }
     free(gateway->workers);
     hf_login_deinit(&gateway->login);
+    hf_trust_deinit(&gateway->trust);
     if (gateway->log_thread.inbox != NULL)
         hf_log_thread_deinit(&gateway->log_thread);
     if (gateway->tail_thread.inbox != NULL)

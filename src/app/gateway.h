@@ -16,6 +16,7 @@
 #include "app/store_thread.h"
 #include "app/tail_thread.h"
 #include "app/tenants.h"
+#include "app/trust.h"
 #include "base/logger.h"
 #include "io/listener.h"
 #include "io/tls.h"
@@ -53,6 +54,7 @@ struct hf_gateway {
     struct hf_gateway_rules *_Atomic rules; /* in force; exchanged by the main thread, read by all */
     struct hf_tenants *tenants;
     struct hf_jwks *jwks; /* owns: keys of tokens that come by URL */
+    struct hf_trust trust;
     struct hf_log *log;
     struct hf_kv *kv;
     struct hf_log_thread log_thread;
@@ -107,7 +109,7 @@ void hf_gateway_listeners_free(struct hf_gateway *gateway);
 /* Of a TLS listener: certificate, key, CA set, CRL and deny-list anew. An error leaves what it names as it was. */
 hf_err hf_gateway_listener_reload(struct hf_gateway_listener *listener, const struct hf_config_tls *tls,
                                   char *error, size_t error_bytes);
-/* Grows with each change of any listener's deny-list. */
+/* Grows with each change of any listener's deny-list, and when a CA set was found to end sessions. */
 uint64_t hf_gateway_deny_generation(const struct hf_gateway *gateway);
 
 /* series_gateway.c */

@@ -71,7 +71,7 @@ hf_err hf_gateway_listener_reload(struct hf_gateway_listener *listener, const st
 
 uint64_t hf_gateway_deny_generation(const struct hf_gateway *gateway)
 {
-    uint64_t generation = 0; /* each only grows, and so does the sum */
+    uint64_t generation = atomic_load(&gateway->trust.generation); /* each only grows, and so does the sum */
 
     for (unsigned l = 0; l < gateway->listener_count; l++)
         if (gateway->listeners[l].deny != NULL)

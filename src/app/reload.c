@@ -146,6 +146,7 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
         reject(gateway, "tenants: no memory or thread to fetch key sets; those before stay");
     log_changes(gateway, gateway->rules->config, config);
     reload_tls(gateway, config);
+    hf_trust_reloaded(&gateway->trust);
     hf_logger_set_level(&gateway->logger, hf_gateway_log_level(config->logging.level));
     hf_log_set_retention(gateway->log, config->log.retention_bytes, config->log.retention_ms);
     rules->older = gateway->rules;

@@ -149,6 +149,7 @@ static void on_turn_end(struct hf_turn_hook *hook, uint64_t now_ms)
 
     if (!hf_list_empty(&worker->barriers))
         hf_worker_barriers_run(worker);
+    hf_trust_fetch(worker);
     if (worker->backlog_total > 0)
         hf_worker_backlog_flush(worker);
     hf_app_journal_submit(&worker->journal);

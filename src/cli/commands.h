@@ -25,6 +25,7 @@
     X(repair_log)          \
     X(gen)                 \
     X(check)               \
+    X(check_ca)            \
     X(bench)               \
     X(chaos)               \
     X(reasons)             \

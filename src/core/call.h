@@ -24,6 +24,7 @@ enum hf_call_type {
     HF_CALL_REVOKE, /* close what came with a credential, on all workers: key = token:<jti> or cert:<sha256 hex> */
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
     HF_CALL_SIP, /* the last SIP messages of a camera, at most `targets` of them, the newest first: a JSON array in result. Also of one that is not there any more, or was never let in */
+    HF_CALL_TRUST, /* which sessions of listener `topic` another CA set would cut, at most `targets` of them behind connection `offset`: a JSON object in result. payload: its certificates and CRLs in PEM; what it has none of is read as a reload would. Refused: result is why */
     HF_CALL_DOCUMENT, /* read or change a document: see `document`; device names its device, or is "group/NAME" */
 };
 
@@ -116,10 +117,11 @@ struct hf_call {
     bool console; /* it says that it asks for the web console */
     struct hf_slice *devices; /* BROADCAST to a list */
     unsigned device_count;
-    bool target_topic;     /* BROADCAST to the subscribers of `topic`; else to the list, or to all */
-    uint8_t class;         /* enum hf_class; COMMAND makes a command */
-    uint8_t event_type;    /* RECORD */
-    uint8_t format, flags; /* of the payload */
+    bool trust_without_crl; /* TRUST: no CRL, wherever */
+    bool target_topic;      /* BROADCAST to the subscribers of `topic`; else to the list, or to all */
+    uint8_t class;          /* enum hf_class; COMMAND makes a command */
+    uint8_t event_type;     /* RECORD */
+    uint8_t format, flags;  /* of the payload */
     bool wait; /* SEND of a command: answer when the fate is final or wait_ms is over, not when queued */
     uint64_t ttl_ms, wait_ms; /* ttl 0 = default */
     uint8_t body_hash[32];    /* SHA-256 of the request body, for id_conflict */

@@ -1,4 +1,4 @@
-/* io/tls.c - a listener: its contexts exchanged on reload, handed out as SSL objects, and what a new CA set would do. */
+/* io/tls.c - a listener: its contexts exchanged on reload, handed out as SSL objects. */
 #include "io/tls.h"
 
 #include <stdio.h>
@@ -44,6 +44,8 @@ hf_err hf_tls_server_new(const struct hf_tls_config *config, struct hf_tls **ret
         free(tls);
         return HF_ERR_NOMEM;
     }
+    pthread_mutex_init(&tls->live_lock, NULL);
+    hf_list_init(&tls->live);
     err = tls_init(tls, config);
     if (err == HF_OK)
         err = hf_tls_ctx_new(tls, config, &tls->ctx, error, error_bytes);
@@ -65,6 +67,7 @@ void hf_tls_server_free(struct hf_tls *tls)
     hf_tls_resume_free(tls->resume);
     hf_tls_tickets_free(tls->tickets);
     pthread_mutex_destroy(&tls->lock);
+    pthread_mutex_destroy(&tls->live_lock);
     free(tls);
 }
 
@@ -127,6 +130,7 @@ SSL *hf_tls_accept_new(struct hf_tls *tls)
 
     if (ssl != NULL) {
         conn->tls = tls;
+        hf_list_init(&conn->live);
         conn->set = hf_tls_set_of(ctx);
         conn->timing.handshake_start_us = hf_tls_now_us(tls);
         if (hf_tls_conn_attach(ssl, conn)) {
@@ -169,77 +173,4 @@ void hf_tls_stats(struct hf_tls *tls, struct hf_tls_stats *ret_stats)
     for (unsigned i = 0; i < HF_TLS_REJECTS; i++)
         ret_stats->rejected_total[i] = atomic_load(&tls->rejected_total[i]);
     SSL_CTX_free(ctx);
-}
-
-/* --- a new CA set, tried out --- */
-
-static enum hf_tls_reject try_peer(const struct tls_trust *trust, const struct tls_peer *peer,
-                                   uint64_t now_utc_ms)
-{
-    const unsigned char *at = peer->der, *end = peer->der + peer->der_bytes;
-    STACK_OF(X509) *chain = sk_X509_new_null();
-    X509_STORE_CTX *verification = X509_STORE_CTX_new();
-    X509 *certificate = NULL, *leaf = NULL;
-    enum hf_tls_reject reject = HF_TLS_REJECT_OTHER;
-
-    if (chain == NULL || verification == NULL)
-        goto out;
-    while (at < end && (certificate = d2i_X509(NULL, &at, end - at)) != NULL) {
-        if (sk_X509_push(chain, certificate) <= 0) {
-            X509_free(certificate);
-            goto out;
-        }
-    }
-    leaf = sk_X509_value(chain, 0);
-    if (leaf != NULL && X509_STORE_CTX_init(verification, trust->store, leaf, chain) == 1)
-        reject = hf_tls_verify_chain(verification, now_utc_ms);
-out:
-    ERR_clear_error();
-    X509_STORE_CTX_free(verification);
-    sk_X509_pop_free(chain, X509_free);
-    return reject;
-}
-
-hf_err hf_tls_ca_dry_run(struct hf_tls *tls, const char *const *ca_files, size_t ca_file_count,
-                         hf_tls_cut_fn *visit, void *user, uint32_t *ret_checked, char *error,
-                         size_t error_bytes)
-{
-    struct tls_trust trust = {0};
-    struct tls_peer **peers = NULL;
-    size_t count = 0;
-    uint32_t checked = 0;
-    SSL_CTX *ctx = NULL;
-    hf_err err = HF_ERR_INVALID;
-
-    HF_ASSERT(error_bytes > 0);
-    error[0] = '\0';
-    if (tls->verify == HF_TLS_VERIFY_NONE || ca_file_count == 0) {
-        snprintf(error, error_bytes, "%s",
-                 ca_file_count == 0 ? "no client CA file is given"
-                                    : "this listener asks for no client certificates");
-        return HF_ERR_INVALID;
-    }
-    err = hf_tls_load_trust(ca_files, ca_file_count, NULL, 0, &trust, error, error_bytes);
-    if (err != HF_OK)
-        return err;
-    peers = hf_tls_verdicts_all(tls->verdicts, &count);
-    ctx = hf_tls_ctx_ref(tls);
-    const struct tls_set *set = hf_tls_set_of(ctx);
-
-    for (size_t i = 0; i < count; i++) {
-        if (peers[i]->trust_id == set->trust.id &&
-            hf_tls_peer_recheck(tls, set, peers[i]) == HF_TLS_REJECT_NONE) {
-            enum hf_tls_reject reject = try_peer(&trust, peers[i], hf_tls_utc_ms(tls));
-
-            checked++;
-            if (reject != HF_TLS_REJECT_NONE)
-                visit(user, &peers[i]->identity, reject);
-        }
-        hf_tls_peer_unref(peers[i]);
-    }
-    free(peers);
-    SSL_CTX_free(ctx);
-    hf_tls_trust_deinit(&trust);
-    *ret_checked = checked;
-    return HF_OK;
 }

@@ -11,7 +11,8 @@
  *                   still taken.
  *   verify others   a ticket is only the id of a record kept here (no certificate travels, none is parsed again). The
  *                   record points at the verdict on the certificate, so validity, deny-list, CRL and CA set are
- *                   checked again at each resumption; a changed CA set ends all older records. */
+ *                   checked again at each resumption; a changed CA set ends all older records but those of sessions
+ *                   that it was seen to take (hf_tls_session_judge()). */
 #ifndef HF_IO_TLS_H
 #define HF_IO_TLS_H
 
@@ -122,8 +123,9 @@ struct hf_tls_identity {
  * handshake is not complete. */
 hf_err hf_tls_identity(const SSL *ssl, struct hf_tls_identity *ret_identity);
 
-/* HF_ERR_DENIED when the live connection's certificate has meanwhile been denied, revoked or has left its validity;
- * HF_OK otherwise, also without a certificate. Cheap enough to ask before every privileged step. */
+/* HF_ERR_DENIED when the live connection's certificate has meanwhile been denied, revoked or has left its validity, or
+ * when a session was judged so; HF_OK otherwise, also without a certificate. Cheap enough to ask before every privileged
+ * step. */
 hf_err hf_tls_recheck(const SSL *ssl, enum hf_tls_reject *ret_reject);
 
 /* After a failed handshake: why the certificate was refused; HF_TLS_REJECT_NONE when it was something else, then
@@ -143,12 +145,43 @@ struct hf_tls_timing {           /* TLS-10; monotonic microseconds, 0 = not reac
 };
 void hf_tls_timing(const SSL *ssl, struct hf_tls_timing *ret_timing);
 
-/* What a new set of CA files would cut: visits each cached certificate that is accepted now and would not be then.
- * `error` as above. Certificates that were never seen, or were evicted from the cache, are not visited. */
-typedef void hf_tls_cut_fn(void *user, const struct hf_tls_identity *identity, enum hf_tls_reject reject);
-hf_err hf_tls_ca_dry_run(struct hf_tls *tls, const char *const *ca_files, size_t ca_file_count,
-                         hf_tls_cut_fn *visit, void *user, uint32_t *ret_checked, char *error,
-                         size_t error_bytes);
+/* ---- sessions, and what a CA set means for those that are there: io/tls_live.c ---- */
+
+/* The device behind this connection was let in, and conn_id is its name: until SSL_free() it is one of the sessions
+ * below. Without a certificate it is none; again is harmless. HF_ERR_DENIED: the CA set was exchanged during the
+ * handshake, and the new one does not take it. */
+hf_err hf_tls_session_begin(SSL *ssl, uint64_t conn_id);
+
+struct tls_peer;
+struct hf_tls_session {
+    uint64_t conn_id;
+    struct tls_peer *peer; /* owns a reference */
+};
+/* All that are there now, in order of conn_id. Never holds up a handshake for longer than a few hundred of them take.
+ * HF_ERR_NOMEM. */
+hf_err hf_tls_sessions_take(struct hf_tls *tls, struct hf_tls_session **ret_sessions, size_t *ret_count);
+void hf_tls_sessions_give(struct hf_tls_session *sessions, size_t count);
+const struct hf_tls_identity *hf_tls_session_identity(const struct hf_tls_session *session);
+
+/* Does the set in force take it? Remembered: hf_tls_recheck() says the same from here on. A set that accepted it before
+ * is not asked again; else its chain is verified, which takes some 0.1 ms. Without memory what was known stays. */
+enum hf_tls_reject hf_tls_session_judge(struct hf_tls *tls, const struct hf_tls_session *session);
+
+struct hf_tls_input { /* PEM (a CRL file: or DER) */
+    const char *name; /* of the file; for errors only when there is a text */
+    const char *text; /* NULL: the file is read */
+    size_t text_bytes;
+};
+/* A CA set and CRLs that are not in force. Changes nothing. HF_ERR_UNSUPPORTED: the listener asks for no certificates;
+ * HF_ERR_INVALID, HF_ERR_NOMEM: as hf_tls_server_reload(). */
+struct hf_tls_trial;
+hf_err hf_tls_trial_new(struct hf_tls *tls, const struct hf_tls_input *cas, size_t ca_count,
+                        const struct hf_tls_input *crls, size_t crl_count, struct hf_tls_trial **ret_trial,
+                        char *error, size_t error_bytes);
+void hf_tls_trial_free(struct hf_tls_trial *trial); /* before the listener; NULL is harmless */
+/* *ret_reject: why the session would be cut, NONE: it would stay. HF_ERR_NOMEM. */
+hf_err hf_tls_trial_session(const struct hf_tls_trial *trial, const struct hf_tls_session *session,
+                            enum hf_tls_reject *ret_reject);
 
 struct hf_tls_stats {
     uint64_t full_total, resumed_total; /* completed handshakes */

@@ -1,4 +1,4 @@
-/* io/tls_cert_test.c - client certificates: who is refused and why, revocation, new CA sets. */
+/* io/tls_cert_test.c - client certificates: who is refused and why, and revocation. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -281,52 +281,6 @@ static void what_was_accepted_once_is_not_accepted_for_ever(void **state)
     hf_tls_server_free(tls);
 }
 
-static void count_cut(void *user, const struct hf_tls_identity *identity, enum hf_tls_reject reject)
-{
-    assert_string_equal(identity->device, "pump-1");
-    assert_int_equal(reject, HF_TLS_REJECT_UNTRUSTED);
-    ++*(int *)user;
-}
-
-static void a_new_ca_set_ends_trust_in_the_old_one_for_newcomers_only(void **state)
-{
-    struct hf_tls_config config = kit_config(kit, HF_TLS_VERIFY_REQUIRED);
-    struct hf_tls *tls = kit_server(kit, &config);
-    struct hf_tls_client *old = kit_client(kit, "pump-1"), *new = NULL;
-    struct kit_pair live, pair;
-    SSL_SESSION *session = NULL;
-    char file[128];
-    uint32_t checked = 0;
-    int cut = 0;
-
-    (void)state;
-    kit_device(kit, kit->other_root, "pump-3", 0);
-    new = kit_client(kit, "pump-3");
-    assert_true(kit_meet(tls, old, NULL, &live));
-    session = hf_tls_client_session(live.client);
-
-    strcpy(file, kit_path(kit, "other.pem"));
-    kit->ca_files[0] = file;
-    KIT_CHECK(hf_tls_ca_dry_run(tls, kit->ca_files, 1, count_cut, &cut, &checked, KIT_ERROR));
-    assert_int_equal(checked, 1);
-    assert_int_equal(cut, 1);
-    KIT_CHECK(hf_tls_server_reload(tls, &config, KIT_ERROR));
-
-    assert_true(kit_server_says(&live)); /* stays */
-    refused(tls, "pump-1", HF_TLS_REJECT_UNTRUSTED);
-    assert_false(kit_meet(tls, old, session, &pair)); /* a ticket from before is no way around it */
-    assert_int_equal(hf_tls_rejected(pair.server), HF_TLS_REJECT_UNTRUSTED);
-    kit_pair_free(&pair);
-    assert_true(kit_meet(tls, new, NULL, &pair));
-    kit_pair_free(&pair);
-
-    SSL_SESSION_free(session);
-    kit_pair_free(&live);
-    hf_tls_client_free(old);
-    hf_tls_client_free(new);
-    hf_tls_server_free(tls);
-}
-
 static void a_crl_revokes_also_what_is_cached_and_resumable(void **state)
 {
     struct hf_tls_config config = kit_config(kit, HF_TLS_VERIFY_REQUIRED);
@@ -435,7 +389,6 @@ int main(void)
         cmocka_unit_test(device_keys_may_be_of_the_usual_kinds),
         cmocka_unit_test(a_common_name_counts_only_where_it_is_configured),
         cmocka_unit_test(what_was_accepted_once_is_not_accepted_for_ever),
-        cmocka_unit_test(a_new_ca_set_ends_trust_in_the_old_one_for_newcomers_only),
         cmocka_unit_test(a_crl_revokes_also_what_is_cached_and_resumable),
         cmocka_unit_test(urns_have_one_form),
     };

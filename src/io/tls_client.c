@@ -142,7 +142,8 @@ static hf_err set_trust(SSL_CTX *ctx, const struct hf_tls_client_config *config,
         snprintf(error, error_bytes, "the system has no trust store; give a CA file");
         return HF_ERR_INVALID;
     }
-    err = hf_tls_load_trust(&config->ca_file, 1, NULL, 0, &trust, error, error_bytes);
+    err = hf_tls_load_trust(&(struct hf_tls_input){.name = config->ca_file}, 1, NULL, 0, &trust, error,
+                            error_bytes);
     if (err == HF_OK)
         SSL_CTX_set1_cert_store(ctx, trust.store);
     hf_tls_trust_deinit(&trust);

@@ -46,7 +46,9 @@ hf_err hf_tls_recheck(const SSL *ssl, enum hf_tls_reject *ret_reject)
         return HF_OK;
     SSL_CTX *now = hf_tls_ctx_ref(conn->tls); /* the CRLs of today, not those of when it connected */
 
-    *ret_reject = hf_tls_peer_recheck(conn->tls, hf_tls_set_of(now), conn->peer);
+    *ret_reject = (enum hf_tls_reject)atomic_load(&conn->peer->refused);
+    if (*ret_reject == HF_TLS_REJECT_NONE)
+        *ret_reject = hf_tls_peer_recheck(conn->tls, hf_tls_set_of(now), conn->peer);
     SSL_CTX_free(now);
     return *ret_reject == HF_TLS_REJECT_NONE ? HF_OK : HF_ERR_DENIED;
 }

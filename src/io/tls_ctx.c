@@ -21,6 +21,7 @@ static void conn_slot_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, in
     (void)parent, (void)data, (void)slot, (void)argl, (void)argp;
     if (conn == NULL)
         return;
+    hf_tls_live_remove(conn);
     hf_tls_peer_unref(conn->peer);
     hf_tls_peer_unref(conn->offered);
     free(conn);
@@ -271,10 +272,18 @@ static bool ctx_set_verification(SSL_CTX *ctx, struct hf_tls *tls, const struct 
     return SSL_CTX_set1_verify_cert_store(ctx, set->trust.store) == 1;
 }
 
+/* More than there is room for are refused by whoever reads them. */
+static void name_files(const char *const *files, size_t count, struct hf_tls_input inputs[HF_TLS_FILES_MAX])
+{
+    for (size_t i = 0; i < count && i < HF_TLS_FILES_MAX; i++)
+        inputs[i] = (struct hf_tls_input){.name = files[i]};
+}
+
 static hf_err set_load(struct hf_tls *tls, const struct hf_tls_config *config, struct tls_set **ret_set,
                        char *error, size_t error_bytes)
 {
     struct tls_set *set = calloc(1, sizeof(*set));
+    struct hf_tls_input cas[HF_TLS_FILES_MAX], crls[HF_TLS_FILES_MAX];
     hf_err err = HF_OK;
 
     if (set == NULL)
@@ -282,9 +291,11 @@ static hf_err set_load(struct hf_tls *tls, const struct hf_tls_config *config, s
     set->tls = tls;
     if (config->cn_tenant != NULL && (set->cn_tenant = strdup(config->cn_tenant)) == NULL)
         err = HF_ERR_NOMEM;
+    name_files(config->ca_files, config->ca_file_count, cas);
+    name_files(config->crl_files, config->crl_file_count, crls);
     if (err == HF_OK && tls->verify != HF_TLS_VERIFY_NONE)
-        err = hf_tls_load_trust(config->ca_files, config->ca_file_count, config->crl_files,
-                                config->crl_file_count, &set->trust, error, error_bytes);
+        err = hf_tls_load_trust(cas, config->ca_file_count, crls, config->crl_file_count, &set->trust, error,
+                                error_bytes);
     if (err != HF_OK) {
         free(set->cn_tenant);
         free(set);

@@ -13,6 +13,30 @@
 static struct kit the_kit;
 static struct kit *const kit = &the_kit;
 
+/* What a set would do to the session of `ssl`. */
+static hf_err try_a_set(struct hf_tls *tls, SSL *ssl)
+{
+    struct hf_tls_input input = {.name = kit_path(kit, "other.pem")};
+    struct hf_tls_session *sessions = NULL;
+    struct hf_tls_trial *trial = NULL;
+    enum hf_tls_reject reject = HF_TLS_REJECT_NONE;
+    size_t count = 0;
+    hf_err err = hf_tls_session_begin(ssl, 1);
+
+    if (err == HF_OK)
+        err = hf_tls_trial_new(tls, &input, 1, NULL, 0, &trial, KIT_ERROR);
+    if (err == HF_ERR_UNSUPPORTED) /* the listener without client certificates */
+        return HF_OK;
+    if (err == HF_OK)
+        err = hf_tls_sessions_take(tls, &sessions, &count);
+    if (err == HF_OK)
+        err = hf_tls_trial_session(trial, &sessions[0], &reject);
+    assert_true(err != HF_OK || reject == HF_TLS_REJECT_UNTRUSTED); /* no memory is no verdict */
+    hf_tls_sessions_give(sessions, count);
+    hf_tls_trial_free(trial);
+    return err;
+}
+
 static hf_err meet(struct hf_tls *tls, struct hf_tls_client *client, SSL_SESSION *session,
                    SSL_SESSION **ret_session)
 {
@@ -25,6 +49,8 @@ static hf_err meet(struct hf_tls *tls, struct hf_tls_client *client, SSL_SESSION
         err = kit_shake(&pair) ? HF_OK : HF_ERR_NOMEM;
         if (err == HF_OK && ret_session != NULL)
             *ret_session = hf_tls_client_session(pair.client);
+        if (err == HF_OK)
+            err = try_a_set(tls, pair.server);
     }
     kit_pair_free(&pair);
     return err;

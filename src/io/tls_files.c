@@ -68,6 +68,20 @@ bad:
     return NULL;
 }
 
+static BIO *open_input(const char *what, const struct hf_tls_input *input, char *error, size_t error_bytes)
+{
+    BIO *text = NULL;
+
+    if (input->text == NULL)
+        return read_file(what, input->name, error, error_bytes);
+    if (input->text_bytes <= HF_TLS_FILE_BYTES_MAX)
+        text = BIO_new_mem_buf(input->text, (int)input->text_bytes);
+    if (text == NULL)
+        snprintf(error, error_bytes, "cannot read %s '%s': it is too large, or there is no memory", what,
+                 input->name);
+    return text;
+}
+
 static int no_passphrase(char *buf, int size, int rwflag, void *user)
 {
     (void)buf;
@@ -78,10 +92,11 @@ static int no_passphrase(char *buf, int size, int rwflag, void *user)
 }
 
 /* Appends every certificate of the file; at least one. */
-static hf_err read_certificates(const char *what, const char *file, STACK_OF(X509) * out, char *error,
-                                size_t error_bytes)
+static hf_err read_certificates(const char *what, const struct hf_tls_input *input, STACK_OF(X509) * out,
+                                char *error, size_t error_bytes)
 {
-    BIO *text = read_file(what, file, error, error_bytes);
+    BIO *text = open_input(what, input, error, error_bytes);
+    const char *file = input->name;
     X509 *certificate = NULL;
     int before = sk_X509_num(out);
 
@@ -134,7 +149,8 @@ hf_err hf_tls_load_chain(const char *cert_file, const char *key_file, struct tls
                  "a TLS listener needs a certificate file and a key file; `holdfast gen cert` makes both");
         goto out;
     }
-    err = read_certificates("certificate file", cert_file, chain.rest, error, error_bytes);
+    err = read_certificates("certificate file", &(struct hf_tls_input){.name = cert_file}, chain.rest, error,
+                            error_bytes);
     if (err != HF_OK)
         goto out;
     chain.leaf = sk_X509_shift(chain.rest);
@@ -203,10 +219,11 @@ static hf_err trust_identify(struct tls_trust *trust)
     return HF_OK;
 }
 
-static hf_err add_ca_file(struct tls_trust *trust, const char *file, char *error, size_t error_bytes)
+static hf_err add_cas(struct tls_trust *trust, const struct hf_tls_input *input, char *error,
+                      size_t error_bytes)
 {
     int first = sk_X509_num(trust->certificates);
-    hf_err err = read_certificates("client CA file", file, trust->certificates, error, error_bytes);
+    hf_err err = read_certificates("client CA file", input, trust->certificates, error, error_bytes);
 
     for (int i = first; err == HF_OK && i < sk_X509_num(trust->certificates); i++) {
         X509 *ca = sk_X509_value(trust->certificates, i);
@@ -217,7 +234,7 @@ static hf_err add_ca_file(struct tls_trust *trust, const char *file, char *error
                      "client CA file '%s': certificate %d is not a CA (no basicConstraints CA:TRUE); give "
                      "the CA that "
                      "signs the devices, not a device's or the server's certificate",
-                     file, i - first + 1);
+                     input->name, i - first + 1);
             return HF_ERR_INVALID;
         }
         if (X509_STORE_add_cert(trust->store, ca) != 1)
@@ -297,9 +314,11 @@ static hf_err add_crl(struct tls_trust *trust, X509_CRL *crl, const char *file, 
     return err == HF_ERR_LIMIT ? HF_ERR_INVALID : err;
 }
 
-static hf_err add_crl_file(struct tls_trust *trust, const char *file, char *error, size_t error_bytes)
+static hf_err add_crls(struct tls_trust *trust, const struct hf_tls_input *input, char *error,
+                       size_t error_bytes)
 {
-    BIO *text = read_file("CRL file", file, error, error_bytes);
+    BIO *text = open_input("CRL file", input, error, error_bytes);
+    const char *file = input->name;
     X509_CRL *crl = NULL;
     unsigned count = 0;
     hf_err err = HF_OK;
@@ -344,8 +363,8 @@ void hf_tls_trust_deinit(struct tls_trust *trust)
     *trust = (struct tls_trust){0};
 }
 
-hf_err hf_tls_load_trust(const char *const *ca_files, size_t ca_file_count, const char *const *crl_files,
-                         size_t crl_file_count, struct tls_trust *ret_trust, char *error, size_t error_bytes)
+hf_err hf_tls_load_trust(const struct hf_tls_input *cas, size_t ca_count, const struct hf_tls_input *crls,
+                         size_t crl_count, struct tls_trust *ret_trust, char *error, size_t error_bytes)
 {
     struct tls_trust trust = {
         .store = X509_STORE_new(), .names = sk_X509_NAME_new_null(), .certificates = sk_X509_new_null()};
@@ -353,23 +372,23 @@ hf_err hf_tls_load_trust(const char *const *ca_files, size_t ca_file_count, cons
 
     if (trust.store == NULL || trust.names == NULL || trust.certificates == NULL)
         goto out;
-    if (ca_file_count > HF_TLS_FILES_MAX || crl_file_count > HF_TLS_FILES_MAX) {
+    if (ca_count > HF_TLS_FILES_MAX || crl_count > HF_TLS_FILES_MAX) {
         snprintf(error, error_bytes, "more than %d client CA or CRL files; put several into one file",
                  HF_TLS_FILES_MAX);
         err = HF_ERR_INVALID;
         goto out;
     }
     err = HF_OK;
-    for (size_t i = 0; err == HF_OK && i < ca_file_count; i++)
-        err = add_ca_file(&trust, ca_files[i], error, error_bytes);
+    for (size_t i = 0; err == HF_OK && i < ca_count; i++)
+        err = add_cas(&trust, &cas[i], error, error_bytes);
     if (err == HF_OK)
         err = trust_identify(&trust);
-    if (err == HF_OK && crl_file_count > 0) {
+    if (err == HF_OK && crl_count > 0) {
         trust.revoked = hf_tls_deny_new();
         err = trust.revoked == NULL ? HF_ERR_NOMEM : HF_OK;
     }
-    for (size_t i = 0; err == HF_OK && i < crl_file_count; i++)
-        err = add_crl_file(&trust, crl_files[i], error, error_bytes);
+    for (size_t i = 0; err == HF_OK && i < crl_count; i++)
+        err = add_crls(&trust, &crls[i], error, error_bytes);
     if (err == HF_OK) {
         *ret_trust = trust;
         return HF_OK;

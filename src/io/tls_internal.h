@@ -3,7 +3,8 @@
  * Who holds what:
  *   hf_tls    the listener: current SSL_CTX, verdict cache, resumption records, ticket keys, counters
  *   tls_set   one loaded set of files; lives as long as its SSL_CTX, so live connections keep theirs
- *   tls_peer  one client certificate that was accepted; immutable, shared by verdicts, records and connections
+ *   tls_peer  one client certificate that was accepted; immutable but for who takes it, shared by verdicts, records and
+ *             connections
  *   tls_conn  what we keep per SSL */
 #ifndef HF_IO_TLS_INTERNAL_H
 #define HF_IO_TLS_INTERNAL_H
@@ -41,8 +42,8 @@ void hf_tls_error_errno(char *error, size_t error_bytes, const char *what, const
 hf_err hf_tls_load_chain(const char *cert_file, const char *key_file, struct tls_chain *ret_chain,
                          char *error, size_t error_bytes);
 void hf_tls_chain_deinit(struct tls_chain *chain);
-hf_err hf_tls_load_trust(const char *const *ca_files, size_t ca_file_count, const char *const *crl_files,
-                         size_t crl_file_count, struct tls_trust *ret_trust, char *error, size_t error_bytes);
+hf_err hf_tls_load_trust(const struct hf_tls_input *cas, size_t ca_count, const struct hf_tls_input *crls,
+                         size_t crl_count, struct tls_trust *ret_trust, char *error, size_t error_bytes);
 void hf_tls_trust_deinit(struct tls_trust *trust);
 uint64_t hf_tls_asn1_utc_ms(const ASN1_TIME *time); /* 0 for what cannot be read */
 
@@ -56,9 +57,11 @@ struct tls_peer {
     struct hf_tls_identity identity; /* `resumed` is unused here */
     struct hf_tls_deny_key keys[TLS_PEER_KEYS_MAX];
     size_t key_count;
-    uint64_t trust_id;        /* the CA set that accepted it */
+    atomic_ullong trust_id; /* the CA set that accepted it, the last one */
+    atomic_int
+        refused; /* enum hf_tls_reject: the CA set in force does not take it, as a session was judged */
     uint64_t verified_utc_ms; /* when the whole chain was last verified */
-    size_t der_bytes;         /* leaf, then intermediates, one after another: for dry runs */
+    size_t der_bytes;         /* leaf, then intermediates, one after another: to verify it again */
     uint8_t der[];
 };
 
@@ -84,8 +87,6 @@ struct tls_peer *hf_tls_verdicts_find(
     struct tls_verdicts *verdicts, const uint8_t fingerprint[HF_TLS_SHA256_BYTES]); /* a reference or NULL */
 void hf_tls_verdicts_put(struct tls_verdicts *verdicts, struct tls_peer *peer); /* takes its own reference */
 void hf_tls_verdicts_drop(struct tls_verdicts *verdicts, const uint8_t fingerprint[HF_TLS_SHA256_BYTES]);
-/* All peers, each with a reference of the caller's; free() the array. NULL with *ret_count 0 when empty or no memory. */
-struct tls_peer **hf_tls_verdicts_all(struct tls_verdicts *verdicts, size_t *ret_count);
 void hf_tls_verdicts_stats(struct tls_verdicts *verdicts, struct tls_verdict_stats *ret_stats);
 
 /* --- tls_resume.c: resumable sessions by id; the oldest goes first --- */
@@ -132,6 +133,8 @@ struct tls_set {
 struct hf_tls {
     pthread_mutex_t lock; /* guards ctx */
     SSL_CTX *ctx;         /* owns a reference */
+    pthread_mutex_t live_lock;
+    struct hf_list_node live; /* tls_conn of each session, and marks of those who walk; by live_lock */
     struct tls_verdicts *verdicts;
     struct tls_resume *resume;
     struct tls_tickets *tickets;
@@ -146,6 +149,8 @@ struct hf_tls {
 
 struct tls_conn {
     struct hf_tls *tls;
+    struct hf_list_node live; /* on tls->live while it is a session */
+    uint64_t conn_id;
     struct tls_set *set;      /* lives with the SSL's SSL_CTX */
     struct tls_peer *peer;    /* whose identity this is, once `done` */
     struct tls_peer *offered; /* of the ticket shown; proven only if the handshake resumes */
@@ -182,6 +187,7 @@ int hf_tls_verify_callback(X509_STORE_CTX *verification, void *tls);
 /* Is this certificate, once accepted, still acceptable with this set? NONE = yes. */
 enum hf_tls_reject hf_tls_peer_recheck(const struct hf_tls *tls, const struct tls_set *set,
                                        const struct tls_peer *peer);
+void hf_tls_live_remove(struct tls_conn *conn); /* tls_live.c; harmless when it is none */
 /* The whole chain against `trust`; NONE = accepted. */
 enum hf_tls_reject hf_tls_verify_chain(X509_STORE_CTX *verification, uint64_t now_utc_ms);
 

@@ -136,22 +136,6 @@ void hf_tls_verdicts_drop(struct tls_verdicts *verdicts, const uint8_t fingerpri
     pthread_mutex_unlock(&verdicts->lock);
 }
 
-struct tls_peer **hf_tls_verdicts_all(struct tls_verdicts *verdicts, size_t *ret_count)
-{
-    struct tls_peer **peers = NULL;
-    size_t count = 0;
-
-    pthread_mutex_lock(&verdicts->lock);
-    if (verdicts->stats.count > 0)
-        peers = calloc(verdicts->stats.count, sizeof(struct tls_peer *));
-    for (struct hf_list_node *node = verdicts->by_use.next; peers != NULL && node != &verdicts->by_use;
-         node = node->next)
-        peers[count++] = hf_tls_peer_ref(HF_CONTAINER_OF(node, struct verdict, used)->peer);
-    pthread_mutex_unlock(&verdicts->lock);
-    *ret_count = count;
-    return peers;
-}
-
 void hf_tls_verdicts_stats(struct tls_verdicts *verdicts, struct tls_verdict_stats *ret_stats)
 {
     pthread_mutex_lock(&verdicts->lock);

@@ -1,15 +1,17 @@
 """Trust and configuration that change under load (LT-8 F16, F27; TLS-3, TLS-9): live connections stay unless they themselves are meant,
 what is wrong is named and changes nothing."""
+import json
 import shutil
 import socket
 import ssl
+import subprocess
 import time
 from datetime import datetime, timedelta
 
 import pytest
 
 from lib.faults import P99_S, Pki, Witness, balanced
-from lib.gateway import eventually
+from lib.gateway import BINARY, eventually
 from lib.rawws import CLOSE, RawWs, Refused, close_payload
 from test_faults_peers import main_listener
 
@@ -186,6 +188,126 @@ def crl_file_of_no_ca(gw, pki):
     assert "tls_rejected" not in said, said
 
 
+# ---- a dry run before that ----
+
+DRY_RUN = "/v1/listeners/{}/client-ca/dry-run"
+
+
+def dry_run(gw, body=b"", query="", listener="tls", key="operator", status=200):
+    return gw.api(key).do("POST", DRY_RUN.format(listener) + query, body, status=status).json
+
+
+def both_cas(pki):
+    (pki.folder / "cas.pem").write_text((pki.folder / "old.pem").read_text() + (pki.folder / "new.pem").read_text())
+
+
+def rows(gw, pki, names, cause):
+    return sorted(({"tenant": "acme", "device": name, "connection": gw.api().device(name)["conn"],
+                    "fingerprint": pki.fingerprint(name), "cause": cause} for name in names), key=lambda row: row["connection"])
+
+
+def closed(ws):
+    """4403 within a second and the time that it takes to look at them."""
+    begin = time.monotonic()
+    code = ws.recv_close()[0]
+    return code == 4403 and time.monotonic() - begin < 2.5
+
+
+def test_a_dry_run_names_those_whom_the_reload_cuts(gateways, pki):
+    """Devices of two CAs: what a set without the old one would do is what it does."""
+    both_cas(pki)
+    gw = gateways(config(pki))
+    old, new = ["load", "bad", "fine"], (pki.folder / "new.pem").read_bytes()
+    live = {name: enter(gw, pki, name) for name in old + ["modern"]}
+    assert all(alive(ws) for ws in live.values())
+    found = dry_run(gw, new, "?crl=none")
+    assert found == {"listener": "tls", "looked_at": 4, "cut": 3, "causes": {"untrusted": 3}, "sessions": rows(gw, pki, old, "untrusted")}
+    pages, query = [], "?crl=none&limit=1"
+    while query:
+        page = dry_run(gw, new, query)
+        assert ("cut" in page) == (not pages) and len(page["sessions"]) == 1, "counted once, with the first page"
+        pages += page["sessions"]
+        query = f"?crl=none&limit=1&cursor={page['next_cursor']}" if "next_cursor" in page else ""
+    assert pages == found["sessions"]
+    assert dry_run(gw)["cut"] == 0, "the files as they are"
+    assert all(alive(ws) for ws in live.values()), "nothing has changed"
+    (pki.folder / "cas.pem").write_bytes(new)
+    live["modern"].text('{"type":"ping"}')
+    crl_file_of_no_ca(gw, pki)
+    assert dry_run(gw)["cut"] <= 3, "asked while they are being closed"
+    assert all(closed(live[name]) for name in old)
+    assert "pong" in live["modern"].recv_text() and alive(live["modern"])
+    event = gw.api().wait("offline,unknown", device="fine")
+    assert event["reason"] == "revoked" and event["code"] == 4403
+    assert all(refused(gw, pki, name) for name in old)
+    assert eventually(lambda: dry_run(gw)["looked_at"] == 1)
+
+
+def test_a_dry_run_takes_revocation_lists(gateways, pki):
+    both_cas(pki)
+    gw = gateways(config(pki))
+    with enter(gw, pki, "bad") as bad, enter(gw, pki, "fine") as fine:
+        in_force = (pki.folder / "crl.pem").read_bytes()
+        crl(pki, ["bad"])
+        wanted = rows(gw, pki, ["bad"], "revoked")
+        assert dry_run(gw)["sessions"] == wanted, "as the file lies there"
+        given = (pki.folder / "crl.pem").read_bytes()
+        (pki.folder / "crl.pem").write_bytes(in_force)
+        assert dry_run(gw)["sessions"] == []
+        assert dry_run(gw, given)["sessions"] == wanted, "alone"
+        assert dry_run(gw, (pki.folder / "cas.pem").read_bytes() + given)["sessions"] == wanted, "with its CAs"
+        assert dry_run(gw, given, "?crl=none")["sessions"] == []
+        said = dry_run(gw, (pki.folder / "new.pem").read_bytes(), status=400)
+        assert "crl.pem" in said["detail"] and "issuer" in said["detail"], "as a reload would refuse it"
+        assert alive(bad) and alive(fine)
+
+
+def test_a_dry_run_says_what_is_wrong(gateways, pki):
+    gw = gateways(config(pki))
+    pem = (pki.folder / "old.pem").read_bytes()
+    for body, said in ((b"rubbish", "holds no certificate"), (pem[:300] + b"\n-----END CERTIFICATE-----\n", "certificate 1 is damaged"),
+                       ((pki.folder / "fine.pem").read_bytes(), "is not a CA"), (pem + b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "no readable CRL")):
+        problem = dry_run(gw, body, status=400)
+        assert said in problem["detail"] and problem["field"] == "body", problem
+    assert dry_run(gw, pem, listener="nowhere", status=404)["field"] == "listener"
+    assert "no TLS" in dry_run(gw, pem, listener="main", status=400)["detail"]
+    assert dry_run(gw, pem, key="admin", status=403)["reason"] == "forbidden", "of one tenant"
+    (pki.folder / "cas.pem").unlink()
+    assert "cas.pem" in dry_run(gw, status=400)["detail"]
+    assert gw.api(None).do("POST", DRY_RUN.format("tls"), pem, base=gw.admin_url, status=200).json["cut"] == 0
+
+
+def test_the_command_of_a_dry_run(gateways, pki):
+    both_cas(pki)
+    gw = gateways(config(pki))
+
+    def check_ca(*args, status=0):
+        done = subprocess.run([str(BINARY), "check-ca", "--url", gw.admin_url, *args], capture_output=True, text=True, timeout=60, cwd=pki.folder)
+        assert done.returncode == status, done
+        return done
+    with enter(gw, pki, "bad"), enter(gw, pki, "fine"), enter(gw, pki, "modern"):
+        secret = (pki.folder / "new.key").read_text()
+        (pki.folder / "new-and-key.pem").write_text(secret + (pki.folder / "new.pem").read_text())
+        done = check_ca("--no-crl", "--json", "--all", "--limit", "1", "tls", "new-and-key.pem")
+        assert [json.loads(line) for line in done.stdout.splitlines()] == rows(gw, pki, ["bad", "fine"], "untrusted")
+        assert done.stderr == "of 3 sessions with a client certificate 2 would be cut: untrusted 2\n"
+        done = check_ca("--no-crl", "--limit", "1", "tls", "new.pem")
+        head, row = done.stdout.splitlines()
+        assert head.split()[:4] == ["TENANT", "DEVICE", "CONNECTION", "CAUSE"] and "untrusted" in row and "--all" in done.stderr
+        assert check_ca("tls").stdout == ""
+        crl(pki, ["fine"])
+        subprocess.run(["openssl", "crl", "-in", "crl.pem", "-outform", "DER", "-out", "crl.der"], cwd=pki.folder, check=True)
+        crl(pki, [])
+        for name in ("crl.der", "crl.pem"):
+            assert ("revoked" in check_ca("--crl", name, "tls").stdout) == (name == "crl.der")
+    assert "'absent.pem'" in check_ca("tls", "absent.pem", status=1).stderr
+    assert "'server.key' holds no certificate" in check_ca("tls", "server.key", status=1).stderr
+    assert "holds no revocation list" in check_ca("--crl", "new.pem", "tls", status=1).stderr
+    assert "no listener of this name" in check_ca("nowhere", "new.pem", status=1).stderr
+    assert "name of a listener" in check_ca(status=2).stderr
+    assert "one or the other" in check_ca("--no-crl", "--crl", "crl.pem", "tls", status=2).stderr
+
+
 # ---- F27 ----
 
 def test_reloads_with_errors_under_load(gateways, pki):
@@ -193,7 +315,7 @@ def test_reloads_with_errors_under_load(gateways, pki):
     gw = gateways(config(pki))
     good = gw.config
     with load(gw, pki) as witness, gw.connect("plain") as plain:
-        rows = [
+        mistakes = [
             ({"websocket": {"mesage_bytes_max": 1, "write_timeout_ms": "soon"}}, ["message_bytes_max", "write_timeout_ms"]),
             ({"admission": {"connections_max": 0}}, ["connections_max"]),
             ({"tenants": [{"name": "acme", "jwt_keys": [{"kid": "k1", "alg": "HS256", "secret_file": "/nowhere"}]}, {"name": "umbrella"}]},
@@ -201,7 +323,7 @@ def test_reloads_with_errors_under_load(gateways, pki):
             ({"api": {"api_keys": [{"id": "abcdefgh", "tenant": "acme", "sha256": "z" * 64}]}}, ["sha256"]),
             ({"delivery": {"telemetry": "sometimes"}}, ["telemetry"]),
         ]
-        for changes, named in rows * 3:
+        for changes, named in mistakes * 3:
             gw.config = good
             gw.write_config(changes)
             said = gw.reload()

@@ -102,6 +102,10 @@ static inline void gateway_online(const char *tenant, const char *device, enum h
 static inline void gateway_fill(struct hf_call *call)
 {
     call->reason = (uint16_t)g.reason;
+    if (call->type == HF_CALL_TRUST) { /* its refusals have a word, too */
+        call->result = strdup(g.result);
+        call->result_bytes = strlen(g.result);
+    }
     if (g.reason != HF_REASON_NONE)
         return;
     switch (call->type) {

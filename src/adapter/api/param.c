@@ -10,11 +10,11 @@ enum {
 
 /* What routes of /v1 read of their query, `tenant` and `key` included. */
 static const char *const names[] = {
-    "at",    "base_version", "by",     "channel", "class",     "contains",   "cursor",   "device",
-    "event", "filter",       "follow", "from",    "from_time", "group",      "key",      "kind",
-    "last",  "limit",        "merge",  "name",    "parent",    "prefix",     "protocol", "reason",
-    "since", "state",        "status", "step",    "tenant",    "timeout_ms", "to",       "topic",
-    "tree",  "ttl_ms",       "type",   "types",   "until",     "version",    "wait",     "wait_ms",
+    "at",     "base_version", "by",      "channel",    "class",     "contains", "crl",    "cursor", "device",
+    "event",  "filter",       "follow",  "from",       "from_time", "group",    "key",    "kind",   "last",
+    "limit",  "merge",        "name",    "parent",     "prefix",    "protocol", "reason", "since",  "state",
+    "status", "step",         "tenant",  "timeout_ms", "to",        "topic",    "tree",   "ttl_ms", "type",
+    "types",  "until",        "version", "wait",       "wait_ms",
 };
 
 bool hf_api_params_known(struct hf_api_request *request)

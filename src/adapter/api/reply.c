@@ -21,6 +21,8 @@ static const struct hint {
     {HF_REASON_NOT_FOUND, "/v1/broadcasts/{}", "id", "there is no broadcast with this id, or not any more"},
     {HF_REASON_NOT_FOUND, "/v1/keys/{}", "id",
      "no key with this id was made by POST /v1/keys; those of the configuration are removed there"},
+    {HF_REASON_BUSY, "/v1/listeners/{}", NULL,
+     "another dry run is at work; ask again when it has its answer"},
     {HF_REASON_ID_CONFLICT, "/v1/devices/{}", "Idempotency-Key",
      "another request had this key; take a new key for each thing that is to happen once"},
 };

@@ -113,6 +113,7 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/self",                  HF_SCOPES_ALL,           0,                                 hf_api_self},
     {GET,    "/v1/overview",              HF_SCOPE_METRICS_READ,   0,                                 hf_api_overview},
     {GET,    "/v1/config",                HF_SCOPE_ADMIN,          0,                                 hf_api_config},
+    {POST,   "/v1/listeners/{}/client-ca/dry-run", HF_SCOPE_ADMIN, HF_ROUTE_ADMIN,                    hf_api_client_ca_dry_run},
     {GET,    "/console",                  0,                       CONSOLE | HF_ROUTE_EARLY,          hf_api_console_folder},
     {GET,    "/console/{}",               0,                       CONSOLE | HF_ROUTE_EARLY,          hf_api_console_file},
     {GET,    "/console/settings.json",    0,                       CONSOLE,                           hf_api_console_settings},

@@ -273,6 +273,9 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
 hf_api_handler hf_api_console_file, hf_api_console_folder, hf_api_console_settings, hf_api_console_login,
     hf_api_self, hf_api_overview, hf_api_config;
 
+/* trust.c */
+hf_api_handler hf_api_client_ca_dry_run;
+
 /* cameras_live.c */
 hf_api_handler hf_api_live_ps, hf_api_live_flv, hf_api_live_mp4, hf_api_live_rtp, hf_api_channel_media,
     hf_api_snapshot, hf_api_upstreams, hf_api_channel_sound;

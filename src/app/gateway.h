@@ -8,6 +8,7 @@
 #include "app/gb.h"
 #include "app/gb_accounts.h"
 #include "app/jwks.h"
+#include "app/leaks.h"
 #include "app/log_sink.h"
 #include "app/log_thread.h"
 #include "app/login.h"
@@ -71,6 +72,7 @@ struct hf_gateway {
     struct hf_gateway_upstreams upstreams;
     struct hf_login login;                      /* to the console */
     struct hf_pools pools;                      /* watched by the first worker */
+    struct hf_leaks leaks;                      /* likewise */
     struct hf_latency_history *latency_history; /* owns; heatmap.c */
     uint64_t boot, started_utc_ms, started_ms;
     uint64_t previous_end_ms; /* UTC of the last record before this start; 0 = none */

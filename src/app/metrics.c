@@ -553,6 +553,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     process(&text, gateway, &sum);
     log_lines(&text, &gateway->sink);
     connections(&text, &sum);
+    hf_leaks_metrics(&text, gateway);
     hf_gateway_tls_metrics(&text, gateway);
     hf_jwks_metrics(&text, gateway->jwks, hf_clock_ms());
     close_codes(&text, &sum);

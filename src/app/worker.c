@@ -100,9 +100,12 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
     struct hf_worker *worker = HF_CONTAINER_OF(timer, struct hf_worker, second);
 
     hf_wheel_arm(&worker->loop->wheel, timer, now_ms + (worker->draining ? 100 : HF_WORKER_SWEEP_MS));
+    atomic_store(&worker->unowned, hf_worker_unowned(worker));
     publish_stats(worker);
     watch_stalls(worker);
     hf_worker_recheck_certificates(worker);
+    if (worker->index == 0)
+        hf_leaks_watch(&worker->gateway->leaks, worker->gateway, now_ms);
     if (worker->index == 0)
         hf_pools_watch(&worker->gateway->pools, worker->gateway, now_ms);
     if (worker->index == 0)

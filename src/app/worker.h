@@ -144,6 +144,7 @@ struct hf_worker {
     _Atomic int64_t
         seats; /* open here, those that left for other workers counted in and those that came counted out: the sum over
                               workers holds every connection once, also one on its way. What admission counts. */
+    _Atomic uint64_t unowned; /* app/leaks.h, as of the last second */
     _Atomic uint64_t turn_ms; /* of the last turn: the watchdog's evidence */
     struct hf_thread thread;
     pthread_mutex_t stats_mutex;

@@ -1,4 +1,6 @@
 """/metrics: the format, the names, and that the numbers are true."""
+import contextlib
+import itertools
 import os
 import re
 import signal
@@ -9,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lib import sip
 from lib.gateway import BINARY, eventually
 from lib.metrics import parse
-from lib.rawws import Refused
+from lib.rawws import RawWs, Refused
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,41 @@ def test_what_malloc_gives_and_gets_back_is_counted(gateways):
         gw.connect(f"heap-{n}").close()
     allocated, freed = heap()
     assert allocated - third[0] > 20 * 100 and freed > third[1] and allocated > freed
+
+
+def test_every_socket_has_an_owner(gateways):
+    """Of each kind one, on each worker or not: what the loops count is what the tables count."""
+    gw = gateways(sip.cameras({"admission": {"auth_timeout_ms": "1m", "header_timeout_ms": "1m"}}), env=sip.ENV)
+    name = map("owner-{}".format, itertools.count())
+    key = {"Authorization": "Bearer " + gw.keys["admin"]}
+    sip_address = ("127.0.0.1", sip.port(gw))
+    kinds = [lambda: gw.connect(next(name)),
+             lambda: gw.connect(next(name), headers={"Sec-WebSocket-Protocol": "holdfast.v1"}),  # says no HELLO
+             lambda: gw.connect(path="/v1/connect?auth=message", token=""),
+             lambda: RawWs(gw.address(), "/v1/events", key),
+             lambda: RawWs(gw.address(), "/v1/live", key),
+             lambda: stream(gw, key["Authorization"]),
+             lambda: socket.create_connection(gw.address()),
+             lambda: socket.create_connection(sip_address)]
+    with contextlib.ExitStack() as stack:
+        for open_one in kinds:
+            for _ in range(3):
+                stack.enter_context(contextlib.closing(open_one()))
+
+        eventually(lambda: gw.metric("holdfast_connections") >= 3 * len(kinds))
+        assert gw.metric("holdfast_connections_unowned") == 0
+    eventually(lambda: gw.metric("holdfast_connections") <= 2)  # the page is asked for by one, too
+    assert gw.metric("holdfast_connections_unowned") == 0
+    assert gw.metric("holdfast_connections_leaked_total") == 0
+    assert gw.metric("holdfast_connections_leak_alarm") == 0
+
+
+def stream(gw, authorization):
+    """A reader of server-sent events; an open socket."""
+    sock = socket.create_connection(gw.address())
+    sock.sendall(f"GET /v1/events HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\nAuthorization: {authorization}\r\n\r\n".encode())
+    assert sock.recv(64).startswith(b"HTTP/1.1 200")
+    return sock
 
 
 def test_descriptors_are_counted_as_the_kernel_does(gateways):

@@ -51,6 +51,7 @@ extern const struct hf_api_limits hf_api_limits_default;
 struct hf_api_stats {
     uint64_t calls_now, calls, calls_refused; /* refused: calls_max or the gateway's mailbox */
     uint64_t waits_now, readers_now, readers_refused;
+    uint64_t sockets_now;                  /* WebSockets of readers, until their link has ended */
     uint64_t watches_now, watches_refused; /* devices that /v1/live watches */
     uint64_t watch_looks, watch_messages,
         watch_skips; /* skips: looks put off, because the reader had not taken what there was, or the gateway was busy */

@@ -29,6 +29,7 @@ static void forget(struct hf_api_stream *stream)
 
     hf_api_enter(request);
     stream->link = NULL;
+    request->api->stats.sockets_now--;
     hf_ws_decoder_deinit(&stream->decoder);
     hf_api_stream_free(request);
     hf_api_leave(request);
@@ -232,6 +233,7 @@ void hf_api_socket_begin(struct hf_api_request *request, struct hf_api_stream *s
         return; /* answered, and on_gone was told */
     request->exchange = NULL;
     stream->link = link;
+    request->api->stats.sockets_now++;
     stream->ops = ops;
     hf_ws_decoder_init(&stream->decoder, &config, false);
     link->handler = &handler;

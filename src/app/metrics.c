@@ -38,6 +38,7 @@ void hf_gateway_sum(struct hf_gateway *gateway, struct hf_worker_stats *sum, str
         SUM_U64(&sum->echo, &scratch->echo, struct hf_echo_stats);
         hf_gbw_stats_add(&sum->gb, &scratch->gb);
         hf_ledger_add(&sum->ledger, &scratch->ledger);
+        hf_held_add(&sum->held, &scratch->held);
         hf_hist_merge(&sum->loop.stall_us, &scratch->loop.stall_us);
         hf_hist_merge(&sum->stages.accept, &scratch->stages.accept);
         hf_hist_merge(&sum->stages.tls, &scratch->stages.tls);
@@ -478,18 +479,6 @@ static void storage(struct hf_page *text, struct hf_gateway *gateway, const stru
                 (double)atomic_load(&gateway->tail_thread.events_sent));
 }
 
-static void pools(struct hf_page *text, const struct hf_pool_use use[HF_POOLS])
-{
-    hf_page_head(text, "pool_used", "gauge", "what is taken from a bounded pool");
-    for (unsigned i = 0; i < HF_POOLS; i++)
-        hf_page_add(text, "holdfast_pool_used{pool=\"%s\"} %llu\n", hf_pool_name(i),
-                    (unsigned long long)use[i].used);
-    hf_page_head(text, "pool_max", "gauge", "and its bound");
-    for (unsigned i = 0; i < HF_POOLS; i++)
-        hf_page_add(text, "holdfast_pool_max{pool=\"%s\"} %llu\n", hf_pool_name(i),
-                    (unsigned long long)use[i].max);
-}
-
 static const struct hf_page_row output_rows[] = {
     ROW("send_queue_bytes", "gauge", "bytes that kernels have not taken", loop.queue_bytes_now),
     ROW("network_received_bytes_total", "counter", "bytes read from sockets", loop.received_bytes),
@@ -565,7 +554,8 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     ledger(&text, &sum);
     storage(&text, gateway, &sum);
     hf_pools_measure(gateway, &scratch, use);
-    pools(&text, use);
+    hf_pools_metrics(&text, use);
+    hf_held_metrics(&text, &sum.held);
     loops(&text, &sum);
     mailboxes(&text, gateway);
     hf_gateway_heatmap_metrics(&text, gateway);

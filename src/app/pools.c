@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "app/media.h"
+#include "app/metrics_page.h"
 #include "app/worker.h"
 #include "base/assert.h"
 
@@ -70,7 +71,8 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
     struct rlimit files = {0};
     uint64_t streams = 0, journal = 0, held = 0, pending = 0, watches = 0, workers = gateway->worker_count;
     const struct hf_config_gb28181 *gb = &gateway->rules->config->gb28181;
-    struct hf_pool_use devices = {0}, transactions = {0}, buffers = {0};
+    struct hf_pool_use devices = {0}, transactions = {0}, buffers = {0}, calls = {0}, waits = {0},
+                       sends = {0}, backlog = {0};
 
     for (unsigned i = 0; i < workers; i++) {
         hf_worker_stats(gateway->workers[i], scratch);
@@ -83,6 +85,10 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
         transactions.used += scratch->gb.sip.transactions;
         transactions.max += scratch->gb.sip.transactions_max;
         buffers.used += scratch->gb.wire.buffer_bytes_now;
+        calls.used += scratch->api.calls_now;
+        waits.used += scratch->api.waits_now;
+        sends.used += scratch->loop.queue_bytes_now;
+        backlog.used += scratch->backlog;
     }
     (void)getrlimit(RLIMIT_NOFILE, &files);
     use[HF_POOL_CONNECTIONS] =
@@ -100,6 +106,14 @@ void hf_pools_measure(struct hf_gateway *gateway, struct hf_worker_stats *scratc
     use[HF_POOL_GB_DEVICES] = devices;
     use[HF_POOL_SIP_TRANSACTIONS] = transactions;
     use[HF_POOL_GB_BUFFERS] = buffers;
+    calls.max = workers * HF_API_CALLS_MAX;
+    waits.max = workers * HF_API_WAITS_MAX;
+    sends.max = workers * HF_LOOP_QUEUE_BYTES_TOTAL_MAX;
+    backlog.max = workers * HF_WORKER_BACKLOG_MAX;
+    use[HF_POOL_API_CALLS] = calls;
+    use[HF_POOL_TABLE_WAITS] = waits;
+    use[HF_POOL_SEND_QUEUES] = sends;
+    use[HF_POOL_BACKLOG] = backlog;
     use[HF_POOL_PENDING] = (struct hf_pool_use){pending, workers * HF_HUB_PENDING_MAX};
 }
 
@@ -118,4 +132,16 @@ void hf_pools_watch(struct hf_pools *pools, struct hf_gateway *gateway, uint64_t
                    HF_F_STR("state", said[level]), HF_F_U64("used", use[pool].used),
                    HF_F_U64("max", use[pool].max), HF_F_END);
     }
+}
+
+void hf_pools_metrics(struct hf_page *text, const struct hf_pool_use use[HF_POOLS])
+{
+    hf_page_head(text, "pool_used", "gauge", "what is taken from a bounded pool");
+    for (unsigned i = 0; i < HF_POOLS; i++)
+        hf_page_add(text, "holdfast_pool_used{pool=\"%s\"} %llu\n", hf_pool_name(i),
+                    (unsigned long long)use[i].used);
+    hf_page_head(text, "pool_max", "gauge", "and its bound");
+    for (unsigned i = 0; i < HF_POOLS; i++)
+        hf_page_add(text, "holdfast_pool_max{pool=\"%s\"} %llu\n", hf_pool_name(i),
+                    (unsigned long long)use[i].max);
 }

@@ -79,6 +79,7 @@ static void flush(struct hf_worker *worker, struct hf_backlog *backlog, struct h
         backlog->first = next; /* the message is another thread's by now */
         backlog->count--;
         worker->backlog_total--;
+        worker->backlog_done++;
     }
 }
 

@@ -48,6 +48,7 @@ static void publish_stats(struct hf_worker *worker)
     stats->journal_refused = worker->journal.refused_total;
     stats->journal_in_flight_bytes = worker->journal.in_flight_bytes;
     stats->journal_held_bytes = worker->journal.held_bytes;
+    stats->held = worker->held_stats;
     stats->backlog = worker->backlog_total;
     stats->moved_in = worker->moved_in;
     stats->moved_out = worker->moved_out;
@@ -101,6 +102,7 @@ static void on_second(struct hf_timer *timer, uint64_t now_ms)
 
     hf_wheel_arm(&worker->loop->wheel, timer, now_ms + (worker->draining ? 100 : HF_WORKER_SWEEP_MS));
     atomic_store(&worker->unowned, hf_worker_unowned(worker));
+    hf_held_look(worker, now_ms);
     publish_stats(worker);
     watch_stalls(worker);
     hf_worker_recheck_certificates(worker);

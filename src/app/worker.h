@@ -7,6 +7,7 @@
 #include "app/gate.h"
 #include "app/gateway.h"
 #include "app/gb.h"
+#include "app/held.h"
 #include "app/idle.h"
 #include "app/refused.h"
 #include "codec/http1/problem.h"
@@ -90,6 +91,7 @@ struct hf_worker_stats {
     struct hf_latencies latencies;
     struct hf_twins_stats twins;
     struct hf_pusher_stats pushes;
+    struct hf_held_stats held;
     uint64_t journal_records, journal_batches, journal_refused, journal_in_flight_bytes, journal_held_bytes;
     uint64_t backlog, moved_in, moved_out, refused_no_descriptor, accepted, accept_pauses, cpu_ns;
     uint64_t updated_ms;
@@ -106,6 +108,7 @@ struct hf_worker {
     struct hf_mailbox *from_log, *from_tail, *from_series, *from_media; /* given to those threads */
     struct hf_backlog *backlog;                                         /* by worker */
     unsigned backlog_total;
+    uint64_t backlog_done; /* posts that waited and are on their way */
     struct hf_app_journal journal;
     struct hf_hub hub;
     struct hf_auth *auth;
@@ -135,6 +138,8 @@ struct hf_worker {
     uint64_t alive_offset, alive_ms;    /* the first worker: when the log last moved (app/node_life.h) */
     struct hf_gate gate;
     struct hf_idle idle;
+    struct hf_held_watch held;
+    struct hf_held_stats held_stats;
     bool draining, stopping;
     bool closed; /* hf_worker_close(): no connection is left, and none is let in */
     uint64_t drain_begun_ms;

@@ -47,6 +47,7 @@
     /* health */                                                                            \
     X(HF_LOG_LOOP_STALL, "loop_stall", WARN, "a loop turn took too long")                   \
     X(HF_LOG_POOL_WARNING, "pool_warning", WARN, "a pool is nearly full")                   \
+    X(HF_LOG_POOL_ITEM_HELD, "pool_item_held", WARN, "somebody holds an item of a pool for more than a minute") \
     X(HF_LOG_CONN_LEAK, "connections_leaking", WARN, "sockets stay that no table of connections has: a defect, report it") \
     X(HF_LOG_CONN_LEAK_CALM, "connections_leak_calm", INFO, "no socket was leaked for an hour") \
     X(HF_LOG_MEDIA_PORTS_SHORT, "media_ports_short", WARN, "media ports are nearly all in use") \

@@ -52,7 +52,8 @@ def test_the_required_ones_are_there(text):
     names = set(parse(text, with_types=True)[1])
     for wanted in ("holdfast_connections", "holdfast_connections_opened_total", "holdfast_messages_received_total",
                    "holdfast_closes_total", "holdfast_loop_stall_seconds", "holdfast_process_descriptors",
-                   "holdfast_process_descriptors_max", "holdfast_process_resident_memory_bytes"):
+                   "holdfast_process_descriptors_max", "holdfast_process_resident_memory_bytes",
+                   "holdfast_pool_used", "holdfast_pool_items_held", "holdfast_pool_oldest_item_seconds"):
         assert wanted in names
 
 

@@ -24,5 +24,5 @@ export const actions = {
 };
 
 export const pools = {
-  connections: "连接", descriptors: "文件描述符", event_readers: "事件读者", live_watches: "实时观看的设备", journal_bytes: "日志写入字节", held_input_bytes: "等待处理的输入字节", pending_messages: "等待投递的消息", gb_devices: "国标设备", sip_transactions: "SIP 事务", gb_buffer_bytes: "国标缓冲字节",
+  connections: "连接", descriptors: "文件描述符", event_readers: "事件读者", live_watches: "实时观看的设备", journal_bytes: "日志写入字节", held_input_bytes: "等待处理的输入字节", pending_messages: "等待投递的消息", api_calls: "进行中的 API 调用", table_waits: "等待数据表的请求", send_queue_bytes: "发送队列字节", worker_backlog: "线程间积压", gb_devices: "国标设备", sip_transactions: "SIP 事务", gb_buffer_bytes: "国标缓冲字节",
 };

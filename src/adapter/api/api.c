@@ -55,3 +55,22 @@ unsigned hf_api_drain(struct hf_api *api)
     }
     return left;
 }
+
+void hf_api_held(const struct hf_api *api, uint64_t before_ms, struct hf_api_held *ret_held)
+{
+    *ret_held = (struct hf_api_held){0};
+    for (const struct hf_list_node *at = api->requests.next; at != &api->requests; at = at->next) {
+        const struct hf_api_request *request = HF_CONTAINER_OF(at, struct hf_api_request, node);
+
+        if (request->begun_ms >= before_ms)
+            return; /* so are all behind it */
+        if (request->stream != NULL)
+            continue;
+        if (ret_held->count++ == 0)
+            *ret_held = (struct hf_api_held){.count = 1,
+                                             .begun_ms = request->begun_ms,
+                                             .key_id = request->key_id,
+                                             .pattern = request->route ? request->route->pattern : "",
+                                             .tenant = request->tenant};
+    }
+}

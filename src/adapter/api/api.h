@@ -86,6 +86,13 @@ void hf_api_init(struct hf_api *api, struct hf_backend *backend, struct hf_auth 
 void hf_api_deinit(struct hf_api *api);
 /* Keys of the configuration; borrowed until the next call. Streams of keys that left end within HF_API_RECHECK_MS. */
 void hf_api_use_keys(struct hf_api *api, const struct hf_api_key_config *keys, unsigned count);
+/* The requests that are at work since before before_ms, without readers of what does not end. An answered one is at work as long as its call is under way. */
+struct hf_api_held {
+    uint64_t count, begun_ms; /* of the oldest, as the rest; borrowed until the next turn */
+    const char *key_id, *pattern;
+    struct hf_slice tenant; /* absent: all */
+};
+void hf_api_held(const struct hf_api *api, uint64_t before_ms, struct hf_api_held *ret_held);
 /* Ends event streams (drain): each gets its proper end, so that clients resume elsewhere. Returns how many are left. */
 unsigned hf_api_drain(struct hf_api *api);
 

@@ -449,6 +449,41 @@ static void filters_never_show_another_tenant(void **state)
     assert_false(hf_event_matches(&mine, &event));
 }
 
+/* Whose requests are at work since before a time; who reads what does not end is not asked for an end. */
+static void requests_that_are_held_have_an_owner(void **state)
+{
+    struct hf_api_held held;
+
+    (void)state;
+    g.hold_calls = true;
+    request("POST", "/v1/devices/d1/commands", "{\"name\":\"x\"}");
+    hf_api_held(&g.api, 1000, &held);
+    assert_int_equal(held.count, 0);
+    hf_api_held(&g.api, 1001, &held);
+    assert_int_equal(held.count, 1);
+    assert_int_equal(held.begun_ms, 1000);
+    assert_string_equal(held.key_id, "adminadmin01");
+    assert_string_equal(held.pattern, "/v1/devices/{}/commands");
+    assert_true(hf_slice_is(held.tenant, "acme"));
+    fake_link_end(&g.link); /* who asked has gone, the call is still out */
+    g.http.now_ms = 5000;
+    gateway_connect(HF_HTTP_API);
+    request("POST", "/v1/devices/d2/messages", "{\"payload\":1}");
+    hf_api_held(&g.api, 5000, &held);
+    assert_int_equal(held.count, 1);
+    hf_api_held(&g.api, 5001, &held);
+    assert_int_equal(held.count, 2);
+    assert_int_equal(held.begun_ms, 1000);
+    g.hold_calls = false;
+    gateway_answer();
+    hf_api_held(&g.api, UINT64_MAX, &held);
+    assert_int_equal(held.count, 0);
+    assert_int_equal(request("GET", "/v1/events?follow=1", NULL), 200);
+    assert_false(hf_list_empty(&g.api.requests));
+    hf_api_held(&g.api, UINT64_MAX, &held);
+    assert_int_equal(held.count, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, gateway_setup, gateway_teardown)
@@ -463,6 +498,7 @@ int main(void)
         TEST(a_socket_that_breaks_the_protocol_is_closed),
         TEST(a_socket_whose_key_is_revoked_is_told),
         TEST(sockets_are_refused_like_requests),
+        TEST(requests_that_are_held_have_an_owner),
         cmocka_unit_test(events_read_as_their_type_says),
         cmocka_unit_test(a_key_event_does_not_show_the_hash),
         cmocka_unit_test(a_document_event_shows_no_bookkeeping),

@@ -270,6 +270,7 @@ static struct hf_api_request *request_new(struct hf_api *api, struct hf_http_exc
     hf_list_init(&request->barrier.node);
     hf_list_push_back(&api->requests, &request->node);
     request->api = api;
+    request->begun_ms = api->http->now_ms;
     request->exchange = exchange;
     request->query = hf_api_copy(&at, head->query);
     request->content_type = hf_api_copy(&at, content_type);

@@ -41,6 +41,7 @@ struct hf_api_request {
     struct hf_http_exchange *exchange;   /* NULL: answered or gone */
     const struct hf_http1_request *head; /* during EARLY handlers only */
     const struct hf_api_route *route;
+    uint64_t begun_ms;
     /* Who asks, and for whom. */
     char key_id[HF_API_KEY_ID_BYTES_MAX + 1];
     char tenant_storage[HF_TENANT_BYTES_MAX + 1];

@@ -9,6 +9,7 @@ struct hf_ws_held {           /* the rest of one receive buffer */
     struct hf_list_node node; /* on site->held; not linked while it is fed */
     struct hf_ws_conn *conn;
     uint64_t resume_ms; /* 0 = when the log says so */
+    uint64_t since_ms;  /* it waits, or the last time that some of it was taken */
     uint32_t at, end;   /* what waits lies in data from at to end */
     uint32_t room;      /* bytes allocated for data: counted in held_bytes_now */
     uint8_t data[];
@@ -32,6 +33,7 @@ static struct hf_ws_held *held_new(struct hf_ws_conn *conn, size_t bytes)
         return NULL;
     }
     held->conn = conn;
+    held->since_ms = site->hub->now_ms;
     held->at = 0;
     held->end = held->room = (uint32_t)bytes;
     hf_list_init(&held->node);
@@ -53,6 +55,13 @@ void hf_ws_held_free(struct hf_ws_conn *conn)
     if (conn->held != conn->site->feeding) /* else whoever feeds it frees it */
         held_give(conn->site, conn->held);
     conn->held = NULL;
+}
+
+static void goes_on_at(struct hf_ws_held *held, uint32_t at)
+{
+    if (at != held->at)
+        held->since_ms = held->conn->site->hub->now_ms;
+    held->at = at;
 }
 
 static void wait(struct hf_ws_conn *conn, struct hf_ws_held *held, uint32_t wait_ms)
@@ -83,7 +92,7 @@ void hf_ws_hold(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes, uint
 
     HF_ASSERT(conn->held == NULL && conn->state <= HF_WS_STATE_OPEN);
     if (held != NULL) {
-        held->at = held->end - (uint32_t)bytes;
+        goes_on_at(held, held->end - (uint32_t)bytes);
         HF_ASSERT(held->data + held->at == data);
     } else {
         held = held_new(conn, bytes);
@@ -113,7 +122,7 @@ void hf_ws_hold_message(struct hf_ws_conn *conn, bool text, struct hf_slice left
     /* The frame that brought it had a head of at least this size, which is not needed any more, unless it came in fragments. */
     if (held != NULL && (size_t)((const uint8_t *)left.at - held->data) >= head_bytes &&
         (const uint8_t *)left.at + left.bytes == rest) {
-        held->at = (uint32_t)((const uint8_t *)left.at - held->data - head_bytes);
+        goes_on_at(held, (uint32_t)((const uint8_t *)left.at - held->data - head_bytes));
         memcpy(held->data + held->at, head, head_bytes);
         wait(conn, held, wait_ms);
         return;
@@ -135,6 +144,7 @@ void hf_ws_hold_more(struct hf_ws_conn *conn, const uint8_t *data, size_t bytes)
     if (larger == NULL)
         return;
     larger->resume_ms = held->resume_ms;
+    larger->since_ms = held->since_ms;
     memcpy(larger->data, held->data + held->at, held->end - held->at);
     memcpy(larger->data + (held->end - held->at), data, bytes);
     hf_list_push_back(&held->node, &larger->node); /* in its place */
@@ -186,4 +196,25 @@ void hf_ws_site_release(struct hf_ws_site *site)
         if (held->resume_ms == 0)
             hf_ws_unhold(held->conn);
     }
+}
+
+void hf_ws_site_held(const struct hf_ws_site *site, uint64_t before_ms, struct hf_ws_held_over *ret_held)
+{
+    const struct hf_list_node *at = site->held.next;
+    const struct hf_ws_held *oldest = NULL;
+
+    *ret_held = (struct hf_ws_held_over){0};
+    for (unsigned looks = 0; at != &site->held && looks < HF_WS_HELD_LOOKS; at = at->next, looks++) {
+        const struct hf_ws_held *held = HF_CONTAINER_OF(at, struct hf_ws_held, node);
+
+        if (held->since_ms >= before_ms)
+            continue;
+        ret_held->count++;
+        if (oldest == NULL || held->since_ms < oldest->since_ms)
+            oldest = held;
+    }
+    if (oldest == NULL)
+        return;
+    ret_held->since_ms = oldest->since_ms;
+    hf_ws_conn_info(oldest->conn, &ret_held->info);
 }

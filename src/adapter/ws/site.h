@@ -179,4 +179,12 @@ struct hf_ws_conn_info {
 };
 void hf_ws_conn_info(const struct hf_ws_conn *conn, struct hf_ws_conn_info *ret_info);
 
+/* Input that waits since before before_ms, and none of it was taken meanwhile. Of more than HF_WS_HELD_LOOKS connections only so many are looked at. */
+enum { HF_WS_HELD_LOOKS = 10000 };
+struct hf_ws_held_over {
+    uint64_t count, since_ms;    /* of the oldest, as the rest */
+    struct hf_ws_conn_info info; /* borrowed until the next turn */
+};
+void hf_ws_site_held(const struct hf_ws_site *site, uint64_t before_ms, struct hf_ws_held_over *ret_held);
+
 #endif

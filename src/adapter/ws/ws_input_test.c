@@ -321,6 +321,41 @@ static void closed_gate_holds_everybody_and_opens_again(void **state)
     assert_true(kit_next(two, &frame) && frame.opcode == HF_WS_OP_PING);
 }
 
+static void who_is_held_back_for_long_is_named(void **state)
+{
+    struct hf_ws_held_over held;
+
+    (void)state;
+    struct kit_link *one = kit_open(&kit, "d1"), *two = kit_open(&kit, "d2");
+    uint64_t from_ms = kit.hub.now_ms;
+    kit.gate_closed = true;
+    wire.bytes = 0;
+    numbered(0, 3);
+    kit_feed(one, wire.at, wire.bytes);
+    hf_ws_site_held(&kit.site, from_ms, &held);
+    assert_int_equal(held.count, 0);
+    kit_run_to(&kit, 40000);
+    kit_text(two, "{\"type\":\"data\",\"payload\":0}");
+    kit_feed(one, wire.at, wire.bytes); /* more behind it does not make it younger */
+    hf_ws_site_release(&kit.site);      /* the gate is still closed: nothing was taken */
+    hf_ws_site_held(&kit.site, 40000, &held);
+    assert_int_equal(held.count, 1);
+    assert_int_equal(held.since_ms, from_ms);
+    assert_true(hf_slice_is(held.info.device, "d1") && hf_slice_is(held.info.tenant, "acme"));
+    hf_ws_site_held(&kit.site, 40001, &held);
+    assert_int_equal(held.count, 2);
+    assert_int_equal(held.since_ms, from_ms);
+    /* One message of it is taken, the rest waits for its rate: not for long, so far. */
+    kit.rules.uplink = (struct hf_rate_limit){.per_second = 1, .capacity = 1};
+    kit.gate_closed = false;
+    hf_ws_site_release(&kit.site);
+    hf_ws_site_held(&kit.site, 40000, &held);
+    assert_int_equal(held.count, 0);
+    hf_ws_site_held(&kit.site, 40001, &held);
+    assert_int_equal(held.count, 1);
+    assert_true(hf_slice_is(held.info.device, "d1"));
+}
+
 static void timer_that_fires_meanwhile_judges_nobody(void **state)
 {
     (void)state;
@@ -473,6 +508,7 @@ int main(void)
         ROW(damaged_compression_is_1007),
         ROW(above_the_rate_waits_in_order),
         ROW(closed_gate_holds_everybody_and_opens_again),
+        ROW(who_is_held_back_for_long_is_named),
         ROW(timer_that_fires_meanwhile_judges_nobody),
         ROW(gate_before_authentication_opens_again),
         ROW(mid_message_is_read_to_its_end),

@@ -18,7 +18,7 @@ REASONS = {name: int(number) for name, number in (row.split("=") for row in """
     device_refused=77 retention=78 log_damaged=79 node_restart=80 silence=81 connected=82 bad_request=90 not_found=91
     method_not_allowed=92 body_too_big=93 header_too_big=94 upgrade_required=95 id_conflict=96 in_progress=97 version=98
     not_implemented=99 session_broken=100 gap=101 unknown_session=102 invalid_heartbeat=103 corrupt=104 stalled=105
-    version_conflict=106 unmatched=107 queue_lost=108""".split())}
+    version_conflict=106 unmatched=107 queue_lost=108 sampled=112""".split())}
 REASON_NAMES = {number: name for name, number in REASONS.items()}
 CAPABILITIES = {"heartbeat": 1, "resume": 2, "selective_ack": 4, "crc": 16, "documents": 32, "shadow": 64, "refusals": 128}
 

@@ -126,6 +126,8 @@ void hf_config_inherit(struct hf_config *config)
             tenant->telemetry = config->delivery.telemetry;
         if (tenant->message == HF_CONFIG_POLICY_INHERIT)
             tenant->message = config->delivery.message;
+        if (tenant->sample_every_ms == 0)
+            tenant->sample_every_ms = config->delivery.sample_every_ms;
         if (tenant->session == HF_CONFIG_SWITCH_INHERIT)
             tenant->session = config->session.enabled ? HF_CONFIG_SWITCH_ON : HF_CONFIG_SWITCH_OFF;
         if (tenant->session_profile == HF_CONFIG_PROFILE_INHERIT)

@@ -108,6 +108,7 @@
     X(BYTES, _, send_queue_low_bytes, "64KiB", 1024, 67108864, LIVE, "Below this the connection counts as drained again.") \
     X(ENUM, policy, telemetry, "drop_oldest", 0, 0, LIVE, "What happens to telemetry above the high mark.") \
     X(ENUM, policy, message, "must_deliver", 0, 0, LIVE, "What happens to messages above the high mark.") \
+    X(MS, _, sample_every_ms, "1s", 10, 3600000, LIVE, "Of the policy sample: the newest of each topic in each of these waits for a slow reader. It acts on all that has to wait, also below the high mark; who keeps up gets everything.") \
     X(U64, _, outbox_messages_max, "1000", 1, 1000000, LIVE, "Messages waiting for one device; above: 429 queue_full.") \
     X(BYTES, _, outbox_bytes_max, "1MiB", 1024, 1073741824, LIVE, "Bytes waiting for one device; above: 429 queue_full.") \
     X(MS, _, ttl_default_ms, "24h", 1000, 604800000, LIVE, "Time to live of messages and commands that name none.") \
@@ -212,6 +213,7 @@
     X(TEXTS, _, shadow_index, "[]", 0, 16, RESTART, "Fields of shadows by which `GET /v1/devices?filter=` finds devices, besides their tags: reported.firmware, desired.net.apn. Another list is indexed at the next start.") \
     X(ENUM, policy, telemetry, "inherit", 0, 0, LIVE, "Instead of delivery.telemetry.") \
     X(ENUM, policy, message, "inherit", 0, 0, LIVE, "Instead of delivery.message.") \
+    X(MS, _, sample_every_ms, "0", 0, 3600000, LIVE, "Instead of delivery.sample_every_ms. 0: that one.") \
     X(TEXT, _, default_topic, "default", 1, 256, LIVE, "Topic of raw messages that no rule matches.") \
     X(LIST, topic_rule, topics, "", 0, 1024, LIVE, "From the type of a raw JSON message to its topic.") \
     X(LIST, access_rule, access, "", 0, 256, LIVE, "Who may use which topic. Empty: everything inside the tenant.")
@@ -429,6 +431,7 @@
     C(HF_CONFIG_POLICY_INHERIT, "inherit", "the value of the section above") \
     C(HF_CONFIG_POLICY_MUST_DELIVER, "must_deliver", "kept in the device's outbox until it reads again") \
     C(HF_CONFIG_POLICY_LATEST, "latest", "the newest value of a topic replaces the older") \
+    C(HF_CONFIG_POLICY_SAMPLE, "sample", "one of each topic every sample_every_ms waits, the newest; each other is in the ledger") \
     C(HF_CONFIG_POLICY_DROP_OLDEST, "drop_oldest", "old ones make room; each is in the ledger") \
     C(HF_CONFIG_POLICY_DROP_NEWEST, "drop_newest", "new ones are refused; each is in the ledger") \
     C(HF_CONFIG_POLICY_DISCONNECT, "disconnect", "the connection ends (4429 slow_reader)")

@@ -266,15 +266,18 @@ static void tenants_inherit_what_they_do_not_set(void **state)
     struct hf_config *config;
 
     (void)state;
-    assert_int_equal(parse("delivery: {telemetry: latest}\n"
-                           "tenants: [{name: a, jwt_keys: [{alg: HS256, secret_env: S}]},\n"
-                           "          {name: b, telemetry: drop_newest, device_uplink_per_s: 3}]\n",
-                           NULL, NULL, &config),
-                     HF_OK);
+    assert_int_equal(
+        parse("delivery: {telemetry: latest, sample_every_ms: 30s}\n"
+              "tenants: [{name: a, jwt_keys: [{alg: HS256, secret_env: S}]},\n"
+              "          {name: b, telemetry: sample, sample_every_ms: 2s, device_uplink_per_s: 3}]\n",
+              NULL, NULL, &config),
+        HF_OK);
+    assert_int_equal(config->tenants.at[0].sample_every_ms, 30000);
+    assert_int_equal(config->tenants.at[1].sample_every_ms, 2000);
     assert_int_equal(config->tenants.at[0].telemetry, HF_CONFIG_POLICY_LATEST);
     assert_int_equal(config->tenants.at[0].message, HF_CONFIG_POLICY_MUST_DELIVER);
     assert_int_equal(config->tenants.at[0].device_uplink_per_s, 1000);
-    assert_int_equal(config->tenants.at[1].telemetry, HF_CONFIG_POLICY_DROP_NEWEST);
+    assert_int_equal(config->tenants.at[1].telemetry, HF_CONFIG_POLICY_SAMPLE);
     assert_int_equal(config->tenants.at[1].device_uplink_per_s, 3);
     assert_true(errors.warning[0]); /* tenant b has no keys */
     hf_config_free(config);

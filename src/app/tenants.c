@@ -117,6 +117,7 @@ static enum hf_policy policy_of(enum hf_config_policy policy)
     case HF_CONFIG_POLICY_DROP_OLDEST: return HF_POLICY_DROP_OLDEST;
     case HF_CONFIG_POLICY_DROP_NEWEST: return HF_POLICY_DROP_NEWEST;
     case HF_CONFIG_POLICY_DISCONNECT: return HF_POLICY_DISCONNECT;
+    case HF_CONFIG_POLICY_SAMPLE: return HF_POLICY_SAMPLE;
     default: return HF_POLICY_MUST_DELIVER;
     }
 }
@@ -260,6 +261,7 @@ static hf_err build_rules(const struct hf_config *config, const struct hf_config
         .policies = {[HF_CLASS_MESSAGE] = (uint8_t)policy_of(message),
                      [HF_CLASS_TELEMETRY] = (uint8_t)policy_of(telemetry),
                      [HF_CLASS_COMMAND] = HF_POLICY_MUST_DELIVER},
+        .sample_every_ms = (uint32_t)tenant->sample_every_ms,
         .outbox_messages_max = (uint32_t)config->delivery.outbox_messages_max,
         .outbox_bytes_max = (uint32_t)config->delivery.outbox_bytes_max,
         .ttl_default_ms = config->delivery.ttl_default_ms,

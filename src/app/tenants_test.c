@@ -38,7 +38,7 @@ static const char base[] =
     "limits: {subscriptions_max: 7}\n"
     "session: {window_messages: 16, window_bytes: 4KiB, resume_ms: 1m, profile: adaptive}\n"
     "tenants: [{name: acme, default_topic: d, audience: gw, token_leeway_ms: 5s, connections_max: 3, "
-    "telemetry: latest, session_profile: ha, session_misses: 4,\n"
+    "telemetry: latest, message: sample, sample_every_ms: 5s, session_profile: ha, session_misses: 4,\n"
     "           topics: [{type: location_update, topic: location}, {type: hr, topic: a/hr}],\n"
     "           access: [{topics: 'ok/#'}], jwt_keys: [{kid: k1, alg: HS256, secret_env: S}]},\n"
     "          {name: old, session: off, jwt_keys: [{kid: k2, alg: HS256, secret_env: S}]}]\n";
@@ -65,6 +65,8 @@ static void rules_are_what_the_configuration_says(void **state)
     assert_int_equal(rules->heartbeat_repeat_ms, 7500);
     assert_int_equal(rules->heartbeat_dead_ms, 60000);
     assert_int_equal(rules->policies[HF_CLASS_TELEMETRY], HF_POLICY_LATEST);
+    assert_int_equal(rules->policies[HF_CLASS_MESSAGE], HF_POLICY_SAMPLE);
+    assert_int_equal(rules->sample_every_ms, 5000);
     assert_int_equal(rules->policies[HF_CLASS_COMMAND], HF_POLICY_MUST_DELIVER);
     assert_true(hf_slice_is(rules->default_topic, "d"));
     assert_true(hf_slice_is(hf_topic_map_find(rules->topics, HF_SLICE("hr")), "a/hr"));

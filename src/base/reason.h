@@ -100,7 +100,9 @@
     X(HF_REASON_BREAKER_OPEN, 110, "breaker_open", 0, 503, 5000,                                            \
       "it did not answer lately, and is asked now and then whether it does again")                          \
     X(HF_REASON_ENDS_CONNECTION, 111, "ends_connection", 0, 0, 0,                                           \
-      "the peer ends each connection that brings it, and takes others")
+      "the peer ends each connection that brings it, and takes others")                                     \
+    X(HF_REASON_SAMPLED, 112, "sampled", 0, 0, 0,                                                           \
+      "left out by rule: of each key one every so often waits for a slow reader, the newest")
 
 #define HF_REASON_ENUM(id, value, name, ws_code, http_status, retry_ms, text) id = value,
 enum hf_reason { HF_REASON_MAP(HF_REASON_ENUM) HF_REASONS_MAX = 128 };

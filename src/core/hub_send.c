@@ -95,6 +95,8 @@ static enum hf_push push_queue(struct hf_hub *hub, struct hf_devconn *devconn,
         .pending = pending,
         .topic_hash = hf_topic_hash(devconn->device->tenant, outgoing->topic),
         .policy = rules->policies[outgoing->class],
+        .now_ms = hub->now_ms,
+        .until_ms = hub->now_ms + rules->sample_every_ms,
     };
 
     if (item.policy == HF_POLICY_MUST_DELIVER && pending == NULL)

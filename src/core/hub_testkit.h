@@ -279,6 +279,7 @@ static inline void tk_rules_default(struct hf_tenant_rules *rules)
         .queue_high_bytes = 4096,
         .queue_low_bytes = 1024,
         .policies = {HF_POLICY_MUST_DELIVER, HF_POLICY_DROP_OLDEST, HF_POLICY_MUST_DELIVER},
+        .sample_every_ms = 1000,
         .outbox_messages_max = 100,
         .outbox_bytes_max = 1 << 20,
         .ttl_default_ms = 60000,

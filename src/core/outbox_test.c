@@ -387,6 +387,7 @@ static void policies_of_a_slow_reader(void **unused)
         {HF_POLICY_DROP_NEWEST, 5, HF_REASON_DROP_NEWEST},
         {HF_POLICY_LATEST, 8, HF_REASON_CONFLATED},
         {HF_POLICY_DISCONNECT, 6, HF_REASON_CONNECTION_GONE},
+        {HF_POLICY_SAMPLE, 8, HF_REASON_SAMPLED},
     };
 
     (void)unused;
@@ -416,6 +417,26 @@ static void policies_of_a_slow_reader(void **unused)
         assert_int_equal(tk->hub.ledger.counts.downlink.pending, 0);
         tk_free(tk);
     }
+}
+
+static void samples_of_a_slow_reader(void **state)
+{
+    struct tk *tk = *state;
+
+    (void)online(tk, 0, "d");
+    tk->rules.policies[HF_CLASS_TELEMETRY] = HF_POLICY_SAMPLE;
+    tk->conns[0].stuck = true;
+    for (unsigned k = 1; k <= 12; k++) {
+        (void)send(tk, &(struct tk_send){.device = "d", .class = HF_CLASS_TELEMETRY, .bytes = 600, .tag = k});
+        tk_commit(tk, SIZE_MAX);
+        tk_advance(tk, 250);
+    }
+    assert_int_equal(tk->hub.ledger.counts.downlink.dropped[HF_REASON_SAMPLED], 7);
+    tk_drain(&tk->conns[0]);
+    tk_run(tk);
+    assert_int_equal(tk->conns[0].seen_count, 5);
+    for (unsigned i = 0; i < 5; i++) /* two were written; 3 to 6, 7 to 10 and 11, 12 waited */
+        assert_int_equal(tk->conns[0].seen[i].tag, ((const uint32_t[]){1, 2, 6, 10, 12})[i]);
 }
 
 static void a_link_without_memory_is_tried_again(void **state)
@@ -568,6 +589,7 @@ int main(void)
         ROW(many_wait_and_come_in_order),
         ROW(what_is_refused),
         cmocka_unit_test(policies_of_a_slow_reader),
+        ROW(samples_of_a_slow_reader),
         ROW(a_link_without_memory_is_tried_again),
         ROW(to_all_to_some_to_a_topic),
         ROW(subscriptions_are_bounded),

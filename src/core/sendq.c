@@ -6,9 +6,9 @@
 #include "base/list.h"
 #include "core/shared.h"
 
-static const enum hf_reason drop_reasons[] = {HF_REASON_DROP_OLDEST, HF_REASON_CONFLATED,
-                                              HF_REASON_DROP_NEWEST, HF_REASON_CONNECTION_GONE,
-                                              HF_REASON_MEMORY_LIMIT};
+static const enum hf_reason drop_reasons[] = {HF_REASON_DROP_OLDEST,  HF_REASON_CONFLATED,
+                                              HF_REASON_DROP_NEWEST,  HF_REASON_CONNECTION_GONE,
+                                              HF_REASON_MEMORY_LIMIT, HF_REASON_SAMPLED};
 
 struct node {
     struct hf_list_node node;
@@ -67,18 +67,24 @@ static void drop(struct hf_sendq *sendq, struct node *node, enum hf_reason reaso
 
 static bool droppable(const struct hf_sendq_item *item)
 {
-    return item->policy == HF_POLICY_DROP_OLDEST || item->policy == HF_POLICY_LATEST;
+    return item->policy == HF_POLICY_DROP_OLDEST || item->policy == HF_POLICY_LATEST ||
+           item->policy == HF_POLICY_SAMPLE;
 }
 
 /* A newer value of the same topic takes the place in line of the older one: the reader sees topics in the order in which they
- * first changed. */
-static struct node *same_topic(struct hf_sendq *sendq, uint64_t topic_hash)
+ * first changed. Of samples only the last of the topic is asked, and only within its time: the ones before it stay. What waits is all
+ * that is remembered, so there is nothing beside the queue to be bounded, and the newest value is never the one that is left out. */
+static struct node *replaced(struct hf_sendq *sendq, const struct hf_sendq_item *item)
 {
-    for (struct hf_list_node *at = sendq->nodes.next; at != &sendq->nodes; at = at->next) {
+    bool sample = item->policy == HF_POLICY_SAMPLE;
+
+    if (!sample && item->policy != HF_POLICY_LATEST)
+        return NULL;
+    for (struct hf_list_node *at = sendq->nodes.prev; at != &sendq->nodes; at = at->prev) {
         struct node *node = node_of(at);
 
-        if (node->item.policy == HF_POLICY_LATEST && node->item.topic_hash == topic_hash)
-            return node;
+        if (node->item.policy == item->policy && node->item.topic_hash == item->topic_hash)
+            return !sample || item->now_ms < node->item.until_ms ? node : NULL;
     }
     return NULL;
 }
@@ -118,7 +124,7 @@ static bool can_fit(const struct hf_sendq *sendq, const struct node *older, cons
 enum hf_sendq_verdict hf_sendq_push(struct hf_sendq *sendq, const struct hf_sendq_item *item,
                                     uint64_t bytes_max, hf_sendq_drop_fn *on_drop, void *context)
 {
-    struct node *older = item->policy == HF_POLICY_LATEST ? same_topic(sendq, item->topic_hash) : NULL;
+    struct node *older = replaced(sendq, item);
 
     if (!can_fit(sendq, older, item, bytes_max))
         return item->policy == HF_POLICY_MUST_DELIVER ? HF_SENDQ_SPILL
@@ -131,8 +137,11 @@ enum hf_sendq_verdict hf_sendq_push(struct hf_sendq *sendq, const struct hf_send
     node->item.frame = hf_shared_ref(item->frame);
     hf_list_init(&node->node);
     hf_list_push_back(older ? &older->node : &sendq->nodes, &node->node); /* before `older`, or at the end */
-    if (older != NULL)
-        drop(sendq, older, HF_REASON_CONFLATED, on_drop, context);
+    if (older != NULL) {
+        node->item.until_ms = older->item.until_ms;
+        drop(sendq, older, item->policy == HF_POLICY_SAMPLE ? HF_REASON_SAMPLED : HF_REASON_CONFLATED,
+             on_drop, context);
+    }
     /* It is in line but not counted yet, and must not make room for itself. */
     node->item.policy = HF_POLICY_MUST_DELIVER;
     make_room(sendq, item->frame->bytes, bytes_max, on_drop, context);

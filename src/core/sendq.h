@@ -16,7 +16,9 @@ struct hf_sendq;
 struct hf_sendq_item {
     struct hf_shared *frame;    /* a reference of the item's own */
     struct hf_pending *pending; /* the tracked message this is, or NULL */
-    uint64_t topic_hash;        /* for HF_POLICY_LATEST; 0 = none */
+    uint64_t topic_hash;        /* for HF_POLICY_LATEST and _SAMPLE */
+    uint64_t now_ms,
+        until_ms; /* for HF_POLICY_SAMPLE: when it came, and until when a newer one takes its place */
     uint8_t policy;
     uint8_t ledger; /* which book: the caller's */
 };

@@ -18,7 +18,8 @@
     X(HF_POLICY_DROP_OLDEST, "drop_oldest")                                                \
     X(HF_POLICY_DROP_NEWEST, "drop_newest")                                                \
     X(HF_POLICY_LATEST, "latest")         /* one per topic; a newer one takes its place */ \
-    X(HF_POLICY_DISCONNECT, "disconnect") /* the device is closed, reason slow_reader */
+    X(HF_POLICY_DISCONNECT, "disconnect") /* the device is closed, reason slow_reader */   \
+    X(HF_POLICY_SAMPLE, "sample")         /* one per topic and sample_every_ms, the newest of each */
 #define HF_POLICY_ENUM(id, name) id,
 enum hf_policy { HF_POLICY_MAP(HF_POLICY_ENUM) HF_POLICIES };
 #undef HF_POLICY_ENUM
@@ -51,6 +52,7 @@ struct hf_tenant_rules {
     uint32_t heartbeat_dead_ms;     /* closed after this silence; default 60,000 */
     uint32_t queue_high_bytes, queue_low_bytes;     /* per connection: 256 KiB, 64 KiB */
     uint8_t policies[HF_CLASSES];                   /* enum hf_policy by class */
+    uint32_t sample_every_ms;                       /* of HF_POLICY_SAMPLE: 1,000 */
     uint32_t outbox_messages_max, outbox_bytes_max; /* per device: 1,000, 1 MiB */
     uint64_t ttl_default_ms, ttl_max_ms;            /* 24 h */
     struct hf_rate_limit uplink;                    /* per device: 1,000/s, capacity 2,000 */

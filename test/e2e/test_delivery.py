@@ -3,6 +3,7 @@ import ctypes
 import json
 import os
 import threading
+import time
 
 import pytest
 
@@ -187,9 +188,9 @@ def test_slow_reader_must_deliver_loses_nothing(gateways):
     assert ledger["downlink"]["dropped_total"] == 0 and ledger["downlink"]["accepted"] == 100
 
 
-@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "latest"])
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "latest", "sample"])
 def test_slow_reader_telemetry_is_dropped_by_rule_and_booked(gateways, policy):
-    gw = gateways({**SMALL, "delivery": {**SMALL["delivery"], "telemetry": policy}})
+    gw = gateways({**SMALL, "delivery": {**SMALL["delivery"], "telemetry": policy, "sample_every_ms": "1m"}})
     count = 600
     with flood(gw, "slow", count, **{"class": "telemetry", "topic": "t"}) as ws:
         gw.api().send("slow", {"n": -1})
@@ -200,8 +201,69 @@ def test_slow_reader_telemetry_is_dropped_by_rule_and_booked(gateways, policy):
     assert got == sorted(got) and len(got) < count
     assert (got[-1] == count - 1) == (policy != "drop_newest")
     ledger = eventually(lambda: balanced(gw))
-    reason = {"latest": "conflated"}.get(policy, policy)
+    reason = {"latest": "conflated", "sample": "sampled"}.get(policy, policy)
     assert ledger["downlink"]["dropped"].get(reason) == count - len(got), ledger["downlink"]
+
+
+def test_samples_for_a_slow_subscriber(gateways):
+    """The library websockets subscribes and rests. Of each topic it gets one publication for every sample_every_ms, and the last of all; the
+    others are in the ledger. Whoever reads meanwhile gets every one."""
+    import asyncio
+    import socket
+    import websockets
+    every_s = 0.5
+    gw = gateways({"delivery": {"send_queue_low_bytes": 8192, "telemetry": "sample", "sample_every_ms": "500ms"}, **PATIENT})
+    said = {"full": [], "a": [], "b": []}
+
+    def say(topic, awake):
+        said[topic].append(len(said[topic]))
+        gw.api().post("/v1/broadcast", {"target": {"topic": topic}, "class": "telemetry",
+                                        "payload": {"n": said[topic][-1], "fill": BIG}}, status=202)
+        assert json.loads(awake.recv_text())["payload"]["n"] == said[topic][-1]
+
+    def sampled():
+        return books(gw)["broadcast"]["dropped"].get("sampled", 0)
+
+    async def rest_and_read(awake):
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(gw.address())
+        async with websockets.connect("ws://%s:%d/v1/connect/slow" % gw.address(), sock=raw, max_queue=1, ping_interval=None,
+                                      extra_headers={"Authorization": "Bearer " + gw.token("slow")}) as ws:
+            for topic in said:
+                await ws.send(json.dumps({"type": "subscribe", "topic": topic}))
+                awake.text(json.dumps({"type": "subscribe", "topic": topic}))
+            await ws.send('{"type":"ping"}')
+            assert json.loads(await ws.recv()) == {"type": "pong"}
+            awake.text('{"type":"ping"}')
+            assert json.loads(awake.recv_text()) == {"type": "pong"}
+            while sampled() == 0:  # nothing awaits: the loop, and with it the library, does not read
+                for _ in range(20):
+                    say("full", awake)
+            began = time.monotonic()
+            while time.monotonic() < began + 5 * every_s:
+                say("a", awake)
+                say("b", awake)
+            lasted_s = time.monotonic() - began
+            gw.api().send("slow", {"payload": {"n": -1}, "topic": "end"})
+            got = {topic: [] for topic in said}
+            while True:
+                message = json.loads(await ws.recv())
+                if "type" not in message:
+                    return got, lasted_s
+                got[message["topic"]].append(message["payload"]["n"])
+
+    with gw.connect("awake") as awake:
+        got, lasted_s = asyncio.run(rest_and_read(awake))
+    for topic, numbers in got.items():
+        assert numbers == sorted(set(numbers)) and numbers[-1] == said[topic][-1], (topic, numbers)
+    for topic in ("a", "b"):
+        assert 2 <= len(got[topic]) <= lasted_s / every_s + 1, (got[topic], lasted_s)
+    book = eventually(lambda: balanced(gw))["broadcast"]
+    left_out = sum(map(len, said.values())) - sum(map(len, got.values()))
+    assert left_out > 0 and book["dropped"] == {"sampled": left_out}
+    events = gw.api().events(type="ledger", device="slow")
+    assert {e["reason"] for e in events} == {"sampled"} and sum(e["to"] for e in events) == left_out
 
 
 def test_slow_reader_disconnect_names_it(gateways):

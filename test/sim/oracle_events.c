@@ -236,7 +236,7 @@ static bool dropped_by_rule(const struct sim *sim, const struct sim_sent *sent, 
         return false;
     return reason == HF_REASON_DROP_OLDEST || reason == HF_REASON_DROP_NEWEST ||
            reason == HF_REASON_CONFLATED || reason == HF_REASON_CONNECTION_GONE ||
-           reason == HF_REASON_SLOW_READER;
+           reason == HF_REASON_SLOW_READER || reason == HF_REASON_SAMPLED;
 }
 
 static void check_end(struct sim *sim, const struct hf_event *event, const struct sim_sent *sent)

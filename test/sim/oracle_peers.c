@@ -104,7 +104,8 @@ void sim_oracle_heard(struct sim *sim, struct sim_device *device, uint32_t numbe
     struct sim_oracle *oracle = &sim->oracle;
     struct sim_said *said = sim_device_said(device);
     const struct sim_sent *sent;
-    bool latest = !command && sim->plan.rules.policies[HF_CLASS_MESSAGE] == HF_POLICY_LATEST;
+    unsigned policy = sim->plan.rules.policies[HF_CLASS_MESSAGE];
+    bool latest = !command && (policy == HF_POLICY_LATEST || policy == HF_POLICY_SAMPLE);
 
     if (number == 0 || number > oracle->sent_count) {
         sim_fail(sim, "%s hears number %" PRIu32 ", which nobody has sent", device->name, number);

@@ -101,6 +101,7 @@ static void draw_rules(struct hf_tenant_rules *rules, struct hf_rng *rng)
         .queue_low_bytes = high / 4,
         .policies = {sim_percent(rng, 80) ? HF_POLICY_MUST_DELIVER : hf_rng_below(rng, HF_POLICIES),
                      1 + hf_rng_below(rng, HF_POLICIES - 1), HF_POLICY_MUST_DELIVER},
+        .sample_every_ms = high / 32, /* 128, 1,024 or 8,192 ms */
         .outbox_messages_max = one_of(rng, 20, 100, 1000),
         .outbox_bytes_max = 1 << 20,
         .ttl_default_ms = 24 * 3600 * 1000,

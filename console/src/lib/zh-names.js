@@ -9,7 +9,7 @@ export const reasons = {
   conflated: "被同一键的新值取代", device_offline: "设备未连接", connection_gone: "写出之前连接已结束", device_refused: "设备应答出错", retention: "早于保留期限", log_damaged: "存储的记录已损坏", node_restart: "节点重启，尚无消息", silence: "一段时间没有动静", connected: "已接受连接",
   bad_request: "请求格式错误", not_found: "没有这个对象", method_not_allowed: "此处不支持该方法", body_too_big: "请求体超过上限", header_too_big: "请求头超过上限", upgrade_required: "需要升级为 WebSocket", id_conflict: "该键已用于其他内容", in_progress: "首个请求仍在处理", version: "没有共同的协议版本",
   not_implemented: "不提供此功能", session_broken: "会话协议被破坏", gap: "中间的消息已不存在", unknown_session: "此处不认识该会话", invalid_heartbeat: "心跳格式错误", corrupt: "校验和错误：内存或软件有故障", stalled: "确认没有进展", version_conflict: "文档已被更改", unmatched: "没有等待此结果的请求",
-  queue_lost: "设备丢失了队列", registration_expired: "注册到期未续", breaker_open: "近期没有应答，正在间隔重试", ends_connection: "对端每收到该消息就断开连接，其他消息可收",
+  queue_lost: "设备丢失了队列", registration_expired: "注册到期未续", breaker_open: "近期没有应答，正在间隔重试", ends_connection: "对端每收到该消息就断开连接，其他消息可收", sampled: "按规则抽样：读取慢时每个键每段时间只留最新一条",
 };
 
 export const types = {

@@ -60,18 +60,19 @@ static hf_err pin_of(X509 *certificate, uint8_t ret_pin[HF_TLS_PIN_BYTES])
     return HF_OK;
 }
 
-static bool pin_matches(const struct hf_tls_client *client, X509 *certificate)
+/* FAILED: the key could not be looked at, for want of memory. That is no interception, and no match either. */
+static enum hf_tls_client_verdict judge_pin(const struct hf_tls_client *client, X509 *certificate)
 {
     uint8_t pin[HF_TLS_PIN_BYTES];
 
     if (client->pin_count == 0)
-        return true;
+        return HF_TLS_CLIENT_OK;
     if (certificate == NULL || pin_of(certificate, pin) != HF_OK)
-        return false;
+        return HF_TLS_CLIENT_FAILED;
     for (size_t i = 0; i < client->pin_count; i++)
         if (CRYPTO_memcmp(pin, client->pins[i], sizeof(pin)) == 0)
-            return true;
-    return false;
+            return HF_TLS_CLIENT_OK;
+    return HF_TLS_CLIENT_INTERCEPTED;
 }
 
 /* The pin comes first: where it does not match, why the chain fails as well is of no interest. */
@@ -82,8 +83,8 @@ static int on_verify(X509_STORE_CTX *verification, void *user)
     struct client_conn *conn = SSL_get_ex_data(ssl, slot);
 
     HF_ASSERT(conn != NULL);
-    if (!pin_matches(client, X509_STORE_CTX_get0_cert(verification))) {
-        conn->verdict = HF_TLS_CLIENT_INTERCEPTED;
+    conn->verdict = judge_pin(client, X509_STORE_CTX_get0_cert(verification));
+    if (conn->verdict != HF_TLS_CLIENT_OK) {
         X509_STORE_CTX_set_error(verification, X509_V_ERR_APPLICATION_VERIFICATION);
         return 0;
     }
@@ -273,7 +274,7 @@ SSL *hf_tls_client_connect_new(struct hf_tls_client *client, const char *server_
         goto bad;
     /* A resumed handshake shows no certificate, so the pin is held against the one that the session was made with. A
      * copy again, so that the caller's survives this connection. */
-    if (session != NULL && pin_matches(client, SSL_SESSION_get0_peer(session))) {
+    if (session != NULL && judge_pin(client, SSL_SESSION_get0_peer(session)) == HF_TLS_CLIENT_OK) {
         copy = SSL_SESSION_dup(session);
         if (copy == NULL || SSL_set_session(ssl, copy) != 1)
             goto bad;

@@ -11,6 +11,44 @@
 static struct kit the_kit;
 static struct kit *const kit = &the_kit;
 
+/* OpenSSL's allocations while the client looks at the server's certificate: the fail_at-th is refused. */
+static unsigned allocations, fail_at;
+static bool counts;
+
+static bool refused(void)
+{
+    return counts && ++allocations == fail_at;
+}
+
+static void *take(size_t bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    return refused() ? NULL : malloc(bytes);
+}
+
+static void *take_again(void *old, size_t bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    return refused() ? NULL : realloc(old, bytes);
+}
+
+static void give(void *old, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(old);
+}
+
+static void on_handshake_message(int ours, int version, int type, const void *message, size_t bytes, SSL *ssl,
+                                 void *user)
+{
+    (void)version, (void)ssl, (void)user;
+    if (ours || type != SSL3_RT_HANDSHAKE || bytes == 0)
+        return;
+    counts = *(const uint8_t *)message == SSL3_MT_CERTIFICATE; /* until the next one comes */
+    if (counts)
+        allocations = 0;
+}
+
 static enum hf_tls_client_verdict meet(struct hf_tls *tls, struct hf_tls_client *client, const char *name)
 {
     struct kit_pair pair;
@@ -101,6 +139,38 @@ static void a_pin_also_guards_resumption(void **state)
     hf_tls_server_free(tls);
 }
 
+/* A device without memory is not told that somebody sits in between (TLS-11). */
+static void no_memory_is_no_interception(void **state)
+{
+    struct hf_tls_config config = kit_config(kit, HF_TLS_VERIFY_NONE);
+    struct hf_tls *tls = kit_server(kit, &config);
+    struct hf_tls_client_config client_config = {.ca_file = kit_path(kit, "ca.pem"), .pin_count = 1};
+    struct hf_tls_client *client = NULL;
+    unsigned failed = 0;
+
+    (void)state;
+    assert_int_equal(hf_tls_client_pin_of(kit_path(kit, "server.pem"), client_config.pins[0]), HF_OK);
+    KIT_CHECK(hf_tls_client_new(&client_config, &client, KIT_ERROR));
+    for (fail_at = 1, allocations = 1; allocations >= fail_at - 1;
+         fail_at++) { /* the last one fails nothing */
+        struct kit_pair pair;
+
+        kit_connect(&pair, hf_tls_accept_new(tls), hf_tls_client_connect_new(client, "gateway.test", NULL));
+        SSL_set_msg_callback(pair.client, on_handshake_message);
+        (void)kit_shake(&pair);
+        counts = false;
+        assert_true(allocations > 0);
+        enum hf_tls_client_verdict verdict = hf_tls_client_verdict(pair.client);
+        if (verdict == HF_TLS_CLIENT_INTERCEPTED)
+            fail_msg("allocation %u", fail_at);
+        failed += verdict == HF_TLS_CLIENT_FAILED;
+        kit_pair_free(&pair);
+    }
+    assert_true(failed > 10);
+    hf_tls_client_free(client);
+    hf_tls_server_free(tls);
+}
+
 static void bad_configurations_are_named(void **state)
 {
     struct hf_tls_client *client = NULL;
@@ -146,9 +216,12 @@ static int kit_down(void **state)
 
 int main(void)
 {
+    if (CRYPTO_set_mem_functions(take, take_again, give) != 1) /* before OpenSSL takes any */
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_believes_only_whom_it_should),
         cmocka_unit_test(a_pin_also_guards_resumption),
+        cmocka_unit_test(no_memory_is_no_interception),
         cmocka_unit_test(bad_configurations_are_named),
     };
 

@@ -9,7 +9,7 @@
  *     hf_client_start(client);                // on a thread of the library's, or:
  *     poll(hf_client_fd(client), hf_client_timeout_ms(client)) ... hf_client_step(client);
  *
- * Threads. hf_client_publish, _acknowledge, _answer, _subscribe, _patch, _renew, _network, _stop and _stats may be called from any thread and from within callbacks; they never block
+ * Threads. hf_client_publish, _acknowledge, _answer, _subscribe, _patch, _renew, _network, _stop, _stats and _path may be called from any thread and from within callbacks; they never block
  * on the network or the disk. Everything else belongs to one thread. All callbacks come from the thread that runs the client (_run, _step, or the library's own).
  *
  * Promises. A message whose completion said HOLDFAST_OK survives kill -9 and, with a queue file that is power safe, power cuts; it reaches the gateway's log exactly
@@ -70,6 +70,15 @@ enum { /* of a connection */
        HOLDFAST_DEGRADED, /* late or missing answers; still in use */
        HOLDFAST_DISCONNECTING,
        HOLDFAST_DISCONNECTED,
+};
+
+/* Hints that somebody may sit on the way to the gateway: bits of hf_client_path.suspect. Both have harmless causes, and change nothing by themselves; only a pin that does not match proves it
+ * (HOLDFAST_FAILED_INTERCEPTED). */
+enum {
+    HOLDFAST_SUSPECT_NAME =
+        1, /* TLS asks for another name than that of the URL: the gateway named this address */
+    HOLDFAST_SUSPECT_JITTER =
+        2, /* answers to the last 20 heartbeats scatter: deviation above 40 ms, until it is below 10 ms */
 };
 
 enum {                         /* what happens to a message when the queue is full */
@@ -189,6 +198,18 @@ struct hf_client_stats {
     int state; /* HOLDFAST_CONNECTED ... */
 };
 
+/* The way to the gateway, as this connection shows it; all 0 without one, and at a broker. */
+struct hf_client_path {
+    size_t size;           /* sizeof(struct hf_client_path) */
+    unsigned suspect;      /* HOLDFAST_SUSPECT_...; 0 = nothing */
+    uint32_t rtt_us;       /* smoothed; 0 = not measured: in the profile default the gateway asks */
+    uint32_t rtt_sigma_us; /* standard deviation over the last 20 heartbeats; 0 = fewer so far */
+};
+#define HOLDFAST_PATH_INIT                    \
+    {                                         \
+        .size = sizeof(struct hf_client_path) \
+    }
+
 /* What on_message and on_command return. */
 enum {
     HOLDFAST_DONE,  /* acknowledged: it will not come again. A command is answered with *result */
@@ -278,6 +299,10 @@ struct hf_client_options {
     void (*on_shadow)(void *user, const struct hf_client_context *context);
     uint64_t
         shadow_version; /* of the last delta of the unnamed one that the application has kept; 0 = none */
+
+    void (*on_path)(void *user,
+                    const struct hf_client_path
+                        *path); /* path->suspect has changed; with each connection it begins as 0 */
 };
 
 #define HOLDFAST_OPTIONS_INIT                    \
@@ -370,6 +395,8 @@ HOLDFAST_API int hf_client_renew(struct hf_client *client);
 HOLDFAST_API void hf_client_stats(
     struct hf_client *client,
     struct hf_client_stats *ret_stats); /* as of the end of the client's last turn */
+/* As of then, too; ret_path begins with HOLDFAST_PATH_INIT. */
+HOLDFAST_API void hf_client_path(struct hf_client *client, struct hf_client_path *ret_path);
 HOLDFAST_API const char *hf_client_error_text(int err);
 HOLDFAST_API const char *hf_client_failure_name(int failure);
 HOLDFAST_API const char *hf_client_version(void);

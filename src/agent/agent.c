@@ -308,8 +308,11 @@ void hf_agent_status(struct hf_agent *agent, struct hf_agent_status *ret_status)
         all.samples_captured = atomic_load_explicit(&agent->source->counters.captured, memory_order_relaxed);
     for (unsigned i = 0; i < agent->device_count; i++) {
         const struct hf_agent_device *device = &agent->devices[i];
+        struct hf_client_path path = HOLDFAST_PATH_INIT;
         struct hf_client_stats stats;
 
+        hf_client_path(device->client, &path);
+        all.paths_suspect += path.suspect != 0;
         hf_client_stats(device->client, &stats);
         all.connected += device->connected;
         all.samples_lost += hf_ring_lost(agent->rings[i]);

@@ -53,6 +53,7 @@ struct hf_agent_options {
 
 struct hf_agent_status {
     unsigned devices, connected, given_up;
+    unsigned paths_suspect;                  /* connections with a hint of hf_client_path */
     uint64_t samples_captured, samples_lost; /* lost: refused by full rings */
     uint64_t samples_accepted;               /* durable in the queues of this process */
     uint64_t batches_accepted, batches_put_back, batches_sent /* durable at the gateway */, batches_failed,

@@ -97,6 +97,8 @@ static void print_words(const struct hf_cli_agent_print *print, const struct hf_
                   status->samples_accepted, status->samples_lost, status->batches_sent,
                   print->broker ? "broker" : "gateway", status->queued,
                   hf_cli_bytes_text((double)status->queued_bytes, bytes));
+    if (status->paths_suspect > 0)
+        (void)fprintf(stderr, "; %u paths suspect", status->paths_suspect);
     if (bad_lines(counters) > 0)
         (void)fprintf(stderr, "; %" PRIu64 " bad lines", bad_lines(counters));
     if (status->batches_failed + status->batches_dropped > 0)
@@ -120,6 +122,7 @@ void hf_cli_agent_print_status(struct hf_cli_agent_print *print, const struct hf
     begin(&out, &sb, storage, last ? "end" : "status");
     hf_json_out_u64(&out, "devices", status->devices);
     hf_json_out_u64(&out, "connected", status->connected);
+    hf_json_out_u64(&out, "paths_suspect", status->paths_suspect);
     hf_json_out_u64(&out, "captured", status->samples_captured);
     hf_json_out_u64(&out, "accepted", status->samples_accepted);
     hf_json_out_u64(&out, "lost", status->samples_lost);

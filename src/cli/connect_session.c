@@ -145,6 +145,18 @@ static void on_error(void *user, int err, const char *reason, const char *detail
     hf_cli_print_note(&((struct session *)user)->print, "error", text);
 }
 
+static void on_path(void *user, const struct hf_client_path *path)
+{
+    bool name = path->suspect & HOLDFAST_SUSPECT_NAME, jitter = path->suspect & HOLDFAST_SUSPECT_JITTER;
+    char text[TEXT_BYTES];
+
+    (void)snprintf(text, sizeof(text), "path %s%s%s%s: round trip %.1f ms, deviation %.1f ms",
+                   path->suspect != 0 ? "suspect, " : "as usual", name ? "another name than the URL's" : "",
+                   name && jitter ? ", " : "", jitter ? "answers scatter" : "", path->rtt_us / 1e3,
+                   path->rtt_sigma_us / 1e3);
+    hf_cli_print_note(&((struct session *)user)->print, "path", text);
+}
+
 static void on_done(void *user, void *cookie, uint64_t id, int err)
 {
     struct session *session = user;
@@ -332,6 +344,7 @@ int hf_cli_connect_session(const struct hf_cli_session_request *request, const c
     options.on_gap = on_gap;
     options.on_failed = on_failed;
     options.on_error = on_error;
+    options.on_path = on_path;
     if (request->shadow)
         options.on_shadow = on_shadow;
     if (hf_client_new(&options, &session.client, error, sizeof(error)) != HOLDFAST_OK)

@@ -5,8 +5,12 @@
 #include "base/assert.h"
 #include "base/uuid.h"
 #include "client/driver.h"
+#include "client/session/core_path.h"
 
 enum { TEXT_BYTES = 257 };
+_Static_assert((int)HOLDFAST_SUSPECT_NAME == (int)HF_PATH_NAME &&
+                   (int)HOLDFAST_SUSPECT_JITTER == (int)HF_PATH_JITTER,
+               "one number for both");
 
 /* NUL-terminated; what is longer, or holds a NUL, is cut. */
 static const char *text_of(struct hf_slice from, char out[TEXT_BYTES])
@@ -166,6 +170,23 @@ static void on_state(void *user, enum hf_link_state state, enum hf_link_state be
         client->options.on_state(client->options.user, (int)state, (int)before);
 }
 
+struct hf_client_path hf_client_app_path(const struct hf_client_path_facts *facts)
+{
+    return (struct hf_client_path){.size = sizeof(struct hf_client_path),
+                                   .suspect = facts->suspect,
+                                   .rtt_us = facts->rtt_us,
+                                   .rtt_sigma_us = facts->rtt_sigma_us};
+}
+
+static void on_path(void *user, const struct hf_client_path_facts *facts)
+{
+    const struct hf_client *client = user;
+    const struct hf_client_path path = hf_client_app_path(facts);
+
+    if (client->options.on_path != NULL)
+        client->options.on_path(client->options.user, &path);
+}
+
 static void tell_error(const struct hf_client *client, hf_err err, enum hf_reason reason, const char *detail)
 {
     if (client->options.on_error != NULL)
@@ -216,6 +237,7 @@ void hf_client_app_fill(struct hf_client_ops *ops)
                                   .opened = on_opened,
                                   .closed = on_closed,
                                   .state = on_state,
+                                  .path = on_path,
                                   .error = on_error,
                                   .credentials = on_credentials,
                                   .document = on_document};

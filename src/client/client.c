@@ -459,6 +459,16 @@ void hf_client_stats(struct hf_client *client, struct hf_client_stats *ret_stats
     (void)pthread_mutex_unlock(&client->stats_lock);
 }
 
+void hf_client_path(struct hf_client *client, struct hf_client_path *ret_path)
+{
+    size_t size = ret_path->size;
+
+    (void)pthread_mutex_lock(&client->stats_lock);
+    memcpy(ret_path, &client->path, HF_MIN(size, sizeof(client->path)));
+    (void)pthread_mutex_unlock(&client->stats_lock);
+    ret_path->size = size;
+}
+
 const char *hf_client_error_text(int err)
 {
     return hf_err_text((hf_err)err);

@@ -112,6 +112,50 @@ static void another_key_is_told_as_interception(void **state)
     assert_int_equal(device->door.hellos, 0);
 }
 
+static unsigned suspect_told;
+
+static void on_path(void *user, const struct hf_client_path *path)
+{
+    (void)user;
+    suspect_told = path->suspect;
+}
+
+/* An address that the gateway named leads on under another name: a hint, and no interception (TLS-11). */
+static void another_name_is_a_hint(void **state)
+{
+    struct device *device = &((struct world *)*state)->device;
+    struct hf_client_path path = HOLDFAST_PATH_INIT;
+    char alternate[32];
+
+    (void)snprintf(alternate, sizeof(alternate), "localhost:%u", device->door.port);
+    device->door.welcome.alternates[0] = hf_slice_of(alternate);
+    device->door.welcome.alternate_count = 1;
+    device->options.insecure = true; /* the certificate is for one name */
+    device->options.on_path = on_path;
+    suspect_told = UINT32_MAX;
+    device_open(device);
+    device_until(device, &device->opened, 1);
+    hf_client_path(device->client, &path);
+    assert_int_equal(path.suspect, 0);
+    device->door.refuse = "HTTP/1.1 503 Service Unavailable\r\n\r\n"; /* the configured one, once */
+    door_drop(&device->door, false);
+    device_until(device, &device->opened, 2);
+    assert_non_null(strstr(device->door.request, alternate));
+    (void)device_settle(device);
+    assert_int_equal(suspect_told, HOLDFAST_SUSPECT_NAME);
+    path = (struct hf_client_path){.size = offsetof(struct hf_client_path, rtt_us), .rtt_us = 77};
+    hf_client_path(device->client, &path); /* a program of an older header has no more room */
+    assert_int_equal(path.suspect, HOLDFAST_SUSPECT_NAME);
+    assert_int_equal(path.size, offsetof(struct hf_client_path, rtt_us));
+    assert_int_equal(path.rtt_us, 77);
+    assert_int_not_equal(device->last_failure, HOLDFAST_FAILED_INTERCEPTED);
+    door_drop(&device->door, false);
+    device_until(device, &device->opened, 3);
+    path = (struct hf_client_path)HOLDFAST_PATH_INIT;
+    hf_client_path(device->client, &path);
+    assert_int_equal(path.suspect, 0);
+}
+
 static void another_ca_is_a_failure_of_tls(void **state)
 {
     struct world *world = *state;
@@ -241,6 +285,7 @@ int main(void)
         ROW(a_ticket_saves_the_next_handshake),
         ROW(another_key_is_told_as_interception),
         ROW(another_ca_is_a_failure_of_tls),
+        ROW(another_name_is_a_hint),
         ROW(a_ticket_that_the_server_chokes_on_is_shown_once),
         ROW(its_certificate_is_shown),
         ROW(a_server_that_demands_a_certificate_says_so),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -87,7 +88,9 @@ static void keep_session(struct hf_client *client)
 static void open_engine(struct hf_client *client)
 {
     struct hf_client_door door = {.target = hf_slice_of(client->url_now.target),
-                                  .host = hf_slice_of(client->url_now.authority)};
+                                  .host = hf_slice_of(client->url_now.authority),
+                                  .other_name = client->url_now.tls &&
+                                                strcasecmp(client->url_now.host, client->url.host) != 0};
     char token[HF_FRAME_TOKEN_BYTES_MAX + 1];
     struct hf_client_time now;
 

@@ -212,10 +212,13 @@ static void publish_stats(struct hf_client *client)
 {
     struct hf_client_counts counts;
     struct hf_store_facts facts;
+    struct hf_client_path_facts path;
 
     client->engine->ops->counts(client->engine, &counts);
+    client->engine->ops->path(client->engine, &path);
     client->engine->ops->queue(client->engine, &facts);
     (void)pthread_mutex_lock(&client->stats_lock);
+    client->path = hf_client_app_path(&path);
     client->stats = (struct hf_client_stats){.queued = facts.messages,
                                              .queued_bytes = facts.bytes,
                                              .published = counts.published,

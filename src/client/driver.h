@@ -89,6 +89,7 @@ struct hf_client {
 
     pthread_mutex_t stats_lock;
     struct hf_client_stats stats;
+    struct hf_client_path path;
 };
 
 struct hf_client_time hf_client_now(const struct hf_client *client);
@@ -98,6 +99,7 @@ void hf_client_app_fill(
     struct hf_client_ops *ops); /* those of the application; the transport's are driver.c's */
 void hf_client_app_take(struct hf_client *client, struct hf_line_entry *entry); /* gives it up */
 void hf_client_app_refuse(struct hf_client *client, struct hf_line_entry *entry, hf_err err);
+struct hf_client_path hf_client_app_path(const struct hf_client_path_facts *facts);
 hf_err hf_client_app_token(struct hf_client *client, bool fresh, char out[HF_FRAME_TOKEN_BYTES_MAX + 1]);
 
 /* ---- driver.c ---- */

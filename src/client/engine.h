@@ -75,6 +75,7 @@ struct hf_client_door {
     struct hf_slice target; /* path and query; of MQTT the topics' prefix */
     struct hf_slice host;   /* with port unless it is the scheme's own */
     struct hf_slice token;  /* absent = none */
+    bool other_name;        /* TLS asked for another name than the configured one (TLS-11) */
 };
 
 struct hf_client_opened {
@@ -84,6 +85,12 @@ struct hf_client_opened {
     uint8_t session_id[16], profile, durability;
     struct hf_slice node;
     uint32_t greeting_ms; /* HELLO to WELCOME */
+};
+
+/* Of the connection, by its heartbeats; all zero while there is none, and with a broker. */
+struct hf_client_path_facts {
+    unsigned suspect; /* HF_PATH_... of session/core_path.h: a hint, and no more */
+    uint32_t rtt_us, rtt_sigma_us;
 };
 
 struct hf_client_closed {
@@ -170,6 +177,8 @@ struct hf_client_ops {
     void (*opened)(void *user, const struct hf_client_opened *opened);
     void (*closed)(void *user, const struct hf_client_closed *closed);
     void (*state)(void *user, enum hf_link_state state, enum hf_link_state before, enum hf_link_event event);
+    /* facts->suspect has changed. With a connection it begins as 0, and ends untold. NULL = nobody wants to know. */
+    void (*path)(void *user, const struct hf_client_path_facts *facts);
     /* Something went wrong that closes nothing: a REFUSE without a number, the store, a queue that went back in time. */
     void (*error)(void *user, hf_err err, enum hf_reason reason, struct hf_slice detail);
     /* The expiry of the credentials was told (answer to AUTH). */
@@ -261,6 +270,7 @@ struct hf_client_engine_ops {
     /* ---- looking inside ---- */
     enum hf_link_state (*state)(const struct hf_client_engine *engine);
     uint64_t (*document_version)(const struct hf_client_engine *engine, unsigned document); /* 0 = none */
+    void (*path)(const struct hf_client_engine *engine, struct hf_client_path_facts *ret_facts);
     void (*counts)(const struct hf_client_engine *engine, struct hf_client_counts *ret_counts);
     void (*queue)(const struct hf_client_engine *engine, struct hf_store_facts *ret_facts);
 };

@@ -201,7 +201,8 @@ void hf_ws_session_ping(struct hf_ws_conn *conn, const struct hf_frame_beat *pin
 
 void hf_ws_session_pong(struct hf_ws_conn *conn, const struct hf_frame_beat *pong)
 {
-    enum hf_beat_verdict verdict = hf_beat_pong(&conn->session->beat, pong, conn->site->hub->now_ms);
+    uint32_t rtt_ms;
+    enum hf_beat_verdict verdict = hf_beat_pong(&conn->session->beat, pong, conn->site->hub->now_ms, &rtt_ms);
 
     if (!obey(conn, verdict, pong))
         return;

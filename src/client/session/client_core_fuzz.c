@@ -196,7 +196,7 @@ static void welcome(struct life *life)
 /* The diary of a life with this input in these pieces; the caller frees it. */
 static char *live(const uint8_t *data, size_t bytes, unsigned kind, size_t chunk)
 {
-    const struct hf_client_request request = {HF_SLICE("/"), HF_SLICE("h"), HF_SLICE("")};
+    const struct hf_client_request request = {HF_SLICE("/"), HF_SLICE("h"), HF_SLICE(""), false};
     const struct hf_store_memory_options options = {.queue_id = 1};
     const struct hf_client_config config = {
         .profile = HF_PROFILE_ADAPTIVE, .seed = 1, .window_messages = 8, .memory = {.resize = resize}};

@@ -383,7 +383,7 @@ static void configuration_is_checked(void **state)
 static void a_request_that_cannot_be_written_is_a_failed_attempt(void **state)
 {
     struct kit *kit = *state;
-    const struct hf_client_request request = {HF_SLICE("/a b"), HF_SLICE("gw"), HF_SLICE("")};
+    const struct hf_client_request request = {HF_SLICE("/a b"), HF_SLICE("gw"), HF_SLICE(""), false};
 
     hf_client_core_start(kit->core, &kit->now);
     assert_int_equal(hf_client_core_open(kit->core, &kit->now, &request), HF_ERR_INVALID);

@@ -212,7 +212,7 @@ static void cut(struct world *world)
 /* Some of what is under way arrives, in pieces. */
 static void carry(struct world *world, bool all)
 {
-    const struct hf_client_request request = {HF_SLICE("/v1/connect"), HF_SLICE("gw"), HF_SLICE("")};
+    const struct hf_client_request request = {HF_SLICE("/v1/connect"), HF_SLICE("gw"), HF_SLICE(""), false};
     size_t up = all ? world->up_bytes : hf_rng_below(&world->rng, world->up_bytes + 1), down;
 
     if (world->connecting) {

@@ -29,6 +29,7 @@ struct hf_client_request {
     struct hf_slice target; /* path and query */
     struct hf_slice host;   /* with port unless default */
     struct hf_slice fields; /* complete header lines (Authorization), or empty */
+    bool other_name;        /* as of struct hf_client_door */
 };
 
 struct hf_client_core; /* opaque */
@@ -102,6 +103,7 @@ hf_err hf_client_core_token(struct hf_client_core *core, const struct hf_client_
 /* ---- looking inside ---- */
 enum hf_link_state hf_client_core_state(const struct hf_client_core *core);
 uint64_t hf_client_core_document_version(const struct hf_client_core *core, unsigned document); /* 0 = none */
+void hf_client_core_path(const struct hf_client_core *core, struct hf_client_path_facts *ret_facts);
 void hf_client_core_counts(const struct hf_client_core *core, struct hf_client_counts *ret_counts);
 void hf_client_core_queue(const struct hf_client_core *core, struct hf_store_facts *ret_facts);
 /* Since when the connection is established (monotonic); 0 = it is not. */

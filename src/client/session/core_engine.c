@@ -23,7 +23,8 @@ static void engine_free(struct hf_client_engine *engine)
 static hf_err engine_open(struct hf_client_engine *engine, const struct hf_client_time *now,
                           const struct hf_client_door *door)
 {
-    struct hf_client_request request = {.target = door->target, .host = door->host, .fields = HF_SLICE("")};
+    struct hf_client_request request = {
+        .target = door->target, .host = door->host, .fields = HF_SLICE(""), .other_name = door->other_name};
     char storage[FIELDS_BYTES];
     struct hf_sb fields;
 
@@ -149,6 +150,11 @@ static uint64_t engine_document_version(const struct hf_client_engine *engine, u
     return hf_client_core_document_version(look_at(engine), document);
 }
 
+static void engine_path(const struct hf_client_engine *engine, struct hf_client_path_facts *ret_facts)
+{
+    hf_client_core_path(look_at(engine), ret_facts);
+}
+
 static void engine_counts(const struct hf_client_engine *engine, struct hf_client_counts *ret_counts)
 {
     hf_client_core_counts(look_at(engine), ret_counts);
@@ -186,6 +192,7 @@ hf_err hf_client_core_engine_new(const struct hf_client_config *config, struct h
                                                            .token = engine_token,
                                                            .state = engine_state,
                                                            .document_version = engine_document_version,
+                                                           .path = engine_path,
                                                            .counts = engine_counts,
                                                            .queue = engine_queue};
     struct hf_client_core *core;

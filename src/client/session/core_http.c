@@ -25,6 +25,7 @@ hf_err hf_client_core_open(struct hf_client_core *core, const struct hf_client_t
         memcpy(nonce + i, &draw, 8);
     }
     HF_ASSERT(core->out_bytes == 0 && core->bundle_bytes == 0);
+    core->link.path.suspect = request->other_name ? HF_PATH_NAME : 0;
     hf_ws_client_init(&core->link.handshake, nonce, HF_SLICE("holdfast.v1"), NULL);
     hf_sb_init(&sb, storage, HF_CLIENT_OUT_BYTES);
     err = hf_ws_client_write_request(&core->link.handshake, request->target, request->host, request->fields,

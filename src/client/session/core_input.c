@@ -196,6 +196,17 @@ enum hf_link_state hf_client_core_state(const struct hf_client_core *core)
     return core->state;
 }
 
+void hf_client_core_path(const struct hf_client_core *core, struct hf_client_path_facts *ret_facts)
+{
+    const struct hf_client_link *link = &core->link;
+
+    *ret_facts = (struct hf_client_path_facts){0};
+    if (core->phase == HF_PHASE_OPEN)
+        *ret_facts = (struct hf_client_path_facts){.suspect = link->path.suspect,
+                                                   .rtt_us = link->beat.rtt.srtt_us,
+                                                   .rtt_sigma_us = hf_path_sigma_us(&link->path)};
+}
+
 void hf_client_core_counts(const struct hf_client_core *core, struct hf_client_counts *ret_counts)
 {
     *ret_counts = core->counts;

@@ -1,5 +1,5 @@
 /* client/session/core_internal.h - one struct for core.c (life), core_http.c (upgrade), core_ws.c (WebSocket in), core_out.c (bytes out), core_session.c (frames), core_up.c (uplink),
- * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_engine.c (engine.h). The queue is queue.h's. Private to them. */
+ * core_down.c (downlink), core_documents.c (PATCH and DELTA), core_path.c (what the heartbeats say of the path), core_engine.c (engine.h). The queue is queue.h's. Private to them. */
 #ifndef HF_CLIENT_CORE_INTERNAL_H
 #define HF_CLIENT_CORE_INTERNAL_H
 
@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "client/queue.h"
 #include "client/session/core.h"
+#include "client/session/core_path.h"
 #include "codec/ws/assembly.h"
 #include "codec/ws/close.h"
 #include "codec/ws/frame.h"
@@ -97,6 +98,7 @@ struct hf_client_link {
     struct hf_receiver receiver;
     struct hf_beat_rules rules;
     struct hf_beat beat;
+    struct hf_path path;
     struct hf_rate rate;
     struct hf_rate_limit rate_limit;
     struct hf_inflight inflight[HF_CLIENT_WINDOW]; /* ring */

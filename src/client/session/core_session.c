@@ -113,6 +113,16 @@ static void start_beat(struct hf_client_core *core, const struct hf_frame_welcom
                                                                    : HF_BACKOFF_BASE_MS;
 }
 
+static void tell_path(struct hf_client_core *core)
+{
+    struct hf_client_path_facts facts;
+
+    if (core->phase != HF_PHASE_OPEN || core->ops->path == NULL)
+        return; /* the application may have ended it in the callback before */
+    hf_client_core_path(core, &facts);
+    core->ops->path(core->user, &facts);
+}
+
 static void on_welcome(struct hf_client_core *core, const struct hf_frame_welcome *welcome)
 {
     struct hf_client_link *link = &core->link;
@@ -155,6 +165,8 @@ static void on_welcome(struct hf_client_core *core, const struct hf_frame_welcom
     hf_core_up_open(core, welcome);
     hf_core_link_event(core, HF_LINK_EV_HS_OK);
     core->ops->opened(core->user, &opened);
+    if (link->path.suspect != 0)
+        tell_path(core);
     if (welcome->result == HF_SESSION_REBUILT && welcome->reason == HF_REASON_GAP && welcome->gap_from != 0) {
         core->counts.gaps++;
         core->ops->gap(core->user, welcome->gap_from, welcome->gap_to, HF_REASON_GAP);
@@ -277,6 +289,17 @@ static void on_beat(struct hf_client_core *core, enum hf_beat_verdict verdict)
     }
 }
 
+static void on_pong(struct hf_client_core *core, const struct hf_frame_beat *pong)
+{
+    uint32_t rtt_ms;
+    enum hf_beat_verdict verdict = hf_beat_pong(&core->link.beat, pong, core->now.now_ms, &rtt_ms);
+    bool changed = rtt_ms != HF_BEAT_UNMEASURED && hf_path_sample(&core->link.path, rtt_ms);
+
+    on_beat(core, verdict);
+    if (changed)
+        tell_path(core);
+}
+
 static void on_ping(struct hf_client_core *core, const struct hf_frame_beat *ping)
 {
     enum hf_beat_verdict verdict = core->phase == HF_PHASE_OPEN
@@ -341,9 +364,7 @@ static void on_frame(struct hf_client_core *core, const struct hf_frame *frame, 
         return;
     }
     switch (frame->type) {
-    case HF_FRAME_PONG:
-        on_beat(core, hf_beat_pong(&core->link.beat, &frame->as.beat, core->now.now_ms));
-        break;
+    case HF_FRAME_PONG: on_pong(core, &frame->as.beat); break;
     case HF_FRAME_ACK: hf_core_up_ack(core, &frame->as.ack); break;
     case HF_FRAME_DELTA: hf_core_delta(core, &frame->as.delta); break;
     case HF_FRAME_DATA:

@@ -406,8 +406,8 @@ static inline void kit_close(struct kit *kit, uint16_t code, const char *text)
 /* The transport stands; the request is out. */
 static inline void kit_open(struct kit *kit)
 {
-    const struct hf_client_request request = {HF_SLICE("/v1/connect"), HF_SLICE("gw"),
-                                              HF_SLICE("X-A: b\r\n")};
+    const struct hf_client_request request = {HF_SLICE("/v1/connect"), HF_SLICE("gw"), HF_SLICE("X-A: b\r\n"),
+                                              false};
 
     assert_int_equal(hf_client_core_open(kit->core, &kit->now, &request), HF_OK);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/root.h"
 
 enum {
     WEIGHT_JITTER = 4500,
@@ -89,21 +90,6 @@ struct hf_gb_health_sums hf_gb_health_window(const struct hf_gb_health *health, 
     return sum;
 }
 
-static uint64_t root(uint64_t value)
-{
-    uint64_t low = 0, high = UINT64_C(1) << 32;
-
-    while (high - low > 1) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (middle * middle <= value)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 uint32_t hf_gb_health_jitter(const struct hf_gb_health_sums *sums)
 {
     uint64_t n = sums->answered;
@@ -114,8 +100,8 @@ uint32_t hf_gb_health_jitter(const struct hf_gb_health_sums *sums)
     uint64_t spread = n * sums->squares - (uint64_t)sums->times * sums->times;
     /* 100 x the deviation = sqrt(10,000 x spread) / n; the product is kept within 64 bits. */
     if (spread > UINT64_MAX / 10000)
-        return (uint32_t)HF_MIN(100 * root(spread) / n, (uint64_t)UINT32_MAX);
-    return (uint32_t)(root(10000 * spread) / n);
+        return (uint32_t)HF_MIN(100 * hf_root(spread) / n, (uint64_t)UINT32_MAX);
+    return (uint32_t)(hf_root(10000 * spread) / n);
 }
 
 unsigned hf_gb_health_score(uint32_t jitter_centi_ms, uint32_t timed_out, uint32_t requests,

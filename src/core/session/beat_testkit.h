@@ -25,6 +25,7 @@ static const struct hf_beat_rules kit_adaptive = {.profile = HF_PROFILE_ADAPTIVE
 
 static struct hf_beat beat;
 static struct hf_frame_beat kit_ping; /* the last one sent */
+static uint32_t kit_rtt_ms;           /* of the last PONG */
 static char kit_log[2048];            /* "30000 send 1" ..., ms since KIT_START_MS */
 
 KIT void kit_note(uint64_t now_ms, const char *what)
@@ -65,7 +66,7 @@ KIT void kit_run(uint64_t until_ms)
 
 KIT enum hf_beat_verdict kit_pong_of(struct hf_frame_beat ping, uint64_t at_ms)
 {
-    return hf_beat_pong(&beat, &ping, at_ms + KIT_START_MS);
+    return hf_beat_pong(&beat, &ping, at_ms + KIT_START_MS, &kit_rtt_ms);
 }
 
 KIT void kit_expect(const char *want)

@@ -243,7 +243,7 @@ static void unlose(struct hf_beat *beat, uint32_t seq)
         beat->lost_bits &= ~(UINT32_C(1) << age);
 }
 
-static bool answered_late(struct hf_beat *beat, uint32_t seq, uint64_t now_ms)
+static bool answered_late(struct hf_beat *beat, uint32_t seq, uint64_t now_ms, uint32_t *ret_rtt_ms)
 {
     if (!is_open(beat, seq))
         return true; /* so late that others took its place */
@@ -252,20 +252,23 @@ static bool answered_late(struct hf_beat *beat, uint32_t seq, uint64_t now_ms)
 
     *sent_ms = 0;
     hf_rtt_sample(&beat->rtt, delay_ms);
+    *ret_rtt_ms = delay_ms;
     return late;
 }
 
-enum hf_beat_verdict hf_beat_pong(struct hf_beat *beat, const struct hf_frame_beat *pong, uint64_t now_ms)
+enum hf_beat_verdict hf_beat_pong(struct hf_beat *beat, const struct hf_frame_beat *pong, uint64_t now_ms,
+                                  uint32_t *ret_rtt_ms)
 {
     uint32_t seq = pong->beat.seq;
 
+    *ret_rtt_ms = HF_BEAT_UNMEASURED;
     forgive(beat, now_ms);
     if (!pong->valid || !hf_serial_newer(seq, beat->answered_seq) || hf_serial_newer(seq, beat->seq))
         return invalid(beat, now_ms);
     alive(beat, now_ms);
     beat->answered_seq = seq;
     unlose(beat, seq);
-    bool late = answered_late(beat, seq, now_ms);
+    bool late = answered_late(beat, seq, now_ms, ret_rtt_ms);
 
     if (beat->wanted_ms != 0 && pong->interval_ms > beat->interval_ms)
         beat->interval_ms = HF_MIN(pong->interval_ms, beat->wanted_ms); /* the peer knows this one */

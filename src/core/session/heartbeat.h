@@ -37,6 +37,8 @@ enum {
     HF_BEAT_MARGIN_MS_UNMEASURED = 1000, /* as the first RTO of RFC 6298 */
 };
 
+#define HF_BEAT_UNMEASURED UINT32_MAX
+
 struct hf_beat_rules {
     uint8_t profile;                      /* enum hf_profile, not ANY */
     uint8_t k;                            /* ha, adaptive: misses that end it; 3 */
@@ -91,8 +93,10 @@ enum hf_beat_verdict hf_beat_tick(struct hf_beat *beat, uint64_t now_ms, uint64_
                                   struct hf_frame_beat *ret_beat);
 /* An accepted frame came from the peer, of whatever type; _pong and _ping do it for theirs. */
 void hf_beat_life(struct hf_beat *beat, uint64_t now_ms);
-/* A PONG came: NOTHING, DEGRADED (late), RESTORED, INVALID, INVALID_MANY. An answer to a beat that was never sent, or that was answered already, is INVALID. */
-enum hf_beat_verdict hf_beat_pong(struct hf_beat *beat, const struct hf_frame_beat *pong, uint64_t now_ms);
+/* A PONG came: NOTHING, DEGRADED (late), RESTORED, INVALID, INVALID_MANY. An answer to a beat that was never sent, or that was answered already, is INVALID.
+ * *ret_rtt_ms: how long it took; HF_BEAT_UNMEASURED when it does not say that, being invalid or so late that others took its place. */
+enum hf_beat_verdict hf_beat_pong(struct hf_beat *beat, const struct hf_frame_beat *pong, uint64_t now_ms,
+                                  uint32_t *ret_rtt_ms);
 /* A PING came: NOTHING (echo it as PONG at once), INVALID, INVALID_MANY. Takes over the interval it announces, within the bounds of _init. */
 enum hf_beat_verdict hf_beat_ping(struct hf_beat *beat, const struct hf_frame_beat *ping, uint64_t now_ms);
 /* Before a verdict DEAD is carried out: the peer's kernel has acknowledged bytes since its last sign of life: one more I (default: repeat_ms), once until it shows

@@ -132,11 +132,13 @@ static void an_answer_that_comes_after_all_is_no_loss(void **state)
     }
     assert_int_equal(beat.lost_bits, 3);
     assert_int_equal(kit_pong_of(pings[0], 6100), HF_BEAT_NOTHING); /* 4.1 s after it was sent */
+    assert_int_equal(kit_rtt_ms, 4100);
     assert_int_equal(beat.lost_bits, 1);
     assert_int_equal(kit_pong_of(pings[2], 6200),
                      HF_BEAT_NOTHING); /* not judged yet; the second was skipped */
     assert_int_equal(beat.lost_bits, 1);
     assert_int_equal(kit_pong_of(pings[1], 6300), HF_BEAT_INVALID);
+    assert_true(kit_rtt_ms == HF_BEAT_UNMEASURED);
     assert_int_equal(beat.lost_bits, 1);
 }
 
@@ -373,7 +375,8 @@ static void three_invalid_within_a_minute(void **state)
             for (unsigned k = 0; k < 4; k++) {
                 hf_beat_life(&beat, KIT_START_MS + rows[i].at_ms[k]);
                 verdicts[k] =
-                    (kind ? hf_beat_ping : hf_beat_pong)(&beat, &broken, KIT_START_MS + rows[i].at_ms[k]);
+                    kind ? hf_beat_ping(&beat, &broken, KIT_START_MS + rows[i].at_ms[k])
+                         : hf_beat_pong(&beat, &broken, KIT_START_MS + rows[i].at_ms[k], &kit_rtt_ms);
             }
             assert_int_equal(verdicts[0], HF_BEAT_INVALID);
             assert_int_equal(verdicts[1], HF_BEAT_INVALID);

@@ -141,6 +141,10 @@
     X(MS, _, history_ms, "30d", 60000, 31536000000, RESTART, "When a device was there is kept so long; the newest of it always.") \
     X(BYTES, _, history_bytes, "64KiB", 4096, 1048576, RESTART, "And so many bytes of it at most per device; about 100 for each time that it comes, goes or falls silent.")
 
+#define HF_CONFIG_ROWS_audit(X) \
+    X(MS, _, history_ms, "365d", 60000, 315360000000, RESTART, "Who did what is kept so long, whatever the event log keeps.") \
+    X(BYTES, _, history_bytes, "64MiB", 65536, 17179869184, RESTART, "And so many bytes of it at most per tenant, for each of three kinds: acts (keys, revocations), other requests (messages, commands, shadows), and faults; about 200 an entry.")
+
 #define HF_CONFIG_ROWS_log(X) \
     X(BYTES, _, segment_bytes, "64MiB", 1048576, 4294967296, RESTART, "Size of one segment file of the event log.") \
     X(BYTES, _, retention_bytes, "20GiB", 2097152, 1099511627776000, LIVE, "The log is cut at its old end above this size.") \
@@ -390,6 +394,7 @@
     X(SECTION, limits, limits, "", 0, 0, LIVE, "Rates. Rate and capacity are two numbers: what is lasting, and what is taken at once.") \
     X(SECTION, shadow, shadow, "", 0, 0, LIVE, "Shadows: what devices report, what applications want of them.") \
     X(SECTION, presence, presence, "", 0, 0, LIVE, "How long it is known when a device was there.") \
+    X(SECTION, audit, audit, "", 0, 0, LIVE, "How long it is known who did what.") \
     X(SECTION, log, log, "", 0, 0, LIVE, "The event log.") \
     X(SECTION, store, store, "", 0, 0, RESTART, "Keyed state: stream positions, outboxes, results.") \
     X(SECTION, api, api, "", 0, 0, LIVE, "The HTTP API.") \
@@ -404,7 +409,7 @@
 
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
-    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(shadow) S(presence) S(log) \
+    S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(shadow) S(presence) S(audit) S(log) \
     S(store) S(api_key) S(api) S(console) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
     S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(root)
 

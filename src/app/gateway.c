@@ -165,9 +165,9 @@ static hf_err open_store(struct hf_gateway *gateway, const struct hf_config *con
     gateway->store_thread.log = gateway->log;
     gateway->store_thread.kv = gateway->kv;
     gateway->store_thread.logger = &gateway->logger;
-    gateway->store_thread.ages =
-        (struct hf_sweep_ages){config->delivery.idempotency_ms, config->shadow.history_ms,
-                               config->presence.history_ms, config->presence.history_bytes};
+    gateway->store_thread.ages = (struct hf_sweep_ages){
+        config->delivery.idempotency_ms, config->shadow.history_ms, config->presence.history_ms,
+        config->presence.history_bytes,  config->audit.history_ms,  config->audit.history_bytes};
     gateway->store_thread.on_applied = on_applied;
     gateway->store_thread.context = gateway;
     err = hf_store_thread_replay(&gateway->store_thread, &events);

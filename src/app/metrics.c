@@ -416,9 +416,9 @@ static void store_tables(struct hf_page *text, struct hf_gateway *gateway, const
     by_table(text, "store_rows", "gauge", "rows of a table; of twins: versions of shadows", rows);
     by_table(text, "store_table_bytes", "gauge", "bytes of a table's pages", bytes);
     by_table(text, "store_swept_total", "counter",
-             "rows that a sweep removed: too old, or beyond the room of their device", swept);
+             "rows that a sweep removed: too old, or beyond the room of their device or tenant", swept);
     by_table(text, "store_trimmed_total", "counter",
-             "rows that a newer one of the same shadow or device took the place of", trimmed);
+             "rows that newer ones of the same shadow, device or tenant took the place of", trimmed);
 }
 
 static void storage(struct hf_page *text, struct hf_gateway *gateway, const struct hf_worker_stats *sum)

@@ -3,6 +3,7 @@
 
 #include "app/store_thread.h"
 #include "base/assert.h"
+#include "core/audit_rows.h"
 
 enum {
     BATCH_EVENTS_MAX = 4096,
@@ -55,6 +56,10 @@ static hf_err apply_record(struct hf_store_thread *self, struct batch *batch,
         err = hf_positions_take(self->positions, batch->txn, &event, &taken);
     if (err == HF_OK && !taken)
         err = hf_projection_apply(batch->txn, &event);
+    if (err == HF_OK && hf_audit_rows_want(&event))
+        err = hf_audit_rows_apply(batch->txn, &event, self->ages.audit_history_bytes);
+    if (err == HF_ERR_INVALID)
+        err = HF_OK; /* a name that makes no key: as hf_projection_apply() */
     batch->events += !taken;
     return err;
 }

@@ -69,12 +69,13 @@ static void on_applied(void *context)
 
 static struct hf_store_thread store_of(struct hf_kv *kv)
 {
-    return (struct hf_store_thread){.log = kit.log,
-                                    .kv = kv,
-                                    .logger = &kit.logger,
-                                    .ages = {.idempotency_ms = 3600000, .shadow_history_ms = 3600000},
-                                    .on_applied = on_applied,
-                                    .context = kit.inbox};
+    return (struct hf_store_thread){
+        .log = kit.log,
+        .kv = kv,
+        .logger = &kit.logger,
+        .ages = {.idempotency_ms = 3600000, .shadow_history_ms = 3600000, .audit_history_bytes = 1 << 20},
+        .on_applied = on_applied,
+        .context = kit.inbox};
 }
 
 /* What many devices do: come, say much, go; messages wait for them. */
@@ -175,11 +176,14 @@ static void replay_equals_live_application(void **state)
 
 static void map_that_has_to_grow_loses_nothing(void **state)
 {
+    unsigned revoked = 20;
+
     (void)state;
-    write_events(0, 20);
+    write_events(0, revoked);
     for (unsigned full = 1; full <= 5; full += 2) {
         struct hf_kv *kv = open_kv(full);
         struct hf_store_thread store = store_of(kv);
+        struct hf_kv_stats stats;
         uint64_t events;
 
         /* HF_OK means that the tables are there, also when it was the last batch that did not fit. */
@@ -193,6 +197,9 @@ static void map_that_has_to_grow_loses_nothing(void **state)
             (void)hf_inbox_wait(kit.inbox, KIT_WAIT_MS);
         hf_store_thread_stop(&store);
         assert_int_equal(atomic_load(&store.failures), full);
+        revoked += 10;
+        hf_kv_stats(kv, &stats);
+        assert_int_equal(stats.tables[HF_KV_AUDIT].rows, revoked); /* each once */
         hf_kv_close(kv);
     }
     struct hf_kv *kv = open_kv(1000000); /* one that never fits is said, not waited for */

@@ -17,6 +17,7 @@
     X(devices)             \
     X(groups)              \
     X(push)                \
+    X(audit)               \
     X(explain)             \
     X(top)                 \
     X(check_config)        \

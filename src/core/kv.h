@@ -40,7 +40,8 @@
     X(HF_KV_SERIES, "series")     /* device, tier, time -> block of samples; in a store of their own */ \
     X(HF_KV_FLEET, "fleet")       /* path, value of shadows, device: core/fleet/fleet.h */              \
     X(HF_KV_PRESENCE, "presence") /* device, offset -> when it was there */                             \
-    X(HF_KV_PUSHES, "pushes")     /* what is pushed to groups: core/fleet/push_rows.h */
+    X(HF_KV_PUSHES, "pushes")     /* what is pushed to groups: core/fleet/push_rows.h */                \
+    X(HF_KV_AUDIT, "audit")       /* tenant, kind, offset -> who did what: core/audit_rows.h */
 #define HF_KV_TABLE_ENUM(id, name) id,
 enum hf_kv_table { HF_KV_TABLE_MAP(HF_KV_TABLE_ENUM) HF_KV_TABLES };
 #undef HF_KV_TABLE_ENUM

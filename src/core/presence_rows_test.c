@@ -70,7 +70,8 @@ static unsigned list(struct hf_kv *kv, const char *device, uint64_t from, unsign
 
 static uint64_t sweep(struct hf_kv *kv, uint64_t utc_ms, uint64_t history_ms, uint64_t history_bytes)
 {
-    const struct hf_sweep_ages ages = {UINT64_MAX / 2, UINT64_MAX / 2, history_ms, history_bytes};
+    const struct hf_sweep_ages ages = {.presence_history_ms = history_ms,
+                                       .presence_history_bytes = history_bytes};
     struct hf_sweep at = {0};
     struct hf_kv_txn *txn;
     uint64_t total = 0;

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/sb.h"
+#include "core/audit_rows.h"
 #include "core/call.h"
 #include "core/channels.h"
 #include "core/device_rows.h"
@@ -468,7 +469,8 @@ bool hf_projection_wants(const struct hf_event *event)
     uint64_t queue_id, seq;
 
     return event->type < HF_EVENT_TYPES_MAX &&
-           (effects[event->type] != 0 || hf_event_moves_uplink(event, &queue_id, &seq));
+           (effects[event->type] != 0 || hf_event_moves_uplink(event, &queue_id, &seq) ||
+            hf_audit_rows_want(event));
 }
 
 hf_err hf_projection_apply(struct hf_kv_txn *txn, const struct hf_event *event)

@@ -40,6 +40,8 @@ struct hf_sweep_ages {
     uint64_t shadow_history_ms; /* how long a version of a shadow is kept once there is a newer one */
     uint64_t presence_history_ms,
         presence_history_bytes; /* what is kept of when a device was there (core/presence_rows.h) */
+    uint64_t audit_history_ms,
+        audit_history_bytes; /* what is kept of who did what, of a tenant and kind (core/audit_rows.h) */
 };
 struct hf_sweep {
     unsigned table; /* which one is at work */

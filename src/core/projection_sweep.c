@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/sb.h"
+#include "core/audit_rows.h"
 #include "core/call.h"
 #include "core/fleet/push_rows.h"
 #include "core/presence_rows.h"
@@ -55,8 +56,8 @@ static bool stale(struct hf_kv_txn *txn, enum hf_kv_table table, struct hf_slice
 
 enum hf_kv_table hf_sweep_table(const struct hf_sweep *sweep)
 {
-    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN,
-                                              HF_KV_TWINS,    HF_KV_PRESENCE,    HF_KV_PUSHES};
+    static const enum hf_kv_table tables[] = {HF_KV_MESSAGES, HF_KV_IDEMPOTENCY, HF_KV_EXPLAIN, HF_KV_TWINS,
+                                              HF_KV_PRESENCE, HF_KV_PUSHES,      HF_KV_AUDIT};
 
     return tables[sweep->table % HF_COUNT_OF(tables)];
 }
@@ -70,6 +71,8 @@ hf_err hf_projection_sweep(struct hf_kv_txn *txn, struct hf_sweep *sweep, uint64
     char storage[HF_KV_KEY_BYTES_MAX + 1];
     struct hf_sb sb;
 
+    if (table == HF_KV_AUDIT)
+        return hf_audit_rows_sweep(txn, sweep, utc_ms, ages, ret_deleted);
     *ret_deleted = 0;
     hf_err err =
         hf_kv_scan(txn, table, none, (struct hf_slice){sweep->from, sweep->from_bytes}, false, &cursor);

@@ -378,10 +378,13 @@ static uint64_t sweep(struct hf_kv *kv, struct hf_sweep *at, uint64_t utc_ms)
     uint64_t deleted;
 
     assert_int_equal(hf_kv_write(kv, &txn), HF_OK);
-    assert_int_equal(
-        hf_projection_sweep(txn, at, utc_ms,
-                            &(struct hf_sweep_ages){3600000, 7200000, UINT64_MAX / 2, UINT64_MAX}, &deleted),
-        HF_OK);
+    assert_int_equal(hf_projection_sweep(txn, at, utc_ms,
+                                         &(struct hf_sweep_ages){.idempotency_ms = 3600000,
+                                                                 .shadow_history_ms = 7200000,
+                                                                 .presence_history_ms = UINT64_MAX / 2,
+                                                                 .presence_history_bytes = UINT64_MAX},
+                                         &deleted),
+                     HF_OK);
     assert_int_equal(hf_kv_commit(txn, hf_kv_applied_offset(kv)), HF_OK);
     return deleted;
 }

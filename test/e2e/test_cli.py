@@ -24,7 +24,7 @@ def start(gw, *args, **options):
                             env={**os.environ, "HOLDFAST_URL": gw.url(), "HOLDFAST_API_KEY": gw.keys["admin"]}, **options)
 
 
-COMMANDS = ("connect", "tail", "send", "devices", "explain", "top")
+COMMANDS = ("connect", "tail", "send", "devices", "audit", "explain", "top")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,6 +39,7 @@ def test_help_has_examples(cli, command):
     (("send", "d", "1", "--wait", "soon"), 2, "write 500ms"), (("send", "d", "-c", "x", "--topic", "t"), 2, "--topic"),
     (("devices", "here"), 2, "--prefix"), (("devices", "--state", "asleep"), 1, "state must be online"),
     (("devices", "--limit", "0"), 2, "1 to 1000"), (("devices", "--nonsense"), 2, "holdfast help devices"),
+    (("audit", "x"), 2, "--by or --device"), (("audit", "--type", "nonsense"), 1, "no event type nonsense"), (("audit", "--from", "soon"), 1, "from must be"),
     (("explain",), 2, "which device"), (("explain", "never-seen"), 1, "not_found"), (("explain", "a", "b"), 2, "one device"),
     (("tail", "x"), 2, "'x' is there"), (("tail", "--type", "nonsense"), 1, "no event type nonsense"),
     (("tail", "--from", "soon"), 1, "from must be"), (("top", "--interval", "1"), 2, "100ms to 1h"),

@@ -27,7 +27,8 @@ struct sim_record { /* one that was durable */
     uint64_t hash, conn;
     uint32_t number; /* of a device's or application's message */
     uint8_t type, device;
-    bool lost; /* to bit rot, and readers were told so */
+    bool lost;  /* to bit rot, and readers were told so */
+    bool audit; /* the audit keeps it */
 };
 
 struct sim_closed { /* a connection that the gateway has closed, and why */
@@ -133,7 +134,9 @@ bool sim_oracle_uplink(struct sim *sim, const struct hf_event *event, struct sim
 
 /* oracle_audit.c: who asks, of a call that an application makes; who is a name that stays. Each record that comes of it must say so. */
 void sim_audit(struct hf_call *call, const char *who, uint32_t number);
-void sim_oracle_audit(struct sim *sim, const struct hf_event *event, const struct sim_record *record);
+void sim_oracle_audit(struct sim *sim, const struct hf_event *event, struct sim_record *record);
+/* Once all is quiet: the audit has each of them that was not lost, once, and nothing else. */
+void sim_oracle_audit_quiet(struct sim *sim);
 
 uint64_t sim_record_hash(const struct hf_log_record *record);
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
+#include "core/audit_rows.h"
+#include "sim/gateway.h"
 #include "sim/oracle.h"
 #include "sim/sim.h"
 
@@ -59,12 +62,13 @@ static struct asker asker_of(const struct sim *sim, const struct hf_event *event
                         : (struct asker){.console = false};
 }
 
-void sim_oracle_audit(struct sim *sim, const struct hf_event *event, const struct sim_record *record)
+void sim_oracle_audit(struct sim *sim, const struct hf_event *event, struct sim_record *record)
 {
     struct asker asker = asker_of(sim, event, record);
     bool console = event->flags & HF_EVENT_FLAG_CONSOLE;
 
     sim->oracle.audited += asker.who.bytes > 0;
+    record->audit = hf_audit_rows_want(event);
     if (!hf_slice_eq(event->by, asker.who) || console != asker.console)
         sim_fail(sim, "offset %" PRIu64 ": %s is said to be asked for by %.*s%s, and it was %.*s%s",
                  event->offset, hf_event_type_name(event->type),
@@ -72,4 +76,47 @@ void sim_oracle_audit(struct sim *sim, const struct hf_event *event, const struc
                  event->by.bytes > 0 ? event->by.at : "nobody", console ? " at the console" : "",
                  asker.who.bytes > 0 ? (int)asker.who.bytes : 6,
                  asker.who.bytes > 0 ? asker.who.at : "nobody", asker.console ? " at the console" : "");
+}
+
+static bool kept(const struct sim_record *record)
+{
+    return record->audit && !record->lost;
+}
+
+/* Down both lists, the newest first. What was lost may have come into the tables before. */
+static void compare(struct sim *sim, struct hf_audit_walk *walk)
+{
+    const struct sim_oracle *oracle = &sim->oracle;
+    uint64_t expected = oracle->count;
+    struct hf_event event;
+    hf_err err;
+
+    while ((err = hf_audit_walk_next(walk, &event)) == HF_OK && !oracle->failed) {
+        const struct sim_record *record = &oracle->records[event.offset - 1];
+
+        if (event.offset > oracle->count || !record->audit || record->type != event.type)
+            sim_fail(sim, "the audit has offset %" PRIu64 ", where nobody did anything", event.offset);
+        for (; expected > event.offset; expected--)
+            if (kept(&oracle->records[expected - 1]))
+                sim_fail(sim, "the audit does not have offset %" PRIu64, expected);
+        if (expected < event.offset)
+            sim_fail(sim, "the audit has offset %" PRIu64 " behind %" PRIu64, event.offset, expected + 1);
+        expected--;
+    }
+    HF_ASSERT(err == HF_OK || err == HF_ERR_NOT_FOUND);
+    for (; err != HF_OK && expected > 0; expected--)
+        if (kept(&oracle->records[expected - 1]))
+            sim_fail(sim, "the audit does not have offset %" PRIu64, expected);
+}
+
+void sim_oracle_audit_quiet(struct sim *sim)
+{
+    struct hf_audit_walk walk;
+    struct hf_kv_txn *txn;
+
+    HF_ASSERT(hf_kv_read(sim->gateway.kv, &txn) == HF_OK);
+    HF_ASSERT(hf_audit_walk_begin(&walk, txn, sim->gateway.tenant.name, 0, 0) == HF_OK);
+    compare(sim, &walk);
+    hf_audit_walk_end(&walk);
+    hf_kv_end(txn);
 }

@@ -120,5 +120,6 @@ bool sim_oracle_done(struct sim *sim, char *why, size_t why_bytes)
     }
     if (pending > 0)
         return not_yet(why, why_bytes, "%" PRIu64 " messages wait in the gateway", pending);
+    sim_oracle_audit_quiet(sim);
     return true;
 }

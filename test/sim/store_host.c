@@ -14,7 +14,9 @@ hf_err sim_store_replay(struct sim_gateway *gateway)
                                      .ages = {.idempotency_ms = gateway->rules.idempotency_ms,
                                               .shadow_history_ms = gateway->rules.idempotency_ms,
                                               .presence_history_ms = gateway->rules.idempotency_ms,
-                                              .presence_history_bytes = 4096}};
+                                              .presence_history_bytes = 4096,
+                                              .audit_history_ms = UINT64_MAX / 4,
+                                              .audit_history_bytes = UINT64_MAX / 4}};
     return hf_store_replay(self, &events);
 }
 

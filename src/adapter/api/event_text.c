@@ -183,7 +183,8 @@ static void members(struct hf_json_out *out, const struct hf_event *event)
     case HF_EVENT_PUSH:
         text(out, "group", event->topic);
         text(out, "who", event->key);
-        hf_json_out_raw(out, "change", event->payload);
+        if (event->payload.bytes > 0) /* not in the audit */
+            hf_json_out_raw(out, "change", event->payload);
         return;
     case HF_EVENT_PUSH_DONE: text(out, "group", event->topic); return;
     case HF_EVENT_CAMERA_SETTINGS: break;

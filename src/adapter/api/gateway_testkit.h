@@ -8,7 +8,7 @@
 #include "adapter/api/api.h"
 #include "base/uuid.h"
 #include "codec/jwt/api_key.h"
-#include "core/projection.h"
+#include "core/audit_rows.h"
 #include "core/rows.h"
 #include "store/memory/kv_memory.h"
 
@@ -62,6 +62,8 @@ static inline void gateway_apply(struct hf_event *event)
     event->time_ms = g.http.utc_ms;
     assert_int_equal(hf_kv_write(g.backend.kv, &txn), HF_OK);
     assert_int_equal(hf_projection_apply(txn, event), HF_OK);
+    if (hf_audit_rows_want(event))
+        assert_int_equal(hf_audit_rows_apply(txn, event, 1 << 20), HF_OK);
     assert_int_equal(hf_kv_commit(txn, event->offset), HF_OK);
 }
 

@@ -101,6 +101,7 @@ const struct hf_api_route hf_api_routes[] = {
     {GET,    "/v1/cameras/{}/{}/snapshot.jpg", HF_SCOPE_EVENTS_READ, TENANT, hf_api_snapshot},
     {GET,    "/v1/upstreams",             HF_SCOPE_DEVICES_READ,   TENANT,                            hf_api_upstreams},
     {GET,    "/v1/events",                HF_SCOPE_EVENTS_READ,    HF_ROUTE_EARLY,                    hf_api_events},
+    {GET,    "/v1/audit",                 HF_SCOPE_EVENTS_READ,    0,                                 hf_api_audit_list},
     {GET,    "/v1/live",                  HF_SCOPES_ALL,           HF_ROUTE_EARLY,                    hf_api_feed},
     {GET,    "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_keys_list},
     {POST,   "/v1/keys",                  HF_SCOPE_KEYS_ADMIN,     TENANT,                            hf_api_key_post},

@@ -268,7 +268,7 @@ hf_api_handler hf_api_devices_list, hf_api_device_get, hf_api_device_disconnect,
     hf_api_camera_subscriptions, hf_api_device_live, hf_api_device_series, hf_api_heatmap,
     hf_api_heatmap_history, hf_api_shadow_get, hf_api_shadow_patch, hf_api_shadow_delete, hf_api_shadow_list,
     hf_api_shadow_versions, hf_api_device_presence, hf_api_push_post, hf_api_pushes_list, hf_api_push_get,
-    hf_api_groups_list;
+    hf_api_groups_list, hf_api_audit_list;
 
 /* console.c, operator.c */
 hf_api_handler hf_api_console_file, hf_api_console_folder, hf_api_console_settings, hf_api_console_login,

@@ -110,8 +110,13 @@ static void on_tls_ready(struct hf_link *link)
     struct hf_tls_timing timing;
 
     hf_tls_timing(hf_stream_ssl(stream), &timing);
-    if (timing.finished_us > timing.handshake_start_us)
-        hf_hist_record(&worker->stages.tls, timing.finished_us - timing.handshake_start_us);
+    if (timing.finished_us > timing.handshake_start_us) {
+        uint64_t took_us = timing.finished_us - timing.handshake_start_us;
+        union hf_address peer = hf_stream_peer(stream);
+
+        hf_hist_record(&worker->stages.tls, took_us);
+        hf_regions_record(worker->gateway->regions, &peer, took_us, worker->loop->now_ms);
+    }
     hf_http_secured(link);
 }
 

@@ -108,6 +108,12 @@ bool hf_config_address_is_loopback(const char *address);
 
 /* Whether the address (4 or 16 bytes, network order) lies in a checked range such as 10.0.0.0/8 or ::1. */
 bool hf_config_cidr_holds(const char *cidr, const uint8_t *address, size_t address_bytes);
+/* The same in two steps, for those who ask often. */
+struct hf_config_range {
+    uint8_t address[16], address_bytes, bits;
+};
+bool hf_config_range_parse(const char *cidr, struct hf_config_range *ret_range); /* false: it is none */
+bool hf_config_range_holds(const struct hf_config_range *range, const uint8_t *address, size_t address_bytes);
 
 /* Whether two upstreams are set alike. */
 bool hf_config_gb_upstream_same(const struct hf_config_gb_upstream *a, const struct hf_config_gb_upstream *b);

@@ -96,6 +96,26 @@ static void check_policies(const struct hf_config *config, struct hf_config_erro
                         "shadow.merge: inherit is for tenants; there is nothing above to inherit from");
 }
 
+static void check_regions(const struct hf_config *config, struct hf_config_errors *errors)
+{
+    for (size_t i = 0; i < config->regions.count; i++) {
+        const struct hf_config_region *region = &config->regions.at[i];
+
+        if (strcmp(region->name, "other") == 0)
+            hf_config_error(
+                errors, NULL,
+                "regions.other: the name is that of everybody who is in no region; take another one");
+        if (region->prefixes.count == 0)
+            hf_config_error(errors, NULL, "regions.%s.prefixes is empty; list addresses such as 10.0.0.0/8",
+                            region->name);
+        for (size_t p = 0; p < region->prefixes.count; p++)
+            if (!hf_config_cidr_is_valid(region->prefixes.at[p]))
+                hf_config_error(errors, NULL,
+                                "regions.%s.prefixes: '%s' is no address range such as 10.0.0.0/8",
+                                region->name, region->prefixes.at[p]);
+    }
+}
+
 void hf_config_check(const struct hf_config *config, struct hf_config_errors *errors)
 {
     char storage[HF_CONFIG_PATH_BYTES_MAX];
@@ -108,6 +128,7 @@ void hf_config_check(const struct hf_config *config, struct hf_config_errors *er
         return; /* the checks below rely on what must be there */
     check_orders(config, errors);
     check_policies(config, errors);
+    check_regions(config, errors);
     hf_config_check_listeners(config, errors);
     hf_config_check_tenants(config, errors);
     hf_config_check_gb(config, errors);

@@ -32,45 +32,53 @@ bool hf_config_address_is_loopback(const char *address)
     return is_v6 ? IN6_IS_ADDR_LOOPBACK(&v6) != 0 : ntohl(v4.s_addr) >> 24 == 127;
 }
 
-bool hf_config_cidr_is_valid(const char *text)
-{
-    const char *slash = strchr(text, '/');
-    size_t bytes = slash != NULL ? (size_t)(slash - text) : strlen(text);
-    char address[INET6_ADDRSTRLEN];
-    uint64_t bits;
-
-    if (bytes >= sizeof(address))
-        return false;
-    memcpy(address, text, bytes);
-    address[bytes] = '\0';
-    if (!hf_config_address_is_valid(address))
-        return false;
-    if (slash == NULL)
-        return true;
-    return hf_slice_to_u64(hf_slice_of(slash + 1), &bits) &&
-           bits <= (strchr(address, ':') != NULL ? 128u : 32u);
-}
-
-bool hf_config_cidr_holds(const char *cidr, const uint8_t *address, size_t address_bytes)
+bool hf_config_range_parse(const char *cidr, struct hf_config_range *ret_range)
 {
     const char *slash = strchr(cidr, '/');
-    char text[INET6_ADDRSTRLEN + 1];
+    size_t bytes = slash != NULL ? (size_t)(slash - cidr) : strlen(cidr);
+    char text[INET6_ADDRSTRLEN];
     struct in6_addr v6;
     struct in_addr v4;
     bool is_v6;
     uint64_t bits;
 
-    snprintf(text, sizeof(text), "%.*s", slash ? (int)(slash - cidr) : (int)strlen(cidr), cidr);
-    if (!parse_address(text, &v6, &v4, &is_v6) || address_bytes != (is_v6 ? sizeof(v6) : sizeof(v4)))
+    if (bytes >= sizeof(text))
         return false;
-    const uint8_t *range = is_v6 ? v6.s6_addr : (const uint8_t *)&v4;
-    if (slash == NULL || !hf_slice_to_u64(hf_slice_of(slash + 1), &bits))
-        bits = 8 * address_bytes;
-    size_t whole = (size_t)bits / 8;
-    unsigned rest = (unsigned)bits % 8;
+    memcpy(text, cidr, bytes);
+    text[bytes] = '\0';
+    if (!parse_address(text, &v6, &v4, &is_v6))
+        return false;
+    *ret_range = (struct hf_config_range){.address_bytes = is_v6 ? sizeof(v6) : sizeof(v4)};
+    memcpy(ret_range->address, is_v6 ? (const void *)&v6 : (const void *)&v4, ret_range->address_bytes);
+    bits = 8 * (uint64_t)ret_range->address_bytes;
+    if (slash != NULL &&
+        (!hf_slice_to_u64(hf_slice_of(slash + 1), &bits) || bits > 8 * (uint64_t)ret_range->address_bytes))
+        return false;
+    ret_range->bits = (uint8_t)bits;
+    return true;
+}
 
-    return memcmp(range, address, whole) == 0 &&
-           (rest == 0 || (range[whole] ^ address[whole]) >> (8 - rest) == 0);
+bool hf_config_range_holds(const struct hf_config_range *range, const uint8_t *address, size_t address_bytes)
+{
+    size_t whole = range->bits / 8;
+    unsigned rest = range->bits % 8;
+
+    return address_bytes == range->address_bytes && memcmp(range->address, address, whole) == 0 &&
+           (rest == 0 || (range->address[whole] ^ address[whole]) >> (8 - rest) == 0);
+}
+
+bool hf_config_cidr_is_valid(const char *text)
+{
+    struct hf_config_range ignored;
+
+    return hf_config_range_parse(text, &ignored);
+}
+
+bool hf_config_cidr_holds(const char *cidr, const uint8_t *address, size_t address_bytes)
+{
+    struct hf_config_range range;
+
+    return hf_config_range_parse(cidr, &range) && hf_config_range_holds(&range, address, address_bytes);
 }
 
 static void check_tls(const struct hf_config *config, const struct hf_config_listener *listener,

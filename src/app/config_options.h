@@ -382,11 +382,16 @@
 #define HF_CONFIG_ROWS_drain(X) \
     X(MS, _, window_ms, "10s", 0, 600000, LIVE, "On TERM connections are closed spread over this time.")
 
+#define HF_CONFIG_ROWS_region(X) \
+    X(TEXT, _, name, "", 1, 64, LIVE, "Label in metrics; unique, and not `other`, which is everybody else.") \
+    X(TEXTS, _, prefixes, "[]", 0, 64, LIVE, "Addresses (CIDR) of its peers. Of all regions the longest prefix that holds an address counts.")
+
 #define HF_CONFIG_ROWS_root(X) \
     X(SECTION, node, node, "", 0, 0, RESTART, "This process.") \
     X(LIST, listener, listeners, "", 1, 64, RESTART, "Where devices and applications connect.") \
     X(SECTION, admin, admin, "", 0, 0, RESTART, "Metrics, health and debugging.") \
     X(SECTION, admission, admission, "", 0, 0, LIVE, "Who gets in, and how fast.") \
+    X(LIST, region, regions, "", 0, 16, LIVE, "Where peers are, by their address: TLS handshakes are timed apart for each.") \
     X(SECTION, websocket, websocket, "", 0, 0, LIVE, "WebSocket limits.") \
     X(SECTION, heartbeat, heartbeat, "", 0, 0, LIVE, "How death is noticed.") \
     X(SECTION, session, session, "", 0, 0, LIVE, "Sessions that outlive connections: holdfast.v1.") \
@@ -411,7 +416,7 @@
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(shadow) S(presence) S(audit) S(log) \
     S(store) S(api_key) S(api) S(console) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
-    S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(root)
+    S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(region) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */
 #define HF_CONFIG_CHOICES_tls_verify(C) \

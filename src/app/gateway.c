@@ -226,6 +226,9 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     raise_descriptor_limit();
     if (err == HF_OK)
         err = make_data_dir(gateway, config->node.data_dir, error, error_bytes);
+    gateway->regions = hf_regions_new();
+    if (err == HF_OK)
+        err = gateway->regions != NULL ? hf_regions_use(gateway->regions, config) : HF_ERR_NOMEM;
     gateway->latency_history = hf_latency_history_new();
     if (err == HF_OK && gateway->latency_history == NULL)
         err = HF_ERR_NOMEM;
@@ -447,6 +450,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     hf_jwks_free(gateway->jwks);
     hf_tenants_free(gateway->tenants);
     hf_latency_history_free(gateway->latency_history);
+    hf_regions_free(gateway->regions);
     for (struct hf_gateway_rules *rules = gateway->rules, *older; rules != NULL; rules = older) {
         struct hf_config *config = rules->config;
 

@@ -13,6 +13,7 @@
 #include "app/log_thread.h"
 #include "app/login.h"
 #include "app/pools.h"
+#include "app/regions.h"
 #include "app/series_thread.h"
 #include "app/store_thread.h"
 #include "app/tail_thread.h"
@@ -56,6 +57,7 @@ struct hf_gateway {
     struct hf_tenants *tenants;
     struct hf_jwks *jwks; /* owns: keys of tokens that come by URL */
     struct hf_trust trust;
+    struct hf_regions *regions; /* owns */
     struct hf_log *log;
     struct hf_kv *kv;
     struct hf_log_thread log_thread;

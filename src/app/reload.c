@@ -144,6 +144,8 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
     }
     if (hf_jwks_use(gateway->jwks, config) != HF_OK)
         reject(gateway, "tenants: no memory or thread to fetch key sets; those before stay");
+    if (hf_regions_use(gateway->regions, config) != HF_OK)
+        reject(gateway, "regions: no memory; those before stay");
     log_changes(gateway, gateway->rules->config, config);
     reload_tls(gateway, config);
     hf_trust_reloaded(&gateway->trust);

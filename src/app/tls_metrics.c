@@ -1,6 +1,7 @@
 #include "app/tls_metrics.h"
 
 #include "app/gateway.h"
+#include "io/clock.h"
 
 #define MEMBER(member) offsetof(struct hf_tls_stats, member)
 static const struct row {
@@ -62,4 +63,5 @@ void hf_gateway_tls_metrics(struct hf_page *page, const struct hf_gateway *gatew
     hf_page_head(page, "tls_client_certificates_refused_total", "counter",
                  "handshakes that failed by the client's certificate");
     of_each_listener(page, gateway, NULL);
+    hf_regions_metrics(page, gateway->regions, hf_clock_ms());
 }

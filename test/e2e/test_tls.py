@@ -257,3 +257,23 @@ def test_garbage_instead_of_tls(tls_gw, pki):
     with enter(tls_gw, pki, "good") as ws:
         assert ws.close()[0] == 1000
     eventually(lambda: tls_gw.metric("holdfast_tls_handshakes_failed_total") >= 1)
+
+
+def test_handshakes_are_timed_by_region(gateways, pki):
+    """TLS-10: quantiles of the last whole window of 10 s, for each region, whose table a reload exchanges."""
+    gw = gateways({**config(pki), "regions": [{"name": "lab", "prefixes": ["127.0.0.0/8"]}, {"name": "far", "prefixes": ["192.0.2.0/24"]}]})
+
+    def timed(region):
+        enter(gw, pki, "good").abort()  # of the window that runs
+        rows = gw.metrics()
+        p999 = rows.get(("holdfast_tls_handshake_window_seconds", (("region", region), ("quantile", "0.999"))))
+        return rows[("holdfast_tls_handshake_window_handshakes", (("region", region),))] and p999
+    assert 0 < eventually(lambda: timed("lab"), timeout_s=25, every_s=0.5) < 10
+    assert not timed("far") and not timed("other")
+    gw.write_config({"regions": [{"name": "far", "prefixes": ["127.0.0.0/33"]}]})
+    assert "regions.far.prefixes" in gw.reload()
+    assert gw.metric("holdfast_tls_handshake_window_handshakes", region="lab") > 0, "the table before stays"
+    gw.write_config({"regions": [{"name": "far", "prefixes": ["127.0.0.1"]}]})
+    gw.reload()
+    assert eventually(lambda: timed("far"), timeout_s=25, every_s=0.5)
+    assert ("holdfast_tls_handshake_window_handshakes", (("region", "lab"),)) not in gw.metrics()

@@ -1,11 +1,13 @@
 """What devices show of themselves in the web console: live values, charts and history of a bicycle, latencies; shadows, and who was faster; a camera's picture that is watched and moved."""
 import json
+import time
 
 import pytest
 
 from lib import pscamera, samples, sip
 from lib.camera import Camera
 from lib.console import Console
+from lib.gateway import eventually
 
 CONSOLE = {"console": {"mode": "on"}, "media": {"address": "127.0.0.1", "port_first": 23000, "port_last": 23199, "unwatched_ms": "1s"}}
 CAMERA, CHANNEL = "34020000001329900001", "34020000001319900001"
@@ -70,18 +72,53 @@ def test_a_shadow_is_changed_and_a_conflict_is_shown(admin, gw):
     admin.until("document.querySelector('ol.sip')?.children.length === 4")
 
 
-def test_who_was_slower_is_told_by_the_gateway(gw, browser):
-    """A key that may not read events learns of the other change when its own is refused."""
-    gw.known("lamp-8")
-    wish(gw, "lamp-8", interval=5)
+def test_what_the_device_lacks_is_what_the_gateway_says(admin, gw):
+    """The order of members is no difference, and a wish for an object is met by any."""
+    with gw.connect("lamp-9") as device:
+        gw.in_tables("lamp-9")
+        wish(gw, "lamp-9", list=[{"a": 1, "b": 2}], any={}, late=1)
+        device.text(json.dumps({"type": "data", "topic": "$shadow/update", "id": 1, "payload": {"reported": {"list": [{"b": 2, "a": 1}], "any": {"x": 1}}}}))
+        eventually(lambda: shadow(gw, "lamp-9")["delta"] == {"late": 1})
+        admin.go("/device/lamp-9/shadow")
+        admin.says("any.x", "main")
+        admin.until("[...document.querySelectorAll('[data-differs] th')].map(one => one.innerText).join() === 'late'")
+
+
+def test_a_zoom_shows_all_of_its_span(admin, gw):
+    """200 samples a second are more than one answer has for what is shown sample by sample."""
+    begin, count, step_ns = 10**12, 170 * 64, 5_000_000
+    offset = time.time_ns() - begin - count * step_ns
+    with gw.connect("fast-7", path="/v1/connect/fast-7?format=samples") as bike:
+        gw.in_tables("fast-7")
+        for first in range(0, count, 64):
+            bike.binary(samples.batch([(begin + n * step_ns, 180, 200, 0) for n in range(first, first + 64)], offset))
+        eventually(lambda: gw.api().get("/v1/devices/fast-7/live")["samples"]["samples"] == count)
+        admin.go("/device/fast-7/sensors")
+        admin.says("points, one each 1 s", "main")
+        admin.until("document.querySelectorAll('.u-over').length === 4")
+        left, top, width = admin.run("(() => { const all = document.querySelectorAll('.u-over'), last = all[all.length - 1]; last.scrollIntoView({block: 'center'}); const box = last.getBoundingClientRect(); return [box.left, box.top + 20, box.width]; })()")
+        for what, at in (("mouseMoved", 0.005), ("mousePressed", 0.005), ("mouseMoved", 0.5), ("mouseMoved", 0.995), ("mouseReleased", 0.995)):
+            admin.page.do("Input.dispatchMouseEvent", type=what, x=left + width * at, y=top, button="left", buttons=1, clickCount=1)
+        admin.until("/one each [89][0-9] ms/.test(document.querySelector('main').innerText)")
+
+
+@pytest.mark.parametrize("rule", [None, "lww", "oplog"])
+def test_who_was_slower_is_told_by_the_gateway(gw, browser, rule):
+    """A key that may not read events learns of the other change when its own is refused. The editor promises so under any rule."""
+    lamp = f"lamp-8{rule or ''}"
+    gw.known(lamp)
+    if rule:
+        gw.api().do("PATCH", f"/v1/devices/{lamp}/shadow", json.dumps({"merge": rule, "desired": {"interval": 5}}).encode(), headers={"Content-Type": "application/merge-patch+json"}, status=200)
+    else:
+        wish(gw, lamp, interval=5)
     key = gw.api().post("/v1/keys", {"name": "slow", "scopes": "devices:read messages:write"})["key"]
     with Console(browser, gw.url()) as console:
-        console.login(key).go("/device/lamp-8/shadow")
+        console.login(key).go(f"/device/{lamp}/shadow")
         console.type("textarea[name=desired]", '{"interval": 9}')
-        wish(gw, "lamp-8", interval=7)
+        wish(gw, lamp, interval=7)
         console.press("Apply")
         console.says("Somebody was faster: it is version 2 now", "[data-conflict]")
-        assert shadow(gw, "lamp-8")["desired"] == {"interval": 7}
+        assert shadow(gw, lamp)["desired"] == {"interval": 7}
         console.press("Take theirs")
         console.until("document.querySelector('textarea[name=desired]').value.includes('7')")
         assert [text for text in console.page.listen() if "409" not in text] == []

@@ -21,7 +21,7 @@ export function changes(before, after) {
 // The merge patch that makes `after` of `before`.
 export function apply(before, after) {
   const patch = {};
-  for (const name of Object.keys(before)) if (!(name in after)) patch[name] = null;
+  for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) patch[name] = null;
   for (const [name, value] of Object.entries(after)) {
     if (same(before[name], value)) continue;
     patch[name] = isObject(value) && isObject(before[name]) ? apply(before[name], value) : value;

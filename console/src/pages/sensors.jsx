@@ -59,7 +59,9 @@ function Historical({ id }) {
   const [channel, setChannel] = useState("power"), [ms, setMs] = useState("300000"), [zoom, setZoom] = useState(null);
   const series = useLoad((signal) => {
     const to = zoom ? Math.round(zoom[1]) : Date.now(), from = zoom ? Math.round(zoom[0]) : to - Number(ms);
-    return get(path`/v1/devices/${id}/series` + query({ channel, from, to, step: stepOf(to - from) }), { signal });
+    const look = (step) => get(path`/v1/devices/${id}/series` + query({ channel, from, to, step }), { signal });
+    const step = stepOf(to - from);
+    return look(step).then((one) => step === 0 && one.next_cursor ? look(Math.ceil((to - from) / POINTS)) : one); // more samples than one answer has
   }, [id, channel, ms, zoom?.join()]);
   const unit = CHANNELS.find(([name]) => name === channel)[3], kept = series.data?.points ?? [], raw = kept.length > 0 && kept[0].length === 2;
   const data = useMemo(() => {
@@ -73,6 +75,6 @@ function Historical({ id }) {
     {!series.data ? <Waiting load={series} /> : !kept.length ? <Empty what={t("Nothing is kept of that time")} />
       : <Chart key={raw ? "raw" : "steps"} data={data} min={channel === "lean" ? null : 0} height={220} band={raw ? undefined : [1, 2]} onRange={(from, to) => setZoom([from * 1000, to * 1000])} format={(value) => shown(value, unit)} label={t("History")}
         series={raw ? [{ label: names[channel](), color: "--c1" }] : [{ label: t("highest"), color: "--line2" }, { label: t("lowest"), color: "--line2" }, { label: t("mean"), color: "--c1" }]} />}
-    {kept.length > 0 && <p class="quiet small pad">{t("{n} points, one each {span}. Drag over the picture to look closer.", { n: num(kept.length), span: series.data.step_ms ? span(series.data.step_ms) : t("sample") })} <Time ms={kept[0][0]} /> – <Time ms={kept[kept.length - 1][0]} /></p>}
+    {kept.length > 0 && <p class="quiet small pad">{t("{n} points, one each {span}. Drag over the picture to look closer.", { n: num(kept.length), span: series.data.step_ms % 1000 ? series.data.step_ms + " ms" : series.data.step_ms ? span(series.data.step_ms) : t("sample") })} <Time ms={kept[0][0]} /> – <Time ms={kept[kept.length - 1][0]} /></p>}
   </Panel>;
 }

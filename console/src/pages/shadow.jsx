@@ -45,17 +45,17 @@ function Both({ where, shadow, versions, again }) {
 const Value = ({ value }) => value === undefined ? <span class="quiet">–</span> : <span class="id" title={JSON.stringify(value)}>{brief(JSON.stringify(value), 60)}</span>;
 
 function Compare({ shadow }) {
-  const wanted = pointers(shadow.desired), reported = pointers(shadow.reported), all = [...new Set([...wanted.keys(), ...reported.keys()])].sort();
+  const wanted = pointers(shadow.desired), reported = pointers(shadow.reported), lacking = pointers(shadow.delta), all = [...new Set([...wanted.keys(), ...reported.keys()])].sort();
   if (!all.length) return <Empty what={t("Nothing is reported and nothing wanted yet")} />;
   return <div class="scroll"><table class="plain"><thead><tr><th>{t("Field")}</th><th>{t("Wanted")}</th><th>{t("Reported")}</th><th class="wide-only">{t("Changed")}</th></tr></thead><tbody>
     {all.map((pointer) => {
-      const open = wanted.has(pointer) && JSON.stringify(wanted.get(pointer)) !== JSON.stringify(reported.get(pointer)), meta = shadow.metadata["/reported" + pointer] ?? shadow.metadata["/desired" + pointer] ?? shadow.metadata[pointer];
+      const open = lacking.has(pointer), meta = shadow.metadata["/reported" + pointer] ?? shadow.metadata["/desired" + pointer] ?? shadow.metadata[pointer];
       return <tr key={pointer} class={open ? "differs" : ""} data-differs={open || undefined}><th scope="row" class="id">{pointer.slice(1).replaceAll("/", ".")}</th><td><Value value={wanted.get(pointer)} /></td><td><Value value={reported.get(pointer)} /> {open && <span class="note">{t("not yet")}</span>}</td><td class="wide-only quiet"><Time ms={at(meta?.updated)} /></td></tr>;
     })}
   </tbody></table>{Object.keys(shadow.tags ?? {}).length > 0 && <><p class="pad quiet">{t("Tags")}</p><Json value={shadow.tags} /></>}</div>;
 }
 
-// What is typed is a whole document; what is sent are the fields that differ from the version it began with, on condition that this is still the version there is.
+// What is typed is a whole document; what is sent are the fields that differ from the version it began with, on condition that this is still the version there is, whatever rule the shadow has.
 function Editor({ where, shadow, again }) {
   const [base, setBase] = useState(shadow), [text, setText] = useState(pretty(shadow.desired)), [busy, setBusy] = useState(false), [told, setTold] = useState(null), [label, setLabel] = useState("stored");
   const { value: mine, wrong = null } = readJson(text, true);
@@ -72,7 +72,7 @@ function Editor({ where, shadow, again }) {
     setBusy(true);
     setTold(null);
     try {
-      const answer = await ask(`${where}?wait=${label}&timeout_ms=${WAIT_MS}`, { method: "PATCH", type: "application/merge-patch+json", body: { desired: apply(base.desired, mine) }, headers: base.version ? { "If-Match": `"${base.version}"` } : {} });
+      const answer = await ask(`${where}?merge=version&wait=${label}&timeout_ms=${WAIT_MS}`, { method: "PATCH", type: "application/merge-patch+json", body: { desired: apply(base.desired, mine) }, headers: base.version ? { "If-Match": `"${base.version}"` } : {} });
       const now = await answer.json();
       begin(now);
       setTold({ done: now });

@@ -9,7 +9,7 @@ import pytest
 
 from lib.agent import Agent, batches, samples
 from lib.gateway import BINARY, eventually
-from lib.pace import PACE
+from lib.pace import WAIT_S
 
 
 def agent(gw, device, *args, **options):
@@ -56,8 +56,7 @@ def test_a_recording_arrives_row_by_row(gw, tmp_path):
 
 
 def test_what_was_accepted_outlives_agent_and_gateway(gateways, tmp_path):
-    gw = gateways()
-    gw.config["listeners"][0]["port"] = int(gw.url().rsplit(":", 1)[1])
+    gw = gateways(lasting=True)
     path, queue = tmp_path / "driver", tmp_path / "q.db"
     with agent(gw, "survivor", "--source", f"socket:{path}", "--queue", queue) as one:
         one.wait(lambda row: row["type"] == "open")
@@ -123,7 +122,7 @@ def test_a_damaged_queue_ends_it_or_is_put_aside(gw, tmp_path):
     assert status == 0 and end["batches_queued"] > 0
     queue.write_bytes(queue.read_bytes()[:10000])
     with agent(gw, "torn", "--source", "bicycle", "--queue", queue) as three:
-        assert three.process.wait(20 * PACE) == 1 and "damaged" in three.process.stderr.read()
+        assert three.process.wait(WAIT_S) == 1 and "damaged" in three.process.stderr.read()
     assert queue.stat().st_size == 10000 and not damaged.exists()
     with agent(gw, "torn", "--source", "bicycle", "--queue", queue, "--when-damaged", "aside") as four:
         assert "new one begins" in four.wait(lambda row: row["type"] == "trouble")["text"]
@@ -135,8 +134,7 @@ def test_a_damaged_queue_ends_it_or_is_put_aside(gw, tmp_path):
 
 @pytest.mark.parametrize("linger", ["60s", "forever"])
 def test_after_its_duration_it_brings_what_is_queued(gateways, linger):
-    gw = gateways()
-    gw.config["listeners"][0]["port"] = int(gw.url().rsplit(":", 1)[1])
+    gw = gateways(lasting=True)
     gw.kill()
     with agent(gw, "lingers", "--source", "bicycle", "--duration", "200ms", "--linger", linger) as one:
         def captures_no_more():
@@ -184,7 +182,7 @@ def test_many_bicycles_in_one_process(gw, tmp_path):
         assert {b.ts_ns - a.ts_ns for a, b in zip(ride, ride[1:])} == {10000000}
     (tmp_path / "tokens").write_text(gw.token(names[0]))
     with Agent(url, "bike-", None, "--bicycles", 4, "--token-file", tmp_path / "tokens") as one:
-        assert one.process.wait(20 * PACE) == 1 and "has 1 tokens" in one.process.stderr.read()
+        assert one.process.wait(WAIT_S) == 1 and "has 1 tokens" in one.process.stderr.read()
 
 
 @pytest.mark.parametrize("args, names", [(["--source", "bicycle"], ["renewed"]), (["--bicycles", 3], ["renewed001", "renewed002", "renewed003"])])
@@ -246,16 +244,16 @@ def test_a_refused_device_says_why(gw):
     (["ws://h", "--device", "d", "--source", "bicycle", "--when-damaged", "never"], 2, "fail or aside"),
 ])
 def test_wrong_command_lines(args, status, text):
-    result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=20 * PACE)
+    result = subprocess.run([str(BINARY), "agent", *args], capture_output=True, text=True, timeout=WAIT_S)
     assert result.returncode == status and text in result.stderr, result.stderr
 
 
 def test_the_agent_alone_is_the_same_command(gw, tmp_path):
     alone = BINARY.parent / "holdfast-agent"
     for option in ("--help", "--version"):
-        assert subprocess.run([str(alone), option], capture_output=True, text=True, timeout=20 * PACE).returncode == 0
+        assert subprocess.run([str(alone), option], capture_output=True, text=True, timeout=WAIT_S).returncode == 0
     (tmp_path / "r.csv").write_text("power_w\n1\n2\n")
     done = subprocess.run([str(alone), gw.url(), "--device", "alone", "--token", gw.token("alone"), "--source", f"csv:{tmp_path}/r.csv", "--json"],
-                          capture_output=True, text=True, timeout=40 * PACE)
+                          capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0 and [sample.power for sample in samples(gw, "alone")] == [1, 2]
-    assert subprocess.run([str(alone), "x"], capture_output=True, text=True, timeout=20 * PACE).returncode == 2
+    assert subprocess.run([str(alone), "x"], capture_output=True, text=True, timeout=WAIT_S).returncode == 2

@@ -7,11 +7,12 @@ import subprocess
 import pytest
 
 from lib.gateway import BINARY, eventually
+from lib.pace import WAIT_S
 
 
 @pytest.fixture
 def cli(gw, tmp_path):
-    def run(*args, stdin="", env=None, key="admin", timeout=20, url=True):
+    def run(*args, stdin="", env=None, key="admin", timeout=WAIT_S, url=True):
         environment = {**{k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST")},
                        **({"HOLDFAST_URL": gw.url(), "HOLDFAST_API_KEY": gw.keys[key]} if url else {}), **(env or {})}
         return subprocess.run([str(BINARY), *args], input=stdin, capture_output=True, text=True, timeout=timeout,
@@ -123,16 +124,21 @@ def test_connect_says_why_it_was_refused(cli, gw):
     assert json.loads(done.stdout)["cause"] == "AUTH_REFUSED"
 
 
-def test_connect_too_few_messages(cli, gw):
-    done = cli("connect", gw.url(), "-t", gw.token("cli-5"), "--count", "3", "--wait", "100ms", stdin='{"type":"ping"}\n')
-    assert done.returncode == 1 and "1 of 3 messages came" in done.stderr
+def test_connect_too_few_messages(gw):
+    device = start(gw, "connect", gw.url(), "-t", gw.token("cli-5"), "--count", "3", "--wait", "100ms", "--json", stdin=subprocess.PIPE)
+    device.stdin.write('{"type":"ping"}\n')
+    device.stdin.flush()
+    while json.loads(device.stdout.readline())["event"] != "received":
+        pass
+    _, err = device.communicate(timeout=WAIT_S)  # the 100 ms begin with the end of its input
+    assert device.returncode == 1 and "1 of 3 messages came" in err
 
 
 def test_connect_shows_a_close_by_the_gateway(gw):
     old = start(gw, "connect", gw.url(), "-t", gw.token("cli-6"), "--wait", "forever", "--json", stdin=subprocess.DEVNULL)
     assert json.loads(old.stdout.readline())["event"] == "open"
     gw.connect("cli-6").close()
-    out, _ = old.communicate(timeout=10)
+    out, _ = old.communicate(timeout=WAIT_S)
     close = json.loads(out.splitlines()[-1])
     assert old.returncode == 1 and close["code"] == 4409 and close["reason"] == "replaced" and close["by"] == "gateway"
     assert close["retry_ms"] == 30000
@@ -142,7 +148,7 @@ def test_connect_leaves_in_good_order_on_interrupt(gw):
     device = start(gw, "connect", gw.url(), "-t", gw.token("cli-7"), "--wait", "forever", "--json", stdin=subprocess.DEVNULL)
     device.stdout.readline()
     device.send_signal(signal.SIGINT)
-    assert device.wait(10) == 0
+    assert device.wait(WAIT_S) == 0
     assert gw.api().wait("offline", device="cli-7")["reason"] == "normal"
 
 
@@ -162,7 +168,7 @@ def test_send_waits_for_the_answer_of_connect(cli, gw):
         assert received[1]["text"] == "hello" and received[2]["base64"] == "AQA="
     finally:
         device.terminate()
-        device.communicate(timeout=10)
+        device.communicate(timeout=WAIT_S)
     late = cli("send", "cli-8", "--command", "never", "--wait", "300ms")
     assert late.returncode == 1 and "still queued" in late.stderr
     once = [cli("send", "cli-8", "1", "--id", "k-1", "--json").stdout for _ in range(2)]
@@ -207,25 +213,25 @@ def test_tail_filters_and_follows(cli, gw):
         for _ in range(5):
             follow.stdout.readline()
         ws.text('{"type":"data","id":9,"topic":"gps","payload":"live"}')
-        out, _ = follow.communicate(timeout=10)
+        out, _ = follow.communicate(timeout=WAIT_S)
         assert json.loads(out)["payload"] == "live" and follow.returncode == 0
 
 
 def test_tail_misses_and_doubles_nothing_over_a_restart(gateways):
-    gw = gateways()
-    port = gw.listener()["port"]
-    gw.config["listeners"][0]["port"] = port
+    gw = gateways(lasting=True)
     tail = start(gw, "tail", "--from", "1", "--type", "message", "--json", "--count", "30")
+    lines = []
     for round_number in range(3):
         with gw.connect("writer") as ws:
             for n in range(10):
                 ws.text(json.dumps({"type": "data", "id": n, "payload": 10 * round_number + n}))
                 ws.recv_text()
+        lines += [tail.stdout.readline() for _ in range(10)]
         if round_number < 2:
             (gw.kill if round_number else gw.stop)()
             gw.start()
     out, err = tail.communicate(timeout=60)
-    assert [json.loads(line)["payload"] for line in out.splitlines()] == list(range(30)), err
+    assert [json.loads(line)["payload"] for line in lines + out.splitlines()] == list(range(30)), err
     assert tail.returncode == 0 and "trying again" in err
 
 

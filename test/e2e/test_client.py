@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.gateway import BINARY, ROOT, eventually
+from lib.pace import WAIT_S
 
 EXAMPLES = BINARY.parent / "examples"
 
@@ -33,7 +34,7 @@ class Example:
                 self.lines.append(line.rstrip("\n"))
                 self.news.notify_all()
 
-    def wait_line(self, fits, timeout_s=20):
+    def wait_line(self, fits, timeout_s=WAIT_S):
         with self.news:
             assert self.news.wait_for(lambda: any(map(fits, self.lines)), timeout_s), (self.lines[-5:], self.stderr())
             return next(filter(fits, self.lines))
@@ -45,7 +46,7 @@ class Example:
     def stderr(self):
         return self.stderr_path.read_text(errors="replace")
 
-    def end(self, timeout_s=30):
+    def end(self, timeout_s=WAIT_S):
         """Closes stdin; gives the exit status."""
         if self.process.stdin is not None:
             self.process.stdin.close()
@@ -56,7 +57,7 @@ class Example:
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.reader.join(20)
+        self.reader.join(WAIT_S)
 
     def __enter__(self):
         return self
@@ -97,7 +98,7 @@ def test_minimal_sends_its_lines_and_ends_when_they_are_there(gateway, token_fil
     assert payloads(gateway, "mini") == [f"line {n}" for n in range(500)]
     event = gateway.api().wait("message", device="mini")
     assert event["topic"] == "lines"
-    assert gateway.api().device("mini")["reason"] == "normal"
+    assert gateway.api().wait("offline", device="mini")["reason"] == "normal"
 
 
 def test_a_restored_queue_loses_nothing(gateway, token_file, tmp_path):
@@ -148,7 +149,7 @@ def test_commands_are_answered(gateway, tmp_path):
         refused = api.command("cmd", "fly", wait_ms=10000)
         assert refused["state"] == "failed", refused
         device.process.send_signal(signal.SIGTERM)
-        assert device.process.wait(20) == 0
+        assert device.process.wait(WAIT_S) == 0
 
 
 def test_terminals_of_a_group_share_a_context(gateway, tmp_path):
@@ -212,9 +213,8 @@ def test_kill_9_of_device_and_gateway_loses_and_doubles_nothing(gateways, token_
 def test_messages_and_commands_are_done_once(gateways, tmp_path, seed):
     """Messages down while the gateway dies again and again: each reaches the application once, in order. Commands: each has one result."""
     draw = random.Random(seed)
-    gw = gateways()
+    gw = gateways(lasting=True)  # the device comes back to where it was
     gw.known("cmd")
-    gw.config["listeners"][0]["port"] = gw.listener()["port"]  # the device comes back to where it was
     ids = []
     with commands_device(gw, tmp_path) as device:
         device.wait_line(lambda line: line.startswith("open"))
@@ -225,8 +225,8 @@ def test_messages_and_commands_are_done_once(gateways, tmp_path, seed):
             if draw.random() < 0.05:
                 gw.kill()
                 gw.start()
-        eventually(lambda: all(gw.api().get(f"/v1/commands/{id}")["state"] == "done" for id in ids), 60)
-        eventually(lambda: (tmp_path / "cmd.done").read_text().count("message ") >= 120, 60)
+        eventually(lambda: all(gw.api().get(f"/v1/commands/{id}")["state"] == "done" for id in ids))
+        eventually(lambda: (tmp_path / "cmd.done").read_text().count("message ") >= 120)
     done = (tmp_path / "cmd.done").read_text().splitlines()
     assert [line.split()[-1] for line in done if line.startswith("message")] == [f'"m{n}"' for n in range(120)]
     assert sorted(line.split()[1] for line in done if line.startswith("command")) == sorted(ids)
@@ -237,7 +237,7 @@ def test_a_queue_file_has_one_owner_and_reads_as_sql(gateway, token_file, tmp_pa
         device.write("x")
         device.wait_line(lambda line: line == "queued 1")
         second = minimal(gateway, "one", token_file, tmp_path)
-        assert second.process.wait(20) == 1
+        assert second.process.wait(WAIT_S) == 1
         assert "busy" in second.stderr()
         assert device.end() == 0
     import sqlite3

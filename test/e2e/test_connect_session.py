@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from lib.gateway import BINARY, eventually
+from lib.pace import WAIT_S
 
 
 class Terminal:
@@ -28,7 +29,7 @@ class Terminal:
                 self.rows.append(json.loads(line))
                 self.news.notify_all()
 
-    def wait(self, event, count=1, timeout_s=20):
+    def wait(self, event, count=1, timeout_s=WAIT_S):
         def seen():
             return [row for row in self.rows if row["event"] == event]
         with self.news:
@@ -42,8 +43,8 @@ class Terminal:
     def end(self):
         """Closes stdin; gives the exit status."""
         self.process.stdin.close()
-        status = self.process.wait(30)
-        self.reader.join(20)
+        status = self.process.wait(WAIT_S)
+        self.reader.join(WAIT_S)
         return status
 
     def __enter__(self):
@@ -57,10 +58,8 @@ class Terminal:
 
 
 @pytest.fixture
-def lasting(gateway):
-    """A gateway that comes back where it was."""
-    gateway.config["listeners"][0]["port"] = int(gateway.url().rsplit(":", 1)[1])
-    return gateway
+def lasting(gateways):
+    return gateways(lasting=True)
 
 
 def texts(gw, device):
@@ -86,7 +85,7 @@ def test_a_line_typed_while_the_gateway_is_down_arrives_once(lasting, tmp_path):
         terminal.type("before the end")
         terminal.wait("sent", count=3)
         terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.process.wait(20) == 0
+        assert terminal.process.wait(WAIT_S) == 0
     lasting.start()
     with Terminal(lasting, "typist", "--queue", queue) as terminal:
         terminal.type("after it")
@@ -104,7 +103,7 @@ def test_commands_are_answered(gw):
         assert terminal.wait("sent")["text"] == '{"unlocked":true}'
         made = api.send("answerer", {"a": 1})
         assert json.loads(terminal.wait("received", count=2)["text"]) == {"a": 1}
-        assert terminal.process.wait(20) == 0, "two have come"
+        assert terminal.process.wait(WAIT_S) == 0, "two have come"
         eventually(lambda: api.get(f"/v1/messages/{made['id']}")["state"] == "delivered")
 
 
@@ -120,7 +119,7 @@ def test_fewer_messages_than_counted_are_a_failure(gw):
     with Terminal(gw, "counter", "--count", "1") as terminal:
         terminal.wait("open")
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.process.wait(20) == 1
+        assert terminal.process.wait(WAIT_S) == 1
         assert "0 of 1 messages came" in terminal.process.stderr.read()
 
 
@@ -133,7 +132,7 @@ def test_fewer_messages_than_counted_are_a_failure(gw):
     (("--protocol", "session", "--queue", "/nowhere/q.db"), "q.db"),
 ])
 def test_wrong_combinations(tmp_path, args, said):
-    done = subprocess.run([str(BINARY), "connect", "ws://127.0.0.1:1", "--token", "t", *args], capture_output=True, text=True, timeout=20,
+    done = subprocess.run([str(BINARY), "connect", "ws://127.0.0.1:1", "--token", "t", *args], capture_output=True, text=True, timeout=WAIT_S,
                           cwd=tmp_path, stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and said in done.stderr, (done.returncode, done.stderr)
 

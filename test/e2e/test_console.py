@@ -9,6 +9,7 @@ import pytest
 
 from lib.console import Console
 from lib.gateway import BINARY, eventually
+from lib.pace import Stopwatch
 
 FIRST_LOAD_BYTES_MAX = 300 << 10
 READY_MS = 1000
@@ -48,10 +49,12 @@ def test_the_first_load_is_small_and_is_not_repeated(gw):
     assert total < FIRST_LOAD_BYTES_MAX
 
 
-def test_it_is_there_within_a_second(console, record_property):
-    record_property("ready_ms", console.ready_ms)
-    print(f"ready {console.ready_ms} ms after it was asked for")
-    assert console.ready_ms < READY_MS or os.getloadavg()[0] > 2 * os.cpu_count(), "the bar is 1 s, on a machine that is not overloaded"
+def test_it_is_there_within_a_second(gw, browser, record_property):
+    with Stopwatch() as watch, Console(browser, gw.url()) as console:
+        ready_ms = console.ready_ms - 1000 * watch.stood_still_s()
+    record_property("ready_ms", round(ready_ms))
+    print(f"ready {ready_ms:.0f} ms after it was asked for")
+    assert ready_ms < READY_MS or os.getloadavg()[0] > 2 * os.cpu_count(), "the bar is 1 s, on a machine that is not overloaded"
 
 
 def test_the_policy_is_strict(gw):
@@ -198,7 +201,7 @@ def test_ten_thousand_devices_are_a_few_rows(admin, gw, record_property):
                             "--device", "many-", "--secret-file", str(gw.folder / "k1.secret"), "--kid", "k1", "--tenant", "acme", "--warmup", "0s", "--duration", "1h"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: gw.api().get("/v1/overview")["devices_now"]["online"] >= DEVICES, timeout_s=60, every_s=0.2)
+        eventually(lambda: gw.api().get("/v1/overview")["devices_now"]["online"] >= DEVICES, every_s=0.2)
         admin.go("/devices?contains=many-")
         admin.until("document.querySelector('.vbox > div').offsetHeight >= 2000 * 32 && document.querySelector('.vlist').getAttribute('aria-rowcount') === '-1'")  # more are to come
         rows = admin.until(f"""(() => {{ const box = document.querySelector('.vbox'); box.scrollTop = box.scrollHeight;
@@ -220,15 +223,13 @@ def test_ten_thousand_devices_are_a_few_rows(admin, gw, record_property):
 
 
 def test_a_lost_gateway_is_said_and_comes_back(gateways, browser):
-    gateway = gateways({**CONSOLE, "listeners": [{**CONSOLE["listeners"][0], "port": 0}]})
-    port = gateway.address()[1]
+    gateway = gateways(CONSOLE, lasting=True)
     with Console(browser, gateway.url()) as console:
         console.login(gateway.keys["admin"]).says("Messages per second")
         gateway.kill()
         console.run("(() => { const real = Date.now; Date.now = () => real() + 6000; })()")  # six seconds go by
         console.until("document.querySelector('#lost')")
         console.until("document.querySelector('[data-stale]')")
-        gateway.config["listeners"][0]["port"] = port
         gateway.start()
         console.until("!document.querySelector('#lost') && !document.querySelector('[data-stale]')")
 

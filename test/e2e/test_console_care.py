@@ -225,8 +225,7 @@ def test_a_device_that_was_never_here_appears_when_it_comes(admin, gw):
 
 
 def test_what_was_opened_while_the_gateway_was_away_comes_by_itself(gateways, browser):
-    gateway = gateways(CONSOLE)
-    gateway.config["listeners"][0]["port"] = gateway.address()[1]
+    gateway = gateways(CONSOLE, lasting=True)
     gateway.known("here-1")
     pages = {"/devices": "here-1", "/health": "not the default", "/changes": "Nobody changed anything", "/groups/vans": "No device is in it"}
     with contextlib.ExitStack() as open_pages:
@@ -295,7 +294,7 @@ def test_details_are_still_said_like_this():
 def test_when_it_was_slow(admin, gw):
     def slots():
         return sum(len(pair["slots"]) for pair in gw.api().get("/v1/heatmap/history")["pairs"] if pair["destination"] == "durable")
-    eventually(lambda: slots() > 0, timeout_s=30, every_s=0.2)  # of the 400 messages of the beginning; the slot that runs is left out
+    eventually(lambda: slots() > 0, every_s=0.2)  # of the 400 messages of the beginning; the slot that runs is left out
     admin.go("/latency")
     admin.says("one each 10 s", "#slow")
     admin.until("document.querySelector('#slow canvas')")

@@ -7,7 +7,8 @@ import pytest
 from lib import samples
 from lib.console import Console
 from lib.gateway import eventually
-from lib.proxy import Proxy, free_port
+from lib.ports import own_port
+from lib.proxy import Proxy
 
 CONSOLE = {"console": {"mode": "on"}}
 POWER = "document.querySelector('[data-live=power]')?.innerText"
@@ -111,7 +112,7 @@ def test_latencies_move(admin, gw):
         device.text('{"type":"data","id":1}')
         admin.go("/latency")
         count = int(admin.until(counted))
-        admin.until("!document.querySelector('#slow .spin')")
+        admin.until("document.querySelector('#slow') && !document.querySelector('#slow .spin')")
         before = len(asked(admin))
         device.text('{"type":"data","id":2}')
         admin.until(f"Number({counted}) > {count}")
@@ -136,9 +137,7 @@ def test_an_answer_that_was_overtaken_is_not_shown(admin, gw):
 
 
 def test_a_socket_that_comes_back_is_told_everything_again(gateways, browser):
-    gateway = gateways(CONSOLE)
-    port = gateway.address()[1]
-    gateway.config["listeners"][0]["port"] = port
+    gateway = gateways(CONSOLE, lasting=True)
     with Console(browser, gateway.url()) as console:
         console.login(gateway.keys["admin"])
         with gateway.connect("back-1"):
@@ -162,7 +161,7 @@ def test_where_no_socket_passes_it_is_asked(gw, browser, tmp_path):
     """nginx as it is when nobody told it of WebSockets."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
-    port = free_port()
+    port = own_port()
     (tmp_path / "nginx.conf").write_text(f"""daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}
         http {{ access_log off; server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://{gw.url().split('://')[1]}; }} }} }}""")
     proxy = Proxy(["nginx", "-p", str(tmp_path), "-e", f"{tmp_path}/error.log", "-c", str(tmp_path / "nginx.conf")], port)

@@ -6,6 +6,7 @@ import pytest
 from lib import pscamera, sip
 from lib.camera import Camera
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 
 PASSWORD = sip.ENV["GB_PASSWORD"]
 PTZ = "A50F010000000066"
@@ -50,7 +51,7 @@ def test_a_full_node_sends_new_cameras_on(gateways, tmp_path):
     gw = gateways(sip.cameras(redirect_host="127.0.0.1", redirect_port=5099, redirect_server_id="34020000002000000002"), env=sip.ENV)
     device, version = sip.device_id(4), "X-GB-Ver: 3.0\n"
     sent_on = sip.register(answer=302, more=version).replace(
-        '<recv response="302" timeout="8000"/>', '<recv response="302" timeout="8000"><action><ereg regexp="sip:34020000002000000002@127.0.0.1:5099" '
+        '<recv response="302" timeout="60000"/>', '<recv response="302" timeout="60000"><action><ereg regexp="sip:34020000002000000002@127.0.0.1:5099" '
         'search_in="hdr" header="Contact:" check_it="true" assign_to="to"/></action></recv><Reference variables="to"/>')
     assert 'assign_to="to"' in sent_on
     sip.Sipp(tmp_path / "new", sip.port(gw), [(device, PASSWORD)], sent_on).wait()
@@ -68,8 +69,6 @@ def film(folder):
 
 
 def killed_and_back(gw):
-    port = sip.port(gw)
-    gw.write_config({"gb28181": {"listeners": [{"name": "sip", "address": "127.0.0.1", "port": port}]}})
     gw.kill()
     gw.start(sip.ENV)
 
@@ -80,7 +79,7 @@ def last_call(api, device, event):
 
 @pytest.mark.parametrize("signalling", ["udp", "tcp"])
 def test_no_camera_sends_to_a_relay_that_is_gone(gateways, tmp_path, signalling):
-    gw = gateways(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 22600, "port_last": 22699}}, keepalive_ms="5s"), env=sip.ENV)
+    gw = gateways(sip.cameras({"media": {"address": "127.0.0.1", "port_first": 22600, "port_last": 22699}}, keepalive_ms="5s"), env=sip.ENV, lasting=True)
     device = sip.device_id(2)
     with Camera(sip.port(gw), device, PASSWORD, "--media", film(tmp_path), "-t", signalling, "--keepalive", "5s") as camera:
         camera.wait("registered")
@@ -98,11 +97,11 @@ def test_no_camera_sends_to_a_relay_that_is_gone(gateways, tmp_path, signalling)
 
 
 def test_what_goes_to_a_media_server_goes_on(gateways, tmp_path):
-    gw = gateways(sip.cameras(), env=sip.ENV)
+    gw = gateways(sip.cameras(), env=sip.ENV, lasting=True)
     device = sip.device_id(3)
     with Camera(sip.port(gw), device, PASSWORD, "--media", film(tmp_path)) as camera, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(20)
+        server.settimeout(WAIT_S)
         camera.wait("registered")
         called = gw.api().command(device, "Play", {"channel": sip.device_id(3).replace("132", "131", 1),
                                                    "to": {"host": "127.0.0.1", "port": server.getsockname()[1]}}, wait_ms=8000)
@@ -118,7 +117,7 @@ def test_what_goes_to_a_media_server_goes_on(gateways, tmp_path):
             while server.recv(2048):  # what came meanwhile
                 pass
         except BlockingIOError:
-            server.settimeout(20)
+            server.settimeout(WAIT_S)
         assert server.recv(2048)
         listed = api.command(device, "Calls", {}, wait_ms=5000)["result"]["calls"]
         assert [(one["call"], one["state"], one["users"]) for one in listed] == [(call, "connected", 1)]
@@ -126,6 +125,7 @@ def test_what_goes_to_a_media_server_goes_on(gateways, tmp_path):
         stopped = api.command(device, "Stop", {"call": call}, wait_ms=5000)
         assert stopped["result"]["ended"] is True
         assert camera.wait("hung_up")["text"] == "BYE came"
+        assert last_call(api, device, "ended")["call"] == call
         killed_and_back(gw)  # it is over, and stays so
         eventually(lambda: gw.metric("holdfast_gb_restored_total") == 1)
         assert gw.metric("holdfast_gb_calls_resumed_total") == gw.metric("holdfast_gb_calls_restart_ended_total") == 0
@@ -143,7 +143,7 @@ def test_a_session_that_its_camera_has_forgotten_is_over(gateways, tmp_path):
         camera.process.kill()
     with Camera(sip.port(gw), device, PASSWORD) as camera:
         camera.wait("registered")
-        ended = gw.api().wait("message", device=device, timeout_s=30,
+        ended = gw.api().wait("message", device=device,
                               where=lambda e: e["topic"] == "gb/call" and e["payload"]["event"] == "ended")["payload"]
         assert (ended["call"], ended["by"], ended["reason"]) == (called["result"]["call"], "device", "forgotten")
 

@@ -12,6 +12,7 @@ import pytest
 
 from lib import sip
 from lib.gateway import BINARY, eventually
+from lib.pace import WAIT_S
 
 KEEPALIVE = ('<?xml version="1.0" encoding="GB2312"?>\r\n<Notify><CmdType>Keepalive</CmdType><SN>1</SN><DeviceID>{}</DeviceID>'
              "<Status>OK</Status></Notify>")
@@ -38,7 +39,7 @@ class Camera:
         self.device, self.password, self.cseq = device, password, 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(1)
+        self.socket.settimeout(5)
 
     def ask(self, port, method, body="", more=""):
         """Sent again until it is answered, as a device does; its status and the answer. Requests of the gateway are answered 200 meanwhile."""
@@ -92,7 +93,7 @@ class Camera:
 
 
 def explain(gw, *args):
-    done = subprocess.run([str(BINARY), "explain", *args], capture_output=True, text=True, timeout=20,
+    done = subprocess.run([str(BINARY), "explain", *args], capture_output=True, text=True, timeout=WAIT_S,
                           env={**os.environ, "HOLDFAST_URL": gw.url(), "HOLDFAST_API_KEY": gw.keys["admin"]})
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -141,14 +142,13 @@ def test_the_last_messages_of_a_camera(gateways, camera):
 
 @pytest.mark.parametrize("planned", [False, True])
 def test_registrations_outlive_the_gateway(gateways, camera, planned):
-    gw = gateways(sip.cameras(), env=sip.ENV)
+    gw = gateways(sip.cameras(), env=sip.ENV, lasting=True)
     port = sip.port(gw)
     one = camera(3)
     assert one.register(port) == 200
     assert one.keepalive(port) == 200
     gw.api().wait("camera.bound", device=one.device)
     epoch = gw.api().device(one.device)["epoch"]
-    gw.write_config({"gb28181": {"listeners": [{"name": "sip", "address": "127.0.0.1", "port": port}]}})
     if planned:
         gw.stop()
     else:
@@ -172,7 +172,7 @@ def test_the_health_of_a_link(gateways, camera):
     with one.answering():
         for _ in range(6):
             api.post(f"/v1/devices/{one.device}/commands", {"name": "PTZCmd", "payload": "A50F010000000066", "wait_ms": 5000})
-        health = eventually(lambda: (h := api.get(f"/v1/cameras/{one.device}")["gb28181"].get("health")) and "score" in h and h, timeout_s=15)
+        health = eventually(lambda: (h := api.get(f"/v1/cameras/{one.device}")["gb28181"].get("health")) and "score" in h and h)
     assert health["level"] == "normal" and health["requests"] >= 6 and health["timed_out"] == 0
     eventually(lambda: gw.metric("holdfast_gb_links", level="normal") == 1)
 
@@ -182,9 +182,9 @@ def test_a_silent_camera_is_asked(gateways, camera):
     api, port = gw.api(), sip.port(gw)
     one = camera(5)
     assert one.register(port) == 200
-    eventually(lambda: api.device(one.device)["state"] == "unknown", timeout_s=15)
+    eventually(lambda: api.device(one.device)["state"] == "unknown")
     with one.answering():  # it has no more to say than that it is there
-        eventually(lambda: api.device(one.device)["state"] == "online", timeout_s=15)
+        eventually(lambda: api.device(one.device)["state"] == "online")
     eventually(lambda: gw.metric("holdfast_gb_heals_answered_total") >= 1)
     assert not api.events(type="offline", device=one.device)
 
@@ -207,7 +207,7 @@ def test_the_example_of_profiles_is_right():
             "gb28181.password_env=GB_PASSWORD")
     done = subprocess.run([str(BINARY), "check-config", "--config", str(Path(__file__).parents[2] / "deploy/gb28181-quirks.yaml"),
                            *(word for one in rest for word in ("--set", one))],
-                          env={**os.environ, **sip.ENV}, capture_output=True, text=True, timeout=20)
+                          env={**os.environ, **sip.ENV}, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
 
 

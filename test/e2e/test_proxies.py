@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lib.gateway import eventually
-from lib.proxy import Proxy, free_port
+from lib.ports import own_port
+from lib.proxy import Proxy
 from lib.rawws import PING, PONG, RawWs
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -67,7 +68,7 @@ def nginx(gw, folder, name, listener):
     """An example of deploy/ without its TLS, on our ports, with its 300 s as 6 s."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
-    port = free_port()
+    port = own_port()
     text = (DEPLOY / name).read_text()
     text = re.sub(r"listen 443 ssl(.*);", rf"listen 127.0.0.1:{port}\1;", text)
     text = re.sub(r"^\s*ssl_.*;$", "", text, flags=re.M)
@@ -82,7 +83,7 @@ def nginx(gw, folder, name, listener):
 def haproxy(gw, folder, name, listener):
     if not shutil.which("haproxy"):
         pytest.skip("haproxy is not installed")
-    port = free_port()
+    port = own_port()
     text = (DEPLOY / name).read_text()
     text = re.sub(r"bind :443.*", f"bind 127.0.0.1:{port}", text)
     text = text.replace("127.0.0.1:8080", "%s:%d" % gw.address(listener)).replace("300s", "6s")

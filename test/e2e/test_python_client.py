@@ -3,7 +3,6 @@ device, in both encodings."""
 import functools
 import json
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import time
 import pytest
 
 from lib.gateway import ROOT, eventually
-from lib.v1 import TIMEOUT_S, Relay, holdfast_client
+from lib.pace import WAIT_S
+from lib.v1 import Relay, holdfast_client
 from lib import v1
 from holdfast.store import Store
 
@@ -295,7 +295,7 @@ def test_what_the_application_raises_ends_the_client(gw, tmp_path):
     device.wait("session")
     device.diary.on_message = lambda frame: 1 / 0
     gw.api().send("raises", "not digestible")
-    device.join(TIMEOUT_S)
+    device.join(WAIT_S)
     assert isinstance(device.failure, ZeroDivisionError)
     with Device(gw, "raises", tmp_path / "store") as device:
         assert holdfast_client.value(device.wait("message")) == "not digestible"
@@ -417,8 +417,7 @@ def test_answers_of_every_kind(gw, tmp_path, encoding):
 @both
 def test_kill_9_of_the_gateway_under_traffic(gateways, tmp_path, encoding):
     """Nothing is lost and nothing is there twice, in either direction."""
-    door = {"name": "main", "address": "127.0.0.1", "port": free_port(), "roles": ["devices", "api"]}  # the same after each start
-    gw, rounds, sent, names = gateways({**FAST, "listeners": [door]}), 6, {}, ["k0", "k1", "k2"]
+    gw, rounds, sent, names = gateways(FAST, lasting=True), 6, {}, ["k0", "k1", "k2"]
     devices = [Device(gw, name, tmp_path / name, encoding) for name in names]
     try:
         for device in devices:
@@ -451,7 +450,7 @@ def test_kill_9_of_the_gateway_under_traffic(gateways, tmp_path, encoding):
                 device.wait("session", count=number + 2)
         enough.set()
         for talker in talkers:
-            talker.join(20)
+            talker.join(WAIT_S)
         for device, name in zip(devices, names):
             device.wait_durable(device.call(lambda device=device: device.client.store["next"]) - 1)
             device.wait("command", count=rounds)
@@ -466,11 +465,6 @@ def test_kill_9_of_the_gateway_under_traffic(gateways, tmp_path, encoding):
             device.stop()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 def program(gw, name, store, *more):
     return subprocess.Popen([sys.executable, str(ROOT / "examples" / "holdfast_client.py"), gw.url().replace("http", "ws"), "--token",
                              gw.token(name), "--device", name, "--store", str(store), "--profile", "ha", *more],
@@ -481,7 +475,7 @@ def program(gw, name, store, *more):
 def test_the_program_publishes_lines_and_says_goodbye(gw, tmp_path, encoding):
     name = f"program-{encoding}"
     lines = [f"line {n}" for n in range(100)]
-    out, _ = program(gw, name, tmp_path / "store", "--encoding", encoding).communicate("\n".join(lines) + "\n", timeout=20)
+    out, _ = program(gw, name, tmp_path / "store", "--encoding", encoding).communicate("\n".join(lines) + "\n", timeout=WAIT_S)
     rows = [json.loads(line) for line in out.splitlines()]
     assert rows[0]["event"] == "session" and rows[-1]["event"] == "end" and rows[-1]["code"] == 1000
     assert max(row["through"] for row in rows if row["event"] == "durable") == 100
@@ -505,7 +499,7 @@ def test_the_program_is_killed_and_loses_nothing(gw, tmp_path):
         # Lines that the program had not read yet are gone with its pipe: go on behind what it took.
         with sqlite3.connect(tmp_path / "store") as db:
             taken = int(db.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()[0]) - 1
-    out, _ = program(gw, "mortal", tmp_path / "store").communicate("", timeout=20)
+    out, _ = program(gw, "mortal", tmp_path / "store").communicate("", timeout=WAIT_S)
     assert payloads(gw, "mortal") == [str(n) for n in range(taken)]
 
 

@@ -8,7 +8,7 @@ import threading
 from collections import namedtuple
 
 from lib.gateway import BINARY
-from lib.pace import PACE
+from lib.pace import WAIT_S
 
 Sample = namedtuple("Sample", "ts_ns cadence power lean")
 Batch = namedtuple("Batch", "boot lost offset_ns uncertainty_us samples")
@@ -58,20 +58,20 @@ class Agent:
                 self.rows.append(json.loads(line))
                 self.news.notify_all()
 
-    def wait(self, fits, timeout_s=25):
+    def wait(self, fits, timeout_s=WAIT_S):
         with self.news:
-            assert self.news.wait_for(lambda: any(fits(row) for row in self.rows), timeout_s * PACE), self.rows[-5:]
+            assert self.news.wait_for(lambda: any(fits(row) for row in self.rows), timeout_s), self.rows[-5:]
             return next(row for row in self.rows if fits(row))
 
     def wait_status(self, member, least):
         return self.wait(lambda row: row.get(member, -1) >= least if row["type"] in ("status", "end") else False)
 
-    def end(self, signal=None, timeout_s=40):
+    def end(self, signal=None, timeout_s=WAIT_S):
         """The exit status, and the last row."""
         if signal is not None:
             self.process.send_signal(signal)
-        status = self.process.wait(timeout_s * PACE)
-        self.reader.join(20)
+        status = self.process.wait(timeout_s)
+        self.reader.join(WAIT_S)
         return status, self.rows[-1]
 
     def __enter__(self):
@@ -81,6 +81,6 @@ class Agent:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.reader.join(20)
+        self.reader.join(WAIT_S)
         self.process.stdout.close()
         self.process.stderr.close()

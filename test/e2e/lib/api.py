@@ -6,7 +6,7 @@ import ssl
 import time
 import urllib.parse
 
-TIMEOUT_S = 20
+from lib.pace import WAIT_S
 
 
 class Answer:
@@ -27,7 +27,7 @@ class Answer:
 
 
 class Api:
-    def __init__(self, url, key, context=None, timeout_s=TIMEOUT_S):
+    def __init__(self, url, key, context=None, timeout_s=WAIT_S):
         self.url, self.key, self.context, self.timeout_s = url, key, context, timeout_s
 
     def connection(self, base=None):
@@ -93,7 +93,7 @@ class Api:
         finally:
             connection.close()
 
-    def follow(self, from_=1, timeout_s=15, **query):
+    def follow(self, from_=1, timeout_s=WAIT_S, **query):
         """Events as they come, one by one; TimeoutError when timeout_s passes."""
         until = time.monotonic() + timeout_s
         with self.stream(from_=from_, follow="true", **query) as response:
@@ -111,7 +111,7 @@ class Api:
         with self.stream(from_=from_, follow="false", **query) as response:
             return [json.loads(line) for line in response.read().splitlines() if line.strip()]
 
-    def wait(self, type_=None, where=None, from_=1, timeout_s=15, **query):
+    def wait(self, type_=None, where=None, from_=1, timeout_s=WAIT_S, **query):
         """The first event that fits."""
         seen = []
         connection_timeout, self.timeout_s = self.timeout_s, timeout_s

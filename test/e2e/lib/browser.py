@@ -10,10 +10,12 @@ import subprocess
 import tempfile
 import time
 
+from lib.pace import WAIT_S
+
 PROGRAM = "chromium-headless-shell"
 OPTIONS = ["--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--mute-audio",
            "--in-process-gpu", "--renderer-process-limit=1"]  # a process less for each page: they take longer to start than most tests last
-WAIT_S = 30
+ANSWER_S = 2 * WAIT_S  # also of a script that waits for something in its page
 
 
 def above_ten(fd):
@@ -46,7 +48,7 @@ class Browser:
     def __exit__(self, *_):
         os.close(self.to)  # its end of file ends it
         try:
-            self.process.wait(10)
+            self.process.wait(WAIT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -75,7 +77,7 @@ class Browser:
         if session:
             text["sessionId"] = session
         os.write(self.to, json.dumps(text).encode() + b"\0")
-        until = time.monotonic() + WAIT_S
+        until = time.monotonic() + ANSWER_S
         while self.number not in self.answers:
             self._read(until)
         answer = self.answers.pop(self.number)
@@ -128,7 +130,7 @@ class Page:
         """Anew, and loaded: who runs something in a page that is about to go gets no answer."""
         self.listen()
         self.do("Page.reload")
-        until = time.monotonic() + WAIT_S
+        until = time.monotonic() + ANSWER_S
         while not any(one.get("sessionId") == self.session and one["method"] == "Page.loadEventFired" for one in self.browser.said):
             self.browser._read(until)
 

@@ -5,6 +5,7 @@ import subprocess
 import threading
 
 from lib.gateway import BINARY
+from lib.pace import WAIT_S
 
 
 class Camera:
@@ -25,7 +26,7 @@ class Camera:
                 self.rows.append(json.loads(line))
                 self.news.notify_all()
 
-    def wait(self, event, count=1, timeout_s=20, **members):
+    def wait(self, event, count=1, timeout_s=WAIT_S, **members):
         """The row of the count-th such event; members must be equal, those of its body with body_ before their name."""
         def fits(row):
             body = row.get("body", {})
@@ -48,8 +49,8 @@ class Camera:
             self.type("quit")
         else:
             self.process.send_signal(signal)
-        status = self.process.wait(20)
-        self.reader.join(20)
+        status = self.process.wait(WAIT_S)
+        self.reader.join(WAIT_S)
         return status
 
     def __enter__(self):

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lib.gateway import BINARY, eventually
+from lib.pace import WAIT_S
 
 
 def settle(address):
@@ -52,14 +53,14 @@ class Chaos:
         return eventually(there)
 
     def connect(self, **options):
-        sock = socket.create_connection(self.address, timeout=10, **options)
+        sock = socket.create_connection(self.address, timeout=WAIT_S, **options)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def end(self):
         """TERM; gives the counters."""
         self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=WAIT_S)
         assert self.process.returncode == 0 and err == "", (self.process.returncode, err)
         return json.loads(out.splitlines()[-1])
 
@@ -75,14 +76,14 @@ class Door:
     def __init__(self, kind=socket.SOCK_STREAM):
         self.sock = socket.socket(socket.AF_INET, kind)
         self.sock.bind(("127.0.0.1", 0))
-        self.sock.settimeout(10)
+        self.sock.settimeout(WAIT_S)
         if kind == socket.SOCK_STREAM:
             self.sock.listen(64)
         self.address = self.sock.getsockname()
 
     def accept(self):
         sock = self.sock.accept()[0]
-        sock.settimeout(10)
+        sock.settimeout(WAIT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 

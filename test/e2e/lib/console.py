@@ -1,7 +1,7 @@
 """The web console in a browser, for tests and for scripts/screenshots: goes to pages, waits for what they show."""
 import json
 
-WAIT_S = 20
+from lib.pace import WAIT_S
 
 
 class Console:

@@ -11,7 +11,8 @@ import yaml
 
 from lib.api import Api
 from lib.notify import Notify
-from lib.pace import PACE
+from lib.pace import WAIT_S
+from lib.ports import own_port
 from lib.rawws import RawWs
 from lib.tokens import api_key, jwt
 
@@ -30,7 +31,8 @@ def merge(base, changes):
 
 
 class Gateway:
-    def __init__(self, folder, changes=None, binary=BINARY):
+    def __init__(self, folder, changes=None, binary=BINARY, lasting=False):
+        """lasting: each start is at the same ports, those of the first listener and for SIP."""
         self.folder, self.binary = Path(folder), binary
         self.folder.mkdir(parents=True, exist_ok=True)
         self.secret = os.urandom(32).hex().encode()
@@ -55,6 +57,9 @@ class Gateway:
                         {"name": "umbrella", "token_leeway_ms": 0, "jwt_keys": [self.jwt_row("k2")]}],
             "drain": {"window_ms": "100ms"},
         }, changes or {})
+        if lasting:
+            for row in (self.config["listeners"][0], *self.config.get("gb28181", {}).get("listeners", [])):
+                row["port"] = own_port()
         self.process = self.notify = None
         self.starts = 0
 
@@ -92,13 +97,13 @@ class Gateway:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, timeout_s=30):
+    def stop(self, timeout_s=WAIT_S):
         """TERM; gives the exit status."""
         if self.process is None:
             return None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout_s * PACE)
+        status = self.process.wait(timeout_s)
         self.ended()
         return status
 
@@ -190,10 +195,10 @@ class Gateway:
                    if row == name and set(labels.items()) <= set(have))
 
 
-def eventually(check, timeout_s=10, every_s=0.02):
+def eventually(check, timeout_s=WAIT_S, every_s=0.02):
     """Until check() is true or raises nothing: for states that no event announces (counters, tables). Gives its value."""
     import threading
-    pause, until, error = threading.Event(), time.monotonic() + timeout_s * PACE, None
+    pause, until, error = threading.Event(), time.monotonic() + timeout_s, None
     while True:
         try:
             value, error = check(), None
@@ -202,5 +207,5 @@ def eventually(check, timeout_s=10, every_s=0.02):
         except AssertionError as failed:
             error = failed
         if time.monotonic() > until:
-            raise error or AssertionError(f"not true within {timeout_s * PACE:g} s: {check}")
+            raise error or AssertionError(f"not true within {timeout_s:g} s: {check}")
         pause.wait(every_s)

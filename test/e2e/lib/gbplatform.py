@@ -5,6 +5,8 @@ import re
 import socket
 import threading
 
+from lib.pace import WAIT_S
+
 REALM, SERVER = "3402000000", "34020000002000000001"
 
 
@@ -46,6 +48,7 @@ class Platform:
 
     def __init__(self, tcp=False, password="12345678"):
         self.password, self.tcp, self.came, self.keepalives, self.number = password, tcp, queue.Queue(), queue.Queue(), 0
+        self.known = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port, self.peer, self.peers, self.link = self.socket.getsockname()[1], None, [], None
@@ -65,7 +68,7 @@ class Platform:
         if message.method == "REGISTER":
             if proven(message, self.password):
                 self.send(message.answer(200, Expires=message["Expires"]))
-                self.came.put(message)
+                self.keep(message)
             elif message["Authorization"]:
                 self.send(message.answer(403, "Forbidden"))
             else:
@@ -73,7 +76,15 @@ class Platform:
             return
         if message.method not in (None, "ACK"):
             self.send(message.answer(200))
-        (self.keepalives if b"Keepalive" in message.body else self.came).put(message)
+        self.keep(message)
+
+    def keep(self, message):
+        """Once: a request that is answered late comes again (RFC 3261, T1 is 500 ms)."""
+        request = message.method and (message["Call-ID"], message["CSeq"])
+        if request not in self.known:
+            (self.keepalives if b"Keepalive" in message.body else self.came).put(message)
+        if request:
+            self.known.add(request)
 
     def serve_udp(self):
         while True:
@@ -152,7 +163,7 @@ class Platform:
         target = re.search(r"<(sip:[^>]+)>", answer["Contact"])[1]
         self.request(method, target, cseq, answer["Call-ID"], re.search(r"tag=([^;\s]+)", answer["To"])[1], body, more)
 
-    def next(self, method=None, timeout_s=20):
+    def next(self, method=None, timeout_s=WAIT_S):
         """The next that came: of that method, or (None) an answer."""
         while True:
             message = self.came.get(timeout=timeout_s)
@@ -167,7 +178,7 @@ class Platform:
                 except OSError:
                     pass
                 one.close()
-        self.thread.join(5)
+        self.thread.join(WAIT_S)
 
     def __enter__(self):
         return self

@@ -3,23 +3,17 @@ talked to. Beside it mosquitto_sub, which reads what the broker has and knows no
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections import namedtuple
 
-from lib.pace import PACE
+from lib.pace import WAIT_S
+from lib.ports import own_port
 
 # Debian has the broker where only root looks.
 BROKER = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 Message = namedtuple("Message", "topic retained content_type user payload")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Lines:
@@ -41,17 +35,17 @@ class Lines:
             self.ended = True
             self.news.notify_all()
 
-    def wait(self, fits, timeout_s=20):
+    def wait(self, fits, timeout_s=WAIT_S):
         """Until fits(lines) is true; gives its value."""
         with self.news:
-            assert self.news.wait_for(lambda: fits(self.lines) or self.ended, timeout_s * PACE) and fits(self.lines), self.lines[-20:]
+            assert self.news.wait_for(lambda: fits(self.lines) or self.ended, timeout_s) and fits(self.lines), self.lines[-20:]
             return fits(self.lines)
 
     def end(self, how):
         if self.process.poll() is None:
             self.process.send_signal(how)
-        self.process.wait(20 * PACE)
-        self.reader.join(20)
+        self.process.wait(WAIT_S)
+        self.reader.join(WAIT_S)
         self.process.stdout.close()
 
 
@@ -67,7 +61,7 @@ class Mosquitto:
         if users:
             passwords = folder / "passwords"
             passwords.write_text("".join(f"{name}:{password}\n" for name, password in users.items()))
-            subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True, timeout=20 * PACE)
+            subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True, timeout=WAIT_S)
 
     def write_config(self):
         rows = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {'false' if self.users else 'true'}", "log_dest stderr", "log_type all",
@@ -82,16 +76,11 @@ class Mosquitto:
         (self.folder / "mosquitto.conf").write_text("\n".join(rows) + "\n")
 
     def start(self):
-        """The first time on a port that the kernel chooses, then on the same one."""
-        first = self.port is None
-        while True:
-            self.port = free_port() if first else self.port
-            self.write_config()
-            self.run = Lines([BROKER, "-c", self.folder / "mosquitto.conf"])
-            if "running" in self.run.wait(lambda lines: next((line for line in lines if line.endswith(" running") or "Address already in use" in line), None)):
-                return self
-            self.stop()
-            assert first, "its port went to somebody else while it was down"
+        self.port = self.port or own_port()
+        self.write_config()
+        self.run = Lines([BROKER, "-c", self.folder / "mosquitto.conf"])
+        self.run.wait(lambda lines: any(line.endswith(" running") for line in lines))
+        return self
 
     def kill(self):
         self.run.end(signal.SIGKILL)
@@ -138,7 +127,7 @@ class Reader:
         topic, retained, content_type, user, payload = line.split("|")
         return Message(topic, retained == "1", content_type, dict(pair.split(":", 1) for pair in user.split(" ") if pair), bytes.fromhex(payload))
 
-    def wait(self, fits, timeout_s=20):
+    def wait(self, fits, timeout_s=WAIT_S):
         """Until fits(messages) is true; gives the messages."""
         self.run.wait(lambda lines: fits(self.messages()), timeout_s)
         return self.messages()

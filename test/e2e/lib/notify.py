@@ -5,7 +5,7 @@ import select
 import socket
 import time
 
-from lib.pace import PACE
+from lib.pace import WAIT_S
 
 
 class Notify:
@@ -15,9 +15,9 @@ class Notify:
         self.sock.bind(self.path)
         self.seen = []
 
-    def wait(self, line, pid, timeout_s=15):
+    def wait(self, line, pid):
         """Until a datagram holds `line`; an error when the process ends first."""
-        until = time.monotonic() + timeout_s * PACE
+        until = time.monotonic() + WAIT_S
         pidfd = os.pidfd_open(pid)
         try:
             while True:
@@ -30,7 +30,7 @@ class Notify:
                 elif pidfd in ready:
                     raise RuntimeError(f"the process ended before it said {line}")
                 elif not ready:
-                    raise TimeoutError(f"{line} did not come in {timeout_s * PACE:g} s; came: {self.seen}")
+                    raise TimeoutError(f"{line} did not come in {WAIT_S:g} s; came: {self.seen}")
         finally:
             os.close(pidfd)
 

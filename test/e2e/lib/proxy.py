@@ -3,6 +3,7 @@ import socket
 import subprocess
 
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 
 
 class Proxy:
@@ -21,10 +22,4 @@ class Proxy:
 
     def end(self):
         self.process.terminate()
-        self.process.communicate(timeout=10)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        self.process.communicate(timeout=WAIT_S)

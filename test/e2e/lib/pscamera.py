@@ -7,6 +7,9 @@ import struct
 import subprocess
 import threading
 import time
+import urllib.request
+
+from lib.pace import WAIT_S
 
 PAYLOAD_BYTES = 1400
 
@@ -22,6 +25,11 @@ def picture(folder, codec="libx264", seconds=20, size="320x240", rate=10, every=
         subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}",
                         *(["-f", "lavfi", "-i", "sine=r=48000"] if sound else []), "-t", str(seconds), "-c:v", codec, "-preset", "ultrafast", "-pix_fmt", "yuv420p", *extra, "-f", "vob", str(path)], check=True)
     return path.read_bytes()
+
+
+def watching(gw, path):
+    """A watcher until it is closed: without one a call of the relay is soon over (media.unwatched_ms)."""
+    return urllib.request.urlopen(urllib.request.Request(gw.url() + path, headers={"Authorization": f"Bearer {gw.keys['admin']}"}), timeout=WAIT_S)
 
 
 def packs(stream):
@@ -53,7 +61,7 @@ class Sender(threading.Thread):
     def run(self):
         try:
             if self.tcp and self.own:
-                self.own.settimeout(10)
+                self.own.settimeout(WAIT_S)
                 self.socket = self.own.accept()[0]
             else:
                 self.socket.connect(self.target)
@@ -189,11 +197,12 @@ class Camera(threading.Thread):
             row[2].start()
 
     def bye(self, text):
-        self.byes.append(text)
         row = self.senders.get(re.search(r"(?im)^call-id:\s*(\S+)", text)[1])
-        if row and row[2]:
+        if text not in self.byes and row and row[2]:  # it comes again when it is answered late
             self.byes_too_late += row[2].ended_by_them()
             row[2].stop()
+        if text not in self.byes:
+            self.byes.append(text)
         self.answer(text, "200 OK")
 
     def stop(self):

@@ -7,9 +7,10 @@ import socket
 import struct
 import zlib
 
+from lib.pace import WAIT_S
+
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-TIMEOUT_S = 10
 
 
 class Refused(Exception):
@@ -80,7 +81,7 @@ class RawWs:
     """ws = RawWs(("127.0.0.1", port), "/v1/connect", {"Authorization": "Bearer ..."})"""
 
     def __init__(self, address, path="/", headers=(), protocols=None, extensions=None, context=None,
-                 server_hostname=None, before=b"", receive_buffer=None, timeout_s=TIMEOUT_S, source=None):
+                 server_hostname=None, before=b"", receive_buffer=None, timeout_s=WAIT_S, source=None):
         self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self.sock.settimeout(timeout_s)
         if receive_buffer:

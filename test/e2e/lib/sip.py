@@ -8,6 +8,9 @@ import time
 import xml.sax.saxutils
 from pathlib import Path
 
+from lib.pace import WAIT_S
+from lib.ports import own_port
+
 SERVER_ID, REALM = "34020000002000000001", "3402000000"
 UDP, ONE_TCP, TCP_EACH = "u1", "t1", "tn"
 
@@ -49,7 +52,7 @@ def send(text):
 def receive(status, auth=False):
     """A final answer; a provisional one may come before it."""
     return (f'<recv response="100" optional="true"/>\n<recv response="{status}"{" auth=" + chr(34) + "true" + chr(34) if auth else ""}'
-            ' timeout="8000"/>\n')
+            ' timeout="60000"/>\n')
 
 
 def register(expires=3600, answer=200, cseq=1, more=""):
@@ -129,7 +132,7 @@ Content-Length: [len]
 <Status>OK</Status>
 </Response>
 ]]></send>
-<recv response="200" optional="true" timeout="8000" ontimeout="end"/>
+<recv response="200" optional="true" timeout="60000" ontimeout="end"/>
 <label id="end"/>
 </scenario>
 """ % {"server": SERVER_ID}
@@ -164,13 +167,13 @@ def say(status, reason, sdp=None, within=False):
     return send(f"{head}{CONTACT}Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp}")
 
 
-def hear(method, timeout_ms=20000):
+def hear(method, timeout_ms=60000):
     return f'<recv request="{method}" timeout="{timeout_ms}"/>\n'
 
 
 def ring():
     """An INVITE came; who called is kept for a BYE (HANG_UP)."""
-    return ('<recv request="INVITE" timeout="20000"><action><ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="caller"/>'
+    return ('<recv request="INVITE" timeout="60000"><action><ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="caller"/>'
             '</action></recv>\n<Reference variables="caller"/>\n')
 
 
@@ -183,7 +186,7 @@ CSeq: 7 BYE
 Max-Forwards: 70
 Content-Length: 0
 
-""") + '<recv response="200" timeout="8000"/>\n'
+""") + '<recv response="200" timeout="60000"/>\n'
 
 
 def called(steps):
@@ -214,7 +217,7 @@ class Sipp:
              "-max_socket", "500", *options],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env={**os.environ, "TERM": "dumb"})
 
-    def wait(self, timeout_s=30):
+    def wait(self, timeout_s=2 * WAIT_S):
         """Every device's scenario went through."""
         try:
             status = self.process.wait(timeout_s)
@@ -245,19 +248,13 @@ class Sipp:
         self.end()
 
 
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Registrar(Sipp):
     """sipp as the server: a platform above. Each Call-ID is a call of the scenario; it ends after so many."""
 
     def __init__(self, folder, steps, transport=UDP, calls=1):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port(socket.SOCK_DGRAM if transport == UDP else socket.SOCK_STREAM)
+        self.port = own_port()
         (self.folder / "scenario.xml").write_text(
             f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="platform">\n{steps}</scenario>\n')
         self.log = open(self.folder / "log", "wb")
@@ -281,7 +278,7 @@ class Registrar(Sipp):
 def datagram_socket(to_port):
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     peer.connect(("127.0.0.1", to_port))
-    peer.settimeout(10)
+    peer.settimeout(WAIT_S)
     return peer
 
 
@@ -291,7 +288,7 @@ class Sink:
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(10)
+        self.socket.settimeout(WAIT_S)
         self.port = self.socket.getsockname()[1]
 
     def receive(self):

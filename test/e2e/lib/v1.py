@@ -7,6 +7,7 @@ import threading
 import time
 
 from lib.gateway import ROOT
+from lib.pace import WAIT_S
 from lib.rawws import BINARY, CLOSE, TEXT, RawWs
 
 sys.path.insert(0, str(ROOT / "examples"))
@@ -15,7 +16,6 @@ import holdfast_client  # noqa: E402
 from holdfast.codec import decode_binary, decode_json, encode_binary, encode_json  # noqa: E402
 
 PROTOCOLS = {"binary": "holdfast.v1", "json": "holdfast.v1.json"}
-TIMEOUT_S = 20
 
 
 class Diary(holdfast_client.Application):
@@ -60,7 +60,7 @@ class Device(threading.Thread):
         self.settings = dict(url=url or gw.url().replace("http", "ws"), token=token or gw.token(name), app=self.diary, device=name,
                              store=str(store), encoding=encoding, **{"profile": "ha", **options})
         self.start()
-        self.ready.wait(TIMEOUT_S)
+        self.ready.wait(WAIT_S)
 
     def run(self):
         async def live():
@@ -82,7 +82,7 @@ class Device(threading.Thread):
         async def inside():
             got = function(*args, **members)
             return await got if asyncio.iscoroutine(got) else got
-        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(TIMEOUT_S)
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(WAIT_S)
 
     def publish(self, content, topic="", **members):
         return self.call(self.client.publish, content, topic, **members)
@@ -98,7 +98,7 @@ class Device(threading.Thread):
         with self.diary.changed:
             return [what for name, what in self.diary.rows if name == kind]
 
-    def wait(self, kind, where=lambda what: True, count=1, timeout_s=TIMEOUT_S):
+    def wait(self, kind, where=lambda what: True, count=1, timeout_s=WAIT_S):
         """The count-th that fits."""
         until = time.monotonic() + timeout_s
         with self.diary.changed:
@@ -128,7 +128,7 @@ class Device(threading.Thread):
     def stop(self, drain=False):
         if self.is_alive():
             self.loop.call_soon_threadsafe(lambda: self.client.stop(drain))
-            self.join(TIMEOUT_S)
+            self.join(WAIT_S)
         assert not self.is_alive(), "the device does not stop"
 
     def __enter__(self):

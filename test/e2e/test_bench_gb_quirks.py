@@ -26,12 +26,12 @@ def test_every_quirk_registers_lives_and_answers(gateways):
     assert (status, verdict, counters["refused"], counters["missed"], counters["left"]) == (0, "measured", 0, 0, len(quirks)), counters
     assert counters["answered"] >= len(quirks) and counters["unanswered"] == 0  # the gateway asked each for its list
     for name in HEAD_QUIRKS[:-2]:
-        assert gw.metric("holdfast_sip_tolerated_total", tolerance=name) > 0, name
+        eventually(lambda: gw.metric("holdfast_sip_tolerated_total", tolerance=name) > 0)
 
 
 def test_without_its_profile_it_stays_out(gateways):
     gw = gateways(sip.cameras(), env=sip.ENV)
-    status, verdict, _, counters = bench(gw, "register", "--devices", 4, "--quirks", "bad_qop,cdata+lf_only", "--timeout", "1s", "--user-agent", "NVR")
+    status, verdict, _, counters = bench(gw, "register", "--devices", 4, "--quirks", "bad_qop,cdata+lf_only", "--user-agent", "NVR")
     assert (status, verdict, counters["in"], counters["refused"]) == (1, "failed", 2, 2), counters
     assert "User-Agent: NVR (lf_only, cdata)" in gw.api().do("GET", "/v1/devices/34020000001320000002/sip").body.decode()
 

@@ -8,6 +8,7 @@ import pytest
 from lib import pscamera, sip
 from lib.camera import Camera
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 
 DEVICE, CHANNEL = "34020000001320000061", "34020000001310000061"
 URL = f"/v1/cameras/{DEVICE}/{CHANNEL}"
@@ -40,7 +41,7 @@ def server():
     """Where media goes: (what `to` says of it, the next packet's SSRC as SIP writes it)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
         media.bind(("127.0.0.1", 0))
-        media.settimeout(10)
+        media.settimeout(WAIT_S)
 
         def ssrc():
             packet = media.recv(65536)

@@ -30,7 +30,7 @@ function state() {
 }
 function failed() { return new Promise((_, reject) => video.addEventListener("error", () => reject(new Error(video.error.message || video.error.code)))); }
 function until(test) {
-  return Promise.race([failed(), new Promise((_, reject) => setTimeout(() => reject(new Error("nothing moves: " + state())), 20000)), new Promise(resolve => { const timer = setInterval(() => { if (test()) { clearInterval(timer); resolve(); } }, 20); })]);
+  return Promise.race([failed(), new Promise((_, reject) => setTimeout(() => reject(new Error("nothing moves: " + state())), 60000)), new Promise(resolve => { const timer = setInterval(() => { if (test()) { clearInterval(timer); resolve(); } }, 20); })]);
 }
 async function element(url) {
   begun = performance.now();

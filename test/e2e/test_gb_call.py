@@ -12,7 +12,7 @@ ACCEPT = (sip.ring() + sip.say(100, "Trying") + sip.say(180, "Ringing") + sip.sa
 
 @pytest.fixture(scope="module")
 def gw(shared_gateway):
-    return shared_gateway(sip.cameras(call_setup_ms="2s"), env=sip.ENV)
+    return shared_gateway(sip.cameras(), env=sip.ENV)
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def camera(tmp_path, gw):
     """camera(n, steps, ...) is registered and does that when it is called."""
     runs = []
 
-    def run(n, steps, **options):
+    def run(n, steps, at=gw, **options):
         device = sip.device_id(n)
-        runs.append(sip.Sipp(tmp_path / f"sipp{n}", sip.port(gw), [(device, PASSWORD)], sip.register() + sip.FOREVER,
+        runs.append(sip.Sipp(tmp_path / f"sipp{n}", sip.port(at), [(device, PASSWORD)], sip.register() + sip.FOREVER,
                              answers=sip.called(steps), **options))
-        eventually(lambda: gw.api().device(device)["state"] == "online")
+        eventually(lambda: at.api().device(device)["state"] == "online")
         return device
     yield run
     for one in runs:
@@ -79,10 +79,11 @@ def test_a_busy_device_says_so(gw, camera):
     calls_are_over(gw)
 
 
-def test_ringing_for_too_long_is_cancelled(gw, camera):
+def test_ringing_for_too_long_is_cancelled(gateways, camera):
+    gw = gateways(sip.cameras(call_setup_ms="2s"), env=sip.ENV)
     device = camera(204, sip.hear("INVITE") + sip.say(180, "Ringing") + sip.hear("CANCEL") + sip.say(200, "OK") +
                     sip.send(f"SIP/2.0 487 Request Terminated\n{sip.ANSWER_HEAD.replace('[last_CSeq:]', 'CSeq: [last_cseq_number] INVITE')}"
-                             "Content-Length: 0\n\n") + sip.hear("ACK"))
+                             "Content-Length: 0\n\n") + sip.hear("ACK"), at=gw)
     state, result = play(gw, device)
     assert (state, result["reason"], result["timer"], result["limit_ms"]) == ("failed", "no_answer", "setup", 2000)
     calls_are_over(gw)

@@ -8,6 +8,7 @@ import pytest
 from lib.camera import Camera
 from lib.gateway import eventually
 from lib.gbplatform import Platform
+from lib.pace import WAIT_S
 
 QUERY = '<?xml version="1.0"?>\r\n<Query><CmdType>%s</CmdType><SN>{sn}</SN><DeviceID>{device}</DeviceID>%s</Query>'
 CONTROL = '<?xml version="1.0"?>\r\n<Control><CmdType>DeviceControl</CmdType><SN>{sn}</SN><DeviceID>{device}</DeviceID>%s</Control>'
@@ -24,7 +25,7 @@ def test_registers_answers_and_leaves(transport):
         row = camera.wait("registered", status=200)
         assert row["number"] == 3600 and row["device"] == camera.id
         assert platform.next("REGISTER")["Expires"] == "3600"
-        assert b"<Status>OK</Status>" in platform.keepalives.get(timeout=20).body
+        assert b"<Status>OK</Status>" in platform.keepalives.get(timeout=WAIT_S).body
         camera.wait("alive", status=200)
         sn = platform.ask(camera.id, QUERY % ("Catalog", ""))
         assert platform.next().status == 200
@@ -66,7 +67,7 @@ def test_keys_and_subscriptions():
             assert notify["Event"] == "presence" and notify["Subscription-State"].startswith("active;expires=")
             assert float(root_of(notify).findtext("Longitude")) > 100
         camera.type("fault")
-        while b"<Status>ERROR</Status>" not in platform.keepalives.get(timeout=20).body:
+        while b"<Status>ERROR</Status>" not in platform.keepalives.get(timeout=WAIT_S).body:
             pass  # the first of its own comes at any moment of the interval, also before the fault
         camera.type("what")
         camera.wait("keys")
@@ -75,7 +76,7 @@ def test_keys_and_subscriptions():
 def test_a_wrong_password_ends_it():
     with Platform(password="other") as platform, Camera(platform.port) as camera:
         assert camera.wait("refused")["status"] == 403
-        assert camera.process.wait(20) == 1
+        assert camera.process.wait(WAIT_S) == 1
 
 
 def test_a_stubborn_one_tries_again():

@@ -51,4 +51,4 @@ def test_no_packet_is_malformed(gateways, tmp_path, edition):
                   "_ws.expert.message", "sip.Request-Line", "sip.Status-Line")
     assert bad == []
     assert {row[0] for row in dissect(path, port, f"{ours} && sip.Method", "sip.Method")} >= {"MESSAGE", "SUBSCRIBE", "INVITE", "ACK"}
-    assert len(dissect(path, port, f"{ours} && sdp", "sdp.media")) == 1
+    assert len({tuple(row) for row in dissect(path, port, f"{ours} && sdp", "sip.Call-ID", "sip.CSeq")}) == 1  # repeated when the camera is slow

@@ -1,5 +1,6 @@
 """One port for all media: two cameras over UDP and two over TCP at a time, each with a film of its own, seen by ffprobe."""
 import concurrent.futures
+import contextlib
 import json
 import subprocess
 
@@ -41,13 +42,15 @@ def test_streams_at_one_port_are_told_apart(gw, tmp_path):
                                   "stream=width,height,nb_read_packets", "-of", "json", gw.url() + camera.path + "live.mp4"], capture_output=True, text=True, timeout=60)
             assert run.returncode == 0, run.stderr
             return json.loads(run.stdout)["streams"][0]
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with contextlib.ExitStack() as watchers, concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for camera in cameras:
+                watchers.enter_context(pscamera.watching(gw, camera.path + "live.mp4"))
             for camera, video in zip(cameras, pool.map(probe, cameras)):
                 assert f"{video['width']}x{video['height']}" == camera.size
                 assert int(video["nb_read_packets"]) >= 20
-        for camera in cameras:
-            media = gw.api().do("GET", camera.path + "media").json
-            assert (media["port"], media["lost"], media["resyncs"], media["ssrc_agreed"]) == (PORT, 0, 0, True)
+            for camera in cameras:
+                media = gw.api().get(camera.path + "media")
+                assert (media["port"], media["lost"], media["resyncs"], media["ssrc_agreed"]) == (PORT, 0, 0, True)
         assert gw.metric("holdfast_media_ports", state="used") == 0
         for camera in cameras:
             ended = camera.wait("hung_up")["text"]  # nobody watches any more; over TCP the end of the media connection may overtake the BYE

@@ -3,6 +3,7 @@ import pytest
 
 from lib import sip
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 
 PASSWORD = sip.ENV["GB_PASSWORD"]
 CAMERAS = [(sip.device_id(n), PASSWORD) for n in range(8)]
@@ -54,7 +55,7 @@ def test_wrong_password_is_403_and_five_lock_the_address(gw, sipp):
     assert api.do("GET", f"/v1/devices/{device}").json.get("state") != "online"
     eventually(lambda: (gw.metric("holdfast_gb_locks_total"), gw.metric("holdfast_gb_auth_failed_total"),
                         gw.metric("holdfast_gb_auth_locked_total")) == (1, 5, 1))
-    assert f"device={device}" in gw.log() and "event=auth_failed" in gw.log()
+    eventually(lambda: [line for line in gw.log().splitlines() if "event=auth_failed" in line and f"device={device}" in line])
 
 
 def test_who_is_not_registered_is_403(gw, sipp):
@@ -115,4 +116,4 @@ def test_dev_has_a_port_for_cameras(tmp_path):
     finally:
         dev.terminate()
         dev.stdout.close()
-        assert dev.wait(30) == 0
+        assert dev.wait(WAIT_S) == 0

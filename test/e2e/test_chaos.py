@@ -117,12 +117,12 @@ def test_latency_is_added_in_each_direction(chaos, echo):
 def test_latency_of_one_direction(chaos, door):
     proxy = chaos(door)
     client, server = pair(proxy, door)
-    proxy.ok("set latency-down=500ms")
+    proxy.ok("set latency-down=2s")
     begin = time.monotonic()
     server.sendall(b"down")
     client.sendall(b"up")
     assert receive(server, 2) == b"up" and is_quiet(client), "what goes up overtakes what comes down"
-    assert receive(client, 4) == b"down" and time.monotonic() - begin >= 0.5
+    assert receive(client, 4) == b"down" and time.monotonic() - begin >= 2
 
 
 def test_jitter_keeps_the_order_of_the_stream(chaos, echo):
@@ -144,11 +144,10 @@ def test_a_limited_line(chaos, door):
 
 
 def test_a_trickle_comes_byte_by_byte(chaos, door):
-    proxy = chaos(door, "--rate-up", "40B/s")
+    proxy = chaos(door, "--rate-up", "2B/s")  # so slow that nobody can take two of them for one
     client, server = pair(proxy, door)
-    client.sendall(b"loris")
-    assert server.recv(100) == b"lo", "50 ms of 40 bytes a second"
-    assert receive(server, 3) == b"ris"
+    client.sendall(b"lor")
+    assert [server.recv(100) for _ in range(3)] == [b"l", b"o", b"r"]
 
 
 # ---- loss ----

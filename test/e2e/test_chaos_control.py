@@ -8,6 +8,7 @@ import pytest
 
 from lib.chaos import Chaos, Door, receive, settle, sleeper, state_of, was_reset
 from lib.gateway import BINARY, eventually
+from lib.pace import WAIT_S
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def chaos(door):
 
 
 def run(*args):
-    return subprocess.run([str(BINARY), "chaos", *args], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    return subprocess.run([str(BINARY), "chaos", *args], capture_output=True, text=True, timeout=WAIT_S, stdin=subprocess.DEVNULL)
 
 
 # ---- commands ----
@@ -81,7 +82,7 @@ def test_what_is_scheduled_is_bounded(chaos):
     assert len(proxy.ok("faults")["scheduled"]) == 64
     proxy.ok("clear")
     proxy.ok("at 10ms quit")
-    assert proxy.process.wait(10) == 0
+    assert proxy.process.wait(WAIT_S) == 0
 
 
 def test_a_schedule(chaos, door):
@@ -106,7 +107,7 @@ def ask(sock, line):
 
 def test_the_control_port(control, door):
     client, server = control.connect(), door.accept()
-    with socket.create_connection(control.control, timeout=10) as sock:
+    with socket.create_connection(control.control, timeout=WAIT_S) as sock:
         for byte in b"sta":
             sock.sendall(bytes([byte]))
         sock.sendall(b"ts\r\n\n  cut  rst \nnonsense\n")
@@ -117,15 +118,15 @@ def test_the_control_port(control, door):
 
 
 def test_the_control_port_is_bounded(control):
-    held = [socket.create_connection(control.control, timeout=10) for _ in range(8)]
+    held = [socket.create_connection(control.control, timeout=WAIT_S) for _ in range(8)]
     for sock in held:
         assert ask(sock, b"help\n")["ok"]
-    with socket.create_connection(control.control, timeout=10) as ninth:
+    with socket.create_connection(control.control, timeout=WAIT_S) as ninth:
         assert b"too many control connections" in receive(ninth, 1000)
     held.pop().close()
 
     def again():
-        with socket.create_connection(control.control, timeout=10) as sock:
+        with socket.create_connection(control.control, timeout=WAIT_S) as sock:
             return b'"ok":true' in ask_raw(sock)
     assert eventually(again)
 
@@ -138,11 +139,11 @@ def ask_raw(sock):
 
 def test_who_asks_and_never_reads_is_ended(control):
     """Its answers are bounded; the proxy and other controls go on."""
-    with socket.create_connection(control.control, timeout=10) as sock:
+    with socket.create_connection(control.control, timeout=WAIT_S) as sock:
         with pytest.raises(ConnectionError):
             while True:
                 sock.sendall(b"help\n" * 1000)
-    with socket.create_connection(control.control, timeout=10) as sock:
+    with socket.create_connection(control.control, timeout=WAIT_S) as sock:
         assert ask(sock, b"help\n")["ok"] and control.ok("help")["commands"]
 
 
@@ -246,11 +247,11 @@ def acts(victim, *options):
 
 
 def test_stopped_and_killed(victim):
-    with acts(victim, "--stop", "20ms", "--every", "60ms", "--first", "10ms", "--kill-after", "100ms") as process:
+    with acts(victim, "--stop", "20ms", "--every", "60ms", "--first", "10ms", "--kill-after", "1s") as process:
         lines = [json.loads(line) for line in process.stdout]
-    assert [line["act"] for line in lines[:-1]] == ["stop", "continue", "stop", "continue", "kill"][:len(lines) - 2] + ["kill"]
+    assert [line["act"] for line in lines[:-1]] == (["stop", "continue"] * 20)[:len(lines) - 2] + ["kill"]
     assert process.returncode == 0 and lines[0]["at_ms"] >= 10 and lines[1]["at_ms"] >= lines[0]["at_ms"] + 20
-    assert lines[-1]["killed"] and lines[-1]["stops"] >= 1 and victim.wait(10) == -signal.SIGKILL
+    assert lines[-1]["killed"] and lines[-1]["stops"] >= 1 and victim.wait(WAIT_S) == -signal.SIGKILL
 
 
 def test_it_is_never_left_stopped(victim):

@@ -7,6 +7,7 @@ import pytest
 from lib.chaos import is_quiet, pair, receive, was_reset
 from lib.chaos import chaos, door, echo  # noqa: F401 - fixtures
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 from lib.rawws import RawWs
 
 
@@ -28,13 +29,15 @@ def test_cut_of_a_share_is_made_by_the_seed(chaos, door):
     def run(seed):
         proxy = chaos(door, "--seed", str(seed))
         ends = [pair(proxy, door) for _ in range(20)]
-        assert 3 <= proxy.ok("cut fin 50%")["cut"] <= 17
-        gone = eventually(lambda: [client.recv(1) == b"" for client, _ in ends if not is_quiet(client)])
+        count = proxy.ok("cut fin 50%")["cut"]
+        assert 3 <= count <= 17
+        eventually(lambda: sum(not is_quiet(client) for client, _ in ends) == count)
         who = [not is_quiet(client) for client, _ in ends]
+        assert all(client.recv(1) == b"" for (client, _), cut in zip(ends, who) if cut)
         for client, server in ends:
             client.close()
             server.close()
-        return who, gone
+        return who
     assert run(4) == run(4) != run(5)
 
 
@@ -108,7 +111,7 @@ def test_a_device_behind_a_bad_network(chaos, gateways):
 # ---- as a program ----
 
 def test_it_ends_by_itself(chaos, door):
-    assert chaos(door, "--duration", "50ms").process.wait(10) == 0
+    assert chaos(door, "--duration", "50ms").process.wait(WAIT_S) == 0
 
 
 def test_quit_and_signals(chaos, door):
@@ -116,7 +119,7 @@ def test_quit_and_signals(chaos, door):
     client, server = pair(proxy, door)
     proxy.ok("quit")
     assert receive(client, 1) == receive(server, 1) == b"", "by FIN"
-    assert proxy.process.wait(10) == 0
+    assert proxy.process.wait(WAIT_S) == 0
     proxy = chaos(door)
     proxy.process.send_signal(signal.SIGINT)
-    assert proxy.process.wait(10) == 0
+    assert proxy.process.wait(WAIT_S) == 0

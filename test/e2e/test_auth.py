@@ -1,11 +1,13 @@
 """Who gets in, how, and what is said to those who do not."""
 import json
+import socket
 import time
 
 import pytest
 
 from lib.gateway import eventually
-from lib.rawws import RawWs, Refused, close_payload, CLOSE
+from lib.pace import WAIT_S, Stopwatch
+from lib.rawws import RawWs, Refused, close_payload, read_head, CLOSE
 from lib.tokens import jwt
 
 
@@ -82,18 +84,24 @@ def test_whoever_is_refused_leaves_a_line(gateways):
     assert "conn=c_" in line("event=auth_failed", "claimed=other", "reason=identity_mismatch")[0]
     assert line("event=auth_failed", "claimed=lost", "reason=credentials_missing")
     assert line("event=conn_refused", "reason=origin_forbidden")
-    crowd = 0
+    begin, crowd = time.monotonic(), 0
 
-    def one_more():
+    def more_come(count):
+        """At once, however slow the machine is."""
         nonlocal crowd
-        crowd += 1
-        refusal(gw, "/v1/connect/crowd")
+        crowd += count
+        waiting = [socket.create_connection(gw.address(), WAIT_S) for _ in range(count)]
+        for sock in waiting:
+            sock.sendall(b"GET /v1/connect/crowd HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        for sock in waiting:
+            assert read_head(sock)[0] == 401
+            sock.close()
 
-    for _ in range(400):
-        one_more()
-    eventually(lambda: one_more() or [row for row in gw.log().splitlines() if "left_out=" in row])
+    more_come(400)
+    eventually(lambda: more_come(1) or [row for row in gw.log().splitlines() if "left_out=" in row])
     eventually(lambda: gw.metric("holdfast_upgrades_refused_total") == crowd + 4)
-    assert gw.log().count("claimed=crowd") < crowd / 2
+    assert gw.log().count("claimed=crowd") <= 2 * (50 + 10 * (time.monotonic() - begin + 1)), "each of two workers has 50 at once and ten a second"
 
 
 def test_no_token_where_one_is_needed_at_once(gw):
@@ -116,34 +124,33 @@ def test_a_token_for_any_device_of_its_tenant(gw):
 
 def test_auth_timeout(gateways):
     gw = gateways({"admission": {"auth_timeout_ms": 1000}})
-    begin = time.monotonic()
-    with RawWs(gw.address(), "/v1/connect?auth=message") as ws:
+    with Stopwatch() as watch, RawWs(gw.address(), "/v1/connect?auth=message") as ws:
         code, reason = ws.recv_close()
         assert code == 4401 and "auth_timeout" in reason
-    assert 0.9 < time.monotonic() - begin < 3
+        assert 0.9 < watch.s() + watch.stood_still_s() and watch.s() < 3
 
 
 def test_expiry_ends_the_connection_within_a_second(gw):
-    with gw.connect("mayfly", token=gw.token("mayfly", life_s=2)) as ws:
-        expires = int(time.time()) + 2
+    token, expires = gw.token("mayfly", life_s=3), int(time.time()) + 3
+    with gw.connect("mayfly", token=token) as ws, Stopwatch() as watch:
         code, reason = ws.recv_close()
-        late = time.time() - expires
-        assert code == 4401 and "credentials_expired" in reason and -1 <= late <= 1.2
+        late = time.time() - watch.stood_still_s() - expires
+        assert code == 4401 and "credentials_expired" in reason and late <= 1.2 and time.time() >= expires - 1
         ws.send(CLOSE, close_payload(4401))
     assert gw.api().wait("offline", device="mayfly")["reason"] == "credentials_expired"
 
 
 def test_a_fresh_token_in_band_prolongs_it(gw):
-    with gw.connect("phoenix", token=gw.token("phoenix", life_s=2)) as ws:
+    with gw.connect("phoenix", token=gw.token("phoenix", life_s=4)) as ws:
         ws.text(json.dumps({"type": "auth", "token": gw.token("phoenix", life_s=600)}))
         assert json.loads(ws.recv_text())["type"] == "auth_ok"
         device = gw.api().device("phoenix")
         assert device["state"] == "online"
         expires = json.dumps(device)
-        ws.sock.settimeout(3)
+        ws.sock.settimeout(5)
         with pytest.raises(TimeoutError):  # nothing comes when the first token ends
             ws.recv_frame()
-        ws.sock.settimeout(10)
+        ws.sock.settimeout(WAIT_S)
         ws.text('{"type":"ping"}')
         assert "pong" in ws.recv_text(), expires
 
@@ -158,15 +165,15 @@ def test_revocation_closes_within_a_second_and_keeps_out(gw):
     api = gw.api()
     token = gw.token("revoked-1", jti="token-77")
     with gw.connect("revoked-1", token=token) as ws, gw.connect("revoked-2") as other:
-        begin = time.monotonic()
-        api.post("/v1/revocations", {"token_jti": "token-77"})
-        code, reason = ws.recv_close()
-        assert code == 4403 and "revoked" in reason and time.monotonic() - begin < 1
+        with Stopwatch() as watch:
+            api.post("/v1/revocations", {"token_jti": "token-77"})
+            code, reason = ws.recv_close()
+            assert code == 4403 and "revoked" in reason and watch.s() < 1
         problem = refusal(gw, "/v1/connect/revoked-1", headers={"Authorization": "Bearer " + token})
         assert problem["reason"] == "revoked"
-        begin = time.monotonic()
-        api.post("/v1/revocations", {"device": "revoked-2"})
-        assert other.recv_close()[0] == 4403 and time.monotonic() - begin < 1
+        with Stopwatch() as watch:
+            api.post("/v1/revocations", {"device": "revoked-2"})
+            assert other.recv_close()[0] == 4403 and watch.s() < 1
     assert refusal(gw, "/v1/connect/revoked-2", headers={"Authorization": "Bearer " + gw.token("revoked-2")})["status"] == 403
     assert api.wait("revoked")["what"].startswith(("token", "device"))
 

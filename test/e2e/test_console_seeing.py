@@ -149,8 +149,7 @@ def test_a_camera_is_watched_and_moved(admin, gw, tmp_path):
             box = admin.run(f"(() => {{ const box = document.querySelector('[aria-label=\"Move {way}\"]').getBoundingClientRect(); return [box.x + 9, box.y + 9]; }})()")
             mouse = lambda what: admin.page.do("Input.dispatchMouseEvent", type=what, x=box[0], y=box[1], button="left", clickCount=1)
             mouse("mousePressed")
-            admin.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            assert admin.run("document.querySelector('.ptz [aria-pressed=true]')?.innerText") == way
+            admin.until(f"document.querySelector('.ptz [aria-pressed=true]')?.innerText === '{way}'")
             mouse("mouseReleased")
             camera.wait("ordered", count=n, **halt)
         admin.press("Stop")

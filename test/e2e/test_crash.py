@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 from lib.rawws import TEXT, Ended, frame
 
 ROUNDS, DEVICES, WINDOW = 20, 4, 64
@@ -49,10 +50,10 @@ def test_every_acknowledged_message_is_there_exactly_once(gateways):
         for loader in loaders:
             loader.start()
         target = len(loaders) * random.randint(20, 400)  # a moment that load decides, not a clock
-        eventually(lambda: sum(len(loader.acked) for loader in loaders) >= target, timeout_s=20, every_s=0.002)
+        eventually(lambda: sum(len(loader.acked) for loader in loaders) >= target, every_s=0.002)
         gw.kill()
         for loader in loaders:
-            loader.join(10)
+            loader.join(WAIT_S)
             acked |= loader.acked
         number = [loader.next for loader in loaders]
         gw.start()
@@ -90,7 +91,7 @@ def test_commands_survive_and_are_done_once(gateways):
     with gw.connect("robot") as ws:
         for ident, payload in seen.items():
             ws.text(json.dumps({"type": "result", "id": ident, "payload": payload}))
-        eventually(lambda: len(gw.api().events(type="command.done")) >= len(made), timeout_s=15)
+        eventually(lambda: len(gw.api().events(type="command.done")) >= len(made))
         done = gw.api().events(type="command.done")
     assert sorted(e["id"] for e in done) == sorted(made), "each is done exactly once"
 
@@ -164,7 +165,7 @@ def test_a_full_disk_refuses_loses_nothing_and_recovers(gateways, tmp_path):
                 return again()
             except Exception as error:
                 raise AssertionError(str(error)) from error
-        eventually(tried, timeout_s=20, every_s=0.2)
+        eventually(tried, every_s=0.2)
         ids = [e["client_id"] for e in gw.api().events(type="message")]
         assert [str(i) for i in acked] == [i for i in ids if i != "after"][:len(acked)]
         assert gw.api("operator").get("/v1/ledger")["uplink"]["difference"] == 0

@@ -13,6 +13,7 @@ import yaml
 from lib import docs, sip
 from lib.dev import Dev
 from lib.gateway import BINARY, ROOT, eventually
+from lib.pace import WAIT_S
 
 
 def run(*args, **options):
@@ -169,7 +170,7 @@ class Shell:
 
     def end(self):
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(WAIT_S)
         self.process.stdout.close()
 
 
@@ -207,7 +208,7 @@ def test_the_walk_through_the_api(tmp_path):
         device.wait()
         device.stderr.close()
         dev.process.terminate()
-        dev.process.wait(30)
+        dev.process.wait(WAIT_S)
         dev.process.stdout.close()
 
 
@@ -233,5 +234,5 @@ def test_the_first_device_of_the_readme(tmp_path):
         device.wait()
         device.stderr.close()
         dev.process.terminate()
-        dev.process.wait(30)
+        dev.process.wait(WAIT_S)
         dev.process.stdout.close()

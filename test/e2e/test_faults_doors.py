@@ -1,15 +1,18 @@
 """Doors that are full (WS-18, WS-19, OL-1; LT-8 F25): each refusal is clean, counted under its reason and over when the cause is."""
+import itertools
 import json
 import os
 import resource
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
 from lib.faults import Pki, Witness, cpu_s, until_end
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 from lib.rawws import Refused
 from test_faults_peers import main_listener, tls_listener
 
@@ -68,17 +71,17 @@ def test_connections_max(gateways, tmp_path):
 def test_accept_rate(gateways, tmp_path):
     pki, config = both(tmp_path, accept_per_s=1, accept_capacity=5, tls_accept_per_s=1, tls_accept_capacity=3)
     gw = gateways(config)
-    inside = []
+    begin, inside = time.monotonic(), []
     with pytest.raises(Refused) as refused:
-        for n in range(20):
+        for n in itertools.count():
             inside.append(gw.connect(f"in-{n}"))
-    assert 5 <= len(inside) <= 7 and refused.value.status == 503
+    assert 5 <= len(inside) <= 6 + time.monotonic() - begin and refused.value.status == 503
     assert json.loads(refused.value.body)["reason"] == "accept_rate" and int(refused.value.headers["retry-after"]) >= 1
-    tls = []
+    begin, tls = time.monotonic(), []
     with pytest.raises((ssl.SSLError, OSError)):
-        for n in range(20):
+        for n in itertools.count():
             tls.append(gw.connect(f"tls-{n}", listener="tls", context=pki.context("ca")))
-    assert 3 <= len(tls) <= 5, "TLS has a bucket of its own"
+    assert 3 <= len(tls) <= 4 + time.monotonic() - begin, "TLS has a bucket of its own"
     eventually(lambda: gw.metric("holdfast_connections_refused_total", reason="accept_rate") >= 2)
     eventually(lambda: may_be_refused(lambda: gw.connect("later").close()[0] == 1000), every_s=0.2)
     for ws in inside + tls:
@@ -89,14 +92,16 @@ def test_prefix_rate(gateways, tmp_path):
     """One address range is at its rate; another one is not."""
     pki, config = both(tmp_path, prefix_per_s=1, prefix_capacity=5)
     gw = gateways(config)
-    inside = []
+    begin, inside = time.monotonic(), []
     with pytest.raises(Refused) as refused:
-        for n in range(20):
+        for n in itertools.count():
             inside.append(gw.connect(f"in-{n}", source=("127.0.0.1", 0)))
-    assert 5 <= len(inside) <= 7 and refused.value.status == 503
+    assert 5 <= len(inside) <= 6 + time.monotonic() - begin and refused.value.status == 503
     assert json.loads(refused.value.body)["reason"] == "prefix_rate"
     with pytest.raises(Refused):
-        gw.connect("neighbour", source=("127.0.0.77", 0))  # of the same /24
+        for n in itertools.count():
+            inside.append(gw.connect(f"neighbour-{n}", source=("127.0.0.77", 0)))  # of the same /24
+    assert len(inside) <= 6 + time.monotonic() - begin
     with gw.connect("elsewhere", source=("127.9.9.9", 0)) as ws:
         ws.text('{"type":"ping"}')
         assert "pong" in ws.recv_text()
@@ -139,7 +144,7 @@ def test_no_descriptor_left(gateways, tmp_path):
         inside, refused = [], 0
         while refused < 30:
             try:
-                inside.append(gw.connect(f"in-{len(inside)}", timeout_s=5))
+                inside.append(gw.connect(f"in-{len(inside)}"))
             except Refused as error:
                 assert error.status == 503 and "retry-after" in error.headers
                 assert json.loads(error.body)["reason"] == "descriptor_limit"
@@ -151,7 +156,7 @@ def test_no_descriptor_left(gateways, tmp_path):
         waiting = [socket.create_connection(gw.address()) for _ in range(20)]
         busy = cpu_s(gw.process.pid)
         before = len(witness.took_s)
-        eventually(lambda: len(witness.took_s) > before + 100, timeout_s=20)  # while it is at its limit
+        eventually(lambda: len(witness.took_s) > before + 100)  # while it is at its limit
         assert cpu_s(gw.process.pid) - busy < 2, "it spins"
         for sock in waiting:
             assert until_end(sock) .startswith(b"HTTP/1.1 503")
@@ -206,7 +211,7 @@ def test_after_a_mass_death_everything_is_back(gateways, tmp_path):
             stream.sock and stream.sock.close()
             stream.close()
         del stream, streams
-        eventually(lambda: gw.fds() <= baseline, timeout_s=30)
+        eventually(lambda: gw.fds() <= baseline)
         assert at_rest(gw) == baseline, "exactly"
         eventually(lambda: gw.metric("holdfast_connections", state="device") == 0)
         eventually(lambda: gw.metric("holdfast_connections") <= 1)
@@ -233,9 +238,9 @@ def test_many_come_at_once(gateways):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(WAIT_S)
     assert not trouble and len(inside) == 500
     eventually(lambda: gw.metric("holdfast_connections", state="device") == 500)
-    assert gw.metric("holdfast_devices", presence="online") == 500
+    eventually(lambda: gw.metric("holdfast_devices", presence="online") == 500)
     for ws in inside:
         ws.abort()

@@ -117,7 +117,7 @@ def test_the_command_line_pushes(gw):
     made = json.loads(done.stdout)
     assert done.returncode == 0 and made["group"] == "cli", done.stderr
     counts(gw, made, state="done", stored=1)
-    done = holdfast(gw, "push", "--wait", "5s", "cli", '{"interval":5}')
+    done = holdfast(gw, "push", "--wait", "60s", "cli", '{"interval":5}')
     assert done.returncode == 0 and "members 1: stored 0, unchanged 1, refused 0" in done.stdout, done.stdout + done.stderr
     done = holdfast(gw, "push", "--wait", "1ms", "cli", '{"interval":6}')
     assert done.returncode == 1, "it is away, and has not applied it"

@@ -5,6 +5,7 @@ import subprocess
 from urllib.parse import urlencode
 
 from lib.gateway import BINARY, eventually
+from lib.pace import WAIT_S
 from lib.session import Device, Session
 
 MERGE = "application/merge-patch+json"
@@ -67,7 +68,7 @@ def test_tags_and_fields_find_devices(gateways):
 
 
 def run(*args, **env):
-    return subprocess.run([str(BINARY), *args], capture_output=True, text=True, timeout=20, env={**os.environ, **env})
+    return subprocess.run([str(BINARY), *args], capture_output=True, text=True, timeout=WAIT_S, env={**os.environ, **env})
 
 
 def test_a_wrong_list_of_fields_is_refused(tmp_path):

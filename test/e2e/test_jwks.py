@@ -108,8 +108,8 @@ def answer(gw, token, device):
         return problem["reason"]
 
 
-def let_in(gw, key, device, timeout_s=10):
-    eventually(lambda: answer(gw, key.token(device), device) == "in", timeout_s)
+def let_in(gw, key, device):
+    eventually(lambda: answer(gw, key.token(device), device) == "in")
 
 
 def fetched(gw, tenant):
@@ -131,7 +131,7 @@ def test_keys_rotate_and_a_flood_of_unknown_kids_is_one_fetch(gateways, server):
     with ThreadPoolExecutor(8) as pool:  # the set is seconds old: nobody is fetched for, and the answer is final
         reasons = set(pool.map(lambda i: answer(gw, never.token(f"d{i}"), f"d{i}"), range(200)))
     assert reasons == {"credentials_invalid"} and server.count("/acme") == 1
-    assert gw.metric("holdfast_jwks_unknown_kids_unfetched_total", tenant="acme") == 200
+    eventually(lambda: gw.metric("holdfast_jwks_unknown_kids_unfetched_total", tenant="acme") == 200)
 
     server.answers["/acme"] = key_set(two)
     with RawWs(gw.address(), "/v1/connect/stays", {"Authorization": "Bearer " + one.token("stays")}) as stays:
@@ -141,7 +141,7 @@ def test_keys_rotate_and_a_flood_of_unknown_kids_is_one_fetch(gateways, server):
             seen.add(answer(gw, two.token("b"), "b"))
             return "in" in seen
 
-        eventually(is_in, UNKNOWN_KID_S + 15, every_s=0.2)
+        eventually(is_in, every_s=0.2)
         assert "try_later" in seen, "who made it be fetched is told to come back"
         first, second = server.asked["/acme"]
         assert second - first >= UNKNOWN_KID_S - 0.5
@@ -182,17 +182,17 @@ def test_servers_that_fail_cost_only_their_tenant(gateways, server):
         eventually(lambda name=name: failed(gw, name) == 1)
         assert gw.metric("holdfast_jwks_age_seconds", tenant=name) == -1
     assert fetched(gw, "good") == 1 and gw.metric("holdfast_jwks_keys", tenant="good") == 1
+    eventually(lambda: gw.log().count("event=jwks_failed") == 7)
     log = gw.log()
     for cause in ("not a JWKS", "no usable key", "larger than 65536 bytes", "no whole answer within 5000 ms", "answers 302; redirects are not followed",
                   "answers 404"):
         assert cause in log, cause
-    assert log.count("event=jwks_failed") == 7
     assert answer(gw, late.token("l"), "l") == "try_later", "while a set cannot be had nobody is told that the kid is wrong"
 
     before = {name: server.count("/" + name) for name in names}
     server.answers["/late"] = key_set(late)      # up now
     server.answers["/good"] = b"out of order"    # and down
-    eventually(lambda: answer(gw, late.token("l"), "l") == "in", UNKNOWN_KID_S + 15, every_s=0.2)
+    eventually(lambda: answer(gw, late.token("l"), "l") == "in", every_s=0.2)
     eventually(lambda: failed(gw, "good") == 1)
     let_in(gw, good, "a")  # the last good set is kept
     assert all(server.count("/" + name) == before[name] + 1 for name in names)

@@ -10,6 +10,7 @@ from lib.agent import Agent, read_batch
 from lib.gateway import BINARY, eventually
 from lib.mosquitto import Mosquitto, Reader
 from lib.old_broker import OldBroker
+from lib.pace import WAIT_S
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +164,14 @@ def test_a_message_that_ends_connections_lets_others_by_and_is_not_lost(tmp_path
             source.sendall(rows(1, 41))
             one.wait_status("accepted", 41)
             source.sendall(rows(41, 42))
-            one.wait(lambda row: "others go first" in row.get("text", ""), 60)
-            reader.wait(lambda messages: 41 in powers(messages), 60)
+            one.wait(lambda row: "others go first" in row.get("text", ""))
+            reader.wait(lambda messages: 41 in powers(messages))
             assert set(powers(reader.messages())) <= {0, 41}
             eventually(lambda: broker.knows("reader"))
             broker.kill()  # somebody raises the limit
             broker.options = []
             broker.start()
-            one.wait(lambda row: row["type"] == "status" and row["batches_sent"] == 3, 60)
+            one.wait(lambda row: row["type"] == "status" and row["batches_sent"] == 3)
             source.close()
             status, end = one.end(signal.SIGTERM)
         got = powers(reader.wait(lambda messages: len(samples(messages)) == 42))
@@ -183,7 +184,7 @@ def pki(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pki")
     for words in ("ca --out ca", "ca --out other", "cert --ca ca --server localhost --out server", "cert --ca ca --device acme/good --out good",
                   "cert --ca other --device acme/stranger --out stranger"):
-        done = subprocess.run([str(BINARY), "gen", *words.split()], cwd=folder, capture_output=True, text=True, timeout=20)
+        done = subprocess.run([str(BINARY), "gen", *words.split()], cwd=folder, capture_output=True, text=True, timeout=WAIT_S)
         assert done.returncode == 0, done.stderr
     return folder
 

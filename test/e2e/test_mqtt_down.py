@@ -6,7 +6,7 @@ import pytest
 
 from lib.mosquitto import Mosquitto
 from lib.old_broker import OldBroker
-from lib.pace import PACE
+from lib.pace import WAIT_S
 from test_client import Example
 
 
@@ -20,7 +20,7 @@ def publish(broker, topic, *payloads, qos=1, args=(), stdin=None):
     """One connection a payload: mosquitto_pub has one set of properties for all that it sends."""
     for payload in payloads:
         subprocess.run(["mosquitto_pub", "-p", str(broker.port), "-V", "mqttv5", "-t", topic, "-q", str(qos), *args, *(["-s"] if stdin else ["-m", payload])], input=stdin, check=True,
-                       timeout=20 * PACE)
+                       timeout=WAIT_S)
 
 
 def with_id(one=None):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 
 from lib.gateway import BINARY
+from lib.pace import WAIT_S
 from test_client import Example, ws_url
 from test_shadow import change, read
 
@@ -49,7 +50,7 @@ def test_the_example_device_has_a_shadow(gateway, tmp_path):
 def test_connect_reports_and_shows_what_is_desired(gateway):
     gw, name = gateway, "by-hand"
     command = [str(BINARY), "connect", ws_url(gw), "--device", name, "--token", gw.token(name), "--protocol", "session", "--shadow"]
-    once = subprocess.run(command, input='report {"interval":1}\nreport {"mode":"eco"}\n', text=True, capture_output=True, timeout=30)
+    once = subprocess.run(command, input='report {"interval":1}\nreport {"mode":"eco"}\n', text=True, capture_output=True, timeout=WAIT_S)
     assert once.returncode == 0, once.stderr
     assert read(gw, name)["reported"] == {"interval": 1, "mode": "eco"}, "it leaves when both are answered"
     change(gw, name, {"desired": {"interval": 5}})
@@ -68,7 +69,7 @@ def test_connect_reports_and_shows_what_is_desired(gateway):
         change(gw, name, {"desired": {"mode": "sport"}})
         seen('version 5 {"version":5,"delta":{"mode":"sport"}}')
         connect.send_signal(signal.SIGTERM)
-        assert connect.wait(30) == 0
-    bad = subprocess.run(command, input="report 7\n", text=True, capture_output=True, timeout=30)
+        assert connect.wait(WAIT_S) == 0
+    bad = subprocess.run(command, input="report 7\n", text=True, capture_output=True, timeout=WAIT_S)
     assert bad.returncode == 1 and "bad_request" in bad.stdout
-    assert subprocess.run([*command[:-3], "--shadow"], input="", text=True, capture_output=True, timeout=30).returncode == 2
+    assert subprocess.run([*command[:-3], "--shadow"], input="", text=True, capture_output=True, timeout=WAIT_S).returncode == 2

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lib.gateway import eventually
+from lib.pace import WAIT_S
 from lib.rawws import CLOSE, Ended, close_payload
 
 
@@ -35,7 +36,7 @@ def test_who_watches_a_drain_is_answered_until_its_end(gateways):
     assert b"holdfast_" in admin.do("GET", "/metrics", status=200, base=gw.admin_url).body
     assert gw.process.poll() is None
     ws.send(CLOSE, close_payload(1000))
-    assert gw.process.wait(20) == 0  # the kept connection does not delay it
+    assert gw.process.wait(WAIT_S) == 0  # the kept connection does not delay it
     gw.ended()
 
 
@@ -47,7 +48,7 @@ def test_hup_while_draining_changes_nothing(gateways):
     gw.signal(signal.SIGHUP)
     gw.signal(signal.SIGHUP)
     ws.send(CLOSE, close_payload(1000))
-    assert gw.process.wait(20) == 0
+    assert gw.process.wait(WAIT_S) == 0
     assert "event=reload " not in gw.log()
     gw.ended()
 
@@ -59,7 +60,7 @@ def test_a_connection_that_never_said_who_it_is_does_not_delay_a_drain(gateways)
     code, _ = ws.recv_close()
     assert code == 1001
     ws.send(CLOSE, close_payload(1001))
-    assert gw.process.wait(20) == 0
+    assert gw.process.wait(WAIT_S) == 0
     gw.ended()
 
 
@@ -113,10 +114,10 @@ def test_a_second_term_ends_at_once_with_everything_open(gateways, workers):
     gw.signal(signal.SIGTERM)
     gw.notify.wait("STOPPING=1", gw.process.pid)
     gw.signal(signal.SIGTERM)
-    status = gw.process.wait(20)
+    status = gw.process.wait(WAIT_S)
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(WAIT_S)
     assert status == 0
     gw.ended()
     for connection in open_calls + readers:

@@ -16,12 +16,12 @@ from lib.rawws import PING, PONG, RawWs
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 PROXIED = {"name": "proxied", "address": "127.0.0.1", "port": 0, "roles": ["devices", "api"], "proxy_protocol": "v1v2",
            "proxy_allow": ["127.0.0.1/32"]}
-FAST = {"heartbeat": {"idle_ms": 1000, "repeat_ms": 500, "dead_ms": 2000}}
+SOON = {"heartbeat": {"idle_ms": 1000, "repeat_ms": 500, "dead_ms": 10000}}
 
 
 @pytest.fixture(scope="module")
 def gw(shared_gateway):
-    return shared_gateway({**FAST, "listeners": [{"name": "main", "address": "127.0.0.1", "port": 0,
+    return shared_gateway({**SOON, "listeners": [{"name": "main", "address": "127.0.0.1", "port": 0,
                                                   "roles": ["devices", "api"]}, PROXIED]})
 
 

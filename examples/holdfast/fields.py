@@ -20,7 +20,7 @@ REASONS = {name: int(number) for name, number in (row.split("=") for row in """
     not_implemented=99 session_broken=100 gap=101 unknown_session=102 invalid_heartbeat=103 corrupt=104 stalled=105
     version_conflict=106 unmatched=107 queue_lost=108 sampled=112""".split())}
 REASON_NAMES = {number: name for name, number in REASONS.items()}
-CAPABILITIES = {"heartbeat": 1, "resume": 2, "selective_ack": 4, "crc": 16, "documents": 32, "shadow": 64, "refusals": 128}
+CAPABILITIES = {"heartbeat": 1, "resume": 2, "selective_ack": 4, "crc": 16, "documents": 32, "shadow": 64, "refusals": 128, "certificates": 256}
 
 
 class Malformed(Exception):
@@ -183,7 +183,7 @@ KINDS = {
     "rest": (Reader.rest, lambda value: value or b""), "hex8": hexadecimal(8), "hex16": hexadecimal(16),
     "uuid": ident(16, "-".join("[0-9a-f]{%d}" % n for n in (8, 4, 4, 4, 12)), lambda data: str(uuid.UUID(bytes=data))),
     "reason": reason(), "capabilities": capabilities(), "ranges": counted(pair(), most=RANGES_MAX), "heartbeat": heartbeat(),
-    "texts": counted(text(1), ignored_above=REPEATED["alternates"]), "document": named({1: "context", 2: "group", 3: "shadow"}),
+    "texts": counted(text(1), ignored_above=REPEATED["alternates"]), "document": named({1: "context", 2: "group", 3: "shadow", 4: "certificate"}),
     "result": named("new resumed rebuilt"), "durability": named("none fsync replicated"), "kind": named("full merge json"),
     "profile": named("any default ha adaptive"), "status": named("ok failed expired unsupported"),
     "merge": named("keep lww version conflict_free"),

@@ -552,7 +552,29 @@ const struct hf_http_ops hf_worker_http_ops = {
     .on_refused = hf_worker_on_refused,
 };
 
+static bool ws_certificate(void *context, struct hf_link *link, struct hf_slice tenant,
+                           struct hf_slice device, struct hf_ws_certificate *ret_certificate)
+{
+    struct hf_worker *worker = context;
+    struct ssl_st *ssl = hf_stream_ssl(hf_stream_of(link));
+    struct hf_tls_identity identity;
+    enum hf_tls_reject reject;
+
+    if (ssl == NULL || hf_tls_identity(ssl, &identity) != HF_OK || !hf_slice_is(tenant, identity.tenant) ||
+        !hf_slice_is(device, identity.device))
+        return false;
+    *ret_certificate = (struct hf_ws_certificate){
+        .accepted = hf_tls_recheck(ssl, &reject) == HF_OK,
+        .renewable = hf_renewal_has(worker->gateway->renewal, tenant),
+        .not_before_ms = identity.not_before_utc_ms,
+        .not_after_ms = identity.not_after_utc_ms,
+    };
+    memcpy(ret_certificate->fingerprint, identity.fingerprint, sizeof(ret_certificate->fingerprint));
+    return true;
+}
+
 const struct hf_ws_site_ops hf_worker_ws_ops = {
+    .certificate = ws_certificate,
     .move = ws_move,
     .may_take = ws_may_take,
     .on_log = ws_log,

@@ -207,6 +207,7 @@ static hf_err backend_call(struct hf_backend *backend, struct hf_call *call)
         call->reason = HF_REASON_NOT_IMPLEMENTED;
         answer_maker(call);
         return HF_OK;
+    case HF_CALL_CERTIFICATE: return hf_renewal_ask(worker->gateway->renewal, call);
     default: break;
     }
     unsigned home = hf_hub_home(call->tenant, call->device, worker->gateway->worker_count);

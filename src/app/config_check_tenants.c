@@ -153,6 +153,14 @@ static void check_tenant(const struct hf_config *config, size_t i, struct hf_con
         check_jwt_key(tenant, k, errors);
         check_jwks_url(tenant, k, errors);
     }
+    if ((tenant->device_ca.cert_file == NULL) != (tenant->device_ca.key_file == NULL))
+        hf_config_error(errors, NULL, "tenants.%s.device_ca needs both cert_file and key_file, or neither",
+                        tenant->name);
+    if (tenant->device_ca.cert_file != NULL && !some_listener_knows_certificates(config))
+        hf_config_error(errors, NULL,
+                        "tenants.%s.device_ca has no effect: no listener asks for certificates; set "
+                        "listeners.NAME.tls.verify to optional or required",
+                        tenant->name);
     check_topics(tenant, errors);
     check_shadow_index(tenant, errors);
     bool cameras = config->gb28181.enabled &&

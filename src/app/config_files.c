@@ -67,6 +67,16 @@ static void check_jwt_key(const struct hf_config_tenant *tenant, size_t i, char 
         hf_config_error(errors, NULL, "%s: the environment variable %s is not set", option, key->secret_env);
 }
 
+static void check_device_ca(const struct hf_config_tenant *tenant, struct hf_config_errors *errors)
+{
+    char option[128];
+
+    (void)snprintf(option, sizeof(option), "tenants.%s.device_ca.cert_file", tenant->name);
+    check_file(option, tenant->device_ca.cert_file, false, errors);
+    (void)snprintf(option, sizeof(option), "tenants.%s.device_ca.key_file", tenant->name);
+    check_file(option, tenant->device_ca.key_file, true, errors);
+}
+
 static void check_password(const char *option, const char *file, const char *variable, char *const *env,
                            struct hf_config_errors *errors)
 {
@@ -99,6 +109,8 @@ void hf_config_check_files(const struct hf_config *config, char *const *env, str
 {
     for (size_t i = 0; i < config->listeners.count; i++)
         check_listener(&config->listeners.at[i], errors);
+    for (size_t i = 0; i < config->tenants.count; i++)
+        check_device_ca(&config->tenants.at[i], errors);
     for (size_t i = 0; i < config->tenants.count; i++)
         for (size_t k = 0; k < config->tenants.at[i].jwt_keys.count; k++)
             check_jwt_key(&config->tenants.at[i], k, env, errors);

@@ -196,9 +196,15 @@
     X(ENUM, direction, direction, "both", 0, 0, LIVE, "up: from the device; down: to it.") \
     X(BOOL, _, allow, "true", 0, 1, LIVE, "Allow or forbid. The first matching rule decides; without a match it is forbidden.")
 
+#define HF_CONFIG_ROWS_device_ca(X) \
+    X(TEXT, _, cert_file, "", 0, 1024, LIVE, "PEM certificate of the CA that signs the next certificates of this tenant's devices, with the intermediates above it. Empty: devices renew nothing over their connections. Must end at a listener's tls.client_ca_file.") \
+    X(TEXT, _, key_file, "", 0, 1024, LIVE, "Its PEM private key, readable by its owner only.") \
+    X(U64, _, days, "90", 1, 365, LIVE, "Life of the certificates, in days; a device may renew from two thirds of it.")
+
 #define HF_CONFIG_ROWS_tenant(X) \
     X(TEXT, _, name, "", 1, 64, LIVE, "Name of the tenant; unique; letters, digits and . _ -") \
     X(LIST, jwt_key, jwt_keys, "", 0, 16, LIVE, "Keys that sign this tenant's tokens; current and next.") \
+    X(SECTION, device_ca, device_ca, "", 0, 0, LIVE, "Renewal of device certificates over their sessions; off without cert_file.") \
     X(TEXT, _, audience, "", 0, 256, LIVE, "Required `aud` of tokens. Empty: not checked.") \
     X(TEXT, _, issuer, "", 0, 256, LIVE, "Required `iss` of tokens. Empty: not checked.") \
     X(MS, _, token_leeway_ms, "60s", 0, 300000, LIVE, "Clocks may differ by this when exp and nbf of tokens are checked.") \
@@ -415,7 +421,7 @@
 /* Structs in an order in which each comes after those it holds. */
 #define HF_CONFIG_STRUCTS(S) \
     S(node) S(tls) S(listener) S(admin) S(admission) S(deflate) S(websocket) S(heartbeat) S(session) S(delivery) S(limits) S(shadow) S(presence) S(audit) S(log) \
-    S(store) S(api_key) S(api) S(console) S(jwt_key) S(topic_rule) S(access_rule) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
+    S(store) S(api_key) S(api) S(console) S(jwt_key) S(topic_rule) S(access_rule) S(device_ca) S(tenant) S(gb_listener) S(gb_device) S(gb_quirk) \
     S(gb_upstream_id) S(gb_upstream) S(gb28181) S(samples) S(media) S(logging) S(dev) S(drain) S(region) S(root)
 
 /* Choices: constant, name in YAML, help. FLAGS use bit 1 << constant. */

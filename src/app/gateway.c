@@ -222,6 +222,7 @@ static void on_keys(void *context)
 static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *error, size_t error_bytes)
 {
     hf_err err = open_logging(gateway, config, error, error_bytes);
+    struct hf_renewal_set *cas = NULL;
 
     raise_descriptor_limit();
     if (err == HF_OK)
@@ -239,6 +240,12 @@ static hf_err build(struct hf_gateway *gateway, struct hf_config *config, char *
     }
     if (err == HF_OK)
         err = hf_jwks_new(&gateway->logger, on_keys, gateway, &gateway->jwks);
+    if (err == HF_OK)
+        err = hf_renewal_new(&gateway->logger, gateway->worker_count, &gateway->renewal);
+    if (err == HF_OK)
+        err = hf_renewal_load(config, &cas, error, error_bytes);
+    if (err == HF_OK)
+        err = hf_renewal_use(gateway->renewal, cas);
     if (err == HF_OK)
         err = open_log(gateway, config, error, error_bytes);
     if (err == HF_OK)
@@ -416,6 +423,7 @@ void hf_gateway_stop(struct hf_gateway *gateway)
     hf_log_thread_stop(&gateway->log_thread);
     if (gateway->series != NULL)
         hf_series_thread_stop(gateway->series); /* its queries come back */
+    hf_renewal_stop(gateway->renewal);
     answer_callers(gateway);
     hf_store_thread_stop(&gateway->store_thread);
     hf_log(&gateway->logger, HF_LOG_STOPPED,
@@ -430,6 +438,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
         close_workers(gateway); /* here if it never started */
         if (gateway->series != NULL)
             hf_series_thread_stop(gateway->series);
+        hf_renewal_stop(gateway->renewal);
         answer_callers(gateway);
         for (unsigned i = 0; i < gateway->worker_count; i++)
             hf_worker_free(gateway->workers[i]);
@@ -448,6 +457,7 @@ void hf_gateway_free(struct hf_gateway *gateway)
     hf_log_close(gateway->log);
     hf_gateway_listeners_free(gateway);
     hf_jwks_free(gateway->jwks);
+    hf_renewal_free(gateway->renewal);
     hf_tenants_free(gateway->tenants);
     hf_latency_history_free(gateway->latency_history);
     hf_regions_free(gateway->regions);

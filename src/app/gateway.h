@@ -14,6 +14,7 @@
 #include "app/login.h"
 #include "app/pools.h"
 #include "app/regions.h"
+#include "app/renewal.h"
 #include "app/series_thread.h"
 #include "app/store_thread.h"
 #include "app/tail_thread.h"
@@ -55,7 +56,8 @@ struct hf_gateway {
     struct hf_log_sink_file sink;
     struct hf_gateway_rules *_Atomic rules; /* in force; exchanged by the main thread, read by all */
     struct hf_tenants *tenants;
-    struct hf_jwks *jwks; /* owns: keys of tokens that come by URL */
+    struct hf_jwks *jwks;       /* owns: keys of tokens that come by URL */
+    struct hf_renewal *renewal; /* owns */
     struct hf_trust trust;
     struct hf_regions *regions; /* owns */
     struct hf_log *log;

@@ -353,6 +353,15 @@ static void documents(struct hf_page *text, const struct hf_worker_stats *sum)
                 (double)sum->ws.document_answers_put_off);
 }
 
+static void renewals(struct hf_page *text, const struct hf_worker_stats *sum)
+{
+    hf_page_head(text, "certificate_renewals_total", "counter",
+                 "requests of devices for their next certificate, by what became of them");
+    for (unsigned i = 0; i < HF_RENEWALS; i++)
+        hf_page_add(text, "holdfast_certificate_renewals_total{result=\"%s\"} %llu\n", hf_renewal_name(i),
+                    (unsigned long long)sum->ws.renewals[i]);
+}
+
 static void book(struct hf_page *text, const char *name, const struct hf_ledger_counts *counts)
 {
     size_t rows;
@@ -550,6 +559,7 @@ size_t hf_gateway_metrics(struct hf_gateway *gateway, char **ret_text)
     sessions(&text, &sum);
     documents(&text, &sum);
     shadows(&text, &sum);
+    renewals(&text, &sum);
     hf_page_rows(&text, push_rows, HF_COUNT_OF(push_rows), &sum);
     ledger(&text, &sum);
     storage(&text, gateway, &sum);

@@ -112,6 +112,8 @@ void hf_worker_on_message(struct hf_loop *loop, unsigned mailbox, void *message)
         on_tail(worker, message);
     else if (mailbox == workers + 2)
         hf_series_arrived(worker->gateway->series, message);
+    else if (mailbox == workers + 3)
+        hf_worker_on_answer(worker, message);
     else
         hf_media_arrived(message, hf_gbw_media_told, &worker->gb);
 }

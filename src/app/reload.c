@@ -127,6 +127,7 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
     static struct hf_config_errors errors;
     struct hf_config *config = NULL;
     struct hf_gateway_rules *rules = NULL;
+    struct hf_renewal_set *cas = NULL;
     char error[HF_GATEWAY_ERROR_BYTES] = "out of memory";
 
     if (hf_config_load(path, settings, gateway->env, &config, &errors) != HF_OK) {
@@ -136,8 +137,10 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
         return;
     }
     if (hf_gateway_rules_new(config, gateway->env, &rules, error, sizeof(error)) != HF_OK ||
+        hf_renewal_load(config, &cas, error, sizeof(error)) != HF_OK ||
         hf_tenants_load(gateway->tenants, config, gateway->env, error, sizeof(error)) != HF_OK) {
         reject(gateway, error);
+        hf_renewal_set_free(cas);
         hf_gateway_rules_free(rules);
         hf_config_free(config);
         return;
@@ -146,6 +149,8 @@ void hf_gateway_reload(struct hf_gateway *gateway, const char *path, struct hf_c
         reject(gateway, "tenants: no memory or thread to fetch key sets; those before stay");
     if (hf_regions_use(gateway->regions, config) != HF_OK)
         reject(gateway, "regions: no memory; those before stay");
+    if (hf_renewal_use(gateway->renewal, cas) != HF_OK)
+        reject(gateway, "tenants: no thread to sign certificates of devices; nothing changes for them");
     log_changes(gateway, gateway->rules->config, config);
     reload_tls(gateway, config);
     hf_trust_reloaded(&gateway->trust);

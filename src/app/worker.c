@@ -280,7 +280,7 @@ static hf_err make_parts(struct hf_worker *worker, const struct hf_config *confi
     };
 
     worker->loop = hf_loop_new(&options);
-    worker->inbox = hf_inbox_new(gateway->worker_count + 4);
+    worker->inbox = hf_inbox_new(gateway->worker_count + 5);
     worker->to = calloc(gateway->worker_count, sizeof(struct hf_mailbox *));
     worker->backlog = calloc(gateway->worker_count, sizeof(*worker->backlog));
     worker->listeners = calloc(gateway->listener_count, sizeof(*worker->listeners));
@@ -406,12 +406,15 @@ hf_err hf_worker_connect(struct hf_worker *worker)
         err = hf_inbox_add(worker->inbox, tails, &worker->from_tail);
     if (err == HF_OK)
         err = hf_inbox_add(worker->inbox, HF_SERIES_QUERIES_MAX, &worker->from_series);
+    if (err == HF_OK)
+        err = hf_inbox_add(worker->inbox, HF_RENEWALS_WAITING_MAX, &worker->from_renewal);
     if (err == HF_OK && gateway->media != NULL)
         err = hf_inbox_add(worker->inbox, hf_media_entries(gateway->media), &worker->from_media);
     if (err == HF_OK && gateway->media != NULL)
         hf_media_connect(gateway->media, worker->index, worker->from_media);
     if (err == HF_OK)
         err = hf_loop_set_inbox(worker->loop, worker->inbox, hf_worker_on_message);
+    hf_renewal_connect(gateway->renewal, worker->index, worker->from_renewal);
     gateway->log_thread.to[worker->index] = worker->from_log;
     gateway->tail_thread.to[worker->index] = worker->from_tail;
     if (gateway->series != NULL)

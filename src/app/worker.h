@@ -103,10 +103,11 @@ struct hf_worker {
     char node[65]; /* name of this node */
     struct hf_loop *loop;
     struct hf_inbox *
-        inbox; /* mailboxes: 0..n-1 from worker i, n from the log thread, n+1 from the tail thread, n+2 from the series thread, n+3 from the media thread */
-    struct hf_mailbox **to;                                             /* to[i]: worker i's mailbox for us */
-    struct hf_mailbox *from_log, *from_tail, *from_series, *from_media; /* given to those threads */
-    struct hf_backlog *backlog;                                         /* by worker */
+        inbox; /* mailboxes: 0..n-1 from worker i, n from the log thread, n+1 from the tail thread, n+2 from the series thread, n+3 from the thread of certificates, n+4 from the media thread */
+    struct hf_mailbox **to; /* to[i]: worker i's mailbox for us */
+    struct hf_mailbox *from_log, *from_tail, *from_series, *from_renewal,
+        *from_media;            /* given to those threads */
+    struct hf_backlog *backlog; /* by worker */
     unsigned backlog_total;
     uint64_t backlog_done; /* posts that waited and are on their way */
     struct hf_app_journal journal;

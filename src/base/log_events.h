@@ -17,6 +17,7 @@
     X(HF_LOG_TLS_REJECTED, "tls_rejected", ERROR, "certificates rejected, old ones stay")   \
     X(HF_LOG_JWKS_FETCHED, "jwks_fetched", INFO, "key set fetched, in force")               \
     X(HF_LOG_JWKS_FAILED, "jwks_failed", WARN, "key set not fetched, the last good one stays") \
+    X(HF_LOG_CERTIFICATE_FAILED, "certificate_failed", ERROR, "the next certificate of a device could not be signed") \
     X(HF_LOG_DRAIN_STARTED, "drain_started", INFO, "draining connections")                  \
     X(HF_LOG_DRAIN_DONE, "drain_done", INFO, "drained")                                     \
     /* connections: the schema of OBS-5 */                                                  \

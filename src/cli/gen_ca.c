@@ -77,8 +77,11 @@ static int run_gen_ca(int argc, char **argv)
     if (err != HF_OK)
         return hf_cli_failed(argv[0], "%s", error[0] != '\0' ? error : hf_err_text(err));
     (void)printf("%s  the certificate: listeners.NAME.tls.client_ca_file, and what devices trust\n"
-                 "%s  its key: keep it away from the gateway's machine\n",
-                 cert, key);
+                 "%s  its key: keep it away from the gateway's machine%s\n",
+                 cert, key,
+                 request.parent != NULL
+                     ? "; or tenants.NAME.device_ca, for devices that renew over their sessions"
+                     : "");
     return hf_cli_flush(argv[0]);
 }
 

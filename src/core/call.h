@@ -25,6 +25,7 @@ enum hf_call_type {
     HF_CALL_LEDGER, /* sums over all workers: answer in `ledger` */
     HF_CALL_SIP, /* the last SIP messages of a camera, at most `targets` of them, the newest first: a JSON array in result. Also of one that is not there any more, or was never let in */
     HF_CALL_TRUST, /* which sessions of listener `topic` another CA set would cut, at most `targets` of them behind connection `offset`: a JSON object in result. payload: its certificates and CRLs in PEM; what it has none of is read as a reload would. Refused: result is why */
+    HF_CALL_CERTIFICATE, /* sign the CSR in payload for the device: answer in `certificate` and, the chain, in result */
     HF_CALL_DOCUMENT, /* read or change a document: see `document`; device names its device, or is "group/NAME" */
 };
 
@@ -175,6 +176,8 @@ struct hf_call {
     } document;
     struct hf_ledger_snapshot *ledger; /* the maker's storage, for LEDGER */
     struct hf_call_series *series; /* the maker's storage, for SERIES; the points it finds are in result */
+
+    struct hf_call_certificate *certificate; /* the maker's storage, for CERTIFICATE: core/renewal.h */
 
     void (*on_done)(struct hf_call *call);
     void *maker;

@@ -117,6 +117,7 @@ void hf_hub_call(struct hf_hub *hub, struct hf_tenant *tenant, struct hf_call *c
     case HF_CALL_REVOKE:        /* the adapters' business: core knows no credentials, */
     case HF_CALL_SIP:           /* no SIP, */
     case HF_CALL_TRUST:         /* no certificates, */
+    case HF_CALL_CERTIFICATE:   /* signs none, */
     case HF_CALL_SERIES: break; /* and keeps no series */
     case HF_CALL_LEDGER:
         hf_ledger_add(call->ledger, &hub->ledger.counts);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -277,6 +278,7 @@ static hf_err pair_fill(struct hf_pki_pair *pair, const struct hf_pki_ca *ca, X5
         err = hf_pki_key_pem(own_key, pair->key_pem, sizeof(pair->key_pem));
     if (err == HF_OK && X509_digest(certificate, EVP_sha256(), pair->fingerprint, NULL) != 1)
         err = HF_ERR_NOMEM;
+    pair->not_before_utc_ms = from_utc_ms;
     pair->not_after_utc_ms = hf_tls_asn1_utc_ms(X509_get0_notAfter(certificate));
     pair->renew_utc_ms = from_utc_ms + (pair->not_after_utc_ms - from_utc_ms) / 3 * 2;
     sk_X509_pop_free(above, X509_free);
@@ -460,14 +462,18 @@ static X509_REQ *read_csr(const void *csr, size_t csr_bytes)
     return request;
 }
 
+/* One that spells the curve out, although it is the same one, would get a certificate that peers refuse (RFC 5480 2.1.1). */
 static bool is_p256(EVP_PKEY *key)
 {
     char group[32] = "";
     size_t group_bytes = 0;
+    int spelled_out = 0;
 
     return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
            EVP_PKEY_get_group_name(key, group, sizeof(group), &group_bytes) == 1 &&
-           strcmp(group, "prime256v1") == 0;
+           strcmp(group, "prime256v1") == 0 &&
+           (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelled_out) != 1 ||
+            spelled_out == 0);
 }
 
 hf_err hf_pki_sign_csr(struct hf_pki_ca *ca, const void *csr, size_t csr_bytes, const char *tenant,
@@ -478,16 +484,17 @@ hf_err hf_pki_sign_csr(struct hf_pki_ca *ca, const void *csr, size_t csr_bytes, 
     EVP_PKEY *key = request == NULL ? NULL : X509_REQ_get0_pubkey(request);
     hf_err err = HF_ERR_MALFORMED;
 
-    if (request == NULL)
+    if (request == NULL) {
         snprintf(error, error_bytes, "not a certificate request in PEM or DER of at most %d bytes",
                  HF_PKI_CSR_BYTES_MAX);
-    else if (key == NULL || X509_REQ_verify(request, key) != 1)
-        snprintf(error, error_bytes, "the request is not signed with the key it asks a certificate for");
-    else
-        err = HF_OK;
-    if (err == HF_OK && !is_p256(key)) {
+    } else if (key == NULL || !is_p256(key)) { /* first: verifying with another kind may be dear */
         snprintf(error, error_bytes, "the request's key is not ECDSA P-256");
-        err = HF_ERR_INVALID;
+        err = HF_ERR_UNSUPPORTED;
+    } else if (X509_REQ_verify(request, key) != 1) {
+        snprintf(error, error_bytes, "the request is not signed with the key it asks a certificate for");
+        err = HF_ERR_DENIED;
+    } else {
+        err = HF_OK;
     }
     ERR_clear_error();
     if (err == HF_OK)

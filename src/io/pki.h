@@ -42,6 +42,8 @@ hf_err hf_pki_ca_intermediate(struct hf_pki_ca *parent, const char *common_name,
 /* A key file that others than its owner can read is refused (SEC-9). */
 hf_err hf_pki_ca_load(const char *cert_file, const char *key_file, struct hf_pki_ca **ret_ca, char *error,
                       size_t error_bytes);
+/* Do certificates that this CA signs end at a CA of this file (PEM), as the listeners have it? Lives are not looked at. */
+bool hf_pki_ca_trusted(const struct hf_pki_ca *ca, const char *ca_file);
 hf_err hf_pki_ca_save(const struct hf_pki_ca *ca, const char *cert_file, const char *key_file,
                       struct hf_pki_file_options options, char *error, size_t error_bytes);
 void hf_pki_ca_free(struct hf_pki_ca *ca); /* NULL is harmless */
@@ -51,6 +53,7 @@ struct hf_pki_pair {
     char cert_pem[HF_PKI_PEM_BYTES_MAX];
     char key_pem[1024]; /* empty when the key is the requester's; wipe with hf_pki_pair_wipe() */
     uint8_t fingerprint[32];
+    uint64_t not_before_utc_ms;
     uint64_t not_after_utc_ms, renew_utc_ms; /* renewal is offered from 2/3 of the life */
 };
 void hf_pki_pair_wipe(struct hf_pki_pair *pair);
@@ -68,7 +71,8 @@ hf_err hf_pki_server(struct hf_pki_ca *ca, const struct hf_pki_server_request *r
 hf_err hf_pki_device(struct hf_pki_ca *ca, const char *tenant, const char *device, unsigned days,
                      uint64_t now_utc_ms, struct hf_pki_pair *ret_pair, char *error, size_t error_bytes);
 /* The same for the public key of a CSR (PEM or DER), enrolment and renewal over the live session. HF_ERR_MALFORMED: not
- * a CSR, above HF_PKI_CSR_BYTES_MAX or its signature is wrong; HF_ERR_INVALID: its key is not ECDSA P-256. */
+ * a CSR, or above HF_PKI_CSR_BYTES_MAX; HF_ERR_UNSUPPORTED: its key is not ECDSA P-256, given by the curve's name; HF_ERR_DENIED: its
+ * signature is not of that key; HF_ERR_INVALID: a bad name or life; HF_ERR_EXPIRED: the CA. */
 hf_err hf_pki_sign_csr(struct hf_pki_ca *ca, const void *csr, size_t csr_bytes, const char *tenant,
                        const char *device, unsigned days, uint64_t now_utc_ms, struct hf_pki_pair *ret_pair,
                        char *error, size_t error_bytes);

@@ -181,6 +181,23 @@ hf_err hf_pki_ca_load(const char *cert_file, const char *key_file, struct hf_pki
     return HF_OK;
 }
 
+bool hf_pki_ca_trusted(const struct hf_pki_ca *ca, const char *ca_file)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *verification = X509_STORE_CTX_new();
+    bool trusted = false;
+
+    if (store != NULL && verification != NULL && X509_STORE_load_file(store, ca_file) == 1 &&
+        X509_STORE_CTX_init(verification, store, ca->certificate, ca->above) == 1) {
+        X509_STORE_CTX_set_flags(verification, X509_V_FLAG_NO_CHECK_TIME);
+        trusted = X509_verify_cert(verification) == 1;
+    }
+    ERR_clear_error();
+    X509_STORE_CTX_free(verification);
+    X509_STORE_free(store);
+    return trusted;
+}
+
 hf_err hf_pki_jwt_hs256(const char *secret_file, struct hf_pki_file_options options, char *error,
                         size_t error_bytes)
 {

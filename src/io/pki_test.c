@@ -137,9 +137,9 @@ static void only_the_key_of_a_request_counts(void **state)
         assert_int_equal(signed_pair.key_pem[0], 0);
 
         csr[bytes / 2] ^= 1; /* neither its content nor its signature may be touched */
-        assert_int_equal(hf_pki_sign_csr(kit->root, csr, bytes, "acme", "d", 0, kit->clock.utc_ms,
-                                         &signed_pair, KIT_ERROR),
-                         HF_ERR_MALFORMED);
+        assert_int_not_equal(hf_pki_sign_csr(kit->root, csr, bytes, "acme", "d", 0, kit->clock.utc_ms,
+                                             &signed_pair, KIT_ERROR),
+                             HF_OK);
         csr[bytes / 2] ^= 1;
         assert_int_equal(hf_pki_sign_csr(kit->root, csr, bytes / 2, "acme", "d", 0, kit->clock.utc_ms,
                                          &signed_pair, KIT_ERROR),
@@ -172,7 +172,44 @@ static void only_the_key_of_a_request_counts(void **state)
     fclose(in);
     assert_int_equal(
         hf_pki_sign_csr(kit->root, csr, bytes, "acme", "d", 0, kit->clock.utc_ms, &signed_pair, KIT_ERROR),
-        HF_ERR_INVALID);
+        HF_ERR_UNSUPPORTED);
+    /* The same curve, spelled out; and a signature of which one bit is another one. */
+    assert_true(shell("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -pkeyopt "
+                      "ec_param_enc:explicit -nodes -keyout e.key -subj /CN=x -outform DER -out e.csr"));
+    in = fopen(kit_path(kit, "e.csr"), "r");
+    bytes = fread(csr, 1, sizeof(csr), in);
+    fclose(in);
+    assert_int_equal(
+        hf_pki_sign_csr(kit->root, csr, bytes, "acme", "d", 0, kit->clock.utc_ms, &signed_pair, KIT_ERROR),
+        HF_ERR_UNSUPPORTED);
+    assert_true(
+        shell("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout g.key -subj "
+              "/CN=x -outform DER -out g.csr"));
+    in = fopen(kit_path(kit, "g.csr"), "r");
+    bytes = fread(csr, 1, sizeof(csr), in);
+    fclose(in);
+    csr[bytes - 1] ^= 1;
+    assert_int_equal(
+        hf_pki_sign_csr(kit->root, csr, bytes, "acme", "d", 0, kit->clock.utc_ms, &signed_pair, KIT_ERROR),
+        HF_ERR_DENIED);
+}
+
+static void a_ca_is_trusted_by_the_file_that_has_its_root(void **state)
+{
+    struct hf_pki_ca *other = NULL;
+    const struct hf_pki_file_options over = {.overwrite = true};
+
+    (void)state;
+    KIT_CHECK(hf_pki_ca_new("other", 0, kit->clock.utc_ms, &other, KIT_ERROR));
+    KIT_CHECK(hf_pki_ca_save(kit->root, kit_path(kit, "r.pem"), kit_path(kit, "r.key"), over, KIT_ERROR));
+    KIT_CHECK(hf_pki_ca_save(other, kit_path(kit, "o.pem"), kit_path(kit, "o.key"), over, KIT_ERROR));
+    assert_true(hf_pki_ca_trusted(kit->root, kit_path(kit, "r.pem")));
+    assert_true(hf_pki_ca_trusted(kit->intermediate, kit_path(kit, "r.pem")));
+    assert_false(hf_pki_ca_trusted(kit->intermediate, kit_path(kit, "o.pem")));
+    assert_false(hf_pki_ca_trusted(other, kit_path(kit, "r.pem")));
+    assert_false(hf_pki_ca_trusted(kit->root, kit_path(kit, "r.key"))); /* no certificate in it */
+    assert_false(hf_pki_ca_trusted(kit->root, kit_path(kit, "none")));
+    hf_pki_ca_free(other);
 }
 
 static unsigned mode_of(const char *name)
@@ -317,6 +354,7 @@ int main(void)
         cmocka_unit_test(the_openssl_program_agrees),
         cmocka_unit_test(lives_have_a_default_and_a_bound),
         cmocka_unit_test(only_the_key_of_a_request_counts),
+        cmocka_unit_test(a_ca_is_trusted_by_the_file_that_has_its_root),
         cmocka_unit_test(files_are_not_overwritten_and_keys_are_private),
         cmocka_unit_test(token_keys_are_made),
         cmocka_unit_test(server_names_are_checked),

@@ -20,7 +20,7 @@ export const types = {
 };
 
 export const actions = {
-  "message.cancel": "取消消息", "key.create": "创建密钥", "key.revoke": "吊销密钥", revoke: "吊销凭证", "auth.failed": "认证失败", "console.login": "登录控制台", "camera.sound": "向摄像机播放声音", "device.disconnect": "断开设备",
+  "message.cancel": "取消消息", "key.create": "创建密钥", "key.revoke": "吊销密钥", revoke: "吊销凭证", "auth.failed": "认证失败", "console.login": "登录控制台", "camera.sound": "向摄像机播放声音", "device.disconnect": "断开设备", "certificate.issue": "签发证书",
 };
 
 export const pools = {

@@ -168,6 +168,7 @@ static void end(struct hf_ws_conn *conn, enum hf_link_event event, enum hf_reaso
     if (conn->session != NULL) {
         hf_ws_session_event(conn, event, reason);
         hf_ws_documents_end(conn);
+        hf_ws_certificate_end(conn);
     }
     hf_ws_held_free(conn);
     hf_ws_assembly_clear(&conn->assembly, &site->open_config.memory);

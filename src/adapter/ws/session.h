@@ -1,6 +1,6 @@
 /* adapter/ws/session.h - what a connection of holdfast.v1 has beyond a raw one, for the files of this folder: session_open.c (AUTH, HELLO,
  * WELCOME), session_in.c (what the device says), session_out.c (what it is told), session_beat.c (liveness, states, the timer),
- * session_documents.c (PATCH). doc/protocol.md is the specification, section numbers in brackets; the rules are core's.
+ * session_documents.c (PATCH), session_certificate.c (PATCH of document 4). doc/protocol.md is the specification, section numbers in brackets; the rules are core's.
  *
  * HANDSHAKING until WELCOME went out, whatever hf_ws_state says: the socket is AUTH until HELLO was taken, then OPEN while the record that lets the
  * device in becomes durable. From WELCOME on the states of core/session/state.h count. */
@@ -39,6 +39,8 @@ struct hf_ws_session { /* in site->sessions */
     bool full : 1;                          /* messages wait because its window is full: counted */
     bool waiting : 1;                       /* it came with messages that it has not forgotten */
     bool clock_known : 1, clock_skewed : 1; /* by its heartbeats: conn->clock_ahead_ms */
+    bool certificates : 1;                  /* the capability was accepted; the number does not fit above */
+    bool renewing : 1;                      /* a request for a certificate is under way */
 };
 
 _Static_assert((HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC | HF_CAP_DOCUMENTS |
@@ -97,7 +99,12 @@ void hf_ws_documents_settle(struct hf_ws_conn *conn); /* answers for which there
 void hf_ws_documents_end(struct hf_ws_conn *conn);    /* its answers have nobody any more */
 bool hf_ws_takes_document(const struct hf_devconn *devconn, struct hf_slice name);
 bool hf_ws_takes_shadow(const struct hf_devconn *devconn, struct hf_slice name);
-/* False: it has to wait *ret_wait_ms. not_json: its change is none. */
+/* session_certificate.c. begin, from inside HELLO: may this device renew its certificate here? */
+bool hf_ws_certificate_begin(struct hf_ws_conn *conn, struct hf_slice tenant, struct hf_slice device);
+void hf_ws_certificate_welcomed(struct hf_ws_conn *conn);
+void hf_ws_certificate_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch, bool not_json);
+void hf_ws_certificate_end(struct hf_ws_conn *conn); /* its answer has nobody any more */
+/* session_documents.c. False: it has to wait *ret_wait_ms. not_json: its change is none. */
 bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *patch, bool not_json,
                          uint32_t *ret_wait_ms);
 

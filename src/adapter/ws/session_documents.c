@@ -422,6 +422,10 @@ bool hf_ws_session_patch(struct hf_ws_conn *conn, const struct hf_frame_patch *p
         hf_ws_session_refuse(conn, 0, HF_REASON_BAD_REQUEST, "the request of a PATCH must not be 0");
         return true;
     }
+    if (patch->document == HF_DOCUMENT_CERTIFICATE) {
+        hf_ws_certificate_patch(conn, patch, not_json);
+        return true;
+    }
     enum hf_reason reason = judge(documents, patch);
     if (reason == HF_REASON_NONE &&
         (not_json || (patch->document == HF_DOCUMENT_SHADOW && !hf_ws_shadow_parse(&shadow))))

@@ -122,6 +122,10 @@ bool hf_ws_session_hello(struct hf_ws_conn *conn, const struct hf_frame_hello *h
     struct hf_identity known = *identity; /* the admit goes */
     conn->session->capabilities = hello->capabilities & OUR_CAPABILITIES;
     conn->session->capabilities |= (uint8_t)hf_ws_documents_begin(conn, known.tenant, hello);
+    conn->session->certificates =
+        (hello->capabilities & HF_CAP_CERTIFICATES) &&
+        hf_ws_certificate_begin(conn, known.tenant->name,
+                                (struct hf_slice){known.device, known.device_bytes});
     conn->session->beat.rules = &rules->beats[profile_of(rules, hello)];
     conn->session->waiting = hello->uplink_first < hello->uplink_next;
     if (hf_ws_authenticated(conn, &known, hello, &reason) == HF_OK)
@@ -178,7 +182,7 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
         .version = VERSION,
         .result = (uint8_t)opened->result,
         .reason = (uint16_t)opened->reason,
-        .capabilities = session->capabilities,
+        .capabilities = session->capabilities | (session->certificates ? (uint32_t)HF_CAP_CERTIFICATES : 0),
         .epoch = opened->epoch,
         .connection_id = devconn->conn_id,
         .uplink_received = opened->uplink_received,
@@ -213,5 +217,6 @@ void hf_ws_session_welcome(struct hf_devconn *devconn, const struct hf_session_o
     refuse_again(conn, opened->refusals);
     hf_ws_log(conn, "OPEN", HF_REASON_CONNECTED, 0, HF_OK);
     hf_ws_arm(conn);
+    hf_ws_certificate_welcomed(conn);
     hf_ws_documents_welcomed(conn);
 }

@@ -65,6 +65,7 @@ hf_err hf_ws_site_init(struct hf_ws_site *site, const struct hf_ws_limits *limit
     hf_list_init(&site->held);
     hf_list_init(&site->lingering);
     hf_list_init(&site->acks_open);
+    hf_list_init(&site->renewals);
     hf_ws_site_set_limits(site, limits);
     if (site->conns != NULL && site->acks != NULL && site->sessions != NULL)
         return HF_OK;
@@ -96,6 +97,8 @@ void hf_ws_site_deinit(struct hf_ws_site *site)
     scratch_free(&site->deflated);
     scratch_free(&site->unescaped);
     hf_map_deinit(&site->credentials);
+    free(site->renewal_rates);
+    site->renewal_rates = NULL;
     hf_slab_free(site->conns);
     hf_slab_free(site->acks);
     hf_slab_free(site->sessions);

@@ -14,6 +14,7 @@
 #include "codec/ws/frame.h"
 #include "codec/ws/handshake.h"
 #include "core/hub.h"
+#include "core/renewal.h"
 #include "core/session/state.h"
 
 enum {
@@ -59,7 +60,16 @@ struct hf_ws_stats {
     uint64_t document_bytes_now,
         document_calls_refused,   /* above a bound of session.h, or its home was busy */
         document_answers_put_off; /* a full link had no room for them; told when there is */
+    uint64_t
+        renewals[HF_RENEWALS]; /* requests of devices for their next certificate, by what became of them */
     struct hf_ws_session_stats session;
+};
+
+struct hf_ws_certificate { /* that a device shows at TLS */
+    bool accepted;         /* still: neither denied or revoked nor out of its life */
+    bool renewable;        /* there is a CA that signs for its tenant */
+    uint64_t not_before_ms, not_after_ms;
+    uint8_t fingerprint[32];
 };
 
 struct hf_ws_conn;
@@ -86,6 +96,9 @@ struct hf_ws_site_ops {
     void (*random)(void *context, void *out, size_t bytes);
     /* As hf_backend_ops.call. NULL: sessions have no documents. */
     hf_err (*call)(void *context, struct hf_call *call);
+    /* False: the link shows no certificate of this device. NULL: none ever does, and none is renewed. */
+    bool (*certificate)(void *context, struct hf_link *link, struct hf_slice tenant, struct hf_slice device,
+                        struct hf_ws_certificate *ret_certificate);
     /* A session's connection changed its state (WS-11). May be NULL. */
     void (*on_state)(void *context, const struct hf_ws_conn *conn, enum hf_link_state before,
                      enum hf_link_event event, enum hf_link_state after, enum hf_reason reason);
@@ -119,6 +132,9 @@ struct hf_ws_site { /* one per worker */
     struct hf_list_node held;      /* hf_ws_held: connections whose input waits */
     struct hf_ws_held *feeding;    /* what waited and is at work now; NULL = nothing */
     struct hf_ws_corrupt_batch corrupt_batches[HF_WS_CORRUPT_BATCHES]; /* the latest first */
+    struct hf_list_node renewals;           /* requests for certificates under way; session_certificate.c */
+    unsigned renewal_count;                 /* of them */
+    struct hf_renewal_rates *renewal_rates; /* owns; NULL until the first one */
     struct hf_ws_stats stats;
 };
 

@@ -68,13 +68,20 @@ enum { /* [2] capabilities */
        HF_CAP_DOCUMENTS = 1 << 5,
        HF_CAP_SHADOW = 1 << 6,
        HF_CAP_REFUSALS = 1 << 7,
+       HF_CAP_CERTIFICATES = 1 << 8,
 };
 
 enum hf_session_result { HF_SESSION_NEW, HF_SESSION_RESUMED, HF_SESSION_REBUILT }; /* "new" ... */
 enum hf_result_status { HF_RESULT_OK, HF_RESULT_FAILED, HF_RESULT_EXPIRED, HF_RESULT_UNSUPPORTED };
 enum hf_profile { HF_PROFILE_ANY, HF_PROFILE_DEFAULT, HF_PROFILE_HA, HF_PROFILE_ADAPTIVE, HF_PROFILES };
 enum hf_durability { HF_DURABILITY_NONE, HF_DURABILITY_FSYNC, HF_DURABILITY_REPLICATED };
-enum hf_document_kind { HF_DOCUMENT_NONE, HF_DOCUMENT_CONTEXT, HF_DOCUMENT_GROUP, HF_DOCUMENT_SHADOW };
+enum hf_document_kind {
+    HF_DOCUMENT_NONE,
+    HF_DOCUMENT_CONTEXT,
+    HF_DOCUMENT_GROUP,
+    HF_DOCUMENT_SHADOW,
+    HF_DOCUMENT_CERTIFICATE, /* no document: the next certificate of the device */
+};
 enum hf_patch_kind { HF_PATCH_FULL, HF_PATCH_MERGE, HF_PATCH_JSON };
 enum hf_merge {
     HF_MERGE_KEEP,

@@ -11,10 +11,10 @@
         }                                                             \
     }
 
-const struct hf_layout_names hf_layout_documents = NAMES("none", "context", "group", "shadow");
+const struct hf_layout_names hf_layout_documents = NAMES("none", "context", "group", "shadow", "certificate");
 const char *const hf_layout_capabilities[HF_LAYOUT_CAPABILITIES] = {
     [0] = "heartbeat", [1] = "resume", [2] = "selective_ack", [4] = "crc",
-    [5] = "documents", [6] = "shadow", [7] = "refusals",
+    [5] = "documents", [6] = "shadow", [7] = "refusals",      [8] = "certificates",
 };
 static const struct hf_layout_names results = NAMES("new", "resumed", "rebuilt");
 static const struct hf_layout_names statuses = NAMES("ok", "failed", "expired", "unsupported");

@@ -44,7 +44,7 @@ enum {                       /* row->flags */
 enum {
     HF_LAYOUT_LIST_MAX = HF_FRAME_ALTERNATES_MAX, /* texts that a list holds; further ones are skipped */
     HF_LAYOUT_ROWS_MAX = 32,
-    HF_LAYOUT_CAPABILITIES = 8,
+    HF_LAYOUT_CAPABILITIES = 9,
     HF_LAYOUT_UNKNOWN = UINT8_MAX, /* NAME: a name that this version does not know */
     HF_LAYOUT_FORMAT_JSON = 1,     /* DLV-1 */
     HF_LAYOUT_EXTENSION_HEAD_BYTES = 4,

@@ -34,7 +34,7 @@ static inline void fuzz_trim(struct hf_slice *json)
 static inline struct hf_frame fuzz_as_json_knows_it(const struct hf_frame *frame)
 {
     const uint32_t named = HF_CAP_HEARTBEAT | HF_CAP_RESUME | HF_CAP_SELECTIVE_ACK | HF_CAP_CRC |
-                           HF_CAP_DOCUMENTS | HF_CAP_SHADOW | HF_CAP_REFUSALS;
+                           HF_CAP_DOCUMENTS | HF_CAP_SHADOW | HF_CAP_REFUSALS | HF_CAP_CERTIFICATES;
     struct hf_frame known = *frame;
 
     known.crc = false;

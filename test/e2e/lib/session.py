@@ -11,14 +11,14 @@ from lib.rawws import BINARY, CLOSE, TEXT
 TYPES = dict(hello=1, welcome=2, data=3, ack=4, gap=5, command=6, result=7, patch=8, delta=9, ping=10, pong=11, bye=12,
              auth=13, subscribe=14, refuse=15)
 NAMES = {number: name for name, number in TYPES.items()}
-CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32, shadow=64, refusals=128)
+CAPABILITIES = dict(heartbeat=1, resume=2, selective_ack=4, crc=16, documents=32, shadow=64, refusals=128, certificates=256)
 RESULTS = ["new", "resumed", "rebuilt"]
 PROFILES = ["any", "default", "ha", "adaptive"]
-DOCUMENTS, KINDS, MERGES = ["none", "context", "group", "shadow"], ["full", "merge", "json"], ["keep", "lww", "version", "conflict_free"]
+DOCUMENTS, KINDS, MERGES = ["none", "context", "group", "shadow", "certificate"], ["full", "merge", "json"], ["keep", "lww", "version", "conflict_free"]
 STATUSES = ["ok", "failed", "expired", "unsupported"]
-REASONS = dict(none=0, normal=1, drain=2, protocol_error=3, unsupported_data=4, message_too_big=7, credentials_missing=20,
+REASONS = dict(none=0, normal=1, drain=2, protocol_error=3, unsupported_data=4, message_too_big=7, internal_error=8, try_later=10, credentials_missing=20,
                credentials_invalid=21, credentials_expired=22, auth_timeout=23, forbidden=24, revoked=25, identity_mismatch=26,
-               heartbeat_timeout=30, replaced=40, admin_disconnect=41, tenant_limit=52, storage_full=60, busy=62, canceled=64,
+               heartbeat_timeout=30, replaced=40, admin_disconnect=41, rate_limit=50, tenant_limit=52, storage_full=60, busy=62, canceled=64,
                expired=71, bad_request=90, not_found=91, version=98, not_implemented=99, session_broken=100, gap=101, unknown_session=102,
                invalid_heartbeat=103, corrupt=104, stalled=105, version_conflict=106, unmatched=107, queue_lost=108)
 REASON_NAMES = {number: name for name, number in REASONS.items()}

@@ -9,7 +9,7 @@
  *     hf_client_start(client);                // on a thread of the library's, or:
  *     poll(hf_client_fd(client), hf_client_timeout_ms(client)) ... hf_client_step(client);
  *
- * Threads. hf_client_publish, _acknowledge, _answer, _subscribe, _patch, _renew, _network, _stop, _stats and _path may be called from any thread and from within callbacks; they never block
+ * Threads. hf_client_publish, _acknowledge, _answer, _subscribe, _patch, _request_certificate, _renew, _network, _stop, _stats and _path may be called from any thread and from within callbacks; they never block
  * on the network or the disk. Everything else belongs to one thread. All callbacks come from the thread that runs the client (_run, _step, or the library's own).
  *
  * Promises. A message whose completion said HOLDFAST_OK survives kill -9 and, with a queue file that is power safe, power cuts; it reaches the gateway's log exactly
@@ -109,6 +109,10 @@ enum {
     HOLDFAST_MERGE_OPLOG
 };
 enum { HOLDFAST_CHANGE_BYTES_MAX = 15 * 1024 };
+enum {
+    HOLDFAST_CSR_BYTES_MAX = 8192,
+    HOLDFAST_CHAIN_BYTES_MAX = 16384
+}; /* a request for a certificate, and what comes back, with its NUL */
 
 enum { HOLDFAST_RESULT_OK = 0, HOLDFAST_RESULT_FAILED, HOLDFAST_RESULT_EXPIRED, HOLDFAST_RESULT_UNSUPPORTED };
 
@@ -186,6 +190,20 @@ struct hf_client_context {
         full; /* json is the document; else an array of operations (RFC 6902) that add and remove whole top-level members: apply them to what there is */
     const char *json; /* not NUL-terminated; NULL: nothing that the application lacks */
     size_t json_bytes;
+};
+
+/* The device's next certificate (doc/protocol.md, Certificate). */
+struct hf_client_certificate {
+    uint32_t
+        request; /* of hf_client_request_certificate, which this answers; 0: after connecting, when the one in use can be renewed */
+    const char *
+        result; /* "issued", or why not: "too_early", "rate_limit", "key" ...; "" with request 0, and when nothing could be sent */
+    const char *
+        reason; /* "none", or a name of doc/reasons.md: "connection_gone", "not_implemented" (this connection renews none) */
+    const char *detail; /* for people */
+    const char *chain;  /* PEM, the device's certificate first; NULL: there is none */
+    uint64_t not_after_ms, renew_from_ms,
+        retry_ms; /* UTC, of the new one if there is one; of the one in use; how long to wait. 0 = not said */
 };
 
 struct hf_client_stats {
@@ -303,6 +321,10 @@ struct hf_client_options {
     void (*on_path)(void *user,
                     const struct hf_client_path
                         *path); /* path->suspect has changed; with each connection it begins as 0 */
+
+    /* Renewal of the client certificate over the session; NULL = takes no part. With a chain: store it in cert_file, with the key of the request in key_file, in a way that a power cut leaves the old pair or the
+     * new one, and return HOLDFAST_OK: the next connection reads the files again. Anything else: it goes on with the one it has. message_bytes_max as for documents. */
+    int (*on_certificate)(void *user, const struct hf_client_certificate *certificate);
 };
 
 #define HOLDFAST_OPTIONS_INIT                    \
@@ -387,6 +409,10 @@ struct hf_client_change {
  * may wait for their answers ("busy"). HOLDFAST_ERR_INVALID: also without on_document, or on_shadow. HOLDFAST_ERR_LIMIT: too large, or as hf_client_publish. */
 HOLDFAST_API int hf_client_patch(struct hf_client *client, const struct hf_client_change *change,
                                  uint32_t *ret_request);
+/* Asks for the device's next certificate with a request (PKCS #10 as PEM, at most HOLDFAST_CSR_BYTES_MAX) that the application has made and signed with its key, which stays here: `openssl req -new -key`.
+ * on_certificate with *ret_request (which may be NULL) follows, also when nothing could be sent. HOLDFAST_ERR_INVALID: also without on_certificate; HOLDFAST_ERR_LIMIT: too large, or as hf_client_publish. */
+HOLDFAST_API int hf_client_request_certificate(struct hf_client *client, const char *csr,
+                                               uint32_t *ret_request);
 /* Asks `token` for a fresh one and shows it over the open connection; on_credentials or on_close follows. A broker has no such thing: on_error, HOLDFAST_ERR_UNSUPPORTED. */
 HOLDFAST_API int hf_client_renew(struct hf_client *client);
 

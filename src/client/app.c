@@ -6,6 +6,7 @@
 #include "base/uuid.h"
 #include "client/driver.h"
 #include "client/session/core_path.h"
+#include "codec/json/scan.h"
 
 enum { TEXT_BYTES = 257 };
 _Static_assert((int)HOLDFAST_SUSPECT_NAME == (int)HF_PATH_NAME &&
@@ -208,9 +209,52 @@ static void on_credentials(void *user, uint64_t expires_ms)
         client->options.on_credentials(client->options.user, expires_ms);
 }
 
+/* "" when it is not there, or longer than there is room for. */
+static void text_field(const struct hf_json_field *field, char *out, size_t out_bytes)
+{
+    struct hf_slice text = {NULL, 0};
+
+    if (!field->found || hf_json_to_text(field, out, out_bytes - 1, &text) != HF_OK ||
+        text.bytes >= out_bytes) {
+        out[0] = '\0';
+        return;
+    }
+    memmove(out, text.at, text.bytes);
+    out[text.bytes] = '\0';
+}
+
+/* What the application has stored is read from its files for the next connection. */
+static void on_certificate(struct hf_client *client, const struct hf_client_document *document)
+{
+    struct hf_json_field fields[] = {HF_JSON_FIELD("result"),        HF_JSON_FIELD("detail"),
+                                     HF_JSON_FIELD("certificate"),   HF_JSON_FIELD("not_after_ms"),
+                                     HF_JSON_FIELD("renew_from_ms"), HF_JSON_FIELD("retry_ms")};
+    enum { RESULT_BYTES = 64, DETAIL_BYTES = 256 };
+    char result[RESULT_BYTES] = "", detail[DETAIL_BYTES] = "", chain[HOLDFAST_CHAIN_BYTES_MAX] = "";
+    char *const texts[] = {result, detail, chain};
+    static const size_t rooms[] = {RESULT_BYTES, DETAIL_BYTES, HOLDFAST_CHAIN_BYTES_MAX};
+    struct hf_client_certificate told = {.request = document->request,
+                                         .reason = hf_reason_name(document->reason),
+                                         .result = result,
+                                         .detail = detail};
+
+    if (document->json.bytes > 0 &&
+        hf_json_scan(document->json.at, document->json.bytes, fields, HF_COUNT_OF(fields), 0) == HF_OK) {
+        for (size_t i = 0; i < HF_COUNT_OF(texts); i++)
+            text_field(&fields[i], texts[i], rooms[i]);
+        (void)hf_json_to_u64(&fields[3], &told.not_after_ms);
+        (void)hf_json_to_u64(&fields[4], &told.renew_from_ms);
+        (void)hf_json_to_u64(&fields[5], &told.retry_ms);
+    }
+    if (chain[0] != '\0')
+        told.chain = chain;
+    if (client->options.on_certificate(client->options.user, &told) == HOLDFAST_OK && told.chain != NULL)
+        client->tls_stale = true;
+}
+
 static void on_document(void *user, const struct hf_client_document *document)
 {
-    const struct hf_client *client = user;
+    struct hf_client *client = user;
     char id[HF_UUID_TEXT_BYTES + 1];
     const struct hf_client_context told = {.document = document->document,
                                            .request = document->request,
@@ -221,6 +265,10 @@ static void on_document(void *user, const struct hf_client_document *document)
                                            .json = document->json.bytes > 0 ? document->json.at : NULL,
                                            .json_bytes = document->json.bytes};
 
+    if (document->document == HF_DOCUMENT_CERTIFICATE) {
+        on_certificate(client, document);
+        return;
+    }
     hf_uuid_text(document->snapshot_id, id);
     (document->document == HF_DOCUMENT_SHADOW ? client->options.on_shadow
                                               : client->options.on_document)(client->options.user, &told);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/sb.h"
 #include "client/driver.h"
+#include "core/renewal.h"
 
 /* One numbering, said twice because the public header stands alone. */
 #define SAME(public_name, name) _Static_assert((int)(public_name) == (int)(name), #public_name)
@@ -39,6 +41,7 @@ SAME(HOLDFAST_PATCH_JSON, HF_PATCH_JSON);
 SAME(HOLDFAST_MERGE_CONFLICT_FREE, HF_MERGE_CONFLICT_FREE);
 SAME(HOLDFAST_MERGE_OPLOG, HF_MERGE_OPLOG);
 SAME(HOLDFAST_CHANGE_BYTES_MAX, HF_CLIENT_CHANGE_BYTES_MAX);
+SAME(HOLDFAST_CSR_BYTES_MAX, HF_RENEWAL_CSR_BYTES_MAX);
 #undef SAME
 
 enum { FORMAT_MAX = HOLDFAST_FORMAT_SAMPLES };
@@ -154,6 +157,8 @@ static const char *missing_of(const struct hf_client_options *options, const str
         return NULL;
     if (options->on_document != NULL || options->on_shadow != NULL)
         return "mqtt:// has no documents and no shadows: leave on_document and on_shadow out";
+    if (options->on_certificate != NULL)
+        return "mqtt:// renews no certificates: leave on_certificate out";
     if (options->on_command != NULL)
         return "mqtt:// has no commands: leave on_command out; messages come to on_message";
     if (options->group_count > 0)
@@ -438,6 +443,32 @@ int hf_client_patch(struct hf_client *client, const struct hf_client_change *cha
     entry.payload_bytes = change->json_bytes;
     entry.request = draw_request(client);
     err = hf_line_put(&client->line, &entry);
+    if (err == HF_OK && ret_request != NULL)
+        *ret_request = entry.request;
+    return err;
+}
+
+int hf_client_request_certificate(struct hf_client *client, const char *csr, uint32_t *ret_request)
+{
+    char json[2 * HOLDFAST_CSR_BYTES_MAX + 16]; /* no character of a PEM takes more than two */
+    struct hf_line_entry entry = {.kind = HF_LINE_PATCH, .document = HF_DOCUMENT_CERTIFICATE};
+    size_t bytes = csr != NULL ? strlen(csr) : 0;
+    struct hf_sb sb;
+
+    if (client->options.on_certificate == NULL || bytes == 0)
+        return HOLDFAST_ERR_INVALID;
+    if (bytes > HOLDFAST_CSR_BYTES_MAX)
+        return HOLDFAST_ERR_LIMIT;
+    hf_sb_init(&sb, json, sizeof(json));
+    hf_sb_text(&sb, "{\"csr\":");
+    hf_sb_json(&sb, (struct hf_slice){csr, bytes});
+    hf_sb_char(&sb, '}');
+    if (sb.overflow)
+        return HOLDFAST_ERR_INVALID;
+    entry.payload = json;
+    entry.payload_bytes = sb.bytes;
+    entry.request = draw_request(client);
+    hf_err err = hf_line_put(&client->line, &entry);
     if (err == HF_OK && ret_request != NULL)
         *ret_request = entry.request;
     return err;

@@ -368,10 +368,17 @@ static void take_context(void *user, const struct hf_client_context *context)
     (void)context;
 }
 
+static int take_certificate(void *user, const struct hf_client_certificate *certificate)
+{
+    (void)user;
+    (void)certificate;
+    return HOLDFAST_OK;
+}
+
 static void what_a_broker_has_not_is_refused(const struct hf_client_options *given)
 {
     static const char *const groups[] = {"g"};
-    struct hf_client_options rows[6];
+    struct hf_client_options rows[7];
     struct hf_client *client;
     char error[256];
 
@@ -389,6 +396,7 @@ static void what_a_broker_has_not_is_refused(const struct hf_client_options *giv
     rows[3].on_shadow = take_context;
     rows[4].groups = groups, rows[4].group_count = 1;
     rows[5].crc = true;
+    rows[6].on_certificate = take_certificate;
     for (size_t i = 1; i < HF_COUNT_OF(rows); i++) {
         assert_int_equal(hf_client_new(&rows[i], &client, error, sizeof(error)), HOLDFAST_ERR_UNSUPPORTED);
         assert_non_null(strstr(error, "mqtt://"));

@@ -334,6 +334,7 @@ static hf_err open_engine(struct hf_client *client)
                                       .crc = options->crc,
                                       .documents = options->on_document != NULL,
                                       .shadow = options->on_shadow != NULL,
+                                      .certificates = options->on_certificate != NULL,
                                       .context_version = options->context_version,
                                       .shadow_version = options->shadow_version,
                                       .group_version = options->group_version,

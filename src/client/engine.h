@@ -202,8 +202,8 @@ struct hf_client_config {
     uint32_t message_bytes_max;               /* downlink; 0 = default */
     uint32_t attempts_max;                    /* 0 = never gives up */
     uint32_t backoff_base_ms, backoff_cap_ms; /* 0 = RC-1's */
-    bool crc;               /* CRC-32C on what is sent, as far as it fits the output buffer */
-    bool documents, shadow; /* offered */
+    bool crc;                             /* CRC-32C on what is sent, as far as it fits the output buffer */
+    bool documents, shadow, certificates; /* offered */
     uint64_t context_version, group_version, shadow_version; /* that the application has; 0 = none */
     struct hf_ws_memory memory;
 };

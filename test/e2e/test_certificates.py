@@ -17,6 +17,7 @@ from lib.gateway import eventually
 from lib.rawws import CLOSE, Refused, close_payload
 from lib.session import Device, Session
 from lib.tokens import jwt
+from test_client import Example, ws_url
 from test_faults_peers import main_listener
 
 DAY = timedelta(days=1)
@@ -160,6 +161,32 @@ def test_the_renewed_certificate_connects(gateways, pki, form):
         Renewing(gw, pki, "due", "next", form)
     with Renewing(gw, pki, "due", "due", form) as device:
         assert device.offer(), "the old one is as good as it was"
+
+
+def test_libholdfast_puts_the_new_one_to_use(gateways, pki, tmp_path):
+    """It is stored by the program, read for the next connection, and not before; what is refused changes nothing."""
+    gw = gateways(config(pki))
+    pair = pki.folder / "pair.pem"
+    pair.write_text((pki.folder / "due.pem").read_text() + (pki.folder / "due.key").read_text())
+    old = pair.read_text()
+    csr(pki, "next")
+    csr(pki, "rsa", ("rsa:2048",))
+    with Example("device_certificate", ws_url(gw, "tls"), pki.path("gateway-ca.pem"), pair, folder=tmp_path) as device:
+        device.wait_line(lambda line: line.startswith("open"))
+        device.wait_line(lambda line: line.startswith("offer"))
+        device.write(pki.path("rsa"))
+        device.wait_line(lambda line: line.startswith("refused bad_request key"))
+        assert pair.read_text() == old
+        device.write(pki.path("next"))
+        stored = device.wait_line(lambda line: line.startswith("stored until"))
+        new = x509.load_pem_x509_certificate(pair.read_bytes())
+        assert int(stored.split()[-1]) == utc_ms(new.not_valid_after) and pair.stat().st_mode & 0o777 == 0o600
+        assert len([line for line in device.lines if line.startswith("open")]) == 1, "the session goes on"
+        gw.api().post("/v1/devices/due/disconnect", {})
+        late = device.wait_line(lambda line: line.startswith("offer") and int(line.split()[1]) > utc_ms(datetime.utcnow()), timeout_s=40)
+        assert int(late.split()[1]) == utc_ms(new.not_valid_before) + (utc_ms(new.not_valid_after) - utc_ms(new.not_valid_before)) // 3 * 2
+        device.write(pki.path("next"))
+        device.wait_line(lambda line: line.startswith("refused try_later too_early"))
 
 
 def test_each_refusal_has_its_name(gateways, pki):

@@ -279,6 +279,45 @@ static void a_delta_of_the_shadow_is_told_and_said_to_have_come(void **state)
     expect(kit, "document 1 request=0 none version=9 full {}\n");
 }
 
+static hf_err ask(struct kit *kit, uint32_t request)
+{
+    const struct hf_client_patch change = {
+        .request = request, .document = HF_DOCUMENT_CERTIFICATE, .json = HF_SLICE("{\"csr\":\"\"}")};
+
+    return hf_client_core_patch(kit->core, &kit->now, &change);
+}
+
+static void a_certificate_has_no_version(void **state)
+{
+    struct kit *kit = *state;
+
+    assert_int_equal(ask(kit, 1), HF_ERR_UNSUPPORTED); /* by this connection */
+    hf_client_core_free(kit->core);
+    kit->config.certificates = true;
+    kit->welcome.capabilities = HF_CAP_CERTIFICATES;
+    kit_core_new(kit);
+    hf_client_core_start(kit->core, &kit->now);
+    kit_established(kit);
+    forget(kit);
+    for (unsigned i = 0; i < 2; i++) { /* each offer is told */
+        delta(kit, (struct hf_frame_delta){.document = HF_DOCUMENT_CERTIFICATE, .json = HF_SLICE("{}")});
+        expect(kit, "document 4 request=0 none version=0 full {}\n");
+    }
+    assert_int_equal(ask(kit, 1), HF_OK);
+    expect(kit, "> PATCH 1 document=4 kind=0 base=0 {\"csr\":\"\"}\n");
+    delta(kit, (struct hf_frame_delta){.document = HF_DOCUMENT_CERTIFICATE,
+                                       .request = 1,
+                                       .reason = HF_REASON_TRY_LATER,
+                                       .json = HF_SLICE("{}")});
+    expect(kit, "document 4 request=1 try_later version=0 full {}\n");
+    delta(kit, (struct hf_frame_delta){.document = HF_DOCUMENT_CERTIFICATE, .request = 1}); /* once more */
+    expect(kit, "");
+    assert_int_equal(ask(kit, 2), HF_OK);
+    forget(kit);
+    hf_client_core_closed(kit->core, &kit->now);
+    expect(kit, "close\ndocument 4 request=2 connection_gone version=0\nclosed 1006 none LOST\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
@@ -290,6 +329,7 @@ int main(void)
         T(patches_are_bounded),
         T(without_the_capability_there_are_none),
         T(a_delta_of_the_shadow_is_told_and_said_to_have_come),
+        T(a_certificate_has_no_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

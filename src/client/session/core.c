@@ -32,8 +32,8 @@ static bool limits_are_sound(const struct hf_client_config *config)
            (config->window_bytes == 0 ||
             (config->window_bytes >= HF_WINDOW_BYTES_MIN && config->window_bytes <= HF_WINDOW_BYTES_MAX)) &&
            config->message_bytes_max <= HF_CLIENT_MESSAGE_BYTES_MAX_LIMIT &&
-           (!(config->documents || config->shadow) || config->message_bytes_max == 0 ||
-            config->message_bytes_max >= HF_CLIENT_DOCUMENT_BYTES_MAX);
+           (!(config->documents || config->shadow || config->certificates) ||
+            config->message_bytes_max == 0 || config->message_bytes_max >= HF_CLIENT_DOCUMENT_BYTES_MAX);
 }
 
 static struct hf_slice copy_text(char **at, struct hf_slice text)
@@ -79,6 +79,7 @@ static void configure(struct hf_client_core *core, const struct hf_client_config
     core->crc = config->crc;
     core->documents = config->documents;
     core->shadow = config->shadow;
+    core->certificates = config->certificates;
     core->document_versions[HF_DOCUMENT_CONTEXT] = config->context_version;
     core->document_versions[HF_DOCUMENT_SHADOW] = config->shadow_version;
     core->document_versions[HF_DOCUMENT_GROUP] = config->group_version;

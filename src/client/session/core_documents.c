@@ -17,16 +17,22 @@ static bool is_known(unsigned document)
 
 static uint32_t capability_of(unsigned document)
 {
-    return document == HF_DOCUMENT_SHADOW ? HF_CAP_SHADOW : HF_CAP_DOCUMENTS;
+    return document == HF_DOCUMENT_SHADOW        ? HF_CAP_SHADOW
+           : document == HF_DOCUMENT_CERTIFICATE ? HF_CAP_CERTIFICATES
+                                                 : HF_CAP_DOCUMENTS;
 }
 
 static bool takes_part(const struct hf_client_core *core, unsigned document)
 {
+    if (document == HF_DOCUMENT_CERTIFICATE)
+        return core->certificates;
     return is_known(document) && (document == HF_DOCUMENT_SHADOW ? core->shadow : core->documents);
 }
 
 void hf_core_documents_hello(const struct hf_client_core *core, struct hf_frame_hello *hello)
 {
+    if (core->certificates)
+        hello->capabilities |= HF_CAP_CERTIFICATES;
     for (unsigned document = HF_DOCUMENT_CONTEXT; document <= HF_DOCUMENT_SHADOW; document++) {
         if (!takes_part(core, document))
             continue;
@@ -64,7 +70,8 @@ hf_err hf_client_core_patch(struct hf_client_core *core, const struct hf_client_
 {
     hf_err err = HF_OK;
 
-    if (patch->request == 0 || (patch->request & ASK) || !is_known(patch->document) ||
+    if (patch->request == 0 || (patch->request & ASK) ||
+        (!is_known(patch->document) && patch->document != HF_DOCUMENT_CERTIFICATE) ||
         patch->kind > HF_PATCH_JSON || patch->merge >= HF_MERGES || patch->json.bytes == 0)
         return HF_ERR_INVALID;
     if (patch->json.bytes > HF_CLIENT_CHANGE_BYTES_MAX)
@@ -216,6 +223,11 @@ void hf_core_delta(struct hf_client_core *core, const struct hf_frame_delta *del
         return;
     }
     memcpy(told.snapshot_id, delta->snapshot_id, sizeof(told.snapshot_id));
+    if (delta->document == HF_DOCUMENT_CERTIFICATE) { /* no document, and without versions */
+        told.json = delta->json;
+        core->ops->document(core->user, &told);
+        return;
+    }
     if (is_named(delta, &name)) {
         if (told.request == 0) /* says that it has come */
             owe_named(core, &name, delta->version);
@@ -247,10 +259,11 @@ uint64_t hf_client_core_document_version(const struct hf_client_core *core, unsi
 void hf_core_documents_close(struct hf_client_core *core)
 {
     while (core->link.patch_count > 0) {
-        struct hf_client_document told = {.document = core->link.patches[0].document,
-                                          .request = core->link.patches[0].request,
-                                          .reason = HF_REASON_CONNECTION_GONE,
-                                          .version = core->document_versions[core->link.patches[0].document]};
+        struct hf_client_document told = {
+            .document = core->link.patches[0].document,
+            .request = core->link.patches[0].request,
+            .reason = HF_REASON_CONNECTION_GONE,
+            .version = hf_client_core_document_version(core, core->link.patches[0].document)};
 
         (void)answered(core, told.request);
         if (!(told.request & ASK))

@@ -148,7 +148,7 @@ struct hf_client_core {
     unsigned group_count;
     uint8_t profile, boot_id[16];
     uint32_t window_messages, window_bytes, message_bytes_max;
-    bool crc, documents, shadow;
+    bool crc, documents, shadow, certificates;
     uint64_t document_versions[HF_DOCUMENT_SHADOW + 1]; /* that the application has */
     struct hf_rng rng;
     struct hf_backoff backoff;

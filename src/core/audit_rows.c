@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "core/renewal.h"
 #include "core/rows.h"
 
 enum {
@@ -26,7 +27,8 @@ bool hf_audit_rows_want(const struct hf_event *event)
 
 static enum hf_audit_kind kind_of(const struct hf_event *event)
 {
-    if (!is_act(event))
+    /* Of certificates there are as many as devices: among acts they would push out who made a key, among faults devices that fail would push out them. */
+    if (!is_act(event) || (event->type == HF_EVENT_AUDIT && hf_slice_is(event->topic, HF_RENEWAL_ACTION)))
         return HF_AUDIT_CHANGES;
     return event->type == HF_EVENT_AUDIT && event->by.at == NULL ? HF_AUDIT_FAULTS : HF_AUDIT_ACTS;
 }

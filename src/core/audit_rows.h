@@ -15,9 +15,9 @@
 
 /* Stored: append, never renumber. At most HF_KV_TXN_CURSORS_MAX, as a walk has a cursor in each. */
 enum hf_audit_kind {
-    HF_AUDIT_ACTS,    /* keys made and revoked, devices and tokens revoked, `audit` of a key */
-    HF_AUDIT_CHANGES, /* what else came of a request: messages, commands, shadows, documents, settings */
-    HF_AUDIT_FAULTS,  /* `audit` of nobody who was let in: wrong keys, invalid heartbeats */
+    HF_AUDIT_ACTS, /* keys made and revoked, devices and tokens revoked, `audit` of a key */
+    HF_AUDIT_CHANGES, /* what else came of a request: messages, commands, shadows, documents, settings; certificates of devices */
+    HF_AUDIT_FAULTS, /* `audit` of nobody who was let in: wrong keys, invalid heartbeats */
     HF_AUDIT_KINDS
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "core/audit_rows.h"
+#include "core/renewal.h"
 #include "store/memory/kv_memory.h"
 
 #define T0     UINT64_C(1700000000000)
@@ -280,6 +281,40 @@ static void a_flood_of_commands_pushes_out_no_act(void **state)
 }
 
 /* The largest row takes the room of many small ones at once. */
+static void certificates_push_out_no_act_and_no_fault_pushes_out_them(void **state)
+{
+    struct hf_kv *kv = open_kv();
+    struct hf_event fault = event_of(HF_AUDIT_FAULTS, 0, T0),
+                    issued = {.type = HF_EVENT_AUDIT,
+                              .time_ms = T0,
+                              .tenant = HF_SLICE("acme"),
+                              .device = HF_SLICE("d1"),
+                              .topic = HF_SLICE(HF_RENEWAL_ACTION),
+                              .key = HF_SLICE("d1"),
+                              .format = HF_FORMAT_JSON,
+                              .payload = HF_SLICE("{\"sha256\":\"ab\"}")};
+    unsigned count, kept = 0;
+    uint64_t offset = 3;
+
+    (void)state;
+    (void)add(kv, HF_AUDIT_ACTS, 1, T0);
+    (void)add(kv, HF_AUDIT_FAULTS, 2, T0);
+    do
+        issued.offset = offset++;
+    while (put(kv, &issued, ROOM) == 0 && offset < ROWS_MAX);
+    count = list(kv, "acme", 0, 0);
+    assert_int_equal(offsets[count - 1], 1);
+    assert_int_equal(offsets[count - 2], 2);
+    assert_true(hf_slice_eq(made[0].payload, issued.payload));
+    do
+        fault.offset = offset++;
+    while (put(kv, &fault, ROOM) == 0);
+    for (unsigned i = list(kv, "acme", 0, 0); i > 0; i--)
+        kept += offsets[i - 1] > 2 && offsets[i - 1] <= issued.offset;
+    assert_int_equal(kept, count - 2);
+    hf_kv_close(kv);
+}
+
 static void one_record_makes_all_the_room_that_it_needs(void **state)
 {
     static char id[HF_DEVICE_BYTES_MAX], topic[HF_TOPIC_BYTES_MAX], text[HF_AUDIT_PAYLOAD_BYTES_MAX];
@@ -383,6 +418,7 @@ int main(void)
         cmocka_unit_test(rows_are_small),
         cmocka_unit_test(a_tenant_that_makes_no_key_is_refused),
         cmocka_unit_test(a_flood_of_commands_pushes_out_no_act),
+        cmocka_unit_test(certificates_push_out_no_act_and_no_fault_pushes_out_them),
         cmocka_unit_test(one_record_makes_all_the_room_that_it_needs),
         cmocka_unit_test(a_sweep_takes_what_is_too_old),
         cmocka_unit_test(a_sweep_takes_what_has_no_room_any_more),

@@ -39,6 +39,8 @@ const char *hf_renewal_name(unsigned result); /* "issued"; of an unknown one "fa
 const char *hf_renewal_text(unsigned result);
 enum hf_reason hf_renewal_reason(unsigned result);
 
+#define HF_RENEWAL_ACTION "certificate.issue" /* of the audit event */
+
 enum {
     HF_RENEWAL_CSR_BYTES_MAX = 8192,
     HF_RENEWALS_WAITING_MAX = 64, /* of one worker, on their way to a signature: busy above it */

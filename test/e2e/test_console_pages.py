@@ -219,7 +219,7 @@ def test_what_the_gateway_says_by_name_has_its_chinese(gw):
         "types": named(r'X\(HF_EVENT_\w+, \d+,[\s\\]+"([\w.]+)"\)', "core/event.h"),
         "pools": named(r'X\(HF_POOL_\w+, "(\w+)"\)', "app/pools.h"),
         "actions": named(r'hf_api_audit(?:_request\(request|\([^;]*?hf_slice_of\("\w+"\)), "([\w.]+)"', *audited)
-                   + re.findall(r'topic = HF_SLICE\("([\w.]+)"\)', (root / "src/adapter/ws/session_certificate.c").read_text()),
+                   + re.findall(r'HF_RENEWAL_ACTION "([\w.]+)"', (root / "src/core/renewal.h").read_text()),
     }
     for table, names in wanted.items():
         assert set(names) == set(tables[table]), (table, set(names) ^ set(tables[table]))

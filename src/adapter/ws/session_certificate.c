@@ -173,7 +173,7 @@ static void record(struct renewal *renewal)
     call->type = HF_CALL_RECORD;
     call->event_type = HF_EVENT_AUDIT;
     call->format = HF_FORMAT_JSON;
-    call->topic = HF_SLICE("certificate.issue");
+    call->topic = HF_SLICE(HF_RENEWAL_ACTION);
     call->key = call->device;
     renewal->recording = true;
     if (renewal->site->ops->call(renewal->site->context, call) != HF_OK)

@@ -220,6 +220,11 @@ void hf_gateway_heatmap_metrics(struct hf_page *page, struct hf_gateway *gateway
         hf_page_histogram(page, name, help[i], &shared.latencies.of[i].us);
     }
     cells(page, &shared.latencies);
+    hf_page_head(page, "heatmap_slots", "gauge",
+                 "slots of the heatmap's history that hold something, of a day and of a week");
+    for (unsigned tier = 0; tier < HF_LATENCY_TIERS; tier++)
+        hf_page_add(page, "holdfast_heatmap_slots{step=\"%us\"} %u\n", hf_latency_tiers[tier].step_ms / 1000,
+                    hf_latency_history_slots(gateway->latency_history, (enum hf_latency_tier)tier));
     hf_page_one(page, "samples_total", "counter", "samples of sensors accepted",
                 (double)shared.twins.samples);
     hf_page_one(page, "samples_lost_total", "counter", "samples that devices say they lost",

@@ -169,6 +169,7 @@ static hf_err trim_explain(struct hf_kv_txn *txn, const struct hf_kvkey *prefix,
         err = hf_kv_del(txn, HF_KV_EXPLAIN, hf_sb_done(&sb));
         if (err != HF_OK)
             break;
+        txn->trimmed[HF_KV_EXPLAIN]++;
     }
     hf_kv_scan_end(&cursor);
     return err == HF_ERR_NOT_FOUND ? HF_OK : err;

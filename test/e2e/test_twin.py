@@ -236,6 +236,7 @@ def test_heatmap(gw):
         return [slot for pair in answer["pairs"] if (pair["source"], pair["destination"]) == ("gateway", "durable") for slot in pair["slots"]]
 
     got = eventually(slots)  # a slot has 10 s
+    assert gw.metric("holdfast_heatmap_slots", step="10s") >= len(got) and gw.metric("holdfast_heatmap_slots", step="300s") is not None
     assert all(slot["time_ms"] % 10000 == 0 and sum(slot["cells"]) == slot["count"] > 0 for slot in got)
     assert all(0 < slot["p50_ms"] <= slot["p95_ms"] <= slot["p99_ms"] <= slot["max_ms"] for slot in got)
     assert sum(slot["count"] for slot in got) <= pairs()[1]["gateway", "durable"]["count"]

@@ -11,6 +11,7 @@ const struct hf_latency_tier_info hf_latency_tiers[HF_LATENCY_TIERS] = {
 
 struct tier {
     bool begun;
+    uint32_t filled;            /* slots that were ever written */
     uint64_t begin_ms;          /* of the slot that runs */
     struct hf_latencies before; /* sums when it began */
 };
@@ -74,9 +75,12 @@ static void end_slot(struct hf_latency_history *history, enum hf_latency_tier ti
         take_part(&history->since, &at->before.of[pair], &slot.of[pair]);
         any |= slot.of[pair].count > 0;
     }
-    if (any)
-        *(struct hf_latency_slot *)slot_at(history, tier, at->begin_ms / hf_latency_tiers[tier].step_ms) =
-            slot;
+    struct hf_latency_slot *kept =
+        (struct hf_latency_slot *)slot_at(history, tier, at->begin_ms / hf_latency_tiers[tier].step_ms);
+    if (any) {
+        at->filled += kept->begin_ms == 0;
+        *kept = slot;
+    }
     at->before = *sums;
 }
 
@@ -125,4 +129,9 @@ const struct hf_latency_slot *hf_latency_history_find(const struct hf_latency_hi
             return slot;
     }
     return NULL;
+}
+
+uint32_t hf_latency_history_slots(const struct hf_latency_history *history, enum hf_latency_tier tier)
+{
+    return history->tiers[tier].filled;
 }

@@ -38,4 +38,7 @@ const struct hf_latency_slot *hf_latency_history_find(const struct hf_latency_hi
                                                       enum hf_latency_tier tier, uint64_t from_ms,
                                                       uint64_t to_ms);
 
+/* How many hold something, of hf_latency_tiers[tier].slots; an older one stays until a newer takes its place. */
+uint32_t hf_latency_history_slots(const struct hf_latency_history *history, enum hf_latency_tier tier);
+
 #endif

@@ -64,6 +64,8 @@ static void a_slow_moment_is_seen_in_its_slot_alone(void **state)
     look(30000); /* nothing was measured */
     record(HF_LATENCY_DURABLE, 500, 7);
     look(41234);
+    assert_int_equal(hf_latency_history_slots(history, HF_LATENCY_FINE), 3);
+    assert_int_equal(hf_latency_history_slots(history, HF_LATENCY_COARSE), 0);
 
     const struct hf_latency_slot *slot = find(HF_LATENCY_FINE, 0, 50000);
     assert_int_equal(slot->begin_ms, START_MS);
@@ -108,6 +110,8 @@ static void old_slots_make_room(void **state)
         at_ms = slot->begin_ms - START_MS + 1;
     }
     assert_int_equal(slots, 7 * 288);
+    assert_int_equal(hf_latency_history_slots(history, HF_LATENCY_COARSE), 7 * 288);
+    assert_int_equal(hf_latency_history_slots(history, HF_LATENCY_FINE), 24 * 360);
 }
 
 /* A clock that is put back writes its hour again; one that was stopped counts all in the slot that ran. */

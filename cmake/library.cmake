@@ -7,6 +7,7 @@ function(hf_library)
        "${src}/client/mqtt/*.c" "${src}/client/store/*.c")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|main)\\.c$")
   list(FILTER sources EXCLUDE REGEX "/ws/(deflate|inflate|zmem)\\.c$") # the client offers no compression
+  list(APPEND sources "${src}/core/topic.c") # what a topic may be
   foreach(file connect_fd entropy socket socket_info thread tls_client tls_deny tls_files tls_library tls_peer)
     list(APPEND sources "${src}/io/${file}.c")
   endforeach()

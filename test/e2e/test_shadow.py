@@ -162,7 +162,7 @@ def test_presence_has_a_history(gw):
     assert gw.api().get(f"/v1/devices/{name}/presence?from=0")["history"] == history, "from the beginning"
     assert gw.api().get(f"/v1/devices/{name}/presence?to={online['time']}&limit=1")["history"][0]["time"] == online["time"], "as it was then"
     assert gw.api().get(f"/v1/devices/{name}/presence?to=1000")["history"] == []
-    for query in ("from=soon", "to=0", "cursor=0", "limit=0"):
+    for query in ("from=soon", "to=0", "from=2&to=1", "cursor=0", "limit=0"):
         gw.api().get(f"/v1/devices/{name}/presence?{query}", status=400)
     gw.api().get("/v1/devices/never-here/presence", status=404)
 

@@ -59,6 +59,8 @@ static bool take_presence(struct hf_api_request *request, struct presence *prese
     return hf_api_device_argument(request, &presence->device) &&
            hf_api_param_time(request, "from", 0, &presence->from_ms) &&
            hf_api_param_time(request, "to", 1, &presence->to_ms) &&
+           (presence->to_ms == 0 || presence->from_ms <= presence->to_ms ||
+            hf_api_bad(request, "from", "from must not be behind to")) &&
            hf_api_param_u64(request, "limit", 1, max, &presence->limit) &&
            hf_api_param_u64(request, "cursor", 1, UINT64_MAX, &presence->cursor);
 }

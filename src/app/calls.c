@@ -287,8 +287,13 @@ static void hub_publish(void *context, struct hf_tenant *tenant, const struct hf
         if (i == worker->index)
             continue;
         struct hf_publication *publication = publication_new(tenant, outgoing);
-        if (publication != NULL)
+        if (publication != NULL) {
             hf_worker_post_always(worker, i, HF_POST_PUBLISH, publication);
+            continue;
+        }
+        /* How many it was for only that worker knows: it counts as one. */
+        hf_ledger_accept(&worker->hub.ledger.counts.broadcast, 1);
+        hf_ledger_drop(&worker->hub.ledger.counts.broadcast, HF_REASON_MEMORY_LIMIT, 1);
     }
 }
 

@@ -126,6 +126,24 @@ static void to_wait_takes_no_memory(void **state)
     assert_int_equal(t.here.backlog_total, 0);
 }
 
+/* What another worker's subscribers do not get for want of memory is in the books, with its reason. */
+static void a_publication_without_memory_is_in_the_ledger(void **state)
+{
+    const struct hf_outgoing outgoing = {
+        .kind = HF_OUT_PUBLISH, .topic = HF_SLICE("news"), .payload = HF_SLICE("{}")};
+    const struct hf_ledger_counts *counts = &t.here.hub.ledger.counts.broadcast;
+    struct hf_tenant tenant = {.name = HF_SLICE("acme")};
+
+    (void)state;
+    hf_alloc_fail_all();
+    hf_worker_hub_ops.publish(&t.here, &tenant, &outgoing);
+    hf_alloc_fail_at(0);
+    there_takes(0);
+    assert_int_equal(counts->accepted, 1);
+    assert_int_equal(counts->dropped[HF_REASON_MEMORY_LIMIT], 1);
+    assert_int_equal(hf_ledger_difference(counts), 0);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -133,6 +151,7 @@ int main(void)
         ROW(who_waits_for_room_sleeps_until_there_is_some),
         ROW(nothing_overtakes_what_waits),
         ROW(to_wait_takes_no_memory),
+        ROW(a_publication_without_memory_is_in_the_ledger),
     };
 #undef ROW
 

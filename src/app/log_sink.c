@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "io/clock.h"
+#include "io/fatal.h"
 
 static const struct {
     const char *name, *thread;
@@ -13,6 +15,17 @@ static const struct {
     [HF_LOG_TO_STDERR] = {"stderr", "hf-lines-stderr"},
     [HF_LOG_TO_FILE] = {"file", "hf-lines-file"},
 };
+
+static struct hf_log_sink_file *_Atomic last; /* a signal handler gets no context */
+
+static void say_last_words(void)
+{
+    const struct hf_log_sink_file *sink = atomic_load(&last);
+
+    for (unsigned i = 0; sink != NULL && i < HF_LOG_TOS; i++)
+        if (sink->to[i] != NULL)
+            hf_log_writer_last_words(sink->to[i]);
+}
 
 static void sink_write(void *context, const char *line, size_t bytes)
 {
@@ -79,8 +92,16 @@ hf_err hf_log_sink_reopen(struct hf_log_sink_file *sink)
     return taken >= 0 ? HF_OK : HF_ERR_IO;
 }
 
+void hf_log_sink_has_last_words(struct hf_log_sink_file *sink)
+{
+    atomic_store(&last, sink);
+    hf_fatal_last_words(say_last_words);
+}
+
 void hf_log_sink_close(struct hf_log_sink_file *sink)
 {
+    if (atomic_load(&last) == sink)
+        atomic_store(&last, NULL);
     (void)hf_log_writer_close(sink->to[HF_LOG_TO_STDERR]);
     if (hf_log_writer_close(sink->to[HF_LOG_TO_FILE]) && sink->fd >= 0)
         close(sink->fd);

@@ -22,6 +22,8 @@ hf_err hf_log_sink_open(struct hf_log_sink_file *sink, const char *path, bool to
 hf_err hf_log_sink_reopen(struct hf_log_sink_file *sink);
 /* The main thread, which may wait: what was logged is written, unless somebody is stuck. */
 void hf_log_sink_settle(struct hf_log_sink_file *sink);
+/* From now on, until it is closed, what was logged is written before the process ends by a signal of io/fatal.h: the last lines tell why. Once in a process, before threads. */
+void hf_log_sink_has_last_words(struct hf_log_sink_file *sink);
 void hf_log_sink_close(struct hf_log_sink_file *sink);
 struct hf_log_sink hf_log_sink_of(struct hf_log_sink_file *sink); /* for hf_logger_init */
 const char *hf_log_to_name(enum hf_log_to to);

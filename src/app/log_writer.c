@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ struct hf_log_writer {
     bool ending; /* what is in the ring is the last */
     bool left;   /* behind: nobody waits for the thread, all this is its own */
     bool torn;   /* the thread's: the last write broke off within a line */
-    size_t first, bytes;
+    _Atomic uint64_t came,
+        went; /* bytes, in all: what lies between them waits. Atomic for the last words, which take no mutex */
     uint64_t dropped_total, unsaid; /* unsaid: dropped since the last line about it */
     char ring[HF_LOG_WRITER_BYTES_MAX];
 };
@@ -79,18 +81,22 @@ static uint64_t put(struct hf_log_writer *writer, const char *text, size_t bytes
     return lines_in(text + bytes - left, left);
 }
 
-/* As many whole lines as a pipe takes in one piece. */
-static size_t take(struct hf_log_writer *writer, char chunk[PIPE_BUF])
+static size_t waiting(const struct hf_log_writer *writer)
 {
-    size_t bytes = HF_MIN(writer->bytes, (size_t)PIPE_BUF),
-           straight = HF_MIN(bytes, sizeof(writer->ring) - writer->first);
+    return (size_t)(writer->came - writer->went);
+}
 
-    memcpy(chunk, writer->ring + writer->first, straight);
+/* As many whole lines as a pipe takes in one piece. They stay in the ring until they are written. */
+static size_t look(const struct hf_log_writer *writer, uint64_t from, char chunk[PIPE_BUF])
+{
+    size_t first = from % sizeof(writer->ring),
+           bytes = (size_t)HF_MIN(writer->came - from, (uint64_t)PIPE_BUF),
+           straight = HF_MIN(bytes, sizeof(writer->ring) - first);
+
+    memcpy(chunk, writer->ring + first, straight);
     memcpy(chunk + straight, writer->ring, bytes - straight);
-    while (chunk[bytes - 1] != '\n')
-        bytes--; /* ends: a line is no longer than a chunk */
-    writer->first = (writer->first + bytes) % sizeof(writer->ring);
-    writer->bytes -= bytes;
+    while (bytes > 0 && chunk[bytes - 1] != '\n')
+        bytes--; /* a line is no longer than a chunk */
     return bytes;
 }
 
@@ -105,13 +111,15 @@ static size_t dropped_line(const struct hf_log_writer *writer, uint64_t lines, c
 static void write_lines(struct hf_log_writer *writer)
 {
     char chunk[PIPE_BUF];
-    size_t bytes = take(writer, chunk);
+    size_t bytes = look(writer, writer->went, chunk);
 
+    HF_ASSERT(bytes > 0);
     writer->busy = true;
     pthread_mutex_unlock(&writer->mutex);
     uint64_t lost = put(writer, chunk, bytes);
     pthread_mutex_lock(&writer->mutex);
     writer->busy = false;
+    writer->went += bytes;
     writer->dropped_total += lost;
     writer->unsaid += lost;
 }
@@ -145,14 +153,14 @@ static void run(void *context)
     struct hf_log_writer *writer = context;
 
     pthread_mutex_lock(&writer->mutex);
-    while (writer->bytes > 0 || !writer->ending) {
-        if (writer->bytes == 0) {
+    while (waiting(writer) > 0 || !writer->ending) {
+        if (waiting(writer) == 0) {
             pthread_cond_broadcast(&writer->idled);
             pthread_cond_wait(&writer->given, &writer->mutex);
             continue;
         }
         write_lines(writer);
-        if (writer->bytes == 0 && writer->unsaid > 0)
+        if (waiting(writer) == 0 && writer->unsaid > 0)
             say_dropped(writer);
     }
     pthread_cond_broadcast(&writer->idled);
@@ -191,18 +199,17 @@ void hf_log_writer_line(struct hf_log_writer *writer, const char *line, size_t b
 {
     HF_ASSERT(bytes > 0 && bytes <= HF_LOG_LINE_BYTES_MAX && line[bytes - 1] == '\n');
     pthread_mutex_lock(&writer->mutex);
-    writer->full |= bytes > sizeof(writer->ring) - writer->bytes;
+    writer->full |= bytes > sizeof(writer->ring) - waiting(writer);
     if (writer->full) {
         writer->dropped_total++;
         writer->unsaid++;
     } else {
-        size_t at = (writer->first + writer->bytes) % sizeof(writer->ring),
-               straight = HF_MIN(bytes, sizeof(writer->ring) - at);
+        size_t at = writer->came % sizeof(writer->ring), straight = HF_MIN(bytes, sizeof(writer->ring) - at);
 
         memcpy(writer->ring + at, line, straight);
         memcpy(writer->ring, line + straight, bytes - straight);
-        writer->bytes += bytes;
-        if (writer->bytes == bytes)
+        writer->came += bytes;
+        if (waiting(writer) == bytes)
             pthread_cond_signal(&writer->given);
     }
     pthread_mutex_unlock(&writer->mutex);
@@ -223,9 +230,9 @@ static bool wait_idle(struct hf_log_writer *writer)
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += HF_LOG_WRITER_PATIENCE_MS / 1000;
-    while (writer->bytes > 0 || writer->busy)
+    while (waiting(writer) > 0 || writer->busy)
         if (pthread_cond_timedwait(&writer->idled, &writer->mutex, &until) == ETIMEDOUT)
-            return writer->bytes == 0 && !writer->busy;
+            return waiting(writer) == 0 && !writer->busy;
     return true;
 }
 
@@ -234,6 +241,46 @@ void hf_log_writer_settle(struct hf_log_writer *writer)
     pthread_mutex_lock(&writer->mutex);
     (void)wait_idle(writer);
     pthread_mutex_unlock(&writer->mutex);
+}
+
+/* False: the thread does not go on; it is the caller itself, or waits for a mutex that the caller has, or for a reader. */
+static bool thread_goes_on(const struct hf_log_writer *writer, uint64_t until, uint64_t end_ms)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    uint64_t now_ms = hf_clock_ms(), moved_ms = now_ms, went = writer->went;
+
+    while (went < until && now_ms < HF_MIN(end_ms, moved_ms + HF_LOG_WRITER_STALL_MS)) {
+        (void)nanosleep(&pause, NULL);
+        now_ms = hf_clock_ms();
+        if (writer->went != went)
+            moved_ms = now_ms;
+        went = writer->went;
+    }
+    return went >= until;
+}
+
+void hf_log_writer_last_words(struct hf_log_writer *writer)
+{
+    uint64_t end_ms = hf_clock_ms() + HF_LOG_WRITER_PATIENCE_MS, until = writer->came, now_ms;
+    char chunk[PIPE_BUF];
+
+    if (thread_goes_on(writer, until, end_ms))
+        return;
+    uint64_t went =
+        writer->went; /* our own: should the thread wake up after all, lines come twice, and none is lost */
+    while (went < until && (now_ms = hf_clock_ms()) < end_ms) {
+        struct pollfd room = {.fd = writer->fd, .events = POLLOUT};
+        size_t bytes = look(writer, went, chunk);
+
+        if (bytes == 0)
+            return;
+        if (poll(&room, 1, (int)(end_ms - now_ms)) <= 0) /* a pipe that has room takes a chunk */
+            continue;
+        ssize_t written = write(writer->fd, chunk, bytes);
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        went += written > 0 ? (uint64_t)written : 0;
+    }
 }
 
 bool hf_log_writer_close(struct hf_log_writer *writer)

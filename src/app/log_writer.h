@@ -14,6 +14,7 @@
 enum {
     HF_LOG_WRITER_BYTES_MAX = 256 * 1024, /* lines that wait */
     HF_LOG_WRITER_PATIENCE_MS = 1000,     /* hf_log_writer_settle(), and the end */
+    HF_LOG_WRITER_STALL_MS = 100, /* hf_log_writer_last_words(): the thread has not gone on for so long */
 };
 
 struct hf_log_writer; /* opaque */
@@ -27,6 +28,9 @@ void hf_log_writer_line(struct hf_log_writer *writer, const char *line, size_t b
 uint64_t hf_log_writer_dropped(struct hf_log_writer *writer);
 /* Waits until everything is written that was handed over, but no longer than HF_LOG_WRITER_PATIENCE_MS. */
 void hf_log_writer_settle(struct hf_log_writer *writer);
+/* The process is over, and whoever calls may be in a signal handler, with any lock, or the writer's own thread: what was handed over before is written, by the thread while it
+ * goes on, else from here, and then what it had in its hands may come twice. No lock, no memory; at most HF_LOG_WRITER_PATIENCE_MS, unless a disk takes longer for a write. */
+void hf_log_writer_last_words(struct hf_log_writer *writer);
 /* As settle. False: a thread that is stuck in write() is left behind with its lines, its memory and fd, which must stay open; the process is about to end.
  * NULL is harmless. */
 bool hf_log_writer_close(struct hf_log_writer *writer);

@@ -118,6 +118,7 @@ int hf_serve(struct hf_config *config, const struct hf_serve_options *options)
         hf_config_free(config);
         return 1;
     }
+    hf_log_sink_has_last_words(&server.gateway->sink);
     server.loop = hf_loop_new(&(struct hf_loop_options){.send_one_by_one = true});
     int status = server.loop != NULL ? run(&server) : 1;
     hf_gateway_free(server.gateway);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "io/fatal.h"
 
 static void *thread_main(void *argument)
 {
@@ -37,6 +38,8 @@ hf_err hf_thread_start(struct hf_thread *thread, const char *name, int cpu, void
     snprintf(thread->name, sizeof(thread->name), "%s", name);
     /* A new thread inherits the mask, so there is no moment in which a signal could reach it. */
     sigfillset(&all);
+    for (size_t i = 0; i < HF_COUNT_OF(hf_fatal_signals); i++)
+        sigdelset(&all, hf_fatal_signals[i]); /* a blocked fault ends the process without its last words */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&thread->id, NULL, thread_main, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

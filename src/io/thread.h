@@ -20,8 +20,8 @@ struct hf_thread { /* the caller's storage; stays in place until the join */
 };
 
 /* Starts run(context). A name that is too long is cut. cpu pins the thread; a CPU that is not there or not
- * allowed is ignored (a hint, not a promise). All signals are blocked in the new thread: the thread that owns
- * io/signal.h gets them. HF_ERR_NOMEM when no thread can be had. */
+ * allowed is ignored (a hint, not a promise). All signals but those of io/fatal.h are blocked in the new thread: the
+ * thread that owns io/signal.h gets them. HF_ERR_NOMEM when no thread can be had. */
 hf_err hf_thread_start(struct hf_thread *thread, const char *name, int cpu, void (*run)(void *context),
                        void *context);
 void hf_thread_join(struct hf_thread *thread); /* harmless when it was not started or is joined */

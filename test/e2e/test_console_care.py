@@ -148,7 +148,7 @@ def test_a_row_that_goes_leaves_the_focus_in_its_list(admin, gw):
         first = admin.run(OFFSETS + "[0]")
         for n in range(5100):
             device.text(json.dumps({"type": "data", "id": n}))
-        admin.until(f"{OFFSETS}[0] > {first} && document.querySelector('.vlist').ariaRowCount === '5001'")
+        admin.until(f"{OFFSETS}[0] > {first} && document.querySelector('.vlist').ariaRowCount === '5001'", timeout_s=90)  # a busy machine takes its time over so many
         assert admin.run("[document.activeElement.role, document.activeElement.ariaRowIndex]") == ["row", "2"]
 
 

@@ -357,6 +357,31 @@ static bool was_applied(const struct sim_shadow *self, uint64_t version, bool de
     return false;
 }
 
+/* The newest version that an idle change hangs on: it names nothing of desired, so all that it wants is that the device knows what is desired. */
+static uint64_t newest_desired(const struct sim_shadow_state *state)
+{
+    uint64_t newest = 0;
+
+    for (unsigned key = 0; key < SIM_KEYS; key++)
+        newest =
+            HF_MAX(newest, HF_MAX(state->stamp[HF_SHADOW_DESIRED][key], state->gone[HF_SHADOW_DESIRED][key]));
+    return newest;
+}
+
+static void check_idle_labels(struct sim *sim, const struct sim_change *change, const struct hf_call *call)
+{
+    struct sim_shadow *self = sim_shadow_of(sim, change->device, change->shadow);
+    uint64_t newest = newest_desired(&self->states[call->document.made]);
+
+    if (call->document.labels >> HF_LABEL_DELIVERED != 0 && self->device_told < newest)
+        sim_fail(sim,
+                 "change %" PRIu32
+                 " of the shadow %s%s%s, which changes nothing, has labels %u, and its device "
+                 "has heard of version %" PRIu64 ", not of %" PRIu64,
+                 change->number, WHO(change->device, change->shadow), call->document.labels,
+                 self->device_told, newest);
+}
+
 static void check_labels(struct sim *sim, const struct sim_change *change, const struct hf_call *call)
 {
     struct sim_shadow *self = sim_shadow_of(sim, change->device, change->shadow);
@@ -399,7 +424,9 @@ static void check_accepted(struct sim *sim, struct sim_change *change, const str
              sim_shadow_judge(&self->states[call->document.made], change, &after, refused) != HF_REASON_NONE)
         sim_fail(sim, "change %" PRIu32 " of %s is accepted at version %" PRIu64 ", which it does not fit to",
                  change->number, maker(change), call->document.made);
-    else if (call->document.made > 0)
+    else if (change->idle)
+        check_idle_labels(sim, change, call);
+    else
         check_labels(sim, change, call);
 }
 

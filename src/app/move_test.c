@@ -1,4 +1,4 @@
-/* How a device's connection comes to its home (app/accept.c): let in, or refused on record; what was taken back meanwhile holds. */
+/* How a device's connection comes to its home (app/home.c): let in, or refused on record; what was taken back meanwhile holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

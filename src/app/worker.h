@@ -1,5 +1,5 @@
-/* app/worker.h - one thread, one loop, and all devices whose home it is. worker.c is its life, worker_rules.c what it goes by, accept.c lets connections in, post.c
- * carries messages between workers, calls.c is what the API asks of the gateway. */
+/* app/worker.h - one thread, one loop, and all devices whose home it is. worker.c is its life, worker_rules.c what it goes by, accept.c lets connections in, home.c brings
+ * devices to their home, worker_ops.c is what adapters ask, post.c carries messages between workers, calls.c is what the API asks of the gateway. */
 #ifndef HF_APP_WORKER_H
 #define HF_APP_WORKER_H
 
@@ -189,13 +189,25 @@ void hf_worker_count_seats(struct hf_worker *worker, unsigned reserved);
 enum hf_reason hf_worker_admit(struct hf_worker *worker, const struct sockaddr_storage *peer, bool tls);
 /* The log has taken nothing for longer than log.full_grace_ms. */
 bool hf_worker_storage_refuses(const struct hf_worker *worker);
+extern const struct hf_link_handler
+    hf_worker_fresh; /* of a stream between its opening and the adapter's taking over */
+
+/* home.c */
+void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move);
+bool hf_worker_connect_device(void *context, struct hf_link *link, const struct hf_ws_admit *admit,
+                              const uint8_t *unread, size_t unread_bytes,
+                              enum hf_reason *ret_reason); /* hf_http_ops.connect */
+hf_err hf_worker_move_session(void *context, struct hf_link *link, struct hf_ws_admit *admit,
+                              const uint8_t *unread, size_t bytes); /* hf_ws_site_ops.move */
+void hf_worker_recheck_certificates(struct hf_worker *worker);
+
+/* worker_ops.c */
 extern const struct hf_http_ops hf_worker_http_ops;
 extern const struct hf_ws_site_ops hf_worker_ws_ops;
-void hf_worker_recheck_certificates(struct hf_worker *worker);
+
 /* refused.c */
 void hf_worker_on_refused(void *context, const struct hf_link *link, uint64_t conn_id,
                           const struct hf_http_refusal *refusal);
-void hf_worker_on_move(struct hf_worker *worker, struct hf_move *move);
 
 /* post.c */
 hf_err hf_worker_post(struct hf_worker *worker, unsigned to, enum hf_post_kind kind,

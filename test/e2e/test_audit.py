@@ -4,6 +4,7 @@ import os
 import subprocess
 from urllib.parse import urlencode
 
+from lib.console import Console
 from lib.gateway import BINARY, eventually
 from lib.rawws import RawWs
 
@@ -159,3 +160,24 @@ def test_the_audit_has_its_bounds(gateways):
     assert len(queued) == 300 - gw.metric("holdfast_store_trimmed_total", table="audit") and len(entries) == gw.metric("holdfast_store_rows", table="audit")
     assert queued[0]["seq"] - queued[-1]["seq"] == len(queued) - 1, "the newest of them"
     assert [e["key"] for e in entries if e["type"] == "key.created"] == [made]
+
+
+def test_the_console_looks_behind_the_log(gateways, browser):
+    """In pages, each entry once, to the first one; then there is nothing to look for."""
+    gw = gateways({"log": {"segment_bytes": 1 << 20, "retention_bytes": 2 << 20}, "console": {"mode": "on"}})
+    gw.known("kept")
+    api, count = gw.api(), 250
+    for n in range(count):
+        api.post("/v1/devices/kept/messages", {"payload": n, "topic": f"t{n}"})
+    cut_the_log(gw)
+    api.post("/v1/revocations", {"token_jti": "later"})
+    assert eventually(lambda: len(audit(gw)) == count + 2)
+    with Console(browser, gw.url()) as admin:
+        admin.login(gw.keys["admin"]).go("/changes")
+        rows = "[...document.querySelectorAll('table.changes tbody tr')].map((one) => one.innerText)"
+        admin.until(f"{rows}.some((one) => one.includes('token:later'))")
+        while admin.run("[...document.querySelectorAll('button')].some((one) => one.innerText === 'Look further back')"):
+            admin.press("Look further back")
+            admin.until("![...document.querySelectorAll('button')].some((one) => one.innerText === 'Look further back' && one.disabled)")
+        topics = admin.run(f"{rows}.map((one) => one.match(/\\bt(\\d+)/)?.[1])")
+        assert [int(topic) for topic in topics if topic is not None] == list(range(count - 1, -1, -1))

@@ -33,7 +33,7 @@ static void wrong_patches_are_refused_one_by_one(void **state)
         enum hf_reason reason;
     } rows[] = {
         {{.request = 1, .document = 0, .json = HF_SLICE("{}")}, HF_REASON_BAD_REQUEST},
-        {{.request = 2, .document = 4, .json = HF_SLICE("{}")}, HF_REASON_BAD_REQUEST},
+        {{.request = 2, .document = 5, .json = HF_SLICE("{}")}, HF_REASON_BAD_REQUEST},
         {{.request = 3, .document = 1, .kind = 3, .json = HF_SLICE("{}")}, HF_REASON_BAD_REQUEST},
         {{.request = 4, .document = 1, .merge = 4, .json = HF_SLICE("{}")}, HF_REASON_BAD_REQUEST},
         {{.request = 5, .document = 2, .json = HF_SLICE("{}")}, HF_REASON_NOT_FOUND}, /* it has no group */

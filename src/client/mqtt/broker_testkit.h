@@ -426,7 +426,8 @@ static inline void kit_down(struct kit *kit, uint16_t packet_id, uint8_t id, con
 
 static inline void kit_open_as(struct kit *kit, const char *token)
 {
-    const struct hf_client_door door = {HF_SLICE("t1"), HF_SLICE("broker"), hf_slice_of(token)};
+    const struct hf_client_door door = {
+        .target = HF_SLICE("t1"), .host = HF_SLICE("broker"), .token = hf_slice_of(token)};
 
     assert_int_equal(kit->engine->ops->open(kit->engine, &kit->now, &door), HF_OK);
     kit_read(kit);

@@ -40,7 +40,7 @@ def test_refresh_hold_and_faults(gw):
 
 
 def test_wrong_password_is_a_failed_run(gw):
-    status, verdict, result, counters = bench(gw, "register", "--devices", 3, password="wrong")
+    status, verdict, result, counters = bench(gw, "register", "--devices", 3, "--timeout", "10s", password="wrong")
     assert (status, verdict, result["in_ratio"], counters["refused"]) == (1, "failed", 0, 3)
 
 

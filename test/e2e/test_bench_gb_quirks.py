@@ -31,7 +31,7 @@ def test_every_quirk_registers_lives_and_answers(gateways):
 
 def test_without_its_profile_it_stays_out(gateways):
     gw = gateways(sip.cameras(), env=sip.ENV)
-    status, verdict, _, counters = bench(gw, "register", "--devices", 4, "--quirks", "bad_qop,cdata+lf_only", "--user-agent", "NVR")
+    status, verdict, _, counters = bench(gw, "register", "--devices", 4, "--quirks", "bad_qop,cdata+lf_only", "--user-agent", "NVR", "--timeout", "10s")
     assert (status, verdict, counters["in"], counters["refused"]) == (1, "failed", 2, 2), counters
     assert "User-Agent: NVR (lf_only, cdata)" in gw.api().do("GET", "/v1/devices/34020000001320000002/sip").body.decode()
 
